@@ -1,0 +1,1 @@
+"""How the units of a frame (encode, embed, denoise, decode) run on the hardware that is there."""

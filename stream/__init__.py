@@ -1,0 +1,45 @@
+"""The live loop: frames in, finished pictures out.
+
+``from inkstream.stream import Stream, StreamConfig, Session, open_source, open_sink``
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .config import ControlNetConfig, StreamConfig
+    from .frame import Frame, Output, Size
+    from .session import Session
+    from .sinks import open_sink
+    from .sources import open_source
+    from .stream import Stream
+
+# torch and diffusers take seconds to import, and `inkstream --help` needs neither.
+_HOME = {
+    "ControlNetConfig": ".config",
+    "StreamConfig": ".config",
+    "Frame": ".frame",
+    "Output": ".frame",
+    "Size": ".frame",
+    "Session": ".session",
+    "Stream": ".stream",
+    "open_sink": ".sinks",
+    "open_source": ".sources",
+}
+__all__ = [
+    "ControlNetConfig",
+    "Frame",
+    "Output",
+    "Session",
+    "Size",
+    "Stream",
+    "StreamConfig",
+    "open_sink",
+    "open_source",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name], __name__), name)

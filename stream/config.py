@@ -1,0 +1,242 @@
+"""One frozen configuration: Python, the command line and YAML all build it, and a change makes a new one.
+
+Parameter names are StreamDiffusion's where it has the parameter.
+"""
+
+from __future__ import annotations
+
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import ConfigError
+
+CfgType = Literal["none", "full", "self", "initialize"]
+Mode = Literal["img2img", "txt2img", "sketch"]
+Acceleration = Literal["auto", "eager", "none", "xformers"]
+DEFAULT_T_INDEX = {"img2img": (32, 45), "txt2img": (0, 16, 32, 45), "sketch": (0, 25)}
+
+
+def _prompt_pairs(value: Any) -> Any:
+    """Accept YAML's lists of lists for ``[(text, weight), ...]``."""
+    return tuple(tuple(pair) for pair in value) if isinstance(value, list | tuple) else value
+
+
+Prompt = Annotated[str | tuple[tuple[str, float], ...], BeforeValidator(_prompt_pairs)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class ControlNetConfig(_Frozen):
+    """One ControlNet and the preprocessor that makes its condition image."""
+
+    model_id: str | None = None
+    """Folder, hub id or .safetensors file; None means the ControlNet that the pipeline brought along."""
+    conditioning_scale: float = Field(1.0, ge=0.0, le=4.0)
+    """How strongly it steers; 0 switches it off without a rebuild."""
+    preprocessor: str = "scribble"
+    """none, canny, scribble, lineart or softedge."""
+    preprocessor_params: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments of the preprocessor."""
+    enabled: bool = True
+    """Switched off, it costs nothing and can be switched on again live."""
+    control_guidance_start: float = Field(0.0, ge=0.0, le=1.0)
+    """Fraction of the steps before which it does nothing."""
+    control_guidance_end: float = Field(1.0, ge=0.0, le=1.0)
+    """Fraction of the steps after which it does nothing."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ControlNetConfig:
+        if self.control_guidance_start > self.control_guidance_end:
+            raise ValueError(
+                f"control_guidance_start {self.control_guidance_start} is above "
+                f"control_guidance_end {self.control_guidance_end}; expected start <= end"
+            )
+        return self
+
+
+class StreamConfig(_Frozen):
+    """Everything that affects a picture."""
+
+    # --- what is drawn
+    prompt: Prompt = ""
+    """Text, or a blend of texts: [(text, weight), ...]."""
+    negative_prompt: str = ""
+    """What the picture should not be; used by cfg_type full and initialize."""
+    prompt_interpolation: Literal["linear", "slerp"] = "slerp"
+    """How prompts are blended."""
+    prompt_transition_frames: int = Field(0, ge=0, le=10_000)
+    """Over how many frames a changed prompt fades in; 0 means at once."""
+    seed: int = Field(2, ge=0, lt=2**63)
+    """Seed of the fixed noise."""
+    drawing_influence: float = Field(50.0, ge=0.0, le=100.0)
+    """0: the prompt decides. 50: as configured. 100: the drawing decides."""
+
+    # --- the loop
+    mode: Mode = "img2img"
+    """img2img starts from the frame, txt2img from new noise, sketch from one fixed noise steered by ControlNet alone."""
+    t_index_list: tuple[int, ...] = ()
+    """Indices into the num_inference_steps timesteps; higher stays closer to the input. Empty: a default for the mode."""
+    num_inference_steps: int = Field(50, ge=1, le=1000)
+    """Length of the timestep list that t_index_list points into."""
+    scheduler: Literal["lcm", "turbo"] = "lcm"
+    """Step rule: lcm (consistency models and LCM-LoRA) or turbo (SD-Turbo, SDXL-Turbo)."""
+    cfg_type: CfgType = "self"
+    """Guidance: none, full, or the residual guidances self and initialize (RCFG)."""
+    guidance_scale: float = Field(1.2, ge=0.0, le=30.0)
+    """Weight of guidance; 1 or less means none."""
+    delta: float = Field(1.0, ge=0.0, le=10.0)
+    """Moderates the virtual residual noise of self and initialize."""
+    do_add_noise: bool = True
+    """Add the frame's noise again between two steps."""
+    use_denoising_batch: bool = True
+    """Run all steps of successive frames as one batch; off: each frame goes through all steps at once."""
+    frame_buffer_size: int = Field(1, ge=1, le=64)
+    """Frames that enter together."""
+    width: int = Field(512, ge=64, le=4096)
+    """Width of the picture in pixels."""
+    height: int = Field(512, ge=64, le=4096)
+    """Height of the picture in pixels."""
+    fit: Literal["crop", "letterbox", "stretch"] = "crop"
+    """How a frame of another shape is fitted."""
+
+    # --- conditioning
+    controlnets: tuple[ControlNetConfig, ...] = ()
+    """ControlNets, in order."""
+    paper: Literal["as-is", "undecided"] = "as-is"
+    """undecided: unpainted paper is left to the model instead of coming out as snow."""
+
+    # --- weights
+    lora_dict: dict[str, float] = Field(default_factory=dict)
+    """LoRAs by path or hub id, with their scales; a scale can be changed live."""
+    fuse_lora: bool = False
+    """Merge the LoRAs into the weights: a little faster, but their scales cannot be changed live."""
+    use_lcm_lora: bool = False
+    """Load the LCM-LoRA that belongs to the base model."""
+    lcm_lora_id: str | None = None
+    """Another LCM-LoRA than the base model's own."""
+    use_tiny_vae: bool = True
+    """Use TAESD in place of the model's own autoencoder."""
+    vae_id: str | None = None
+    """Another tiny autoencoder than the base model's own."""
+
+    # --- running
+    acceleration: Acceleration = "auto"
+    """How the units run. none is another name of eager; xformers is accepted and means PyTorch's own attention."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Precision of the networks; the loop's own arithmetic is always float32."""
+    warmup: int = Field(2, ge=0, le=100)
+    """Steps run before the first frame, so that it does not wait for caches."""
+    engine_dir: str | None = None
+    """Where built engines are kept; None is the user's cache folder."""
+
+    # --- the gate
+    similar_image_filter_threshold: float | None = Field(0.998, gt=0.0, le=1.0)
+    """A frame whose most changed tile is more similar than this to the last rendered frame costs nothing; None: off."""
+    similar_image_filter_max_skip_frame: int | None = Field(None, ge=1)
+    """Render an unchanged frame all the same after this many; None: never."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not data.get("t_index_list"):
+            data = {**data, "t_index_list": DEFAULT_T_INDEX.get(data.get("mode", "img2img"), (32, 45))}
+        return data
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StreamConfig:
+        steps = self.t_index_list
+        if any(a >= b for a, b in zip(steps, steps[1:], strict=False)):
+            raise ValueError(f"t_index_list: got {list(steps)}, expected strictly increasing indices")
+        if steps[0] < 0 or steps[-1] >= self.num_inference_steps:
+            raise ValueError(
+                f"t_index_list: got {list(steps)}, expected indices from 0 to num_inference_steps - 1 "
+                f"= {self.num_inference_steps - 1}"
+            )
+        for name in ("width", "height"):
+            if getattr(self, name) % 8:
+                raise ValueError(f"{name}: got {getattr(self, name)}, expected a multiple of 8")
+        if not isinstance(self.prompt, str):
+            if not self.prompt:
+                raise ValueError("prompt: got an empty blend, expected at least one (text, weight)")
+            if sum(weight for _, weight in self.prompt) <= 0 or any(weight < 0 for _, weight in self.prompt):
+                raise ValueError("prompt: weights of a blend must not be negative, and their sum must be above 0")
+        return self
+
+    @classmethod
+    def build(cls, **values: Any) -> StreamConfig:
+        """Make a configuration; raises ConfigError that names each wrong setting, what was got and what to do."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise ConfigError("\n".join(f"{path}: {text}" for path, text in explain(cls, error))) from None
+
+    def changed(self, **changes: Any) -> StreamConfig:
+        """A new configuration with these settings changed; None leaves a setting as it is.
+
+        ``controlnets`` may be a list of partial mappings (None for one that stays): each changes the ControlNet of the
+        same position. ``lora_dict`` changes the scales of the LoRAs it names.
+        Raises ConfigError and changes nothing when a name or value is wrong.
+        """
+        values = self.model_dump()
+        for name, value in changes.items():
+            if value is None and name in values:
+                continue
+            if name == "controlnets" and all(item is None or isinstance(item, dict) for item in value):
+                value = _merge_controlnets(values["controlnets"], value)
+            elif name == "lora_dict" and isinstance(value, dict):
+                value = {**values["lora_dict"], **value}
+            elif name == "mode" and "t_index_list" not in changes and value != self.mode:
+                values["t_index_list"] = ()
+            values[name] = value
+        return type(self).build(**values)
+
+
+def _merge_controlnets(old: list[dict[str, Any]], new: Any) -> list[dict[str, Any]]:
+    merged = [dict(item) for item in old]
+    for index, change in enumerate(new):
+        if index >= len(merged):
+            merged.append(change or {})
+        elif change:
+            merged[index].update({key: value for key, value in change.items() if value is not None})
+    return merged
+
+
+def explain(model: type[BaseModel], error: ValidationError) -> list[tuple[str, str]]:
+    """Say each fault of a validation in this project's words: [(path of the setting, got / expected), ...]."""
+    faults = []
+    for fault in error.errors():
+        path = ".".join(str(part) for part in fault["loc"] if not _is_branch(part))
+        if fault["type"] == "extra_forbidden":
+            text = f"unknown setting; {_nearest(model, fault['loc'])}"
+        elif fault["type"] == "value_error":
+            text = str(fault["ctx"]["error"])
+        else:
+            text = f"got {fault['input']!r}, {fault['msg'][0].lower()}{fault['msg'][1:]}"
+        faults.append((path or "configuration", text))
+    return faults
+
+
+def _is_branch(part: Any) -> bool:
+    """Pydantic adds the name of a union's branch to a path; people have not written it."""
+    return isinstance(part, str) and (part in ("str", "function-before") or "[" in part)
+
+
+def _nearest(model: type[BaseModel], path: tuple[Any, ...]) -> str:
+    import difflib
+
+    names = list(model.model_fields)
+    if len(path) > 1 and path[0] == "controlnets":
+        names = list(ControlNetConfig.model_fields)
+    close = difflib.get_close_matches(str(path[-1]), names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(names)}"
+
+
+def settings() -> dict[str, str]:
+    """Names of all settings with their descriptions."""
+    return {name: info.description or "" for name, info in StreamConfig.model_fields.items()}

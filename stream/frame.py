@@ -1,0 +1,178 @@
+"""Sizes, frames, and the geometry between a picture as captured and a picture as the model takes it.
+
+At every source and sink edge a picture is ``(H, W, 3)`` uint8 RGB, C-contiguous.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import cv2
+import numpy as np
+
+from .errors import ConfigError, FrameError
+
+FitMode = Literal["crop", "letterbox", "stretch"]
+ChannelOrder = Literal["rgb", "bgr"]
+MAX_SIDE = 16384
+
+
+class Size(NamedTuple):
+    """Width and height in pixels, width first."""
+
+    width: int
+    height: int
+
+    @classmethod
+    def parse(cls, text: str) -> Size:
+        """Read ``"768x512"`` or ``"512"`` (a square)."""
+        match = re.fullmatch(r"(\d{1,5})(?:[x×](\d{1,5}))?", text.strip().lower())
+        if not match:
+            raise ConfigError(f"size: got {text!r}, expected WIDTHxHEIGHT, for example 512x512")
+        width = int(match[1])
+        return cls(width, int(match[2] or width))
+
+    @classmethod
+    def of(cls, pixels: np.ndarray) -> Size:
+        """The size of an ``(H, W, ...)`` array."""
+        return cls(pixels.shape[1], pixels.shape[0])
+
+    def rounded(self, multiple: int) -> Size:
+        """The nearest size whose sides are multiples of ``multiple`` (at least one multiple)."""
+        return Size(*(max(multiple, (side + multiple // 2) // multiple * multiple) for side in self))
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+class Rect(NamedTuple):
+    """A rectangle in pixels: left, top, width, height."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @classmethod
+    def parse(cls, text: str) -> Rect:
+        """Read ``"x,y,w,h"``; raises ConfigError when it is not four integers with a positive size."""
+        parts = text.split(",")
+        try:
+            rect = cls(*(int(part) for part in parts))
+        except (ValueError, TypeError):
+            raise ConfigError(f"region: got {text!r}, expected x,y,width,height, for example 0,0,512,512") from None
+        if rect.width < 1 or rect.height < 1:
+            raise ConfigError(f"region: got a size of {rect.width}x{rect.height}, expected at least 1x1")
+        return rect
+
+    @property
+    def size(self) -> Size:
+        return Size(self.width, self.height)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One captured picture: ``(H, W, 3)`` uint8 RGB, and when it was captured (``time.perf_counter`` seconds)."""
+
+    pixels: np.ndarray
+    id: int = 0
+    captured_at: float = field(default_factory=time.perf_counter)
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """One rendered picture, and exactly which input and which parameters it came from."""
+
+    pixels: np.ndarray  # (H, W, 3) uint8 RGB
+    source_id: int
+    captured_at: float  # time.perf_counter seconds, when the input was captured
+    revision: int  # revision of the configuration that the input was rendered under
+    input: np.ndarray | None = None  # (H, W, 3) uint8 RGB, the input as the model saw it
+    rendered_at: float = 0.0  # time.perf_counter seconds
+
+
+def as_rgb(pixels: Any, order: ChannelOrder = "rgb") -> np.ndarray:
+    """Turn gray, RGB(A), BGR(A), float, bool or strided pixels into contiguous ``(H, W, 3)`` uint8 RGB.
+
+    Float pictures are read as [0, 1]. Alpha is laid over white paper.
+    Raises FrameError for an empty picture, NaN or infinity, an unknown layout, or a side above 16,384 pixels.
+    """
+    array = np.asarray(pixels)
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
+        raise FrameError(f"frame: got shape {np.shape(pixels)}, expected (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
+    if 0 in array.shape or max(array.shape[:2]) > MAX_SIDE:
+        raise FrameError(f"frame: got {Size.of(array)} pixels, expected 1x1 up to {MAX_SIDE}x{MAX_SIDE}")
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * 255
+    elif np.issubdtype(array.dtype, np.floating):
+        if not np.isfinite(array).all():
+            raise FrameError("frame: got NaN or infinity, expected numbers in [0, 1]")
+        array = (np.clip(array, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+    elif array.dtype == np.uint16:
+        array = (array >> 8).astype(np.uint8)
+    elif array.dtype != np.uint8:
+        raise FrameError(f"frame: got dtype {array.dtype}, expected uint8, uint16, bool or float in [0, 1]")
+    if array.shape[2] == 1:
+        return np.ascontiguousarray(np.repeat(array, 3, axis=2))
+    if array.shape[2] == 4:
+        alpha = array[..., 3:]
+        array = array[..., :3]
+        if alpha.min() < 255:
+            cover = alpha.astype(np.uint16)
+            array = ((array * cover + 255 * (255 - cover) + 127) // 255).astype(np.uint8)
+    if order == "bgr":
+        array = array[..., ::-1]
+    return np.ascontiguousarray(array)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a source picture lies inside a target picture; knows the way there and the way back."""
+
+    source: Size
+    target: Size
+    crop: Rect  # the part of the source that is used
+    inside: Rect  # where that part lies in the target
+
+    def apply(self, pixels: np.ndarray, border: int = 255) -> np.ndarray:
+        """Resample ``(H, W, 3)`` uint8 from source to target size; uncovered target pixels get ``border``."""
+        x, y, width, height = self.crop
+        part = pixels[y : y + height, x : x + width]
+        if self.crop.size != self.inside.size:
+            smaller = self.inside.width * self.inside.height < width * height
+            part = cv2.resize(part, self.inside.size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+        if self.inside.size == self.target:
+            return np.ascontiguousarray(part)
+        result = np.full((self.target.height, self.target.width, 3), border, np.uint8)
+        result[
+            self.inside.y : self.inside.y + self.inside.height, self.inside.x : self.inside.x + self.inside.width
+        ] = part
+        return result
+
+    def back(self, x: float, y: float) -> tuple[float, float]:
+        """Source coordinates of a target point."""
+        return (
+            self.crop.x + (x - self.inside.x) * self.crop.width / self.inside.width,
+            self.crop.y + (y - self.inside.y) * self.crop.height / self.inside.height,
+        )
+
+
+def place(source: Size, target: Size, fit: FitMode = "crop") -> Placement:
+    """Lay a source of one size into a target of another: centre ``crop`` (fills it), ``letterbox``, or ``stretch``."""
+    whole, full = Rect(0, 0, *source), Rect(0, 0, *target)
+    if fit == "stretch" or source == target:
+        return Placement(source, target, whole, full)
+    if fit == "letterbox":
+        scale = min(target.width / source.width, target.height / source.height)
+        width, height = (max(1, round(side * scale)) for side in source)
+        inside = Rect((target.width - width) // 2, (target.height - height) // 2, width, height)
+        return Placement(source, target, whole, inside)
+    scale = max(target.width / source.width, target.height / source.height)
+    width, height = (min(have, max(1, round(want / scale))) for want, have in zip(target, source, strict=True))
+    crop = Rect((source.width - width) // 2, (source.height - height) // 2, width, height)
+    return Placement(source, target, crop, full)

@@ -1,0 +1,88 @@
+"""Where pictures go. A sink is one method plus ``close``.
+
+Contract of a backend:
+
+- ``write(output, status)`` shows or stores one picture. ``output.pixels`` is ``(H, W, 3)`` uint8 RGB, C-contiguous, and
+  must not be changed. All calls come from one thread: the main thread when ``on_main_thread`` is true.
+- ``interval`` is None for a sink that is called once for each new output. Otherwise it is called every ``interval``
+  seconds with the newest output, again and again if there is no newer one; ``output`` is None until there is a first.
+- ``write`` raises ``SinkClosed`` when the user closed it (a window: the session ends), ``SinkUnavailable`` when it failed
+  for good: the session drops this sink, says why, and the others go on.
+- ``close()`` may come twice, and finishes what was written so that it can be played.
+- The constructor opens the device; it raises ``SinkUnavailable`` with a hint, or ``ConfigError`` for bad options.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from ..errors import ConfigError
+from ..frame import Output
+from ..spec import parse_spec
+
+State = Literal["warming", "live", "settling", "idle", "stalled", "reconnecting", "stopped"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the session is doing, for people to see."""
+
+    state: State = "warming"
+    message: str = ""
+    fps: float = 0.0  # unique outputs per second, over the last two seconds
+    latency_ms: float = 0.0  # median of capture to rendered, over the last outputs
+    size: tuple[int, int] = (512, 512)  # (width, height) of outputs
+    values: dict[str, Any] = field(default_factory=dict)  # prompt, drawing_influence, counters: shown as they are
+
+
+@runtime_checkable
+class Controls(Protocol):
+    """What a sink with keys may ask of the session. All calls return at once."""
+
+    def update(self, **changes: Any) -> None:
+        """Change settings; a refused change is reported in ``Status.message``."""
+        ...
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop taking new frames, or go on."""
+        ...
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Anything that takes pictures. A sink with keys also has an attribute ``controls``, which the session sets."""
+
+    interval: float | None
+    on_main_thread: bool
+
+    def write(self, output: Output | None, status: Status) -> None:
+        """Show or store one picture."""
+        ...
+
+    def close(self) -> None:
+        """Finish and let go of the device."""
+        ...
+
+
+# kind -> module that has a function ``open(spec: Spec) -> Sink``
+KINDS = {
+    "window": ".window",
+    "virtualcam": ".virtualcam",
+    "video": ".video",
+    "images": ".images",
+    "null": ".null",
+    "fake": ".fake",
+}
+
+
+def open_sink(text: str) -> Sink:
+    """Open a sink from its specification, for example ``"window"`` or ``"video:out.mp4,fps=30"``.
+
+    Raises ConfigError for an unknown kind or option and SinkUnavailable when the device cannot be opened.
+    """
+    spec = parse_spec(text)
+    if spec.kind not in KINDS:
+        raise ConfigError(f"sink: got {spec.kind!r}, expected one of: {', '.join(KINDS)}")
+    return importlib.import_module(KINDS[spec.kind], __name__).open(spec)

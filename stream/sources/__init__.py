@@ -1,0 +1,61 @@
+"""Where frames come from. A source is one method plus ``close``.
+
+Contract of a backend:
+
+- ``read()`` blocks until the next picture is there and returns it as ``(H, W, 3)`` uint8 RGB, C-contiguous (it may
+  change size from one frame to the next). It is called from one thread only, which is not the main thread.
+- It raises ``SourceLost`` when a device, window or file went away (the session closes it, and opens a new one after a
+  pause), ``SourceEnded`` when there is nothing more by design, ``FrameError`` for one unusable frame.
+- ``close()`` may come from another thread while ``read`` blocks, and may come twice. It returns within a second,
+  whatever a driver does.
+- ``live`` says that time passes without us: the newest frame wins. A source that is not live waits for the engine, and
+  every one of its frames is rendered.
+- The constructor opens the device; it raises ``SourceUnavailable`` with a hint, or ``ConfigError`` for bad options.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..spec import parse_spec
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Anything that gives pictures."""
+
+    live: bool
+
+    def read(self) -> np.ndarray:
+        """Wait for the next picture: ``(H, W, 3)`` uint8 RGB, C-contiguous."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the device."""
+        ...
+
+
+# kind -> module that has a function ``open(spec: Spec) -> Source``
+KINDS = {
+    "screen": ".screen",
+    "camera": ".camera",
+    "video": ".video",
+    "images": ".images",
+    "demo": ".demo",
+    "fake": ".fake",
+}
+
+
+def open_source(text: str) -> Source:
+    """Open a source from its specification, for example ``"screen:window=Krita"`` or ``"video:clip.mp4,loop=1"``.
+
+    Raises ConfigError for an unknown kind or option and SourceUnavailable when the device cannot be opened.
+    """
+    spec = parse_spec(text)
+    if spec.kind not in KINDS:
+        raise ConfigError(f"source: got {spec.kind!r}, expected one of: {', '.join(KINDS)}")
+    return importlib.import_module(KINDS[spec.kind], __name__).open(spec)
