@@ -5,8 +5,10 @@ Parameter names are StreamDiffusion's where it has the parameter.
 
 from __future__ import annotations
 
-
-from typing import Annotated, Any, Literal
+import difflib
+from itertools import pairwise
+from math import isfinite
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,7 +22,20 @@ DEFAULT_T_INDEX = {"img2img": (32, 45), "txt2img": (0, 16, 32, 45), "sketch": (0
 
 def _prompt_pairs(value: Any) -> Any:
     """Accept YAML's lists of lists for ``[(text, weight), ...]``."""
-    return tuple(tuple(pair) for pair in value) if isinstance(value, list | tuple) else value
+    if isinstance(value, str):
+        return value
+    try:
+        pairs = tuple((text, float(weight)) for text, weight in value)
+        if all(isinstance(text, str) and isfinite(weight) for text, weight in pairs):
+            return pairs
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ValueError(f"got {_short(value)}, expected text, or a blend of texts: [[text, weight], ...]")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:60]} ... {text[-30:]}"
 
 
 Prompt = Annotated[str | tuple[tuple[str, float], ...], BeforeValidator(_prompt_pairs)]
@@ -52,8 +67,8 @@ class ControlNetConfig(_Frozen):
     def _ordered(self) -> ControlNetConfig:
         if self.control_guidance_start > self.control_guidance_end:
             raise ValueError(
-                f"control_guidance_start {self.control_guidance_start} is above "
-                f"control_guidance_end {self.control_guidance_end}; expected start <= end"
+                f"control_guidance_start: got {self.control_guidance_start}, expected at most control_guidance_end "
+                f"= {self.control_guidance_end}"
             )
         return self
 
@@ -77,9 +92,9 @@ class StreamConfig(_Frozen):
 
     # --- the loop
     mode: Mode = "img2img"
-    """img2img starts from the frame, txt2img from new noise, sketch from one fixed noise steered by ControlNet alone."""
+    """img2img starts from the frame, txt2img from new noise, sketch from one fixed noise that ControlNet steers."""
     t_index_list: tuple[int, ...] = ()
-    """Indices into the num_inference_steps timesteps; higher stays closer to the input. Empty: a default for the mode."""
+    """Indices into the num_inference_steps timesteps; higher stays closer to the input. Empty: the mode's own."""
     num_inference_steps: int = Field(50, ge=1, le=1000)
     """Length of the timestep list that t_index_list points into."""
     scheduler: Literal["lcm", "turbo"] = "lcm"
@@ -144,23 +159,23 @@ class StreamConfig(_Frozen):
     @model_validator(mode="before")
     @classmethod
     def _defaults(cls, data: Any) -> Any:
-        if isinstance(data, dict) and not data.get("t_index_list"):
-            data = {**data, "t_index_list": DEFAULT_T_INDEX.get(data.get("mode", "img2img"), (32, 45))}
+        if isinstance(data, dict) and data.get("t_index_list") in (None, (), []):
+            mode = data.get("mode", "img2img")
+            data = {**data, "t_index_list": DEFAULT_T_INDEX["img2img"]}
+            if isinstance(mode, str):
+                data["t_index_list"] = DEFAULT_T_INDEX.get(mode, data["t_index_list"])
         return data
 
     @model_validator(mode="after")
     def _consistent(self) -> StreamConfig:
         steps = self.t_index_list
-        if any(a >= b for a, b in zip(steps, steps[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(steps)):
             raise ValueError(f"t_index_list: got {list(steps)}, expected strictly increasing indices")
         if steps[0] < 0 or steps[-1] >= self.num_inference_steps:
             raise ValueError(
                 f"t_index_list: got {list(steps)}, expected indices from 0 to num_inference_steps - 1 "
                 f"= {self.num_inference_steps - 1}"
             )
-        for name in ("width", "height"):
-            if getattr(self, name) % 8:
-                raise ValueError(f"{name}: got {getattr(self, name)}, expected a multiple of 8")
         if not isinstance(self.prompt, str):
             if not self.prompt:
                 raise ValueError("prompt: got an empty blend, expected at least one (text, weight)")
@@ -187,7 +202,11 @@ class StreamConfig(_Frozen):
         for name, value in changes.items():
             if value is None and name in values:
                 continue
-            if name == "controlnets" and all(item is None or isinstance(item, dict) for item in value):
+            if (
+                name == "controlnets"
+                and isinstance(value, list | tuple)
+                and all(item is None or isinstance(item, dict) for item in value)
+            ):
                 value = _merge_controlnets(values["controlnets"], value)
             elif name == "lora_dict" and isinstance(value, dict):
                 value = {**values["lora_dict"], **value}
@@ -207,33 +226,50 @@ def _merge_controlnets(old: list[dict[str, Any]], new: Any) -> list[dict[str, An
     return merged
 
 
+_WORDS = {
+    "input should be": "expected",
+    "a valid dictionary or instance of ControlNetConfig": "a mapping of settings",
+    "a valid dictionary": "a mapping",
+    "a valid tuple": "a list",
+}
+
+
 def explain(model: type[BaseModel], error: ValidationError) -> list[tuple[str, str]]:
     """Say each fault of a validation in this project's words: [(path of the setting, got / expected), ...]."""
     faults = []
     for fault in error.errors():
-        path = ".".join(str(part) for part in fault["loc"] if not _is_branch(part))
+        parts = list(fault["loc"])
+        text = f"got {_short(fault['input'])}, {fault['msg'][0].lower()}{fault['msg'][1:]}"
         if fault["type"] == "extra_forbidden":
-            text = f"unknown setting; {_nearest(model, fault['loc'])}"
+            text = f"unknown setting; {_nearest(_owner(model, parts), parts)}"
+        elif fault["type"] == "missing":
+            text = "is missing, expected a value"
         elif fault["type"] == "value_error":
             text = str(fault["ctx"]["error"])
-        else:
-            text = f"got {fault['input']!r}, {fault['msg'][0].lower()}{fault['msg'][1:]}"
+            name, colon, rest = text.partition(": ")
+            if colon and name in _owner(model, [*parts, name]).model_fields:  # a check of several settings at once
+                parts, text = ([*parts, name] if parts[-1:] != [name] else parts), rest
+        path = ".".join(str(part) for part in parts)
+        for theirs, ours in _WORDS.items():
+            text = text.replace(theirs, ours)
         faults.append((path or "configuration", text))
     return faults
 
 
-def _is_branch(part: Any) -> bool:
-    """Pydantic adds the name of a union's branch to a path; people have not written it."""
-    return isinstance(part, str) and (part in ("str", "function-before") or "[" in part)
+def _owner(model: type[BaseModel], path: list[Any]) -> type[BaseModel]:
+    """The model that holds the setting at the end of a path."""
+    for part in path[:-1]:
+        if isinstance(part, str) and part in model.model_fields:
+            found = [model.model_fields[part].annotation]
+            while found and not (isinstance(found[0], type) and issubclass(found[0], BaseModel)):
+                found = [*found[1:], *get_args(found[0])]
+            model = found[0] if found else model
+    return model
 
 
-def _nearest(model: type[BaseModel], path: tuple[Any, ...]) -> str:
-    import difflib
-
+def _nearest(model: type[BaseModel], path: list[Any]) -> str:
     names = list(model.model_fields)
-    if len(path) > 1 and path[0] == "controlnets":
-        names = list(ControlNetConfig.model_fields)
-    close = difflib.get_close_matches(str(path[-1]), names, n=1)
+    close = difflib.get_close_matches(str(path[-1])[:100], names, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(names)}"
 
 

@@ -1,0 +1,332 @@
+"""Small pipelines with random weights, for tests and for benches that need no model file.
+
+They have the shape of the real ones (the same classes, the same kinds of blocks, latents of image / 8) and run a
+64x64 picture in milliseconds. Weights come from a seed and are scaled so that the UNet and both ways of the
+autoencoder give numbers of order one, and so that the text, the timestep and every ControlNet change the result
+visibly: a comparison of two pictures then means something. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderTiny,
+    ControlNetModel,
+    LCMScheduler,
+    StableDiffusionControlNetPipeline,
+    StableDiffusionPipeline,
+    StableDiffusionXLControlNetPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from diffusers.utils import logging as diffusers_logging
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+Prediction = Literal["epsilon", "v_prediction"]
+Vae = Literal["tiny", "kl"]
+TEXT_LENGTH = 77
+_WIDTHS = (32, 64)
+
+
+def tiny_sd(
+    prediction_type: Prediction = "epsilon",
+    controlnets: int = 0,
+    time_cond_proj_dim: int | None = None,
+    vae: Vae = "tiny",
+    cross_attention_dim: int = 32,
+    seed: int = 0,
+) -> StableDiffusionPipeline | StableDiffusionControlNetPipeline:
+    """A pipeline shaped like Stable Diffusion 1.x; with ``controlnets`` above 0 its ControlNet pipeline."""
+    unet = {"cross_attention_dim": cross_attention_dim, "time_cond_proj_dim": time_cond_proj_dim}
+    return _build(prediction_type, controlnets, vae, seed, unet)
+
+
+def tiny_sd21(
+    prediction_type: Prediction = "v_prediction",
+    controlnets: int = 0,
+    vae: Vae = "tiny",
+    cross_attention_dim: int = 48,
+    seed: int = 0,
+) -> StableDiffusionPipeline | StableDiffusionControlNetPipeline:
+    """A pipeline shaped like Stable Diffusion 2.x: heads by level, linear projections, v-prediction."""
+    unet = {
+        "cross_attention_dim": cross_attention_dim,
+        "attention_head_dim": [4, 8],
+        "use_linear_projection": True,
+    }
+    return _build(prediction_type, controlnets, vae, seed, unet)
+
+
+def tiny_sdxl(
+    prediction_type: Prediction = "epsilon",
+    controlnets: int = 0,
+    time_cond_proj_dim: int | None = None,
+    vae: Vae = "tiny",
+    seed: int = 0,
+) -> StableDiffusionXLPipeline | StableDiffusionXLControlNetPipeline:
+    """A pipeline shaped like SDXL: two text encoders, pooled text (B, 32) and six time ids (B, 6)."""
+    unet = {
+        "cross_attention_dim": 64,
+        "attention_head_dim": [4, 8],
+        "use_linear_projection": True,
+        "transformer_layers_per_block": [1, 2],
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 8,
+        "projection_class_embeddings_input_dim": 6 * 8 + 32,
+        "time_cond_proj_dim": time_cond_proj_dim,
+    }
+    return _build(prediction_type, controlnets, vae, seed, unet, sdxl=True)
+
+
+def tiny_lora(
+    pipe: Any,
+    path: str | Path,
+    rank: int = 4,
+    seed: int = 0,
+    conv: bool = False,
+    text_encoder: bool = False,
+    time: bool = False,
+    strength: float = 0.5,
+) -> Path:
+    """Write a LoRA that fits ``pipe`` in the diffusers / PEFT key format; both factors are non-zero.
+
+    It covers the attention and feed-forward projections; ``conv`` adds the convolutions of the ResNet blocks, ``time``
+    the projections of the time embedding, ``text_encoder`` the attention of every text encoder.
+    """
+    factors = _lora_factors(pipe, rank, seed, conv, text_encoder, time, strength)
+    tensors = {f"{component}.{module}.lora_{half}.weight": value for component, module, half, value in factors}
+    save_file(tensors, path)
+    return Path(path)
+
+
+def tiny_kohya_lora(
+    pipe: Any,
+    path: str | Path,
+    rank: int = 4,
+    alpha: float = 2.0,
+    seed: int = 0,
+    conv: bool = False,
+    text_encoder: bool = False,
+    time: bool = False,
+    strength: float = 0.5,
+) -> Path:
+    """Write the same LoRA as ``tiny_lora`` in the key format of kohya's trainer, which A1111 reads.
+
+    The factors are the same numbers; each module also carries ``alpha``, so it acts with ``alpha / rank`` times the
+    strength of the other.
+    """
+    sdxl = hasattr(pipe, "text_encoder_2")
+    prefixes = {
+        "unet": "lora_unet",
+        "text_encoder": "lora_te1" if sdxl else "lora_te",
+        "text_encoder_2": "lora_te2",
+    }
+    tensors = {}
+    for component, module, half, value in _lora_factors(pipe, rank, seed, conv, text_encoder, time, strength):
+        if component != "unet" and not module.startswith("text_model."):
+            module = f"text_model.{module}"  # files keep the name of the module that transformers 5 flattened
+        name = f"{prefixes[component]}_{module.replace('.', '_')}"
+        tensors[f"{name}.lora_{'down' if half == 'A' else 'up'}.weight"] = value
+        tensors[f"{name}.alpha"] = torch.tensor(alpha)
+    save_file(tensors, path)
+    return Path(path)
+
+
+def _build(
+    prediction_type: Prediction, controlnets: int, vae: Vae, seed: int, unet_config: dict[str, Any], sdxl: bool = False
+) -> Any:
+    with torch.random.fork_rng(devices=[]), _quiet(), torch.no_grad():
+        torch.manual_seed(seed)
+        context_dim = unet_config["cross_attention_dim"]
+        unet = _unet(unet_config)
+        parts = {
+            "vae": _vae(vae),
+            "unet": unet,
+            "tokenizer": tiny_tokenizer(),
+            "text_encoder": _text_encoder(32 if sdxl else context_dim),
+            "scheduler": LCMScheduler(
+                beta_start=0.00085,
+                beta_end=0.012,
+                beta_schedule="scaled_linear",
+                prediction_type=prediction_type,
+                clip_sample=False,
+                steps_offset=1,
+            ),
+        }
+        if sdxl:
+            parts |= {"tokenizer_2": tiny_tokenizer(), "text_encoder_2": _text_encoder(32, projection=32)}
+            parts |= {"add_watermarker": False}
+        else:
+            parts |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+        if controlnets:
+            parts["controlnet"] = [_controlnet(unet) for _ in range(controlnets)]
+            if controlnets == 1:
+                parts["controlnet"] = parts["controlnet"][0]
+        kinds = {
+            (False, False): StableDiffusionPipeline,
+            (False, True): StableDiffusionControlNetPipeline,
+            (True, False): StableDiffusionXLPipeline,
+            (True, True): StableDiffusionXLControlNetPipeline,
+        }
+        pipe = kinds[sdxl, bool(controlnets)](**parts)
+    for part in pipe.components.values():
+        for module in part if isinstance(part, list) else [part]:
+            if isinstance(module, nn.Module):
+                module.eval().requires_grad_(False)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def _unet(config: dict[str, Any]) -> UNet2DConditionModel:
+    defaults = {
+        "sample_size": 8,
+        "layers_per_block": 1,
+        "block_out_channels": _WIDTHS,
+        "norm_num_groups": 8,
+        "attention_head_dim": 4,
+        "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+    }
+    unet = UNet2DConditionModel(**{**defaults, **config}).eval()
+    for name, parameter in unet.named_parameters():
+        if "attn2" in name and name.endswith(("to_k.weight", "to_v.weight", "to_out.0.weight")):
+            parameter.mul_(3.0)  # at their default scale the text would hardly show
+        elif name.endswith("time_emb_proj.weight"):
+            parameter.mul_(3.0)
+    sample, steps = torch.randn(2, 4, 8, 8), torch.tensor([100, 700])
+    text = torch.randn(2, TEXT_LENGTH, unet.config.cross_attention_dim)
+    added = None
+    if unet.config.addition_embed_type == "text_time":
+        added = {"text_embeds": torch.randn(2, 32), "time_ids": torch.tensor([[64, 64, 0, 0, 64, 64]] * 2).float()}
+    _to_order_one(unet.conv_out, lambda: unet(sample, steps, text, added_cond_kwargs=added).sample)
+    return unet
+
+
+def _controlnet(unet: UNet2DConditionModel) -> ControlNetModel:
+    net = ControlNetModel.from_unet(
+        unet, conditioning_embedding_out_channels=(8, 8, 16, 16), load_weights_from_unet=False
+    )
+    zero_convolutions = [*net.controlnet_down_blocks, net.controlnet_mid_block]
+    for conv in zero_convolutions:
+        nn.init.normal_(conv.weight, std=conv.in_channels**-0.5)
+    embed, drawing = net.controlnet_cond_embedding, torch.rand(1, 3, 64, 64).round()
+    nn.init.normal_(embed.conv_out.weight)
+    for conv in [embed.conv_in, *embed.blocks, embed.conv_out]:
+        conv.bias.zero_()  # an empty drawing then gives exactly nothing
+    embed.conv_out.weight.mul_(4.0 / embed(drawing).std())  # a drawing of a few thin lines must show as well
+    return net
+
+
+def _vae(kind: Vae) -> AutoencoderTiny | AutoencoderKL:
+    if kind == "tiny":
+        widths = (16, 16, 16, 16)
+        vae = AutoencoderTiny(
+            encoder_block_out_channels=widths,
+            decoder_block_out_channels=widths,
+            num_encoder_blocks=(1, 1, 1, 1),
+            num_decoder_blocks=(1, 1, 1, 1),
+        ).eval()
+        last_encode, last_decode = vae.encoder.layers[-1], vae.decoder.layers[-1]
+    else:
+        vae = AutoencoderKL(
+            block_out_channels=(16, 16, 16, 16),
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            norm_num_groups=4,
+            sample_size=64,
+        ).eval()
+        last_encode, last_decode = vae.encoder.conv_out, vae.decoder.conv_out
+    image = torch.rand(2, 3, 8, 8).repeat_interleave(8, 2).repeat_interleave(8, 3) * 2 - 1  # (2, 3, 64, 64)
+    latent = torch.randn(2, 4, 8, 8)
+    _to_order_one(last_encode, lambda: vae.encoder(image)[:, :4])
+    _to_order_one(last_decode, lambda: vae.decode(latent).sample, 0.4)
+    return vae
+
+
+def _text_encoder(width: int, projection: int | None = None) -> CLIPTextModel | CLIPTextModelWithProjection:
+    config = CLIPTextConfig(
+        vocab_size=len(tiny_tokenizer()),
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=TEXT_LENGTH,
+        projection_dim=projection or width,
+        bos_token_id=512,
+        eos_token_id=513,
+        pad_token_id=513,
+    )
+    encoder = (CLIPTextModelWithProjection if projection else CLIPTextModel)(config)
+    for name, parameter in encoder.named_parameters():
+        if parameter.ndim > 1:  # their default is 0.02, which leaves every prompt nearly the same
+            nn.init.normal_(parameter, std=1.0 if "embedding" in name else parameter.shape[1] ** -0.5)
+    return encoder
+
+
+def tiny_tokenizer() -> CLIPTokenizer:
+    """A CLIP tokenizer that knows single bytes only: 514 tokens, no merges, 77 long."""
+    letters = _byte_alphabet()
+    vocab = {token: index for index, token in enumerate([*letters, *(f"{letter}</w>" for letter in letters)])}
+    vocab |= {"<|startoftext|>": 512, "<|endoftext|>": 513}
+    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=TEXT_LENGTH)
+
+
+def _byte_alphabet() -> list[str]:
+    """The 256 printable characters that stand for bytes in byte-level BPE (Radford et al., 2019)."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = (chr(256 + index) for index in range(256 - len(printable)))
+    return [chr(byte) if byte in printable else next(others) for byte in range(256)]
+
+
+def _to_order_one(last: nn.Module, run: Callable[[], Tensor], std: float = 1.0) -> None:
+    """Set the last layer so that what ``run`` gives, (B, C, H, W), has this standard deviation and mean 0."""
+    last.weight.mul_(std / run().std())
+    if last.bias is not None:
+        before = run().mean()
+        last.bias.add_(1.0)
+        gain = run().mean() - before  # a decoder may still map [0, 1] to [-1, 1] behind its last layer
+        last.bias.sub_(1.0 + before / gain)
+
+
+def _lora_factors(
+    pipe: Any, rank: int, seed: int, conv: bool, text_encoder: bool, time: bool, strength: float
+) -> Iterator[tuple[str, str, Literal["A", "B"], Tensor]]:
+    """Yield (component, module, A or B, weight); ``B @ A`` has about ``strength`` times the scale of a base weight."""
+    generator = torch.Generator().manual_seed(seed)
+    wanted = [
+        ("unet", (".to_q", ".to_k", ".to_v", ".to_out.0", ".ff.net.0.proj", ".ff.net.2", ".proj_in", ".proj_out"))
+    ]
+    wanted += [("unet", (".conv1", ".conv2", ".conv_shortcut"))] if conv else []
+    wanted += [("unet", (".time_emb_proj", "time_embedding.linear_1", "time_embedding.linear_2"))] if time else []
+    if text_encoder:
+        encoders = [name for name in ("text_encoder", "text_encoder_2") if getattr(pipe, name, None) is not None]
+        wanted += [(name, (".q_proj", ".k_proj", ".v_proj", ".out_proj")) for name in encoders]
+    for component, endings in wanted:
+        for name, module in getattr(pipe, component).named_modules():
+            if not name.endswith(endings) or not isinstance(module, nn.Linear | nn.Conv2d):
+                continue
+            outputs, inputs, *kernel = module.weight.shape
+            fan = inputs * (kernel[0] * kernel[1] if kernel else 1)
+            down = torch.randn(rank, inputs, *kernel, generator=generator) * fan**-0.5
+            up = torch.randn(outputs, rank, *(1 for _ in kernel), generator=generator) * strength * rank**-0.5
+            yield component, name, "A", down
+            yield component, name, "B", up
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep diffusers from warning that a tiny autoencoder is not the class it expects."""
+    level = diffusers_logging.get_verbosity()
+    diffusers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        diffusers_logging.set_verbosity(level)

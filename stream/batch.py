@@ -1,0 +1,234 @@
+"""The stream batch (StreamDiffusion, arXiv 2312.12491, section 3.1): successive frames, each one step further, denoised
+together.
+
+Row k is a frame that has k steps behind it. A row owns everything of its frame: latent, noise, residual noise,
+condition features, prompt, scales, coefficients. What changes with every frame shifts by one row each tick, on the
+device. What changes only with the configuration is written into a row when a frame with another recipe arrives there.
+
+With F frames entering together, row k is F rows: k F to (k + 1) F - 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ..engines.units import Units
+from .guidance import Guidance, carry, clean
+from .recipe import Recipe
+from .schedule import Schedule
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """F frames on their way in.
+
+    ``image`` (F, 3, H, W) in [-1, 1], used by ``img2img``; ``conditions`` (C, F, 3, H, W) in [0, 1]; ``tags`` has one
+    object for each frame, handed back with its picture (None: a filler, whose picture nobody wants).
+    """
+
+    image: Tensor | None
+    conditions: Tensor
+    recipe: Recipe
+    tags: Sequence[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """F frames that went through every step: ``latent`` (F, 4, h, w), ``image`` (F, 3, H, W), and their tags."""
+
+    latent: Tensor
+    image: Tensor
+    tags: Sequence[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """What all frames share, whatever their recipe."""
+
+    units: Units
+    guidance: Guidance
+    prediction: Literal["epsilon", "v_prediction"] = "epsilon"
+    mode: Literal["img2img", "txt2img", "sketch"] = "img2img"
+    do_add_noise: bool = True
+    lora_rows: Callable[[int], Tensor] | None = None  # n -> the (A, n) tensor that LoRA layers read their scales from
+    generator: torch.Generator | None = None  # new noise for txt2img
+    span: Callable[[str], AbstractContextManager[Any]] = lambda name: nullcontext()  # times a stage
+
+    def enter(self, entry: Entry) -> tuple[Tensor, Tensor]:
+        """The first noisy latent of new frames, and their condition features: (F, 4, h, w), (C, F, E, h, w)."""
+        noise, s = entry.recipe.entry_noise, entry.recipe.schedule
+        count = len(entry.tags)
+        with self.span("encode"):
+            features = self.units.embed(entry.conditions) if len(entry.conditions) else noise.new_zeros(0, count)
+            if self.mode == "sketch":
+                x = noise.expand(count, -1, -1, -1)
+            elif self.mode == "txt2img":
+                x = torch.randn((count, *noise.shape[1:]), generator=self.generator).to(noise.device)
+            else:
+                x = s.a[0] * self.units.encode(entry.image) + s.b[0] * noise
+        return x, features
+
+    def predict_eps(
+        self, x: Tensor, extra: int, s: Schedule, features: Tensor, told: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Noise estimates of the first ``extra`` rows with the negative prompt, and of all B rows with the prompt.
+
+        A v prediction (arXiv 2202.00512) becomes ``eps = a v + b x`` here, and nobody else needs to know.
+        """
+
+        def both(value: Tensor, dim: int = 0) -> Tensor:
+            return torch.cat([value.narrow(dim, 0, extra), value], dim) if extra else value
+
+        x = both(x)  # (N, 4, h, w)
+        features = both(features, 1) if len(features) else features  # (C, N, E, h, w)
+        added = {name: told[name] for name in ("pooled", "time_ids", "guidance") if name in told}
+        eps = self.units.denoise(x, both(s.timestep), told["text"], features, told["scales"], **added)  # (N, 4, h, w)
+        if self.prediction == "v_prediction":
+            eps = both(s.a) * eps + both(s.b) * x
+        return eps[:extra], eps[extra:]
+
+
+class StreamBatch:
+    """K frames in flight, in tensors of fixed shape that are changed in place."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self._rows: dict[str, Tensor] = {}  # (B, ...) coefficients and noise of each row
+        self._network: dict[str, Tensor] = {}  # (N, ...) what the network is told; the negative rows first
+        self._latent = self._stock = self._features = torch.empty(0)
+        self._in_row: list[Entry | None] = []  # the frames of each row group
+        self._extra = 0
+
+    @property
+    def pending(self) -> int:
+        """How many frames have entered and not come out."""
+        return sum(tag is not None for entry in self._in_row[:-1] if entry for tag in entry.tags)
+
+    def step(self, entry: Entry) -> Finished | None:
+        """One tick: frames enter, every row takes its step, and the last row's frames come out (None: nobody's)."""
+        x, features = self.loop.enter(entry)
+        if not self._in_row:
+            self._allocate(entry, x, features)
+        self._seat(entry)
+        with self.loop.span("denoise"):
+            denoised = self._denoise(x, features)
+        out = self._in_row[-1]
+        if out is None or all(tag is None for tag in out.tags):
+            return None
+        latent = denoised[-len(out.tags) :].clone()
+        with self.loop.span("decode"):
+            return Finished(latent, self.loop.units.decode(latent), out.tags)
+
+    def _denoise(self, x: Tensor, features: Tensor) -> Tensor:
+        """Every row's step; leaves each row's latent, residual and features where the next tick wants them."""
+        frames, rows = len(x), self._rows
+        s = Schedule(**{name: rows[name] for name in Schedule._fields})
+        self._latent[:frames] = x
+        self._stock[:frames] = self._in_row[0].recipe.entry_noise
+        if len(features):
+            self._features[:, :frames] = features
+        x, stock = self._latent, self._stock  # (B, 4, h, w)
+        u, c = self.loop.predict_eps(x, self._extra, s, self._features, self._network)
+        eps, stock = self.loop.guidance(u, c, stock, rows["w"], rows["delta"])
+        denoised = clean(x, eps, s)
+        if len(x) > frames:
+            following = s.a_next * denoised
+            if self.loop.do_add_noise:
+                following = following + s.b_next * rows["noise_next"]
+            self._latent[frames:] = following[:-frames]
+            if self.loop.guidance.residual:
+                self._stock[frames:] = carry(eps, stock, rows["noise_next"], s)[:-frames]
+            if len(features):
+                self._features[:, frames:] = self._features[:, :-frames].clone()
+        return denoised  # (B, 4, h, w)
+
+    def _allocate(self, entry: Entry, x: Tensor, features: Tensor) -> None:
+        """Buffers for K row groups, all holding the first frame, noised to each row's own level."""
+        recipe, frames, device = entry.recipe, len(x), x.device
+        steps = recipe.steps
+        total = steps * frames
+        s = recipe.schedule
+        levels = s.a * x[:1] + s.b * recipe.noise if self.loop.mode == "img2img" else recipe.noise  # (K, 4, h, w)
+        self._latent = levels.repeat_interleave(frames, 0).contiguous()
+        self._stock = recipe.noise.repeat_interleave(frames, 0).contiguous()
+        self._features = features.repeat(1, steps, *([1] * (features.dim() - 2))) if len(features) else features
+        self._extra = self.loop.guidance.extra_rows(total, frames)
+        for name, value in recipe.row(0).items():
+            self._rows[name] = torch.zeros((total, *value.shape), dtype=value.dtype, device=device)
+        wide = total + self._extra
+        for name, value in recipe.network_row(0, False).items():
+            shape = (*value.shape, wide) if name in ("scales", "lora") else (wide, *value.shape)
+            self._network[name] = torch.zeros(shape, dtype=value.dtype, device=device)
+        if self.loop.lora_rows is not None:
+            self._network["lora"] = self.loop.lora_rows(wide)
+        self._in_row = [None] * steps
+        for k in range(steps):
+            self._write(k, entry)
+
+    def _seat(self, entry: Entry) -> None:
+        """Everyone moves up one row; a row whose frame has another recipe than the one before is written."""
+        before = self._in_row
+        self._in_row = [entry, *before[:-1]]
+        for k, (new, old) in enumerate(zip(self._in_row, before, strict=True)):
+            if new is not None and (old is None or new.recipe is not old.recipe):
+                self._write(k, new)
+
+    def _write(self, k: int, entry: Entry) -> None:
+        frames = len(entry.tags)
+        rows = slice(k * frames, (k + 1) * frames)
+        for name, value in entry.recipe.row(k).items():
+            self._rows[name][rows] = value
+        self._tell(slice(rows.start + self._extra, rows.stop + self._extra), entry.recipe.network_row(k, False))
+        if rows.stop <= self._extra:
+            self._tell(rows, entry.recipe.network_row(k, True))
+
+    def _tell(self, rows: slice, values: dict[str, Tensor]) -> None:
+        for name, value in values.items():
+            if name in ("scales", "lora"):
+                self._network[name][:, rows] = value[:, None]
+            else:
+                self._network[name][rows] = value
+
+
+class SequentialSteps:
+    """The same steps, one frame after the other: every frame goes through all K at once. Slower; nothing in flight."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self._lora = (
+            loop.lora_rows(1) if loop.lora_rows else None
+        )  # (A, 1): one frame's scales serve every row of a call
+        self.pending = 0
+
+    def step(self, entry: Entry) -> Finished | None:
+        """Take F frames through all steps."""
+        x, features = self.loop.enter(entry)
+        recipe, frames = entry.recipe, len(x)
+        if self._lora is not None:
+            self._lora[:] = recipe.lora_scales[:, None]
+        stock, denoised = recipe.entry_noise.expand_as(x), x
+        with self.loop.span("denoise"):
+            for k in range(recipe.steps):
+                row = recipe.row(k)
+                s = Schedule(**{name: row[name].expand(frames, *row[name].shape) for name in Schedule._fields})
+                extra = self.loop.guidance.extra_rows(frames, frames)
+                told = [recipe.network_row(k, True)] * extra + [recipe.network_row(k, False)] * frames
+                network = {n: torch.stack([r[n] for r in told], 1 if n == "scales" else 0) for n in told[0]}
+                u, c = self.loop.predict_eps(x, extra, s, features, network)
+                if self.loop.guidance.residual and k > 0:
+                    u = stock[:extra]
+                eps, stock = self.loop.guidance(u, c, stock, row["w"], row["delta"])
+                denoised = clean(x, eps, s)
+                x = s.a_next * denoised + (s.b_next * row["noise_next"] if self.loop.do_add_noise else 0.0)
+                if self.loop.guidance.residual:
+                    stock = carry(eps, stock, row["noise_next"], s)
+        if all(tag is None for tag in entry.tags):
+            return None
+        with self.loop.span("decode"):
+            return Finished(denoised, self.loop.units.decode(denoised), entry.tags)

@@ -1,0 +1,99 @@
+"""A stream without a network: for tests, for measuring the loop alone, and for trying a source or a sink."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .config import StreamConfig
+from .frame import Frame, Output, Size, as_rgb, place
+from .gate import Gate
+from .metrics import Metrics
+
+
+class FakeStream:
+    """Behaves like a stream batch of ``steps`` rows: the picture of a frame comes out ``steps - 1`` calls later.
+
+    The picture is the negative of the input, fitted to ``size`` (its sides at least 64, multiples of 8). Every call that
+    costs a step takes ``delay`` seconds. ``sleep`` is what waits for that long.
+    """
+
+    def __init__(
+        self,
+        steps: int = 2,
+        delay: float = 0.0,
+        size: Size = Size(64, 64),  # noqa: B008 - a tuple, it cannot change
+        clock: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.config = StreamConfig.build(
+            width=size.width, height=size.height, t_index_list=tuple(range(steps)), num_inference_steps=max(50, steps)
+        )
+        self.revision = 0
+        self.size = size
+        self.metrics = Metrics(clock)
+        self._delay = delay
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._gate = Gate(self.config.similar_image_filter_threshold, self.config.similar_image_filter_max_skip_frame)
+        self._seen = -1  # revision of the last frame that entered
+        self._rows: deque[Output | None] = deque([None] * (steps - 1))
+        self._next_id = 0
+
+    @property
+    def pending(self) -> int:
+        """Frames that entered and have not come out yet."""
+        return sum(row is not None for row in self._rows)
+
+    def __call__(self, frame: Frame | np.ndarray, gated: bool = True) -> Output | None:
+        """Let a frame in and run one step; returns the picture that is finished by that, if any.
+
+        When ``gated`` and neither the frame nor the revision has changed, only what is pending goes on.
+        Raises FrameError for an unusable frame.
+        """
+        if not isinstance(frame, Frame):
+            frame = Frame(np.asarray(frame), self._next_id, self._clock())
+        self._next_id = frame.id + 1
+        with self._lock:
+            config, revision = self.config, self.revision
+        with self.metrics.span("prepare"):
+            pixels = as_rgb(frame.pixels)
+            self.size = Size(config.width, config.height)
+            pixels = place(Size.of(pixels), self.size, config.fit).apply(pixels)
+        if gated and revision == self._seen and not self._gate.changed(pixels):
+            self.metrics.count("frames_skipped")
+            return self.advance()
+        self._gate.accept(pixels)
+        self._seen = revision
+        return self._step(Output(255 - pixels, frame.id, frame.captured_at, revision, pixels))
+
+    def advance(self) -> Output | None:
+        """Run one step without a new frame; None when nothing is pending or nothing came out."""
+        return self._step(None) if self.pending else None
+
+    def update(self, **changes: Any) -> int:
+        """Change settings from any thread; returns the new revision. Raises ConfigError and then changes nothing."""
+        with self._lock:
+            self.config = self.config.changed(**changes)
+            self.revision += 1
+            return self.revision
+
+    def close(self) -> None:
+        """Drop what is pending."""
+        self._rows = deque([None] * len(self._rows))
+
+    def _step(self, row: Output | None) -> Output | None:
+        with self.metrics.span("denoise"):
+            if self._delay:
+                self._sleep(self._delay)
+        self._rows.append(row)
+        done = self._rows.popleft()
+        if done is None:
+            return None
+        return Output(done.pixels, done.source_id, done.captured_at, done.revision, done.input, self._clock())

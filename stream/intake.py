@@ -1,0 +1,152 @@
+"""The source side of a session: reads frames, numbers them, and opens a lost source again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from .errors import ConfigError, FrameError, SourceEnded, SourceError, SourceLost, SourceUnavailable
+from .frame import Frame
+from .mailbox import Mailbox, MailboxClosed
+from .metrics import Metrics
+from .sources import Source, open_source
+
+log = logging.getLogger(__name__)
+RETRY = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each try to open a lost source again; the last one repeats
+MAX_REFUSED = 100  # unusable frames in a row after which something is wrong with more than a frame
+
+
+class Intake:
+    """Takes frames from a source into a mailbox: the newest wins for a live source, any other waits for its turn.
+
+    ``source`` is a Source, its specification as text, or a function that opens one; only the latter two can be opened
+    again after SourceLost. ``stop`` ends everything. ``notify`` is called when ``lost`` changes.
+    """
+
+    def __init__(
+        self,
+        source: Source | str | Callable[[], Source],
+        inbox: Mailbox[Frame],
+        metrics: Metrics,
+        clock: Callable[[], float],
+        stop: threading.Event,
+        notify: Callable[[], None],
+        retry: Sequence[float] = RETRY,
+    ) -> None:
+        self.name = source if isinstance(source, str) else type(source).__name__
+        self.live = True
+        self.lost = ""  # why there is no source just now, and when the next try is
+        self.arrived_at = clock()  # when the newest frame came; at first, when waiting for it began
+        self._source: Source | None = None
+        self._open: Callable[[], Source] | None = None
+        if isinstance(source, str):
+            self._open = lambda: open_source(source)
+        elif isinstance(source, Source) and not isinstance(source, type):
+            self._source = source
+        elif callable(source):
+            self._open = source
+            self.name = getattr(source, "__name__", self.name)
+        else:
+            raise ConfigError(
+                f"source: got {type(source).__name__}, expected an object with read, close and live, "
+                'a text such as "screen", or a function without arguments that opens one'
+            )
+        self._inbox = inbox
+        self._metrics = metrics
+        self._clock = clock
+        self._stop = stop
+        self._notify = notify
+        self._retry = tuple(retry)
+        self._tries = 0  # since the last frame
+        self._refused = 0  # in a row
+        self._next_id = 0
+
+    def open(self) -> None:
+        """Open the source for the first time; raises what opening it raises."""
+        if self._source is None and self._open is not None:
+            self._source = self._open()
+        self._adopt()
+
+    def run(self) -> None:
+        """Take frames until the source ends or the session stops; anything else that goes wrong is raised."""
+        try:
+            while not self._stop.is_set():
+                try:
+                    self._take()
+                except (SourceLost, SourceUnavailable) as error:
+                    self._reopen(error)
+        except (SourceEnded, MailboxClosed):
+            log.debug("source %s has ended", self.name)
+        except Exception as error:  # a driver that is closed under a waiting read() may raise anything
+            if not self._stop.is_set():
+                raise
+            log.debug("source %s ended while stopping: %s", self.name, error)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the device; from any thread, as often as one likes."""
+        source = self._source
+        if source is not None:
+            source.close()
+
+    def _take(self) -> None:
+        assert self._source is not None
+        asked = self._clock()
+        try:
+            pixels = self._source.read()
+        except FrameError as error:
+            self._metrics.count("frames_captured")
+            self._metrics.count("frames_refused")
+            self._refused += 1
+            if self._refused >= MAX_REFUSED:
+                raise FrameError(f"{self.name}: {MAX_REFUSED} unusable frames in a row; the last one: {error}") from error
+            return
+        # A picture is at most as old as this: what a driver or the screen knows about its age does not reach us.
+        now = self.arrived_at = self._clock()
+        self._refused = self._tries = 0
+        self._metrics.record("capture", now - asked)
+        self._metrics.count("frames_captured")
+        frame = Frame(pixels, self._next_id, now)
+        self._next_id += 1
+        if not self.live:
+            self._inbox.put_wait(frame)
+        elif self._inbox.put(frame):
+            self._metrics.count("frames_dropped")
+
+    def _reopen(self, error: Exception) -> None:
+        if self._stop.is_set():
+            return
+        if self._open is None:
+            raise SourceLost(
+                f"{error}; a source that was given as an object cannot be opened again: give its specification as text, "
+                "or a function that opens it"
+            ) from error
+        log.warning("source %s: %s", self.name, error)
+        self.close()
+        self._source = None
+        while self._source is None:
+            delay = self._retry[min(self._tries, len(self._retry) - 1)]
+            self._tries += 1
+            self._set_lost(f"{error}; next try in {delay:g} s")
+            if self._stop.wait(delay):
+                return
+            try:
+                self._source = self._open()
+            except SourceEnded:
+                raise
+            except (SourceError, ConfigError) as again:  # the same text was accepted before: it is the world that changed
+                error = again
+        self._adopt()
+        log.info("source %s is back", self.name)
+        self._set_lost("")
+
+    def _adopt(self) -> None:
+        assert self._source is not None
+        self.live = self._source.live
+        self.arrived_at = self._clock()
+
+    def _set_lost(self, text: str) -> None:
+        self.lost = text
+        self._notify()

@@ -1,0 +1,138 @@
+"""The engine's side of a session: which frame the stream gets next, and when it only goes on with what it has."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from .config import StreamConfig
+from .errors import FrameError
+from .frame import Frame, Output, Size
+from .intake import MAX_REFUSED, Intake
+from .mailbox import Mailbox, MailboxClosed
+from .metrics import Metrics
+
+log = logging.getLogger(__name__)
+GROUP_WAIT = 0.1  # seconds that a group of frames (frame_buffer_size) is given to become full
+
+
+class StreamLike(Protocol):
+    """What a session needs of a stream; see ``Stream`` and ``FakeStream``."""
+
+    config: StreamConfig
+    revision: int
+    size: Size
+    metrics: Metrics
+
+    @property
+    def pending(self) -> int: ...
+    def __call__(self, frame: Frame, gated: bool = True) -> Output | None: ...
+    def advance(self) -> Output | None: ...
+    def update(self, **changes: Any) -> int: ...
+
+
+class EngineLoop:
+    """Drives a stream from the mailbox of a source.
+
+    A new frame always goes first. Without one, a live source's pending frames go on at once, because their latency
+    counts; and a changed configuration is applied to the last frame. Then it costs nothing until something comes.
+    A source that is not live has every frame rendered, in full batches; what is pending comes out when it has ended.
+    """
+
+    def __init__(
+        self,
+        stream: StreamLike,
+        intake: Intake,
+        inbox: Mailbox[Frame],
+        metrics: Metrics,
+        clock: Callable[[], float],
+        stop: threading.Event,
+        stall_after: float,
+        deliver: Callable[[Output], bool],
+        report: Callable[[], None],
+    ) -> None:
+        self.frozen = False
+        self.static = False  # the newest frame was like the last rendered one
+        self.shown = 0  # source frames whose picture came out
+        self.limit: int | None = None  # end after this many of them
+        self._stream = stream
+        self._intake = intake
+        self._inbox = inbox
+        self._metrics = metrics
+        self._clock = clock
+        self._stop = stop
+        self._stall_after = stall_after
+        self._deliver = deliver
+        self._report = report
+        self._last: Frame | None = None  # the newest frame that the stream took
+        self._revision = -1  # of the configuration that the stream took it under
+        self._refused = 0  # frames in a row
+
+    def run(self) -> None:
+        """Until the source has ended and everything is out, the limit is reached, or the session stops."""
+        try:
+            while self._going():
+                self._turn()
+        except MailboxClosed:
+            while self._going() and self._stream.pending:
+                self._hand_on(self._stream.advance())
+                self._report()
+
+    def _going(self) -> bool:
+        return not self._stop.is_set() and (self.limit is None or self.shown < self.limit)
+
+    def _turn(self) -> None:
+        at_once = self._intake.live or self.frozen
+        changed = at_once and self._last is not None and self._stream.revision != self._revision
+        pending = at_once and self._stream.pending > 0
+        frame = self._next_frame(changed, pending)
+        if self._stop.is_set():
+            return
+        if frame is None and changed:
+            frame = self._last
+        if frame is not None:
+            self._submit(frame)
+        elif pending:
+            self._hand_on(self._stream.advance())
+        self._report()
+
+    def _next_frame(self, changed: bool, pending: bool) -> Frame | None:
+        """The next frame; None when there is something else to do, or to report. Raises MailboxClosed at the end."""
+        try:
+            if changed:
+                return None if self.frozen else self._inbox.get(0.0)
+            if pending:
+                group = self._stream.config.frame_buffer_size > 1
+                return None if self.frozen else self._inbox.get(GROUP_WAIT if group else 0.0)
+            if self.frozen:
+                self._inbox.pause()
+                return None
+            quiet = self._clock() - self._intake.arrived_at
+            unreported = self._intake.live and not self._intake.lost and quiet <= self._stall_after
+            return self._inbox.get(self._stall_after - quiet + 0.001 if unreported else None)
+        except TimeoutError:
+            return None
+
+    def _submit(self, frame: Frame) -> None:
+        # Read before the call: a change during it is then noticed, at worst rendered twice, and never missed.
+        revision = self._stream.revision
+        skipped = self._metrics.counter("frames_skipped")
+        try:
+            output = self._stream(frame, gated=self._intake.live)
+        except FrameError as error:
+            self._metrics.count("frames_refused")
+            self._refused += 1
+            log.debug("frame %d refused: %s", frame.id, error)
+            if self._refused >= MAX_REFUSED:
+                raise FrameError(f"{MAX_REFUSED} unusable frames in a row; the last one: {error}") from error
+            return
+        self._refused = 0
+        self.static = self._metrics.counter("frames_skipped") > skipped
+        self._last, self._revision = frame, revision
+        self._hand_on(output)
+
+    def _hand_on(self, output: Output | None) -> None:
+        if output is not None and not self._stop.is_set() and self._deliver(output):
+            self.shown += 1

@@ -1,0 +1,257 @@
+"""From a configuration to what the loop runs on: recipes (tensors) and units (networks)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from .. import engines
+from ..engines.units import Units
+from ..lora.switch import LoraSet
+from .config import ControlNetConfig, StreamConfig
+from .errors import ConfigError, ModelError
+from .frame import Size
+from .guidance import make_guidance
+from .prompt import PromptEncoder
+from .recipe import Recipe
+from .schedule import influenced, make_schedule
+
+log = logging.getLogger(__name__)
+# What is decided when a stream is made. Everything else changes live.
+FIXED = [
+    "acceleration",
+    "device",
+    "dtype",
+    "engine_dir",
+    "fuse_lora",
+    "lcm_lora_id",
+    "use_lcm_lora",
+    "use_tiny_vae",
+    "vae_id",
+    "warmup",
+]
+# What decides the shapes of the loop's tensors or the set of its networks.
+FUSED = "lora_dict: the LoRAs are fused and cannot change; make a new Stream with fuse_lora=False"
+SHAPE = ("mode", "do_add_noise", "use_denoising_batch", "frame_buffer_size", "width", "height")
+
+
+class Networks:
+    """The networks of one pipeline, and everything that is made from them."""
+
+    def __init__(self, pipe: Any) -> None:
+        """Raises ModelError when the pipeline is of a kind that the loop cannot run."""
+        self.pipe = pipe
+        for part in ("unet", "vae", "scheduler"):
+            if getattr(pipe, part, None) is None:
+                raise ModelError(
+                    f"got {type(pipe).__name__} without {part}, "
+                    f"expected a Stable Diffusion or SDXL pipeline of diffusers"
+                )
+        prediction = pipe.scheduler.config.get("prediction_type", "epsilon")
+        if prediction not in ("epsilon", "v_prediction"):
+            raise ModelError(f"got prediction type {prediction!r}, expected epsilon or v_prediction")
+        self.prediction: Literal["epsilon", "v_prediction"] = prediction
+        own = getattr(pipe, "controlnet", None)
+        self._controlnets: list[Any] = list(getattr(own, "nets", [own])) if own is not None else []
+        self._controlnet_ids: list[str | None] = []
+        self._prompts = PromptEncoder(pipe)
+        self._loras = LoraSet(pipe)
+        self._lora_names: dict[str, str] = {}  # path or id -> name in the LoraSet
+
+    # --- admitting configurations
+
+    def admit(self, config: StreamConfig) -> StreamConfig:
+        """Complete the first configuration, and load what it names: ControlNets that are missing, and LoRAs."""
+        if not config.controlnets and self._controlnets:
+            config = config.changed(controlnets=[{}] * len(self._controlnets))
+        config = self._rounded(config)
+        self._controlnet_ids = [net.model_id for net in config.controlnets[: len(self._controlnets)]]
+        self._load_controlnets(config)
+        self._check(config)
+        if config.use_lcm_lora:
+            from ..lora.load import lcm_lora_id
+
+            self._load_lora(config.lcm_lora_id or lcm_lora_id(self.pipe))
+        for path, scale in config.lora_dict.items():
+            self._load_lora(path, scale)
+        if config.fuse_lora and self._loras.names:
+            scales = {name: config.lora_dict.get(path, 1.0) for path, name in self._lora_names.items()}
+            self._loras.fuse(scales)
+        self._set_text_scales(config)
+        return config
+
+    def change(self, old: StreamConfig, new: StreamConfig, between_frames: AbstractContextManager[Any]) -> StreamConfig:
+        """Load what a change needs. Networks are touched inside ``between_frames`` only.
+
+        Raises ConfigError for a setting that cannot change live, ModelError or LoraError; then nothing has changed.
+        """
+        for name in FIXED:
+            if getattr(old, name) != getattr(new, name):
+                raise ConfigError(
+                    f"{name}: cannot change while running; make a new Stream with {name}={getattr(new, name)!r}"
+                )
+        new = self._rounded(new)
+        self._load_controlnets(new)
+        self._check(new)
+        for path in new.lora_dict:
+            if path not in self._lora_names:
+                if new.fuse_lora:
+                    raise ConfigError(FUSED)
+                with between_frames:
+                    self._load_lora(path, new.lora_dict[path])
+        if new.fuse_lora and new.lora_dict != old.lora_dict:
+            raise ConfigError(FUSED)
+        if new.lora_dict != old.lora_dict:
+            self._set_text_scales(new)
+        return new
+
+    def same_shape(self, old: StreamConfig, new: StreamConfig) -> bool:
+        """Whether the running tensors and networks serve the new configuration."""
+        return (
+            all(getattr(old, name) == getattr(new, name) for name in SHAPE)
+            and len(old.t_index_list) == len(new.t_index_list)
+            and len(old.lora_dict) == len(new.lora_dict)
+            and [net.enabled for net in old.controlnets] == [net.enabled for net in new.controlnets]
+            and [net.model_id for net in old.controlnets] == [net.model_id for net in new.controlnets]
+            and type(make_guidance(old.cfg_type, old.guidance_scale))
+            is type(make_guidance(new.cfg_type, new.guidance_scale))
+        )
+
+    def _rounded(self, config: StreamConfig) -> StreamConfig:
+        asked = Size(config.width, config.height)
+        size = asked.rounded(self._scale_factor)
+        if size != asked:
+            log.warning("size %s is not a multiple of %d pixels; using %s", asked, self._scale_factor, size)
+        return config.changed(width=size.width, height=size.height)
+
+    def _check(self, config: StreamConfig) -> None:
+        if config.mode == "sketch" and not any(net.enabled for net in config.controlnets):
+            raise ConfigError(
+                "mode sketch: got no enabled ControlNet, expected at least one, because nothing else carries the "
+                "drawing; add one under controlnets, or use mode img2img"
+            )
+
+    def _load_controlnets(self, config: StreamConfig) -> None:
+        for index, net in enumerate(config.controlnets):
+            known = index < len(self._controlnets) and self._controlnet_ids[index] == net.model_id
+            if known:
+                continue
+            if net.model_id is None:
+                raise ConfigError(
+                    f"controlnets.{index}: got no model_id, and the pipeline brought {len(self._controlnets)} "
+                    f"ControlNets; name a folder or hub id"
+                )
+            from ..lora.load import load_controlnet
+
+            loaded = load_controlnet(net.model_id, self.pipe)
+            self._controlnets[index : index + 1] = [loaded]
+            self._controlnet_ids[index : index + 1] = [net.model_id]
+
+    def _load_lora(self, path: str, scale: float = 1.0) -> None:
+        self._lora_names[path] = self._loras.load(path, scale=scale)
+        self._prompts.forget()
+
+    def _set_text_scales(self, config: StreamConfig) -> None:
+        if self._loras.names:
+            self._loras.set_text_scales({n: config.lora_dict.get(p, 1.0) for p, n in self._lora_names.items()})
+            self._prompts.forget()
+
+    # --- what the loop runs on
+
+    @property
+    def _scale_factor(self) -> int:
+        return int(self.pipe.vae_scale_factor)
+
+    def units(self, config: StreamConfig) -> Units:
+        """The networks as functions, with the ControlNets that are enabled."""
+        nets = [net for net, entry in zip(self._controlnets, config.controlnets, strict=False) if entry.enabled]
+        return engines.build(config.acceleration, self.pipe, nets)
+
+    def lora_rows(self, config: StreamConfig) -> Callable[[int], Tensor] | None:
+        """What binds LoRA scales to the rows of a batch; None where no LoRA is switched live."""
+        return self._loras.bind if self._loras.names and not config.fuse_lora else None
+
+    @torch.inference_mode()
+    def recipe(self, config: StreamConfig, revision: int) -> Recipe:
+        """Tensors for one configuration, on the device."""
+        device, unet = self.pipe.unet.device, self.pipe.unet
+        indices = config.t_index_list
+        if config.mode == "img2img":
+            indices = influenced(indices, config.num_inference_steps, config.drawing_influence)
+        schedule = make_schedule(
+            self.pipe.scheduler.config, config.scheduler, indices, config.num_inference_steps, device
+        )
+        latent = (unet.config.in_channels, config.height // self._scale_factor, config.width // self._scale_factor)
+        generator = torch.Generator().manual_seed(config.seed)
+        noise = torch.randn((len(indices), *latent), generator=generator).to(device)
+        guided = make_guidance(config.cfg_type, config.guidance_scale).extra_rows(1, 1) > 0
+        time_ids = None
+        if unet.config.addition_embed_type == "text_time":
+            height, width = config.height, config.width
+            time_ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32, device=device)
+        embedding = None
+        if unet.config.time_cond_proj_dim is not None:
+            weight = torch.tensor([config.guidance_scale - 1.0])
+            embedding = self.pipe.get_guidance_scale_embedding(weight, embedding_dim=unet.config.time_cond_proj_dim)
+            embedding = embedding.to(device)
+        return Recipe(
+            revision=revision,
+            schedule=schedule,
+            noise=noise,
+            prompt=self._prompts.blend(config.prompt, config.prompt_interpolation),
+            negative=self._prompts.encode(config.negative_prompt) if guided else None,
+            control_scales=_control_scales(config, len(indices)).to(device),
+            lora_scales=torch.tensor([self._lora_scale(config, name) for name in self._loras.names], device=device),
+            guidance_scale=config.guidance_scale,
+            delta=config.delta,
+            time_ids=time_ids,
+            guidance_embedding=embedding,
+        )
+
+    def _lora_scale(self, config: StreamConfig, name: str) -> float:
+        path = next(path for path, known in self._lora_names.items() if known == name)
+        return config.lora_dict.get(path, 1.0)
+
+
+def _control_scales(config: StreamConfig, steps: int) -> Tensor:
+    """(C, K): how strongly each enabled ControlNet steers each step.
+
+    Step i of K is steered unless i / K < control_guidance_start or (i + 1) / K > control_guidance_end, as in diffusers.
+    """
+    scales = [
+        [
+            net.conditioning_scale * _influence_on_control(config.drawing_influence)
+            if i / steps >= net.control_guidance_start and (i + 1) / steps <= net.control_guidance_end
+            else 0.0
+            for i in range(steps)
+        ]
+        for net in config.controlnets
+        if net.enabled
+    ]
+    _warn_if_never(config.controlnets, scales)
+    return torch.tensor(scales).reshape(-1, steps)
+
+
+def _influence_on_control(drawing_influence: float) -> float:
+    """0 at 0, 1 at 50, 1.5 at 100: more than that tears pictures apart."""
+    return drawing_influence / 50.0 if drawing_influence <= 50.0 else 1.0 + (drawing_influence - 50.0) / 100.0
+
+
+def _warn_if_never(nets: tuple[ControlNetConfig, ...], scales: list[list[float]]) -> None:
+    for net, row in zip((net for net in nets if net.enabled), scales, strict=True):
+        if (
+            net.conditioning_scale > 0
+            and not any(row)
+            and (net.control_guidance_start, net.control_guidance_end) != (0, 1)
+        ):
+            log.warning(
+                "a ControlNet is never active: %d steps leave none between control_guidance_start %g and end %g",
+                len(row),
+                net.control_guidance_start,
+                net.control_guidance_end,
+            )

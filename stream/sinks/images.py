@@ -1,0 +1,59 @@
+"""Numbered pictures in a folder: ``images:out``, ``images:out,every=10``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import ConfigError, SinkUnavailable
+from ..frame import Output
+from ..spec import Spec
+from . import Status
+from ._files import new_folder, png, write_new
+
+
+class ImagesSink:
+    """Writes every N-th output as a PNG named by the id of the frame it came from, ``00000042.png``.
+
+    A run never mixes with an earlier one: when ``folder`` holds something, ``folder-2``, ``folder-3``, ... is made, and
+    the attribute ``folder`` says which. A frame that was rendered more than once gives ``00000042-2.png`` and so on.
+    A picture is there whole or not at all.
+    Raises ConfigError for ``every`` below 1 and SinkUnavailable when the folder cannot be made.
+    """
+
+    interval: float | None = None
+    on_main_thread = False
+
+    def __init__(self, folder: str | Path, every: int = 1) -> None:
+        if every < 1:
+            raise ConfigError(f"images: got every={every}, expected at least 1")
+        self.folder = new_folder(Path(folder).expanduser(), "images")
+        self.written = 0
+        self._every = every
+        self._seen = 0
+
+    def write(self, output: Output | None, status: Status) -> None:
+        """Store one picture; raises SinkUnavailable when the disk is full or refuses."""
+        if output is None:
+            return
+        self._seen += 1
+        if (self._seen - 1) % self._every:
+            return
+        try:
+            write_new(self.folder / f"{output.source_id:08d}.png", png(output.pixels))
+        except OSError as error:
+            raise SinkUnavailable(
+                f"images: stopped: {error.strerror or error}; {self.written} pictures were kept in {self.folder}"
+            ) from error
+        self.written += 1
+
+    def close(self) -> None:
+        """Nothing is open between two pictures."""
+
+
+def open(spec: Spec) -> ImagesSink:
+    """``images:FOLDER``; option ``every`` (default 1)."""
+    values = spec.take({"path": str, "every": int})
+    folder = values.pop("path", "")
+    if not folder:
+        raise ConfigError(f"{spec.text}: no folder given; write for example images:out")
+    return ImagesSink(folder, **values)

@@ -1,0 +1,278 @@
+"""A recording: ``video:out.mp4``, ``video:out.webm,crf=24,input=1``.
+
+The picture is H.264 when PyAV brings libx264, else MPEG-4 part 2; in ``.webm`` it is VP9, else VP8. MP4 is written in
+fragments (ISO/IEC 14496-12, movie fragments) that each begin with a key frame, so that everything but the last
+fragment plays even if the program is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import cv2
+import numpy as np
+
+from ..errors import ConfigError, SinkUnavailable
+from ..frame import Output, Size, place
+from ..spec import Spec, flag
+from . import Status
+from ._files import Tape, unused
+from ._slate import BACKGROUND
+
+TICK = Fraction(1, 60000)  # seconds; divides 24, 25, 30 and 60 fps, and MPEG-4 takes no finer one
+KEY_EVERY = 0.5  # seconds between key frames: what is lost when the program is killed
+BT709, BT601 = 1, 6  # codes of matrix, primaries and transfer in ITU-T H.273
+
+
+@dataclass(frozen=True)
+class _Container:
+    format: str
+    codecs: tuple[str, ...]
+    options: dict[str, str]
+
+
+_FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+_CLUSTERS = {"cluster_time_limit": "500"}  # ms
+CONTAINERS = {
+    ".mp4": _Container("mp4", ("libx264", "mpeg4"), _FRAGMENTS),
+    ".mov": _Container("mov", ("libx264", "mpeg4"), _FRAGMENTS),
+    ".mkv": _Container("matroska", ("libx264", "mpeg4"), _CLUSTERS),
+    ".webm": _Container("webm", ("libvpx-vp9", "libvpx"), _CLUSTERS),
+}
+
+
+class VideoSink:
+    """Records each output once, at the time its input was captured (variable frame rate, the first at 0).
+
+    An existing file is never replaced, unless ``overwrite``: ``out-2.mp4``, ``out-3.mp4``, ... is written, and the
+    attribute ``path`` says which. The first output decides the size (odd sides get one more pixel); later ones of
+    another size are letterboxed into it. ``crf`` is the quality: 0 best, 51 worst. ``fps`` is the nominal rate, for
+    players and for the length of the last picture. ``input`` records the input at the left of the output.
+    ``codec`` is the name of an FFmpeg encoder; the attribute ``codec`` says which one was taken.
+    ``create`` opens the file for writing, given its path, and raises FileExistsError like mode ``"xb"``.
+
+    Raises ConfigError for an extension or a codec that cannot be written and SinkUnavailable for a file that cannot.
+    """
+
+    interval: float | None = None
+    on_main_thread = False
+
+    def __init__(
+        self,
+        path: str | Path,
+        fps: float = 30.0,
+        crf: int = 18,
+        codec: str | None = None,
+        input: bool = False,
+        overwrite: bool = False,
+        create: Callable[[Path], BinaryIO] | None = None,
+    ) -> None:
+        wanted = Path(path).expanduser()
+        kind = CONTAINERS.get(wanted.suffix.lower())
+        if kind is None:
+            raise ConfigError(f"video: got {wanted.name!r}, expected a name that ends in {', '.join(CONTAINERS)}")
+        if not 1 <= fps <= 240 or not 0 <= crf <= 51:
+            raise ConfigError(f"video: got fps={fps:g}, crf={crf}; expected fps from 1 to 240 and crf from 0 to 51")
+        self.codec = _choose_codec(kind, codec)
+        self.seconds = 0.0  # on the disk, and playable
+        self._colours = BT601 if self.codec == "libvpx" else BT709  # VP8 knows no other
+        self._kind, self._fps, self._crf, self._input = kind, fps, crf, input
+        self.path, file = _create(wanted, overwrite, create or _exclusive)
+        self._file = Tape(file)
+        self._container: Any = None
+        self._stream: Any = None
+        self._size = Size(0, 0)
+        self._half = Size(0, 0)
+        self._first = 0.0
+        self._last: Output | None = None
+        self._pts = 0  # ticks, of the newest picture
+        self._key_pts = 0
+        self._whole = 0  # bytes of the file that are complete fragments
+        self._closed = False
+        self._lock = threading.Lock()  # close may come while the sink's own thread writes
+
+    def write(self, output: Output | None, status: Status) -> None:
+        """Append one picture; raises SinkUnavailable, and leaves a file that plays, when the disk is full."""
+        with self._lock:
+            if output is None or self._closed:
+                return
+            import av
+
+            try:
+                if self._container is None:
+                    self._begin(output)
+                frame = av.VideoFrame.from_ndarray(self._picture(output), format="rgb24")
+                frame = frame.reformat(format="yuv420p", dst_colorspace=self._colours)
+                frame.pts, frame.time_base = self._time(output), TICK
+                if frame.pts == 0 or frame.pts - self._key_pts >= KEY_EVERY / TICK:
+                    self._key_pts = frame.pts
+                    frame.pict_type = av.video.frame.PictureType.I
+                self._mux(self._stream.encode(frame))
+            except (OSError, av.FFmpegError) as error:
+                raise self._failed(error) from error
+
+    def close(self) -> None:
+        """Finish the file, so that it plays to its last picture; a recording without a picture leaves no file.
+
+        Raises SinkUnavailable when the disk is full before the end is written.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            import av
+
+            try:
+                if self._container is not None:
+                    self._mux(self._stream.encode(None))
+                    self._container.close()
+                    self.seconds = float(self._pts * TICK) + 1 / self._fps
+            except (OSError, av.FFmpegError) as error:
+                raise self._failed(error) from error
+            self._release()
+
+    def _begin(self, output: Output) -> None:
+        import av
+
+        self._half = Size.of(output.pixels)
+        self._size = Size(self._half.width * (2 if self._input else 1), self._half.height)
+        self._size = Size(*(side + side % 2 for side in self._size))
+        options = {**self._kind.options, "flush_packets": "1"}  # an alarm about a full disk must not wait in a buffer
+        self._container = av.open(self._file, "w", format=self._kind.format, options=options)
+        stream = self._container.add_stream(self.codec, rate=Fraction(self._fps).limit_denominator(1001))
+        stream.width, stream.height, stream.pix_fmt = *self._size, "yuv420p"
+        context = stream.codec_context
+        context.time_base = TICK
+        context.gop_size = max(1, round(self._fps * KEY_EVERY))
+        context.colorspace = context.color_primaries = context.color_trc = self._colours
+        context.color_range = av.video.reformatter.ColorRange.MPEG
+        _set_quality(context, self.codec, self._crf, self._size.width * self._size.height * self._fps)
+        self._stream = stream
+        self._first = output.captured_at
+
+    def _picture(self, output: Output) -> np.ndarray:
+        picture = _fitted(output.pixels, self._half)
+        if self._input:
+            drawing = np.full_like(picture, BACKGROUND) if output.input is None else _fitted(output.input, self._half)
+            picture = np.hstack([drawing, picture])
+        right, below = self._size.width - picture.shape[1], self._size.height - picture.shape[0]
+        if right or below:
+            picture = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE)
+        return picture
+
+    def _time(self, output: Output) -> int:
+        """Ticks since the first capture, always rising.
+
+        An input that was rendered again was captured long ago: its new picture comes as long after the one before as it
+        was rendered after it.
+        """
+        pts = round((output.captured_at - self._first) / TICK)
+        if self._last is not None:
+            again = output.captured_at <= self._last.captured_at
+            pause = max(0.0, output.rendered_at - self._last.rendered_at) if again else 0.0
+            pts = max(pts, self._pts + max(1, round(pause / TICK)))
+        self._pts, self._last = max(0, pts), output
+        return self._pts
+
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            start = float(packet.pts * packet.time_base)
+            self._container.mux(packet)
+            if self._file.tell() != self._whole:  # a fragment went out: it ends where this packet begins
+                self._whole = self._file.tell()
+                self.seconds = start
+
+    def _failed(self, error: Exception) -> SinkUnavailable:
+        import av
+
+        self._file.cut(self._whole)
+        with contextlib.suppress(OSError, av.FFmpegError):  # it says the same error again
+            if self._container is not None:
+                self._container.close()
+        self._release()
+        reason = "disk full" if getattr(error, "errno", None) == errno.ENOSPC else str(error)
+        kept = f"{self.seconds:.1f} seconds were kept in {self.path}" if self.seconds else "nothing was kept"
+        return SinkUnavailable(f"video: recording stopped: {reason}; {kept}")
+
+    def _release(self) -> None:
+        self._closed = True
+        self._file.close()
+        if not self._file.size:
+            with contextlib.suppress(OSError):  # an empty file in a folder that is gone or locked harms nobody
+                self.path.unlink()
+
+
+def _exclusive(path: Path) -> BinaryIO:
+    return path.open("xb", buffering=0)  # nothing stays in this process if it is killed
+
+
+def _create(wanted: Path, overwrite: bool, create: Callable[[Path], BinaryIO]) -> tuple[Path, BinaryIO]:
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        if overwrite:
+            wanted.unlink(missing_ok=True)
+        while True:
+            path = unused(wanted)
+            try:
+                return path, create(path)
+            except FileExistsError:  # another program was faster
+                continue
+    except OSError as error:
+        raise SinkUnavailable(
+            f"video: cannot write {wanted}: {error.strerror or error}; give a folder that you may write to"
+        ) from error
+
+
+def _fitted(pixels: np.ndarray, size: Size) -> np.ndarray:
+    return place(Size.of(pixels), size, "letterbox").apply(pixels, border=BACKGROUND)
+
+
+def _choose_codec(kind: _Container, named: str | None) -> str:
+    """The named encoder, else the first one of the container that PyAV was built with."""
+    import io
+
+    import av
+
+    reasons = []
+    for name in [named] if named else kind.codecs:
+        try:
+            with av.open(io.BytesIO(), "w", format=kind.format) as container:
+                stream = container.add_stream(name, rate=30)
+            if stream.type == "video":
+                return name
+            reasons.append(f"{name} is not for video")
+        except ValueError as error:  # unknown to this build, or not for this container
+            reasons.append(f"{name}: {error}")
+    raise ConfigError(
+        f"video: no encoder for {kind.format} ({'; '.join(reasons)}); "
+        f"leave codec out or give one of: {', '.join(kind.codecs)}"
+    )
+
+
+def _set_quality(context: Any, codec: str, crf: int, pixels_per_second: float) -> None:
+    if codec == "libx264":
+        context.options = {"preset": "veryfast", "tune": "zerolatency", "crf": str(crf), "forced-idr": "1"}
+    elif codec == "mpeg4":
+        context.qmin = context.qmax = max(2, round(crf / 5))
+    elif codec in ("libvpx-vp9", "libvpx"):
+        context.bit_rate = 0 if codec == "libvpx-vp9" else round(pixels_per_second * 0.3)
+        quality = str(round(crf * 63 / 51))
+        context.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "crf": quality}
+    else:
+        context.bit_rate = round(pixels_per_second * 0.2)
+
+
+def open(spec: Spec) -> VideoSink:
+    """``video:FILE``; options ``fps``, ``crf``, ``codec``, ``input``, ``overwrite``."""
+    accepted = {"path": str, "fps": float, "crf": int, "codec": str, "input": flag, "overwrite": flag}
+    values = spec.take(accepted)
+    path = values.pop("path", "")
+    if not path:
+        raise ConfigError(f"{spec.text}: no file given; write for example video:out.mp4")
+    return VideoSink(path, **values)

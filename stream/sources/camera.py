@@ -1,0 +1,170 @@
+"""A camera, through OpenCV.
+
+The driver runs in a thread of its own: some block for half a minute when a cable is pulled, and neither reading nor
+closing may wait for them.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
+from ..frame import as_rgb
+from ..spec import Spec, flag
+from ._pace import Clock
+
+CLOSE_WAIT = 0.5  # seconds that close() waits for the driver before it leaves it alone
+
+
+def open(spec: Spec) -> CameraSource:
+    """``camera``, ``camera:1`` or ``camera:index=0,width=1280,height=720,fps=30,mirror``."""
+    accepted = {"path": int, "index": int, "width": int, "height": int, "fps": float, "timeout": float}
+    values = spec.take({**accepted, "mirror": flag})
+    if "path" in values:
+        if "index" in values:
+            raise ConfigError(f"{spec.text}: the camera's index is given twice")
+        values["index"] = values.pop("path")
+    return CameraSource(**values)
+
+
+class CameraSource:
+    """Pictures of camera ``index``, the newest first.
+
+    ``width``, ``height`` and ``fps`` are wishes; a camera may choose others. ``mirror`` flips left and right.
+    ``timeout`` is how long opening, and then each picture, may take, in seconds. ``capture`` makes an object like
+    ``cv2.VideoCapture`` (``isOpened, set, read, release``).
+    Raises SourceUnavailable when the camera does not open or does not give a first picture.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        index: int = 0,
+        width: int | None = None,
+        height: int | None = None,
+        fps: float | None = None,
+        timeout: float = 5.0,
+        mirror: bool = False,
+        *,
+        capture: Callable[[int], Any] = cv2.VideoCapture,
+        clock: Clock = time.perf_counter,
+    ) -> None:
+        if index < 0:
+            raise ConfigError(f"camera: got index {index}, expected 0 or more")
+        for name, value in (("width", width), ("height", height), ("fps", fps), ("timeout", timeout)):
+            if value is not None and not 0 < value < 1e5:
+                raise ConfigError(f"camera: {name}: got {value}, expected more than 0")
+        self.index = index
+        self._timeout = timeout
+        self._mirror = mirror
+        self._clock = clock
+        self._factory = capture
+        self._wishes = [
+            (cv2.CAP_PROP_FRAME_WIDTH, width),
+            (cv2.CAP_PROP_FRAME_HEIGHT, height),
+            (cv2.CAP_PROP_FPS, fps),
+        ]
+        self._changed = threading.Condition()  # guards the four below
+        self._picture: Any = None  # as the driver gave it; the newest wins
+        self._error: str | None = None
+        self._closed = False
+        self._started = False
+        self._thread = threading.Thread(target=self._run, name=f"camera-{index}", daemon=True)
+        self._thread.start()
+        with self._changed:
+            self._wait(lambda: self._started or self._error is not None)
+            if not self._started:
+                self._closed = True
+                reason = self._error or f"gave no picture within {timeout:g} s"
+                raise SourceUnavailable(f"camera {index}: {reason}: {_hint(index)}")
+
+    def read(self) -> np.ndarray:
+        """Wait for a picture that was not read yet: ``(H, W, 3)`` uint8 RGB.
+
+        Raises SourceLost after ``timeout`` seconds without one, or when the driver reports a failure; FrameError for a
+        picture in an unknown layout.
+        """
+        with self._changed:
+            self._wait(lambda: self._closed or self._picture is not None or self._error is not None)
+            if self._closed:
+                raise SourceEnded(f"camera {self.index}: closed")
+            picture, self._picture = self._picture, None
+            if picture is None:
+                reason = self._error or f"gave no picture for {self._timeout:g} s"
+                raise SourceLost(f"camera {self.index} {reason}: check its cable, and that nothing else took it")
+        return self._rgb(picture)
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._picture = None
+            self._changed.notify_all()
+        # A driver that hangs keeps its thread; it lets go of the camera as soon as it comes back.
+        self._thread.join(CLOSE_WAIT)
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        due = self._clock() + self._timeout
+        while not ready() and (left := due - self._clock()) > 0:
+            self._changed.wait(left)
+
+    def _rgb(self, picture: Any) -> np.ndarray:
+        if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.size:
+            channels = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}.get(picture.shape[2])
+            rgb = as_rgb(picture, "bgr") if channels is None else cv2.cvtColor(picture, channels)
+        else:
+            rgb = as_rgb(picture, "bgr")
+        return np.ascontiguousarray(rgb[:, ::-1]) if self._mirror else rgb
+
+    def _run(self) -> None:
+        """The driver's thread: open, then keep the newest picture until closed."""
+        camera: Any = None
+        try:
+            camera = self._factory(self.index)
+            if not camera.isOpened():
+                self._fail("cannot be opened")
+                return
+            for wish, value in self._wishes:
+                if value is not None:
+                    camera.set(wish, value)
+            while not self._closed:
+                ok, picture = camera.read()
+                if not ok or picture is None:
+                    self._fail("stopped giving pictures" if self._started else "opened, but gives no picture")
+                    return
+                with self._changed:
+                    self._picture = picture
+                    self._started = True
+                    self._changed.notify_all()
+        except Exception as error:  # noqa: BLE001 - a driver may raise anything; it is handed to the reader
+            self._fail(f"failed ({type(error).__name__}: {error})")
+        finally:
+            if camera is not None:
+                camera.release()
+
+    def _fail(self, reason: str) -> None:
+        with self._changed:
+            self._error = reason
+            self._changed.notify_all()
+
+
+def _hint(index: int) -> str:
+    if sys.platform == "darwin":
+        return "allow your terminal under System Settings > Privacy & Security > Camera; close other camera programs"
+    if sys.platform == "win32":
+        return "close other camera programs, and allow desktop apps under Settings > Privacy & security > Camera"
+    from pathlib import Path
+
+    found = sorted(path.name for path in Path("/dev").glob("video*"))
+    if not found:
+        return "there is no /dev/video*; plug a camera in"
+    if f"video{index}" not in found:
+        return f"there are /dev/{', /dev/'.join(found)}; choose one with camera:N"
+    return f"close other programs that use /dev/video{index}, or join the group: sudo usermod -aG video $USER"
