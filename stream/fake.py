@@ -19,8 +19,8 @@ from .metrics import Metrics
 class FakeStream:
     """Behaves like a stream batch of ``steps`` rows: the picture of a frame comes out ``steps - 1`` calls later.
 
-    The picture is the negative of the input, fitted to ``size`` (its sides at least 64, multiples of 8). Every call that
-    costs a step takes ``delay`` seconds. ``sleep`` is what waits for that long.
+    The picture is the negative of the input, fitted to ``size`` (its sides at least 64, multiples of 8). Every call
+    that costs a step takes ``delay`` seconds. ``sleep`` is what waits for that long.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from .errors import SinkClosed, SinkUnavailable
@@ -15,7 +16,9 @@ log = logging.getLogger(__name__)
 
 
 class Fanout:
-    """``end`` is called when the user has closed a window, or the last sink; ``fail`` when the last sink has failed;
+    """Sinks, given as objects or as specifications, and an ``Outlet`` for each.
+
+    ``end`` is called when the user has closed a window, or the last sink; ``fail`` when the last sink has failed;
     ``say`` with what people should know; ``ring`` when there is something for the main thread to write.
     """
 
@@ -49,12 +52,11 @@ class Fanout:
 
     def open(self, controls: Controls) -> None:
         """Open all sinks. Raises ConfigError, and SinkUnavailable when none can be opened; one of several is let go."""
-        names: set[str] = set()
+        seen: Counter[str] = Counter()
         for item in self._sinks:
-            name = plain = item if isinstance(item, str) else type(item).__name__
-            while name in names:
-                name = f"{plain} #{int(name.removeprefix(plain)[2:] or 1) + 1}"
-            names.add(name)
+            plain = item if isinstance(item, str) else type(item).__name__
+            seen[plain] += 1
+            name = plain if seen[plain] == 1 else f"{plain} #{seen[plain]}"
             try:
                 sink = open_sink(item) if isinstance(item, str) else item
             except SinkUnavailable as error:
@@ -75,13 +77,14 @@ class Fanout:
                 self._ring()
 
     def turn(self, outlet: Outlet, block: bool) -> float | None:
-        """Let one sink write what is due, and close it at its end; returns the seconds until the next, None: unknown."""
+        """Let one sink write what is due, and close it at its end; returns the seconds until the next, if known."""
         try:
             due = outlet.turn(block)
             if outlet.ended:
                 outlet.close()
             return due
         except SinkClosed as error:
+            log.info("%s was closed", outlet.name)
             self._drop(outlet, error)
             if outlet.on_main_thread:
                 self._end()

@@ -1,7 +1,7 @@
 """Whether a frame differs from the last rendered one: one stroke is enough, the noise of a camera is not.
 
-The similarity filter of StreamDiffusion (arXiv:2312.12491, section 3.5) takes the cosine of two whole frames and draws a
-random number. A black stroke of 100 x 3 px on a white page of 512 x 512 px has a cosine of 0.998 there (values in
+The similarity filter of StreamDiffusion (arXiv:2312.12491, section 3.5) takes the cosine of two whole frames and draws
+a random number. A black stroke of 100 x 3 px on a white page of 512 x 512 px has a cosine of 0.998 there (values in
 [-1, 1]), so it is mostly skipped. Here the most changed spot decides, wherever it lies, and nothing is left to chance.
 """
 
@@ -18,10 +18,10 @@ def similarity(a: np.ndarray, b: np.ndarray) -> float:
     """1 minus the largest mean difference over all 8 x 8 px windows and channels, in [0, 1].
 
     ``a``, ``b``: ``(H, W, 3)`` uint8 of one size. The windows lie at every position, so that a stroke cannot hide by
-    straddling two of them. Of each pixel's absolute difference the first 3 levels are left out as noise, so a slow drift
-    is seen once it exceeds them. A line one pixel wide that is 12 levels darker than its paper gives 0.9956; independent
-    noise of sigma 1 on both pictures gives 0.9993, above the default threshold of 0.998. JPEG makes such noise
-    coarser (0.99 at quality 90, 0.98 at 75): a camera that compresses needs a lower threshold to come to rest.
+    straddling two of them. Of each pixel's absolute difference the first 3 levels are left out as noise, so a slow
+    drift is seen once it exceeds them. A line one pixel wide that is 12 levels darker than its paper gives 0.9956;
+    independent noise of sigma 1 on both pictures gives 0.9993, above the default threshold of 0.998. JPEG makes such
+    noise coarser (0.99 at quality 90, 0.98 at 75): a camera that compresses needs a lower threshold to come to rest.
     """
     excess = cv2.subtract(cv2.absdiff(a, b), (NOISE, NOISE, NOISE, 0))  # saturates at 0
     height, width, channels = excess.shape

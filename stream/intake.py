@@ -101,7 +101,7 @@ class Intake:
             self._metrics.count("frames_refused")
             self._refused += 1
             if self._refused >= MAX_REFUSED:
-                raise FrameError(f"{self.name}: {MAX_REFUSED} unusable frames in a row; the last one: {error}") from error
+                raise FrameError(f"{self.name}: {MAX_REFUSED} unusable frames in a row, the last: {error}") from error
             return
         # A picture is at most as old as this: what a driver or the screen knows about its age does not reach us.
         now = self.arrived_at = self._clock()
@@ -120,8 +120,8 @@ class Intake:
             return
         if self._open is None:
             raise SourceLost(
-                f"{error}; a source that was given as an object cannot be opened again: give its specification as text, "
-                "or a function that opens it"
+                f"{error}; a source that was given as an object cannot be opened again: "
+                "give its specification as text, or a function that opens it"
             ) from error
         log.warning("source %s: %s", self.name, error)
         self.close()
@@ -136,8 +136,8 @@ class Intake:
                 self._source = self._open()
             except SourceEnded:
                 raise
-            except (SourceError, ConfigError) as again:  # the same text was accepted before: it is the world that changed
-                error = again
+            except (SourceError, ConfigError) as again:
+                error = again  # even a ConfigError: it was right before, so it is the world that has changed
         self._adopt()
         log.info("source %s is back", self.name)
         self._set_lost("")

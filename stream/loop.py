@@ -126,7 +126,7 @@ class EngineLoop:
             self._refused += 1
             log.debug("frame %d refused: %s", frame.id, error)
             if self._refused >= MAX_REFUSED:
-                raise FrameError(f"{MAX_REFUSED} unusable frames in a row; the last one: {error}") from error
+                raise FrameError(f"{MAX_REFUSED} unusable frames in a row, the last: {error}") from error
             return
         self._refused = 0
         self.static = self._metrics.counter("frames_skipped") > skipped

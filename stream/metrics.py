@@ -1,8 +1,8 @@
 """What a running session measures: time per stage, pictures per second, and what became of every frame.
 
-Every frame that a source gave has one fate: ``frames_captured`` = ``frames_rendered`` + ``frames_dropped`` (a newer one came
-first) + ``frames_skipped`` (the gate found no change) + ``frames_refused`` (FrameError), but for the few that are still
-on their way and those whose picture was refused (``outputs_refused``). The stream counts ``frames_skipped``,
+Every frame that a source gave has one fate: ``frames_captured`` = ``frames_rendered`` + ``frames_dropped`` (a newer
+one came first) + ``frames_skipped`` (the gate found no change) + ``frames_refused`` (FrameError), but for the few that
+are still on their way and those whose picture was refused (``outputs_refused``). The stream counts ``frames_skipped``,
 ``outputs_refused`` and the stages prepare, encode, denoise, decode; the session counts the others.
 """
 
@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-# capture is the time in a source's read(), waiting for the picture included; end_to_end is from capture to written sink.
+# capture: in the source's read(), waiting for the picture included. end_to_end: from the end of that to written sink.
 STAGES = ("capture", "prepare", "encode", "denoise", "decode", "sink", "end_to_end")
 COUNTERS = (
     "frames_captured",

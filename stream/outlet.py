@@ -32,7 +32,8 @@ class Outlet:
         self.on_main_thread = sink.on_main_thread
         self.every = sink.interval is None  # takes every output, none twice
         self.ended = False  # nothing more will be written
-        self.closed = False
+        self.closed = False  # and what was written is finished
+        self._closing = False
         self._sink = sink
         self._metrics = metrics
         self._clock = clock
@@ -78,9 +79,13 @@ class Outlet:
     def close(self) -> None:
         """Close the sink, once; raises what it raises."""
         self._box.close()
-        if not self.closed:
-            self.closed = True
+        if self._closing:
+            return
+        self._closing = True
+        try:
             self._sink.close()
+        finally:
+            self.closed = True
 
     def _due_in(self) -> float | None:
         return None if self._pacer is None else self._pacer.wait(self._clock())

@@ -6,8 +6,8 @@ from __future__ import annotations
 class Pacer:
     """Target times ``start + n * interval``; time is an argument, so nothing here waits.
 
-    A late call is not made up for by hurrying: the missed targets are dropped (the debt is wiped), and the next target is
-    again a whole number of intervals after the start (the phase is kept).
+    A late call is not made up for by hurrying: the missed targets are dropped (the debt is wiped), and the next target
+    is again a whole number of intervals after the start (the phase is kept).
     """
 
     def __init__(self, interval: float, start: float) -> None:

@@ -37,10 +37,11 @@ class Session:
     """Runs once. ``run`` blocks and drives windows; ``start`` does not, and windows then need ``pump`` from the caller.
 
     ``source``: a Source, its specification as text, or a function without arguments that opens one; a source that is
-    lost can be opened again in the latter two cases only. ``sinks``: Sinks, or their specifications. The session closes its
-    source and its sinks; the stream stays open, it belongs to the caller. ``on_status`` is called from the engine's thread
-    when state or notice changes. ``stall_after`` and ``retry`` are seconds: after how long without a frame a live source
-    counts as stalled, and the pauses before each try to open a lost source.
+    lost can be opened again in the latter two cases only. ``sinks``: Sinks, or their specifications. The session closes
+    its source and its sinks; the stream stays open, it belongs to the caller.
+    ``on_status`` is called from the engine's thread when state or notice changes. ``stall_after`` and ``retry`` are
+    seconds: after how long without a frame a live source counts as stalled, and the pauses before each try to open a
+    lost source.
     """
 
     def __init__(
@@ -155,7 +156,8 @@ class Session:
     def stop(self) -> None:
         """End within 2 s, whatever a driver does: a thread that does not end is named in the log and left behind.
 
-        May be called from any thread, and again. Sinks of the main thread are closed on the thread that called ``start``.
+        May be called from any thread, and again. Sinks of the main thread are closed on the thread that called
+        ``start``.
         """
         self._halt()
         deadline = time.perf_counter() + STOP_WITHIN
@@ -200,10 +202,13 @@ class Session:
         try:
             self._changes.put(changes)
         except (MailboxClosed, OverflowError) as error:
-            self._say(f"{', '.join(changes)} not changed: {error}", InkstreamError())
+            self._say(f"{', '.join(changes)} not changed: {error}")
 
     def freeze(self, frozen: bool) -> None:
-        """Stop taking new frames, or go on. What was taken still comes out, and settings still act on the last frame."""
+        """Stop taking new frames, or go on.
+
+        What was taken still comes out, and a changed setting still acts on the last frame.
+        """
         self._loop.frozen = frozen
         self._inbox.wake()
 
@@ -227,7 +232,7 @@ class Session:
         return Status(state, message, fps, latency, tuple(self._stream.size), values)
 
     def summary(self) -> dict[str, Any]:
-        """What was measured (see ``Metrics.summary``), the state, its message, and the sinks that are gone, with why."""
+        """What was measured (see ``Metrics.summary``), state and message, and the sinks that are gone, with why."""
         status = self.status
         about = {"state": status.state, "message": status.message, "dropped": dict(self._fanout.dropped)}
         return {**self.metrics.summary(), **about}
@@ -250,8 +255,8 @@ class Session:
             return "settling" if settling else "idle", ""
         return "live", ""
 
-    def _say(self, text: str, error: Exception) -> None:
-        # An error of ours says all that is needed; of any other the place matters.
+    def _say(self, text: str, error: Exception | None = None) -> None:
+        # An error of ours says all that is needed; of any other the place matters, too.
         log.warning(text, exc_info=None if isinstance(error, InkstreamError) else error)
         self._notice = (text, self._clock())
         self._inbox.wake()  # so that the engine's thread reports it

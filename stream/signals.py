@@ -16,8 +16,8 @@ INTERRUPTED = 130  # exit code
 def interrupts(first: Callable[[int], None]) -> Iterator[None]:
     """Inside the block the first SIGINT or SIGTERM calls ``first`` with its number, the next ends the process (130).
 
-    ``first`` runs between any two steps of the main thread, so it must not take a lock. Handlers are put back afterwards.
-    On another thread than the main one this does nothing, because Python does not allow it there.
+    ``first`` runs between any two steps of the main thread, so it must not take a lock. Handlers are put back
+    afterwards. On another thread than the main one this does nothing, because Python does not allow it there.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

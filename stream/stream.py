@@ -21,8 +21,8 @@ from .errors import EngineError
 from .frame import Frame, Output, Size, as_rgb
 from .gate import Gate
 from .guidance import make_guidance
-from .networks import Networks
 from .metrics import Metrics
+from .networks import Networks
 from .prepare import Prepared, Preparer
 from .prompt import mix
 from .recipe import Embeds, Recipe
@@ -67,7 +67,7 @@ class Stream:
         Raises ConfigError for a setting that is wrong, ModelError or LoraError for weights that do not fit, EngineError
         when ``acceleration`` names an engine that cannot run here.
         """
-        config = (config or StreamConfig()).changed(**settings)
+        config = StreamConfig.build(**{**dict(config or {}), **settings})
         self.metrics = Metrics()
         self._updating = threading.Lock()
         self._rendering = threading.Lock()
@@ -100,7 +100,7 @@ class Stream:
         """
         from ..lora.load import load_pipeline
 
-        config = (config or StreamConfig()).changed(**settings)
+        config = StreamConfig.build(**{**dict(config or {}), **settings})
         return cls(load_pipeline(model, config, progress), config)
 
     @property

@@ -1,7 +1,5 @@
 """The loop held to the published implementation, and to diffusers, number for number."""
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -16,6 +14,8 @@ SIDE = 64
 TOLERANCE = 1e-4
 STEP_LISTS = [(32,), (20, 40), (0, 16, 32, 45)]
 GUIDANCES = ["none", "full", "self", "initialize"]
+# With one step the reference's self guidance is wrong: see test_one_step_self_guidance_does_not_leak.
+CASES = [(cfg_type, steps) for cfg_type in GUIDANCES for steps in STEP_LISTS if (cfg_type, len(steps)) != ("self", 1)]
 
 
 def pictures(count: int) -> torch.Tensor:
@@ -36,14 +36,15 @@ def run_ours(pipe, images, cls=StreamBatch, **settings):
     )
     steps, recipe, results = cls(loop), networks.recipe(config, 0), {}
     with torch.inference_mode():
-        for number in itertools.count():
+        number = 0
+        while number < len(images) or steps.pending:
             tag = number if number < len(images) else None
             image = images[min(number, len(images) - 1)][None]
             finished = steps.step(Entry(image, torch.zeros(0, 1), recipe, [tag]))
             if finished is not None:
                 results[finished.tags[0]] = (finished.latent.clone(), finished.image.clone())
-            if tag is None and not steps.pending:
-                return results
+            number += 1
+    return results
 
 
 def run_reference(reference, pipe, images, *, cfg_type, t_index_list, do_add_noise=True, **prepare):
@@ -76,12 +77,9 @@ def assert_equal(ours, theirs):
             assert (mine - other).abs().max().item() <= TOLERANCE, f"frame {frame}"
 
 
-@pytest.mark.parametrize("t_index_list", STEP_LISTS)
-@pytest.mark.parametrize("cfg_type", GUIDANCES)
+@pytest.mark.parametrize(("cfg_type", "t_index_list"), CASES)
 @pytest.mark.parametrize("do_add_noise", [True, False])
 def test_equals_the_reference(reference, cfg_type, t_index_list, do_add_noise):
-    if cfg_type == "self" and len(t_index_list) == 1:
-        pytest.skip("the reference is wrong here: see test_one_step_self_guidance_does_not_leak")
     images, pipe = pictures(10), tiny_sd()
     prompt = {"prompt": "a red car", "negative_prompt": "fog", "guidance_scale": 1.7, "delta": 0.8, "seed": 5}
     settings = {"cfg_type": cfg_type, "t_index_list": t_index_list, "do_add_noise": do_add_noise}
@@ -228,7 +226,7 @@ def test_single_step_equals_diffusers_controlnet_img2img(start, monkeypatch):
         output_type="pt",
     ).images
     stream_image = run_with_conditions(stream, frame)
-    assert (stream_image / 2 + 0.5 - picture).abs().max() <= TOLERANCE
+    assert ((stream_image / 2 + 0.5).clamp(0, 1) - picture).abs().max() <= TOLERANCE
 
 
 def run_with_conditions(stream: Stream, frame: np.ndarray) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""What a window asks of the desktop and pygame has no public call for: SDL itself, and one call of Windows."""
+"""The desktop under a window: pygame's display, SDL where pygame has no call for it, and one call of Windows."""
 
 from __future__ import annotations
 
@@ -10,15 +10,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
+from ..errors import SinkUnavailable
+from ..frame import Size
+from ._slate import BACKGROUND, INK
+
 log = logging.getLogger(__name__)
 
 SDL_INIT_VIDEO = 0x20
 SDL_WINDOW_ALWAYS_ON_TOP = 0x8000
 WDA_EXCLUDEFROMCAPTURE = 0x11
+LARGEST = 0.85  # part of the screen that a window takes by itself
 UNSEEN_DRIVERS = ("offscreen", "dummy")  # SDL falls back to the first one when there is no display
 
 
-def import_pygame() -> Any:
+def _import_pygame() -> Any:
     """Import pygame with hints to SDL that must be set before; a hint that the user set stays."""
     hints = {
         "PYGAME_HIDE_SUPPORT_PROMPT": "1",
@@ -33,81 +41,64 @@ def import_pygame() -> Any:
     return pygame
 
 
-class Sdl:
-    """The very SDL library that pygame runs on. Every call says False or "" when that library cannot be found."""
+def open_display(title: str, size: Size) -> Any:
+    """Open the one window that a process can have, and return pygame; raises SinkUnavailable with a hint."""
+    pygame = _import_pygame()
+    hint = (
+        "run it on a desktop (on Linux DISPLAY or WAYLAND_DISPLAY must be set), "
+        "or use another sink: virtualcam, video:out.mp4 or images:out"
+    )
+    if pygame.display.get_surface() is not None:
+        raise SinkUnavailable("window: there is one already, and a process can have only one; leave the second out")
+    asked = os.environ.get("SDL_VIDEODRIVER")
+    try:
+        pygame.display.init()
+        driver = pygame.display.get_driver()
+        if driver in UNSEEN_DRIVERS and driver != asked:
+            pygame.display.quit()
+            raise SinkUnavailable(f"window: no display was found; {hint}")
+        pygame.font.init()
+        pygame.display.set_caption(title)
+        pygame.display.set_icon(_icon(pygame))
+        pygame.display.set_mode(fitting(pygame, size), pygame.RESIZABLE)
+        pygame.key.stop_text_input()  # or an input method would take the keys
+    except pygame.error as error:
+        pygame.display.quit()
+        raise SinkUnavailable(f"window: cannot be opened: {error}; {hint}") from error
+    return pygame
+
+
+def fitting(pygame: Any, size: Size) -> Size:
+    """The size, made smaller in proportion where the screen is."""
+    screens = [Size(*each) for each in pygame.display.get_desktop_sizes()]
+    if not screens:
+        return size
+    scale = min(1.0, LARGEST * screens[0].width / size.width, LARGEST * screens[0].height / size.height)
+    return Size(*(max(1, round(scale * side)) for side in size))
+
+
+def _icon(pygame: Any) -> Any:
+    """A drop of ink."""
+    pixels = np.full((64, 64, 3), BACKGROUND, np.uint8)
+    cv2.circle(pixels, (32, 40), 15, INK, -1, cv2.LINE_AA)
+    cv2.fillPoly(pixels, [np.array([(32, 6), (46, 35), (18, 35)], np.int32)], INK, cv2.LINE_AA)
+    return pygame.image.frombuffer(pixels, (64, 64), "RGB")
+
+
+class NativeWindow:
+    """The window under pygame's display: what pygame's own calls do not reach, or not well.
+
+    Must be made after the display and kept until it is closed: pygame's events hold a bare pointer to it.
+    Always on top and the clipboard need the SDL library that pygame runs on, and do nothing where it cannot be found.
+    """
 
     def __init__(self, pygame: Any) -> None:
-        self._library: Any = None
-        for path in _candidates(Path(pygame.__file__).parent):
-            try:
-                library = ctypes.CDLL(path)
-                if library.SDL_WasInit(SDL_INIT_VIDEO):  # another copy would know nothing of our window
-                    self._library = _declared(library)
-                    return
-            except (OSError, AttributeError) as error:
-                log.debug("no use of %s: %s", path, error)
-
-    def keep_on_top(self) -> bool:
-        """Keep the window above the others; False where the desktop does not let a program decide that."""
-        window = self._window()
-        if not window:
-            return False
-        self._library.SDL_SetWindowAlwaysOnTop(window, 1)
-        return bool(self._library.SDL_GetWindowFlags(window) & SDL_WINDOW_ALWAYS_ON_TOP)
-
-    def clipboard(self) -> str:
-        """The text in the clipboard."""
-        if self._library is None:
-            return ""
-        address = self._library.SDL_GetClipboardText()
-        if not address:
-            return ""
-        try:
-            return (ctypes.string_at(address) or b"").decode("utf-8", "replace")
-        finally:
-            self._library.SDL_free(address)
-
-    def _window(self) -> int | None:
         from pygame._sdl2.video import Window
 
-        return self._library and self._library.SDL_GetWindowFromID(Window.from_display_module().id)
+        self._window = Window.from_display_module()
+        self._sdl = _sdl(Path(pygame.__file__).parent)
 
-
-def _candidates(home: Path) -> list[str]:
-    found = [
-        *home.glob("SDL2.dll"),
-        *home.parent.glob("pygame.libs/libSDL2-2*.so*"),
-        *home.glob(".dylibs/libSDL2-2*.dylib"),
-    ]
-    system = ctypes.util.find_library("SDL2") if not found else None
-    return [str(path) for path in found] + ([system] if system else [])
-
-
-def _declared(library: Any) -> Any:
-    pointer = ctypes.c_void_p
-    library.SDL_GetWindowFromID.argtypes, library.SDL_GetWindowFromID.restype = [ctypes.c_uint32], pointer
-    library.SDL_GetWindowFlags.argtypes, library.SDL_GetWindowFlags.restype = [pointer], ctypes.c_uint32
-    library.SDL_SetWindowAlwaysOnTop.argtypes, library.SDL_SetWindowAlwaysOnTop.restype = [pointer, ctypes.c_int], None
-    library.SDL_GetClipboardText.argtypes, library.SDL_GetClipboardText.restype = [], pointer
-    library.SDL_free.argtypes, library.SDL_free.restype = [pointer], None
-    return library
-
-
-def set_fullscreen(on: bool) -> None:
-    """Fill the screen that the window is on, without changing the screen's resolution; or back to a window.
-
-    pygame's own ``toggle_fullscreen`` makes a new window, which comes up on the first screen and loses its settings.
-    """
-    from pygame._sdl2.video import Window
-
-    window = Window.from_display_module()
-    if on:
-        window.set_fullscreen(desktop=True)
-    else:
-        window.set_windowed()
-
-
-def hide_from_capture(pygame: Any) -> None:
+    def hide_from_capture(pygame: Any) -> None:
     """Keep the window out of screen captures, ours among them. Windows 10 (2004) or later; unverified.
 
     https://learn.microsoft.com/windows/win32/api/winuser/nf-winuser-setwindowdisplayaffinity

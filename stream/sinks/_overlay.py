@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,8 +16,9 @@ Inset = Literal["off", "small", "side"]
 Colour = tuple[int, int, int]
 
 TEXT: Colour = (226, 226, 222)
-QUIET: Colour = (150, 150, 147)
+QUIET: Colour = (164, 164, 160)
 PANEL: Colour = (16, 16, 17)
+LONGEST_TEXT = 400  # characters that are ever drawn in one line; a font fails at very long ones
 STATES: dict[str, tuple[str, Colour]] = {
     "warming": ("warming up", (150, 150, 150)),
     "live": ("live", (112, 196, 128)),
@@ -59,7 +61,10 @@ class Painter:
     """Draws scenes; keeps what was expensive for as long as it can be used again."""
 
     def __init__(self, pygame: Any) -> None:
+        from PIL import ImageFont
+
         self._pygame = pygame
+        self._letters = ImageFont.load_default(16).font_bytes
         self._fonts: dict[int, Any] = {}
         self._scaled: dict[str, tuple[tuple[int, Size], Any]] = {}
         self._unit = 16
@@ -138,9 +143,9 @@ class Painter:
         unit = self._unit
         text = self._text(word, TEXT, 0.86)
         box = self._pygame.Rect(unit, unit, text.get_width() + round(2.5 * unit), round(1.7 * unit))
-        self._panel(surface, box, 150, box.height // 2)
+        self._panel(surface, box, 176, box.height // 2)
         self._dot(surface, (box.x + unit, box.centery), 0.3 * unit, colour)
-        surface.blit(text, text.get_rect(midleft=(box.x + round(1.65 * unit), box.centery + 1)))
+        surface.blit(text, text.get_rect(midleft=(box.x + round(1.65 * unit), box.centery - round(0.05 * unit))))
 
     def _table(self, surface: Any, rows: tuple[tuple[str, str], ...], corner: tuple[int, int]) -> None:
         unit = self._unit
@@ -151,11 +156,11 @@ class Painter:
         left = max(name.get_width() for name in names) + unit
         width = left + max(value.get_width() for value in values) + 2 * unit
         box = self._pygame.Rect(*corner, width, step * len(rows) + unit)
-        self._panel(surface, box, 190, unit // 2)
+        self._panel(surface, box, 222, unit // 2)
         for index, (name, value) in enumerate(zip(names, values, strict=True)):
-            y = box.y + unit // 2 + index * step + (step - name.get_height()) // 2
-            surface.blit(name, (box.x + unit, y))
-            surface.blit(value, (box.x + unit + left, y))
+            y = box.y + unit // 2 + index * step + step // 2
+            surface.blit(name, name.get_rect(midleft=(box.x + unit, y)))
+            surface.blit(value, value.get_rect(midleft=(box.x + unit + left, y)))
 
     def _help(self, surface: Any, area: Any) -> None:
         unit = self._unit
@@ -166,11 +171,11 @@ class Painter:
         width = left + max(meaning.get_width() for meaning in meanings) + 4 * unit
         box = self._pygame.Rect(0, 0, width, step * len(KEYS) + 3 * unit)
         box.center = area.center
-        self._panel(surface, box, 226, unit)
+        self._panel(surface, box, 240, unit)
         for index, (key, meaning) in enumerate(zip(keys, meanings, strict=True)):
-            y = box.y + round(1.5 * unit) + index * step + (step - key.get_height()) // 2
-            surface.blit(key, (box.x + 2 * unit, y))
-            surface.blit(meaning, (box.x + 2 * unit + left, y))
+            y = box.y + round(1.5 * unit) + index * step + step // 2
+            surface.blit(key, key.get_rect(midleft=(box.x + 2 * unit, y)))
+            surface.blit(meaning, meaning.get_rect(midleft=(box.x + 2 * unit + left, y)))
 
     def _toast(self, surface: Any, scene: Scene, bottom: int) -> None:
         unit = self._unit
@@ -183,7 +188,7 @@ class Painter:
         self._panel(card, card.get_rect(), 214, round(0.8 * unit))
         for index, text in enumerate(drawn):
             middle = round(0.45 * unit) + index * step + step // 2
-            card.blit(text, text.get_rect(center=(width // 2, middle + 1)))
+            card.blit(text, text.get_rect(center=(width // 2, middle)))
         card.set_alpha(round(255 * scene.toast_strength))
         surface.blit(card, card.get_rect(midbottom=(surface.get_width() // 2, bottom - round(1.4 * unit))))
 
@@ -192,12 +197,12 @@ class Painter:
         if scene.prompt is None:
             return 0
         unit = self._unit
-        before, after = scene.prompt[0][: scene.prompt[1]], scene.prompt[0][scene.prompt[1] :]
+        text, cursor, composed = scene.prompt
+        before, after = text[max(0, cursor - LONGEST_TEXT) : cursor], text[cursor : cursor + LONGEST_TEXT]
         label = self._text("prompt", QUIET, 0.86)
         hint = self._text("Enter applies   Esc cancels", QUIET, 0.72)
-        head, composing, tail = (
-            self._text(part, colour, 1.05) for part, colour in ((before, TEXT), (scene.prompt[2], INK), (after, TEXT))
-        )
+        parts = ((before, TEXT), (composed, INK), (after, TEXT))
+        head, composing, tail = (self._text(part, colour, 1.05, before + composed + after) for part, colour in parts)
         box = self._pygame.Rect(0, area.bottom - round(2.9 * unit), area.width, round(2.9 * unit))
         self._panel(surface, box, 232, 0)
         surface.blit(label, label.get_rect(midleft=(unit, box.centery)))
@@ -218,17 +223,21 @@ class Painter:
 
     # --- pieces
 
-    def _font(self, scale: float) -> Any:
-        size = max(8, round(scale * self._unit))
+    def _font(self, text: str, scale: float) -> Any:
+        """The calm font that Pillow brings has ASCII letters only; for others pygame's bolder one."""
+        size = max(9, round(scale * self._unit))
         if size not in self._fonts:
-            self._fonts[size] = self._pygame.font.Font(None, round(1.35 * size))
-        return self._fonts[size]
+            font = self._pygame.font.Font
+            self._fonts[size] = font(io.BytesIO(self._letters), round(1.12 * size)), font(None, round(1.4 * size))
+        calm, other = self._fonts[size]
+        return calm if text.isascii() else other
 
-    def _text(self, text: str, colour: Colour, scale: float) -> Any:
-        return self._font(scale).render(text, True, colour)
+    def _text(self, text: str, colour: Colour, scale: float, whole: str = "") -> Any:
+        return self._font(whole or text, scale).render(text, True, colour)
 
     def _shortened(self, text: str, most: int, scale: float) -> str:
-        font = self._font(scale)
+        text = text[:LONGEST_TEXT]
+        font = self._font(text, scale)
         if font.size(text)[0] <= most:
             return text
         keep, drop = 0, len(text)

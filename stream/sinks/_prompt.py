@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Literal
+
 
 class PromptLine:
     """Text with a cursor. ``composing`` is what an input method is still working on; it stands at the cursor."""
@@ -38,6 +41,36 @@ class PromptLine:
     def clear(self) -> None:
         """Start over."""
         self.text, self.cursor, self.composing = "", 0, ""
+
+    def handle(self, pygame: Any, event: Any, clipboard: Callable[[], str]) -> Literal["apply", "cancel"] | None:
+        """Take one event; says when the line is done with, and how."""
+        if event.type == pygame.TEXTINPUT:
+            self.insert(event.text)
+        elif event.type == pygame.TEXTEDITING:
+            self.composing = printable(event.text)
+        elif event.type == pygame.KEYDOWN and not self.composing:  # while composing, keys are the input method's
+            return self._press(pygame, event, clipboard)
+        return None
+
+    def _press(self, pygame: Any, event: Any, clipboard: Callable[[], str]) -> Literal["apply", "cancel"] | None:
+        control = bool(event.mod & (pygame.KMOD_CTRL | pygame.KMOD_META))
+        if event.key in (pygame.K_RETURN, pygame.K_KP_ENTER):
+            return "apply"
+        if event.key == pygame.K_ESCAPE:
+            return "cancel"
+        if event.key == pygame.K_BACKSPACE:
+            self.backspace(word=control)
+        elif event.key == pygame.K_DELETE:
+            self.delete()
+        elif event.key in (pygame.K_LEFT, pygame.K_RIGHT):
+            self.move(1 if event.key == pygame.K_RIGHT else -1)
+        elif event.key in (pygame.K_HOME, pygame.K_END):
+            self.move(len(self.text) if event.key == pygame.K_END else -len(self.text))
+        elif control and event.key == pygame.K_u:
+            self.clear()
+        elif control and event.key == pygame.K_v:
+            self.insert(clipboard().strip())
+        return None
 
 
 def printable(text: str) -> str:

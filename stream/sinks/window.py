@@ -12,24 +12,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
-
-from ..errors import ConfigError, SinkClosed, SinkUnavailable
+from ..errors import ConfigError, SinkClosed
 from ..frame import Output, Size
 from ..sources._windows import PREVIEW_TITLE
 from ..spec import Spec, flag
 from . import Controls, Status
-from ._desktop import UNSEEN_DRIVERS, Sdl, hide_from_capture, import_pygame, set_fullscreen
+from ._desktop import NativeWindow, fitting, hide_from_capture, open_display
 from ._keep import Keeper
 from ._overlay import Inset, Painter, Scene
 from ._prompt import PromptLine, printable
-from ._slate import BACKGROUND, INK
 
 TOAST_SECONDS, FADE_SECONDS = 4.0, 0.4
 STATISTICS_EVERY = 0.25  # seconds; faster numbers cannot be read
 INFLUENCE_STEP = 5
 SETTLED_AFTER = 1.0  # seconds until the session's own value of the influence is believed again
-LARGEST = 0.85  # part of the screen that a window takes by itself
 
 
 class WindowSink:
@@ -80,14 +76,14 @@ class WindowSink:
         self._seen_after = 0.0  # ms from capture to the screen
         self._scene: Scene | None = None  # on the screen
         self._closed = False
-        self._pygame = _open_display(size or Size(*(round(scale * side) for side in self._status.size)))
+        self._pygame = open_display(PREVIEW_TITLE, size or Size(*(round(scale * side) for side in self._status.size)))
         self._keeper = Keeper(save_dir, now)
         self._painter = Painter(self._pygame)
-        self._sdl = Sdl(self._pygame)
+        self._window = NativeWindow(self._pygame)
         self._actions = self._keys()
         if not capturable:
             hide_from_capture(self._pygame)
-        if top and not self._sdl.keep_on_top():
+        if top and not self._window.keep_on_top():
             self._say("this desktop does not keep windows on top")
         if fullscreen:
             self._toggle_fullscreen()
@@ -138,7 +134,7 @@ class WindowSink:
         self._size = Size(*(round(self._scale * side) for side in status.size))
         if self._fullscreen or self._pygame.display.get_surface().get_size() == self._size:
             return
-        self._pygame.display.set_mode(_fitting(self._pygame, self._size), self._pygame.RESIZABLE)
+        self._pygame.display.set_mode(fitting(self._pygame, self._size), self._pygame.RESIZABLE)
 
     def _draw(self) -> None:
         now = self._clock()
@@ -266,7 +262,7 @@ class WindowSink:
 
     def _toggle_fullscreen(self) -> None:
         self._fullscreen = not self._fullscreen
-        set_fullscreen(self._fullscreen)
+        self._window.set_fullscreen(self._fullscreen)
         self._scene = None
 
     def _freeze(self) -> None:
@@ -315,86 +311,11 @@ class WindowSink:
         self._pygame.key.stop_text_input()
 
     def _write_prompt(self, event: Any, line: PromptLine) -> None:
-        pygame = self._pygame
-        if event.type == pygame.TEXTINPUT:
-            line.insert(event.text)
-        elif event.type == pygame.TEXTEDITING:
-            line.composing = printable(event.text)
-        elif event.type == pygame.KEYDOWN and not line.composing:  # while composing, keys are the input method's
-            self._edit_prompt(event, line)
-
-    def _edit_prompt(self, event: Any, line: PromptLine) -> None:
-        pygame = self._pygame
-        control = bool(event.mod & (pygame.KMOD_CTRL | pygame.KMOD_META))
-        if event.key in (pygame.K_RETURN, pygame.K_KP_ENTER):
+        done = line.handle(self._pygame, event, self._window.clipboard)
+        if done:
             self._end_prompt()
-            if self.controls:
-                self.controls.update(prompt=line.text.strip())
-        elif event.key == pygame.K_ESCAPE:
-            self._end_prompt()
-        elif event.key == pygame.K_BACKSPACE:
-            line.backspace(word=control)
-        elif event.key == pygame.K_DELETE:
-            line.delete()
-        elif event.key in (pygame.K_LEFT, pygame.K_RIGHT):
-            line.move(1 if event.key == pygame.K_RIGHT else -1)
-        elif event.key in (pygame.K_HOME, pygame.K_END):
-            line.move(len(line.text) if event.key == pygame.K_END else -len(line.text))
-        elif control and event.key == pygame.K_u:
-            line.clear()
-        elif control and event.key == pygame.K_v:
-            line.insert(self._sdl.clipboard().strip())
-
-
-def _open_display(size: Size) -> Any:
-    pygame = import_pygame()
-    hint = (
-        "run it on a desktop (on Linux DISPLAY or WAYLAND_DISPLAY must be set), "
-        "or use another sink: virtualcam, video:out.mp4 or images:out"
-    )
-    if pygame.display.get_surface() is not None:
-        raise SinkUnavailable("window: there is one already, and a process can have only one; leave the second out")
-    asked = _asked_driver()
-    try:
-        pygame.display.init()
-        driver = pygame.display.get_driver()
-        if driver in UNSEEN_DRIVERS and driver != asked:
-            pygame.display.quit()
-            raise SinkUnavailable(f"window: no display was found; {hint}")
-        pygame.font.init()
-        pygame.display.set_caption(PREVIEW_TITLE)
-        pygame.display.set_icon(_icon(pygame))
-        pygame.display.set_mode(_fitting(pygame, size), pygame.RESIZABLE)
-        pygame.key.stop_text_input()  # or an input method would take the keys
-    except pygame.error as error:
-        pygame.display.quit()
-        raise SinkUnavailable(f"window: cannot be opened: {error}; {hint}") from error
-    return pygame
-
-
-def _asked_driver() -> str | None:
-    import os
-
-    return os.environ.get("SDL_VIDEODRIVER")
-
-
-def _fitting(pygame: Any, size: Size) -> Size:
-    """The size, made smaller in proportion where the screen is."""
-    screens = [Size(*each) for each in pygame.display.get_desktop_sizes()]
-    if not screens:
-        return size
-    scale = min(1.0, LARGEST * screens[0].width / size.width, LARGEST * screens[0].height / size.height)
-    return Size(*(max(1, round(scale * side)) for side in size))
-
-
-def _icon(pygame: Any) -> Any:
-    """A drop of ink."""
-    import cv2
-
-    pixels = np.full((64, 64, 3), BACKGROUND, np.uint8)
-    cv2.circle(pixels, (32, 40), 15, INK, -1, cv2.LINE_AA)
-    cv2.fillPoly(pixels, [np.array([(32, 6), (46, 35), (18, 35)], np.int32)], INK, cv2.LINE_AA)
-    return pygame.image.frombuffer(pixels, (64, 64), "RGB")
+        if done == "apply" and self.controls:
+            self.controls.update(prompt=line.text.strip())
 
 
 def _worded(value: Any) -> str:
@@ -404,13 +325,13 @@ def _worded(value: Any) -> str:
 
 
 def open(spec: Spec) -> WindowSink:
-    """``window``; options ``size``, ``scale``, ``fullscreen``, ``stats``, ``inset``, ``top``, ``capturable``, ``save_dir``."""
+    """``window``; options as in ``WindowSink``; ``inset`` alone means small."""
     accepted = {
         "size": Size.parse,
         "scale": float,
         "fullscreen": flag,
         "stats": flag,
-        "inset": str,
+        "inset": lambda text: text or "small",
         "top": flag,
         "capturable": flag,
         "save_dir": str,

@@ -1,0 +1,150 @@
+"""The parts of a model folder in diffusers layout, each loaded by a class that is named here, not by the folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..stream.errors import ModelError
+from .hub import Progress
+from .safety import check_folder, find_weights, read_config
+
+PIPELINES = frozenset(
+    f"{family}{kind}Pipeline"
+    for family in ("StableDiffusion", "StableDiffusionXL")
+    for kind in ("", "Img2Img", "ControlNet", "ControlNetImg2Img")
+) | {"LatentConsistencyModelPipeline", "LatentConsistencyModelImg2ImgPipeline"}
+# Part of a model -> (library, class) that it may be.
+CLASSES = {
+    "tokenizer": {("transformers", "CLIPTokenizer"), ("transformers", "CLIPTokenizerFast")},
+    "tokenizer_2": {("transformers", "CLIPTokenizer"), ("transformers", "CLIPTokenizerFast")},
+    "text_encoder": {("transformers", "CLIPTextModel"), ("transformers", "CLIPTextModelWithProjection")},
+    "text_encoder_2": {("transformers", "CLIPTextModelWithProjection")},
+    "unet": {("diffusers", "UNet2DConditionModel")},
+    "vae": {("diffusers", "AutoencoderKL"), ("diffusers", "AutoencoderTiny")},
+    "controlnet": {("diffusers", "ControlNetModel"), ("diffusers", "MultiControlNetModel")},
+    # These are accepted and left on the disk: the loop has no use for them.
+    "safety_checker": {("stable_diffusion", "StableDiffusionSafetyChecker")},
+    "feature_extractor": {("transformers", "CLIPImageProcessor"), ("transformers", "CLIPFeatureExtractor")},
+    "image_encoder": {("transformers", "CLIPVisionModelWithProjection")},
+}
+WEIGHTED = ("text_encoder", "text_encoder_2", "unet", "vae", "controlnet")
+MAX_CONTROLNETS = 16
+
+
+def read_index(folder: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    """The classes of a model's parts, and its plain settings.
+
+    Raises ModelError when the index names a pipeline, a part or a class that is not known here, so that a model cannot
+    have anything else imported; or when a part is missing that every model has.
+    """
+    path = folder / "model_index.json"
+    if not path.is_file():
+        single = (folder / "config.json").is_file()
+        hint = "it is a single part, a ControlNet or an autoencoder" if single else "check the path"
+        raise ModelError(f"{folder}: no model_index.json, expected a pipeline in diffusers layout; {hint}")
+    index = read_config(path)
+    kind = index.get("_class_name")
+    if not isinstance(kind, str) or kind not in PIPELINES:
+        raise ModelError(f"{folder}: got a pipeline of class {kind!r}, expected one of: {', '.join(sorted(PIPELINES))}")
+    classes: dict[str, str] = {}
+    settings: dict[str, Any] = {}
+    for name, value in index.items():
+        if name.startswith("_") or value in (None, [None, None]):
+            continue
+        if isinstance(value, bool | int | float | str):
+            settings[name] = value
+        elif name in CLASSES and isinstance(value, list) and tuple(map(str, value)) in CLASSES[name]:
+            classes[name] = value[1]
+        elif name == "scheduler" and isinstance(value, list) and len(value) == 2 and _is_scheduler(*value):
+            classes[name] = value[1]
+        else:
+            raise ModelError(f"{path}: got {name!r} of class {value}, which is not known here; expected a plain model")
+    missing = {"unet", "vae", "text_encoder", "tokenizer", "scheduler"} - classes.keys()
+    if missing:
+        raise ModelError(f"{path}: it names no {', '.join(sorted(missing))}; expected a whole model")
+    return classes, settings
+
+
+def _is_scheduler(library: Any, name: Any) -> bool:
+    import diffusers
+
+    if library != "diffusers" or not isinstance(name, str) or not name.isidentifier():
+        return False
+    kind = getattr(diffusers, name, None)
+    return isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
+
+
+def load_parts(folder: Path, dtype: torch.dtype, without_vae: bool, controlnets: int, say: Progress) -> dict[str, Any]:
+    """Load a model's parts; ``controlnet`` is a list of at most ``controlnets``, ``settings`` are the pipeline's own.
+
+    The vae is None where ``without_vae`` holds and it is not a tiny one. Raises like ``load_part`` and ``read_index``.
+    """
+    import diffusers
+    import transformers
+
+    check_folder(folder)
+    classes, settings = read_index(folder)
+    parts: dict[str, Any] = {"settings": settings, "controlnet": [], "vae": None}
+    jobs: list[tuple[str, Path]] = [
+        (name, folder / name)
+        for name in classes
+        if name in CLASSES and name in ("tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2", "unet", "vae")
+    ]
+    if without_vae and classes["vae"] != "AutoencoderTiny":
+        jobs.remove(("vae", folder / "vae"))
+    if "controlnet" in classes:
+        places = [folder / "controlnet", *(folder / f"controlnet_{number}" for number in range(1, MAX_CONTROLNETS))]
+        jobs += [("controlnet", place) for place in places if place.is_dir()][:controlnets]
+    for step, (name, place) in enumerate(jobs):
+        say(f"loading {place.name}", step / len(jobs))
+        if name.startswith("tokenizer"):
+            read_config(place / "tokenizer_config.json")
+            parts[name] = transformers.CLIPTokenizer.from_pretrained(str(place), local_files_only=True)
+        elif name == "controlnet":
+            parts[name].append(load_part(diffusers.ControlNetModel, place, dtype))
+        else:
+            library = transformers if name.startswith("text_encoder") else diffusers
+            parts[name] = load_part(getattr(library, classes[name]), place, dtype)
+    read_config(folder / "scheduler" / "scheduler_config.json")
+    scheduler = getattr(diffusers, classes["scheduler"])
+    parts["scheduler"] = scheduler.from_pretrained(str(folder / "scheduler"), local_files_only=True)
+    return parts
+
+
+def load_part(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
+    """Load one network (a diffusers or transformers class) from its folder, on the CPU in ``dtype``.
+
+    Takes the fp16 files where there are some and half precision is wanted. Raises UnsafeWeightsError and ModelError like
+    ``safety.find_weights``, and ModelError when the folder holds another class, or weights are missing or do not fit.
+    """
+    config = read_config(folder / "config.json")
+    named = config.get("_class_name") or (config.get("architectures") or [kind.__name__])[0]
+    if named != kind.__name__:
+        raise ModelError(f"{folder}: got a {named}, expected a {kind.__name__}")
+    weights = find_weights(folder, prefer_fp16=dtype != torch.float32)
+    # Both libraries take "torch_dtype"; transformers 5 prefers its new name and older diffusers only know the old one.
+    precision = {"torch_dtype" if kind.__module__.startswith("diffusers") else "dtype": dtype}
+    network, report = kind.from_pretrained(
+        str(folder),
+        variant=weights.variant,
+        use_safetensors=True,
+        local_files_only=True,
+        output_loading_info=True,
+        **precision,
+    )
+    check_complete(network, str(folder), report.get("missing_keys", ()))
+    return network
+
+
+def check_complete(network: nn.Module, name: str, missing: Any = ()) -> None:
+    """Raise ModelError when some of a network's weights were not in its file: they would be random numbers."""
+    absent = sorted(missing) or [key for key, value in network.state_dict().items() if value.is_meta]
+    if absent:
+        raise ModelError(
+            f"{name}: {len(absent)} weights are missing (first: {absent[0]}); the file is incomplete or belongs to "
+            "another kind of model; fetch it again"
+        )

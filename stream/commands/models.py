@@ -1,0 +1,77 @@
+"""``inkstream models``: what is on this computer, and what is fetched to it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..errors import ModelError
+from ._common import console
+
+app = typer.Typer(no_args_is_help=True, help="Models on this computer, and fetching more.")
+
+
+def megabytes(size: int) -> str:
+    """A size in bytes as people say it."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+@app.command("list")
+def list_all() -> None:
+    """List the embedded models, those in the hub's cache, and the short names that can be fetched."""
+    from rich.table import Table
+
+    from ...lora.registry import PRESETS, list_models
+
+    here = list_models()
+    table = Table("model", "family", "size", "where")
+    for model in here:
+        table.add_row(model.name, model.family or "part", megabytes(model.size), str(model.path))
+    screen = console()
+    screen.print(table)
+    names = {model.name for model in here}
+    for name, preset in PRESETS.items():
+        if preset.model not in names:
+            screen.print(f"not here: {name} ({preset.model})", markup=False)
+
+
+@app.command()
+def fetch(
+    model: Annotated[
+        str, typer.Argument(metavar="ID", help="A short name (inkstream models list), owner/name, or owner/name:file.")
+    ],
+) -> None:
+    """Download a model with all its parts, so that it runs without a network. Safetensors only.
+
+    Example:
+
+        inkstream models fetch sd15-lcm
+    """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from ...lora.registry import fetch as fetch_model
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task(f"fetching {model}", total=None)
+
+        def say(text: str, part: float | None) -> None:
+            progress.update(task, description=text, total=None if part is None else 1.0, completed=part or 0.0)
+
+        place = fetch_model(model, say)
+    typer.echo(place)
+
+
+@app.command()
+def path(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A model that is on this computer.")],
+) -> None:
+    """Print where a model lies; downloads nothing."""
+    from ...lora.registry import PRESETS, list_models
+
+    wanted = PRESETS[name].model if name in PRESETS else name
+    places = {model.name: model.path for model in list_models()}
+    if wanted not in places:
+        raise ModelError(f"{wanted}: not on this computer; fetch it with: inkstream models fetch {name}")
+    typer.echo(places[wanted])

@@ -1,0 +1,385 @@
+"""The public stream: pairing, live change, the gate, drain, and what happens when the network fails."""
+
+import numpy as np
+import pytest
+import torch
+from inkstream.bench.tiny import tiny_sd, tiny_sdxl
+from inkstream.stream import Frame, Stream, StreamConfig
+from inkstream.stream.errors import ConfigError, EngineError, FrameError, ModelError
+from inkstream.stream.prompt import slerp
+from inkstream.stream.schedule import influenced
+
+SIDE = 64
+BASE = {"width": SIDE, "height": SIDE, "cfg_type": "none", "warmup": 0}
+SKETCH = {**BASE, "mode": "sketch", "t_index_list": (0, 25)}
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    return tiny_sd()
+
+
+@pytest.fixture(scope="module")
+def control_pipe():
+    return tiny_sd(controlnets=2)
+
+
+def drawings(count, seed=0):
+    """Pictures of one growing drawing on white paper."""
+    rng, page, result = np.random.default_rng(seed), np.full((SIDE, SIDE, 3), 255, np.uint8), []
+    for _ in range(count):
+        x, y = rng.integers(0, SIDE - 16, 2)
+        page = page.copy()
+        page[y : y + 3, x : x + 16] = rng.integers(0, 120, 3)
+        result.append(page)
+    return result
+
+
+def play(stream, frames):
+    """All outputs, by source id."""
+    outputs = [stream(frame) for frame in frames]
+    outputs += stream.drain()
+    return {output.source_id: output for output in outputs if output is not None}
+
+
+@pytest.mark.parametrize("steps", [(32,), (20, 40), (0, 16, 32, 45)])
+def test_every_output_knows_its_input(pipe, steps):
+    stream = Stream(pipe, t_index_list=steps, **BASE)
+    frames = [Frame(pixels, id=100 + 3 * i, captured_at=float(i)) for i, pixels in enumerate(drawings(6))]
+    first = [stream(frame) for frame in frames[: len(steps)]]
+    assert [output is not None for output in first] == [False] * (len(steps) - 1) + [True]
+    outputs = {first[-1].source_id: first[-1], **play(stream, frames[len(steps) :])}
+    assert sorted(outputs) == [frame.id for frame in frames]
+    for frame in frames:
+        output = outputs[frame.id]
+        assert output.captured_at == frame.captured_at
+        assert np.array_equal(output.input, frame.pixels)
+        assert output.pixels.shape == (SIDE, SIDE, 3)
+        assert output.pixels.dtype == np.uint8
+        assert output.pixels.flags.c_contiguous
+        alone = Stream(pipe, t_index_list=steps, **BASE)
+        assert np.abs(play(alone, [frame])[frame.id].pixels.astype(int) - output.pixels).max() <= 1
+
+
+def test_static_input_drains_and_then_costs_nothing(pipe):
+    stream = Stream(pipe, t_index_list=(0, 16, 32, 45), **BASE)
+    page = drawings(1)[0]
+    outputs = [stream(page) for _ in range(4)]
+    assert [output is not None for output in outputs] == [False, False, False, True]
+    assert stream.pending == 0
+    before = stream.metrics.summary()["stages"]["denoise"]["count"]
+    assert [stream(page) for _ in range(20)] == [None] * 20
+    assert stream.metrics.summary()["stages"]["denoise"]["count"] == before
+    changed = page.copy()
+    changed[:3, :16] = 0
+    assert [stream(frame) is not None for frame in (changed, changed, changed, changed)] == [False] * 3 + [True]
+
+
+def test_gate_off_renders_every_frame(pipe):
+    stream = Stream(pipe, t_index_list=(32,), similar_image_filter_threshold=None, **BASE)
+    page = drawings(1)[0]
+    assert all(stream(page) is not None for _ in range(5))
+
+
+def test_thousand_strokes_on_white_paper_are_all_rendered(pipe):
+    """A 100 x 3 px stroke on white 512 x 512 paper: the reference's filter skips nine in ten."""
+    stream = Stream(pipe, t_index_list=(32,), **{**BASE, "width": 512, "height": 512})
+    rendered, rng = [], np.random.default_rng(0)
+    step = stream._plan.steps.step
+    stream._plan.steps.step = lambda entry: rendered.append(entry.tags[0].source_id) or None
+    page = np.full((512, 512, 3), 255, np.uint8)
+    stream(Frame(page, id=0))
+    for number in range(1, 1001):
+        import cv2
+
+        angle, reach = rng.uniform(0, np.pi), 50
+        x, y = rng.uniform(60, 452, 2)
+        dx, dy = reach * np.cos(angle), reach * np.sin(angle)
+        ink = tuple(int(value) for value in rng.integers(0, 240, 3))
+        stroke = cv2.line(page.copy(), (int(x - dx), int(y - dy)), (int(x + dx), int(y + dy)), ink, 3, cv2.LINE_AA)
+        stream(Frame(stroke, id=number))
+        stream._gate.accept(page)
+    assert rendered == list(range(1001))
+    stream._plan.steps.step = step
+
+
+def test_rows_keep_the_parameters_they_entered_with(pipe):
+    """Frames in flight finish as they began, for everything that changes live."""
+    frames = drawings(6)
+    settings = {**BASE, "t_index_list": (10, 20, 40), "cfg_type": "initialize", "guidance_scale": 1.5}
+    before = {"prompt": "a red car", "negative_prompt": "fog", "seed": 3, "delta": 0.9}
+    changes = {"prompt": "a house", "negative_prompt": "rain", "seed": 4, "delta": 0.5, "t_index_list": (12, 22, 41)}
+    changes |= {"guidance_scale": 2.5}
+    stream = Stream(pipe, **settings, **before)
+    outputs = [stream(frame) for frame in frames[:3]]
+    assert stream.update(**changes) == 1
+    outputs += [stream(frame) for frame in frames[3:]] + stream.drain()
+    outputs = {output.source_id: output for output in outputs if output}
+    assert [outputs[i].revision for i in range(6)] == [0, 0, 0, 1, 1, 1]
+    old = play(Stream(pipe, **settings, **before), frames)
+    new = play(Stream(pipe, **{**settings, **before, **changes}), frames)
+    for number in range(6):
+        expected, other = (old, new) if number < 3 else (new, old)
+        assert np.abs(outputs[number].pixels.astype(int) - expected[number].pixels).max() <= 1, number
+        assert np.abs(outputs[number].pixels.astype(int) - other[number].pixels).max() > 3, number
+
+
+def test_control_scales_belong_to_rows(control_pipe):
+    frames = drawings(6)
+    stream = Stream(control_pipe, prompt="a car", **SKETCH)
+    outputs = [stream(frame) for frame in frames[:3]]
+    stream.update(controlnets=[{"conditioning_scale": 0.2}, None])
+    outputs += [stream(frame) for frame in frames[3:]] + stream.drain()
+    outputs = {output.source_id: output for output in outputs if output}
+    old = play(Stream(control_pipe, prompt="a car", **SKETCH), frames)
+    new = play(Stream(control_pipe, prompt="a car", controlnets=[{"conditioning_scale": 0.2}, {}], **SKETCH), frames)
+    for number in range(6):
+        expected, other = (old, new) if number < 3 else (new, old)
+        assert np.abs(outputs[number].pixels.astype(int) - expected[number].pixels).max() <= 1
+        assert np.abs(outputs[number].pixels.astype(int) - other[number].pixels).max() > 3
+
+
+@pytest.mark.parametrize(
+    ("window", "active"),
+    [((0.0, 1.0), [1, 1, 1, 1]), ((0.0, 0.5), [1, 1, 0, 0]), ((0.5, 1.0), [0, 0, 1, 1]), ((0.3, 0.6), [0, 0, 0, 0])],
+)
+def test_control_guidance_start_and_end(control_pipe, window, active, caplog):
+    net = {"control_guidance_start": window[0], "control_guidance_end": window[1], "conditioning_scale": 0.6}
+    stream = Stream(control_pipe, controlnets=[net, {}], **{**SKETCH, "t_index_list": (0, 16, 32, 45)})
+    assert stream._plan.recipe.control_scales[0].tolist() == pytest.approx([0.6 * step for step in active])
+    assert ("never active" in caplog.text) == (not any(active))
+
+
+def test_disabled_controlnet_is_not_run_and_comes_back(control_pipe):
+    stream = Stream(control_pipe, prompt="a car", **SKETCH)
+    frames = drawings(3)
+    both = play(stream, frames[:1])[0].pixels
+    stream.update(controlnets=[{"enabled": False}, None])
+    assert len(stream._plan.steps.loop.units.denoise.controlnets) == 1
+    one = play(stream, frames[:1])
+    assert np.abs(next(iter(one.values())).pixels.astype(int) - both).max() > 3
+    stream.update(controlnets=[{"enabled": True}, None])
+    again = play(stream, frames[:1])
+    assert np.array_equal(next(iter(again.values())).pixels, both)
+
+
+def test_sketch_mode_is_steady_and_needs_a_controlnet(pipe, control_pipe):
+    page = drawings(1)[0]
+    stream = Stream(control_pipe, similar_image_filter_threshold=None, **SKETCH)
+    outputs = [output.pixels for output in (stream(page) for _ in range(6)) if output is not None]
+    assert len(outputs) == 5
+    assert all(np.array_equal(outputs[0], other) for other in outputs[1:])
+    with pytest.raises(ConfigError, match="mode sketch: got no enabled ControlNet"):
+        Stream(pipe, **SKETCH)
+
+
+def test_txt2img_draws_new_noise_from_its_own_generator(pipe):
+    settings = {**BASE, "mode": "txt2img", "t_index_list": (0, 30), "similar_image_filter_threshold": None}
+    page = drawings(1)[0]
+    torch.manual_seed(1)
+    one = [output.pixels for output in (Stream.__call__(s, page) for s in [Stream(pipe, **settings)] * 4) if output]
+    torch.manual_seed(2)
+    two = [output.pixels for output in (Stream.__call__(s, page) for s in [Stream(pipe, **settings)] * 4) if output]
+    assert len(one) == 3
+    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+    assert not np.array_equal(one[0], one[1])
+
+
+def test_shape_change_swaps_without_losing_a_frame(control_pipe):
+    frames = drawings(9)
+    stream = Stream(control_pipe, **{**BASE, "t_index_list": (0, 16, 32, 45)})
+    outputs = [stream(frame) for frame in frames[:5]]
+    stream.update(width=72, height=80, t_index_list=[0, 20, 40])
+    outputs += [stream(frame) for frame in frames[5:]] + stream.drain()
+    outputs = {output.source_id: output for output in outputs if output}
+    assert sorted(outputs) == list(range(9))
+    assert [outputs[i].pixels.shape[:2] for i in (0, 4, 5, 8)] == [(64, 64), (64, 64), (80, 72), (80, 72)]
+
+
+def test_refused_update_changes_nothing(control_pipe):
+    stream = Stream(control_pipe, prompt="a car", **SKETCH)
+    config, plan = stream.config, stream._plan
+    for changes, message in [
+        ({"promt": "x"}, "did you mean 'prompt'"),
+        ({"guidance_scale": "much"}, "guidance_scale: got 'much'"),
+        ({"prompt": "b", "device": "cuda"}, "device: cannot change while running"),
+        ({"controlnets": [{"preprocessor": "sobel"}]}, "sobel"),
+        ({"t_index_list": [5, 60]}, "expected indices from 0"),
+        ({"num_inference_steps": 60}, "expected at most 50"),
+    ]:
+        with pytest.raises(ConfigError, match=message):
+            stream.update(**changes)
+    assert stream.config is config
+    assert stream._plan is plan
+    assert stream.revision == 0
+
+
+def test_none_leaves_a_setting_unchanged(pipe):
+    stream = Stream(pipe, prompt="a car", seed=9, **BASE)
+    stream.update(prompt=None, seed=10)
+    assert (stream.config.prompt, stream.config.seed) == ("a car", 10)
+
+
+def test_prompt_fades_over_n_frames(pipe):
+    frames = drawings(8)
+    stream = Stream(pipe, prompt="a car", t_index_list=(20,), prompt_transition_frames=4, **BASE)
+    (start,) = play(stream, frames[:1]).values()
+    stream.update(prompt="a house in the snow at night")
+    faded = [stream(frames[0]) for _ in range(6)]
+    (end,) = play(Stream(pipe, prompt="a house in the snow at night", t_index_list=(20,), **BASE), frames[:1]).values()
+    assert [output is not None for output in faded] == [True] * 4 + [False] * 2
+    distances = [np.abs(output.pixels.astype(int) - end.pixels).mean() for output in faded[:4]]
+    assert np.abs(start.pixels.astype(int) - end.pixels).mean() > distances[0]
+    assert distances == sorted(distances, reverse=True)
+    assert np.array_equal(faded[3].pixels, end.pixels)
+
+
+@pytest.mark.parametrize("how", ["linear", "slerp"])
+def test_prompts_blend(pipe, how):
+    def text(prompt):
+        return Stream(pipe, prompt=prompt, prompt_interpolation=how, **BASE)._plan.recipe.prompt.text
+
+    car, house = text("a car"), text("a house")
+    assert torch.equal(text([("a car", 1.0), ("a house", 0.0)]), car)
+    half = text([("a car", 2.0), ("a house", 2.0)])
+    assert (half - car).norm() == pytest.approx((half - house).norm().item(), rel=1e-3)
+    if how == "linear":
+        assert torch.allclose(half, (car + house) / 2, atol=1e-5)
+    with pytest.raises(ConfigError, match="sum must be above 0"):
+        text([("a car", 0.0)])
+
+
+def test_slerp_keeps_length_and_survives_parallel_vectors():
+    a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+    assert torch.allclose(slerp(a, b, 0.5), torch.full((1, 2), 0.5**0.5))
+    assert torch.allclose(slerp(a, a, 0.3), a)
+    assert torch.allclose(slerp(a, -a, 0.25), a * 0.5)
+    assert torch.equal(slerp(torch.zeros(1, 2), torch.zeros(1, 2), 0.5), torch.zeros(1, 2))
+
+
+def test_unusable_pictures_are_held_back_and_then_named(pipe):
+    stream = Stream(pipe, t_index_list=(32,), **BASE)
+    frames = drawings(30)
+    good = stream(frames[0])
+    units = stream._plan.steps.loop.units
+    broken = type(units)(units.encode, units.embed, lambda x, *rest, **more: x * float("nan"), units.decode)
+    object.__setattr__(stream._plan.steps.loop, "units", broken)
+    assert good is not None
+    for frame in frames[1:10]:
+        assert stream(frame) is None
+    assert stream.metrics.summary()["outputs_refused"] == 9
+    with pytest.raises(EngineError, match="10 unusable pictures in a row"):
+        stream(frames[10])
+    object.__setattr__(stream._plan.steps.loop, "units", units)
+    assert stream(frames[11]) is not None
+
+
+def test_black_pictures_are_unusable(pipe):
+    stream = Stream(pipe, t_index_list=(32,), **BASE)
+    units = stream._plan.steps.loop.units
+    black = type(units)(units.encode, units.embed, units.denoise, lambda x: units.decode(x) * 0 - 1)
+    object.__setattr__(stream._plan.steps.loop, "units", black)
+    assert stream(drawings(1)[0]) is None
+    assert stream.metrics.summary()["outputs_refused"] == 1
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.zeros((0, 0, 3), np.uint8),
+        np.full((64, 64, 3), np.nan),
+        np.zeros((64, 64, 2), np.uint8),
+        np.zeros((64, 64, 3), np.int64),
+        np.zeros(7, np.uint8),
+    ],
+)
+def test_unusable_frames_are_refused_and_change_nothing(pipe, frame):
+    stream = Stream(pipe, t_index_list=(32,), **BASE)
+    with pytest.raises(FrameError):
+        stream(frame)
+    assert stream.pending == 0
+    assert stream(drawings(1)[0]) is not None
+
+
+def test_odd_sizes_and_formats_are_fitted(pipe):
+    stream = Stream(pipe, t_index_list=(32,), **BASE)
+    rng = np.random.default_rng(0)
+    for frame in (
+        rng.integers(0, 255, (48, 200), np.uint8),
+        rng.integers(0, 255, (333, 77, 4), np.uint8),
+        rng.random((64, 64, 3)),
+        rng.integers(0, 255, (128, 128, 3), np.uint8)[::2, ::-2],
+        rng.integers(0, 2**16, (64, 64, 3), np.uint16),
+    ):
+        assert stream(frame).pixels.shape == (SIDE, SIDE, 3)
+
+
+def test_size_is_rounded_and_that_is_said(pipe, caplog):
+    stream = Stream(pipe, **{**BASE, "width": 70, "height": 67})
+    assert stream.size == (72, 64)
+    assert "70x67 is not a multiple of 8" in caplog.text
+
+
+def test_models_with_a_guidance_embedding(pipe):
+    pipe = tiny_sd(time_cond_proj_dim=16)
+    frame = drawings(1)[0]
+    low, high = (
+        Stream(pipe, guidance_scale=scale, t_index_list=(32,), **BASE)(frame).pixels.astype(int) for scale in (1.5, 8.0)
+    )
+    assert np.abs(low - high).max() > 3
+
+
+def test_sdxl_pooled_text_and_time_ids():
+    pipe = tiny_sdxl(controlnets=1)
+    frame = drawings(1)[0]
+    for cfg_type in ("none", "full"):
+        stream = Stream(pipe, prompt="a car", **{**SKETCH, "cfg_type": cfg_type, "guidance_scale": 1.5})
+        recipe = stream._plan.recipe
+        assert recipe.time_ids.tolist() == [[64, 64, 0, 0, 64, 64]]
+        assert recipe.prompt.pooled.shape[0] == 1
+        (first,) = play(stream, [frame]).values()
+        stream.update(prompt="a house")
+        (second,) = play(stream, [frame]).values()
+        assert np.abs(first.pixels.astype(int) - second.pixels).max() > 3
+
+
+def test_drawing_influence_moves_steps_and_control(control_pipe):
+    assert influenced((10, 20, 40), 50, 50) == (10, 20, 40)
+    assert influenced((10, 20, 40), 50, 100) == (47, 48, 49)
+    assert influenced((10, 20, 40), 50, 0) == (0, 1, 2)
+    stream = Stream(control_pipe, drawing_influence=25, **SKETCH)
+    assert stream._plan.recipe.control_scales.tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    stream.update(drawing_influence=100)
+    assert stream._plan.recipe.control_scales.tolist() == [[1.5, 1.5], [1.5, 1.5]]
+
+
+def test_hundred_changes_lose_no_frame(control_pipe):
+    stream = Stream(control_pipe, similar_image_filter_threshold=None, **SKETCH)
+    frames, outputs = drawings(4), []
+    for number in range(100):
+        stream.update(
+            prompt=f"a car {number}",
+            seed=number,
+            controlnets=[{"conditioning_scale": number / 100}, None],
+            drawing_influence=number,
+        )
+        outputs.append(stream(frames[number % 4]))
+    outputs = [output for output in outputs + stream.drain() if output]
+    assert [output.source_id for output in outputs] == list(range(100))
+    assert [output.revision for output in outputs] == list(range(1, 101))
+
+
+def test_wrong_pipelines_are_named():
+    with pytest.raises(ModelError, match="without unet"):
+        Stream(object())
+    pipe = tiny_sd()
+    pipe.scheduler.register_to_config(prediction_type="sample")
+    with pytest.raises(ModelError, match="prediction type 'sample'"):
+        Stream(pipe)
+
+
+def test_same_seed_same_pictures(pipe):
+    config = StreamConfig(**BASE, prompt="a car", t_index_list=(20, 40))
+    frames = drawings(4)
+    one, two = play(Stream(pipe, config), frames), play(Stream(pipe, config), frames)
+    assert all(np.array_equal(one[i].pixels, two[i].pixels) for i in one)
