@@ -5,7 +5,8 @@ from setuptools import setup
 PARTS = ["stream", "adapters", "engines", "lora", "bench", "configs", "models"]
 
 setup(
-    packages=[f"inkstream.{part}" for part in PARTS] + ["inkstream.stream.sources", "inkstream.stream.sinks"],
+    packages=[f"inkstream.{part}" for part in PARTS]
+    + ["inkstream.stream.sources", "inkstream.stream.sinks", "inkstream.stream.commands"],
     package_dir={f"inkstream.{part}": part for part in PARTS},
     package_data={
         "inkstream.configs": ["*.yaml"],

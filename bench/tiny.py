@@ -135,7 +135,7 @@ def tiny_kohya_lora(
             module = f"text_model.{module}"  # files keep the name of the module that transformers 5 flattened
         name = f"{prefixes[component]}_{module.replace('.', '_')}"
         tensors[f"{name}.lora_{'down' if half == 'A' else 'up'}.weight"] = value
-        tensors[f"{name}.alpha"] = torch.tensor(alpha)
+        tensors[f"{name}.alpha"] = torch.tensor(float(alpha))
     save_file(tensors, path)
     return Path(path)
 

@@ -20,7 +20,7 @@ from ..stream.errors import InkstreamError, ModelError
 from . import hub
 from .describe import FAMILY_NAMES, describe, file_family, file_prediction, unet_family
 from .devices import resolve_device, resolve_dtype
-from .parts import MAX_CONTROLNETS, check_complete, load_part, load_parts, read_index
+from .parts import INCOMPLETE, MAX_CONTROLNETS, load_part, load_parts, read_index
 from .quiet import quiet
 from .registry import CONFIGS, PRESETS, TINY_VAE, lcm_lora_id
 from .safety import check_folder, check_safetensors, read_config, refuse_pickle
@@ -126,9 +126,6 @@ def _load_file(path: Path, dtype: torch.dtype, say: hub.Progress) -> dict[str, A
     if prediction is not None:
         pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, prediction_type=prediction)
     parts = {name: part for name, part in pipe.components.items() if name not in without}
-    for name, part in parts.items():
-        if isinstance(part, nn.Module):
-            check_complete(part, f"{path}: {name}")
     return {**parts, "controlnet": [], "settings": settings}
 
 
@@ -158,8 +155,8 @@ def _choose_controlnets(
     for index, entry in enumerate(config.controlnets):
         if entry.model_id is None and not left:
             raise ModelError(
-                f"controlnets.{index}.model_id: not set, and the model brings {len(own)} ControlNets of its own; name a "
-                f"folder or hub id, for example {PRESETS['sd15-lcm'].parts[2]}"
+                f"controlnets.{index}.model_id: not set, and the model brings {len(own)} ControlNets of its own; "
+                f"name a folder or hub id, for example {PRESETS['sd15-lcm'].parts[2]}"
             )
         if entry.model_id is None:
             chosen.append(left.pop(0))
@@ -187,7 +184,7 @@ def _read_controlnet(model_id: str | Path, unet: Any, dtype: torch.dtype, say: h
 
 
 def _read_controlnet_file(path: Path, unet: Any, dtype: torch.dtype) -> Any:
-    """A ControlNet in one file, which holds no configuration: it must have the base model's own."""
+    """A ControlNet in one file. Without a configuration beside it, it has the shape of the base model's encoder."""
     from diffusers import ControlNetModel
 
     names = check_safetensors(path).tensors
@@ -195,12 +192,20 @@ def _read_controlnet_file(path: Path, unet: Any, dtype: torch.dtype) -> Any:
     if not inner or not any("input_hint_block.0" in name or "controlnet_cond_embedding" in name for name in names):
         raise ModelError(f"{path}: this is no ControlNet, expected one for {FAMILY_NAMES[unet_family(unet.config)]}")
     _check_fit(str(path), "cross_attention_dim", names[inner[0]][1][1], unet)
-    with TemporaryDirectory() as folder, torch.device("meta"):
-        ControlNetModel.from_unet(unet, load_weights_from_unet=False).save_config(folder)
-        with torch.device("cpu"):
-            net = ControlNetModel.from_single_file(str(path), config=folder, torch_dtype=dtype, local_files_only=True)
-    check_complete(net, str(path))
-    return net
+    if (path.parent / "config.json").is_file():
+        read_config(path.parent / "config.json")
+        return ControlNetModel.from_single_file(
+            str(path), config=str(path.parent), torch_dtype=dtype, local_files_only=True
+        )
+    hint = [f"controlnet_cond_embedding.{layer}.weight" for layer in ("conv_in", "blocks.1", "blocks.3", "blocks.5")]
+    widths = tuple(names[name][1][0] for name in hint) if all(name in names for name in hint) else (16, 32, 96, 256)
+    with torch.device("meta"):
+        shape = ControlNetModel.from_unet(
+            unet, conditioning_embedding_out_channels=widths, load_weights_from_unet=False
+        )
+    with TemporaryDirectory() as folder:
+        shape.save_config(folder)
+        return ControlNetModel.from_single_file(str(path), config=folder, torch_dtype=dtype, local_files_only=True)
 
 
 def _check_fit(name: str, key: str, got: Any, unet: Any) -> None:
@@ -254,12 +259,14 @@ def _named_faults(name: str) -> Iterator[None]:
     """Turn what the libraries underneath raise, which can be anything, into a ModelError that names the model."""
     try:
         yield
-    except (InkstreamError, KeyboardInterrupt):
+    except InkstreamError:
         raise
     except torch.OutOfMemoryError as error:
         raise ModelError(
             f"{name}: it does not fit into the device's memory; use a smaller model, or dtype: float16"
         ) from error
     except Exception as error:
+        if isinstance(error, NotImplementedError) and "meta tensor" in str(error):
+            raise ModelError(f"{name}: {INCOMPLETE}") from error
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"{name}: cannot be loaded: {type(error).__name__}: {reason}") from error

@@ -31,8 +31,8 @@ CLASSES = {
     "feature_extractor": {("transformers", "CLIPImageProcessor"), ("transformers", "CLIPFeatureExtractor")},
     "image_encoder": {("transformers", "CLIPVisionModelWithProjection")},
 }
-WEIGHTED = ("text_encoder", "text_encoder_2", "unet", "vae", "controlnet")
 MAX_CONTROLNETS = 16
+INCOMPLETE = "weights are missing: the file is incomplete, or belongs to another kind of model; fetch it again"
 
 
 def read_index(folder: Path) -> tuple[dict[str, str], dict[str, Any]]:
@@ -57,9 +57,7 @@ def read_index(folder: Path) -> tuple[dict[str, str], dict[str, Any]]:
             continue
         if isinstance(value, bool | int | float | str):
             settings[name] = value
-        elif name in CLASSES and isinstance(value, list) and tuple(map(str, value)) in CLASSES[name]:
-            classes[name] = value[1]
-        elif name == "scheduler" and isinstance(value, list) and len(value) == 2 and _is_scheduler(*value):
+        elif isinstance(value, list) and len(value) == 2 and _is_known(name, *value):
             classes[name] = value[1]
         else:
             raise ModelError(f"{path}: got {name!r} of class {value}, which is not known here; expected a plain model")
@@ -69,12 +67,12 @@ def read_index(folder: Path) -> tuple[dict[str, str], dict[str, Any]]:
     return classes, settings
 
 
-def _is_scheduler(library: Any, name: Any) -> bool:
+def _is_known(part: str, library: Any, name: Any) -> bool:
     import diffusers
 
-    if library != "diffusers" or not isinstance(name, str) or not name.isidentifier():
-        return False
-    kind = getattr(diffusers, name, None)
+    if part != "scheduler":
+        return any((library, name) == known for known in CLASSES.get(part, ()))
+    kind = getattr(diffusers, name, None) if library == "diffusers" and isinstance(name, str) else None
     return isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
 
 
@@ -91,8 +89,8 @@ def load_parts(folder: Path, dtype: torch.dtype, without_vae: bool, controlnets:
     parts: dict[str, Any] = {"settings": settings, "controlnet": [], "vae": None}
     jobs: list[tuple[str, Path]] = [
         (name, folder / name)
-        for name in classes
-        if name in CLASSES and name in ("tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2", "unet", "vae")
+        for name in ("tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2", "unet", "vae")
+        if name in classes
     ]
     if without_vae and classes["vae"] != "AutoencoderTiny":
         jobs.remove(("vae", folder / "vae"))
@@ -118,8 +116,8 @@ def load_parts(folder: Path, dtype: torch.dtype, without_vae: bool, controlnets:
 def load_part(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
     """Load one network (a diffusers or transformers class) from its folder, on the CPU in ``dtype``.
 
-    Takes the fp16 files where there are some and half precision is wanted. Raises UnsafeWeightsError and ModelError like
-    ``safety.find_weights``, and ModelError when the folder holds another class, or weights are missing or do not fit.
+    Takes the fp16 files where there are some and half precision is wanted. Raises UnsafeWeightsError and ModelError
+    like ``safety.find_weights``, and ModelError when the folder holds another class or weights are missing.
     """
     config = read_config(folder / "config.json")
     named = config.get("_class_name") or (config.get("architectures") or [kind.__name__])[0]
@@ -136,15 +134,7 @@ def load_part(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
         output_loading_info=True,
         **precision,
     )
-    check_complete(network, str(folder), report.get("missing_keys", ()))
+    missing = sorted(report.get("missing_keys", ()))
+    if missing:
+        raise ModelError(f"{folder}: {INCOMPLETE} ({len(missing)} missing, first: {missing[0]})")
     return network
-
-
-def check_complete(network: nn.Module, name: str, missing: Any = ()) -> None:
-    """Raise ModelError when some of a network's weights were not in its file: they would be random numbers."""
-    absent = sorted(missing) or [key for key, value in network.state_dict().items() if value.is_meta]
-    if absent:
-        raise ModelError(
-            f"{name}: {len(absent)} weights are missing (first: {absent[0]}); the file is incomplete or belongs to "
-            "another kind of model; fetch it again"
-        )

@@ -40,10 +40,9 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """F frames that went through every step: ``latent`` (F, 4, h, w), ``image`` (F, 3, H, W), and their tags."""
+    """F frames that went through every step: ``latent`` (F, 4, h, w), not decoded yet, and their tags."""
 
     latent: Tensor
-    image: Tensor
     tags: Sequence[Any]
 
 
@@ -121,9 +120,7 @@ class StreamBatch:
         out = self._in_row[-1]
         if out is None or all(tag is None for tag in out.tags):
             return None
-        latent = denoised[-len(out.tags) :].clone()
-        with self.loop.span("decode"):
-            return Finished(latent, self.loop.units.decode(latent), out.tags)
+        return Finished(denoised[-len(out.tags) :].clone(), out.tags)
 
     def _denoise(self, x: Tensor, features: Tensor) -> Tensor:
         """Every row's step; leaves each row's latent, residual and features where the next tick wants them."""
@@ -190,8 +187,11 @@ class StreamBatch:
 
     def _tell(self, rows: slice, values: dict[str, Tensor]) -> None:
         for name, value in values.items():
-            if name in ("scales", "lora"):
+            if name == "scales":
                 self._network[name][:, rows] = value[:, None]
+            elif name == "lora":  # a LoRA that was loaded after this frame's recipe was made is off for it
+                self._network[name][:, rows] = 0.0
+                self._network[name][: len(value), rows] = value[:, None]
             else:
                 self._network[name][rows] = value
 
@@ -230,5 +230,4 @@ class SequentialSteps:
                     stock = carry(eps, stock, row["noise_next"], s)
         if all(tag is None for tag in entry.tags):
             return None
-        with self.loop.span("decode"):
-            return Finished(denoised, self.loop.units.decode(denoised), entry.tags)
+        return Finished(denoised, entry.tags)

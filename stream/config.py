@@ -245,7 +245,7 @@ def explain(model: type[BaseModel], error: ValidationError) -> list[tuple[str, s
         elif fault["type"] == "missing":
             text = "is missing, expected a value"
         elif fault["type"] == "value_error":
-            text = str(fault["ctx"]["error"])
+            text = str(fault.get("ctx", {}).get("error", fault["msg"]))
             name, colon, rest = text.partition(": ")
             if colon and name in _owner(model, [*parts, name]).model_fields:  # a check of several settings at once
                 parts, text = ([*parts, name] if parts[-1:] != [name] else parts), rest
@@ -260,7 +260,7 @@ def _owner(model: type[BaseModel], path: list[Any]) -> type[BaseModel]:
     """The model that holds the setting at the end of a path."""
     for part in path[:-1]:
         if isinstance(part, str) and part in model.model_fields:
-            found = [model.model_fields[part].annotation]
+            found: list[Any] = [model.model_fields[part].annotation]
             while found and not (isinstance(found[0], type) and issubclass(found[0], BaseModel)):
                 found = [*found[1:], *get_args(found[0])]
             model = found[0] if found else model

@@ -231,5 +231,5 @@ def _open_camera(index: int, timeout: float) -> Any:
 
     from .sources.camera import CameraSource
 
-    cv2.setLogLevel(0)  # a camera that is not there is no news
+    cv2.setLogLevel(0)  # pyright: ignore[reportAttributeAccessIssue] - a camera that is not there is no news
     return CameraSource(index, timeout=timeout)

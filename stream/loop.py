@@ -53,7 +53,7 @@ class EngineLoop:
         deliver: Callable[[Output], bool],
         report: Callable[[], None],
     ) -> None:
-        self.frozen = False
+        self.frozen = False  # the mailbox is held
         self.static = False  # the newest frame was like the last rendered one
         self.shown = 0  # source frames whose picture came out
         self.limit: int | None = None  # end after this many of them
@@ -66,8 +66,8 @@ class EngineLoop:
         self._stall_after = stall_after
         self._deliver = deliver
         self._report = report
-        self._last: Frame | None = None  # the newest frame that the stream took
-        self._revision = -1  # of the configuration that the stream took it under
+        self._last: Frame | None = None  # the newest frame that entered the stream
+        self._revision = -1  # of the configuration under which the stream was last given a frame
         self._refused = 0  # frames in a row
 
     def run(self) -> None:
@@ -102,13 +102,10 @@ class EngineLoop:
         """The next frame; None when there is something else to do, or to report. Raises MailboxClosed at the end."""
         try:
             if changed:
-                return None if self.frozen else self._inbox.get(0.0)
+                return self._inbox.get(0.0)
             if pending:
                 group = self._stream.config.frame_buffer_size > 1
-                return None if self.frozen else self._inbox.get(GROUP_WAIT if group else 0.0)
-            if self.frozen:
-                self._inbox.pause()
-                return None
+                return self._inbox.get(GROUP_WAIT if group else 0.0)
             quiet = self._clock() - self._intake.arrived_at
             unreported = self._intake.live and not self._intake.lost and quiet <= self._stall_after
             return self._inbox.get(self._stall_after - quiet + 0.001 if unreported else None)
@@ -130,7 +127,9 @@ class EngineLoop:
             return
         self._refused = 0
         self.static = self._metrics.counter("frames_skipped") > skipped
-        self._last, self._revision = frame, revision
+        self._revision = revision
+        if not self.static:
+            self._last = frame
         self._hand_on(output)
 
     def _hand_on(self, output: Output | None) -> None:

@@ -26,6 +26,7 @@ class Mailbox(Generic[T]):
         self._changed = threading.Condition()
         self._items: list[T] = []  # none or one; a list, so that None can be an item
         self._closed = False
+        self._held = False
         self._woken = False
 
     @property
@@ -63,25 +64,25 @@ class Mailbox(Generic[T]):
         MailboxClosed when the mailbox is closed and empty.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._items or self._closed or self._woken, timeout)
+            self._changed.wait_for(lambda: self._woken or (not self._held and (self._items or self._closed)), timeout)
             self._woken = False
-            if self._items:
+            if self._items and not self._held:
                 item = self._items.pop()
                 self._changed.notify_all()
                 return item
-            if self._closed:
+            if self._closed and not self._held:
                 raise MailboxClosed
             raise TimeoutError
 
-    def pause(self, timeout: float | None = None) -> bool:
-        """Wait for ``wake`` without taking anything; returns whether it came within ``timeout`` seconds."""
+    def hold(self, held: bool) -> None:
+        """While held, ``get`` finds the mailbox empty and open, whatever comes; this also wakes the one who is in it."""
         with self._changed:
-            woken = self._changed.wait_for(lambda: self._woken, timeout)
-            self._woken = False
-            return woken
+            self._held = held
+            self._woken = True
+            self._changed.notify_all()
 
     def wake(self) -> None:
-        """End the wait of the one who is in ``get`` or ``pause``, or else their next one, before its time."""
+        """End the wait of the one who is in ``get``, or else their next one, before its time."""
         with self._changed:
             self._woken = True
             self._changed.notify_all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -12,14 +12,16 @@ from torch import Tensor
 
 from .. import engines
 from ..engines.units import Units
+from ..lora.registry import lcm_lora_id
 from ..lora.switch import LoraSet
 from .config import ControlNetConfig, StreamConfig
 from .errors import ConfigError, ModelError
 from .frame import Size
 from .guidance import make_guidance
+from .prepare import Preparer
 from .prompt import PromptEncoder
 from .recipe import Recipe
-from .schedule import influenced, make_schedule
+from .schedule import Schedule, influenced, make_schedule
 
 log = logging.getLogger(__name__)
 # What is decided when a stream is made. Everything else changes live.
@@ -62,6 +64,7 @@ class Networks:
         self._prompts = PromptEncoder(pipe)
         self._loras = LoraSet(pipe)
         self._lora_names: dict[str, str] = {}  # path or id -> name in the LoraSet
+        self._lcm_lora: str | None = None
 
     # --- admitting configurations
 
@@ -73,16 +76,13 @@ class Networks:
         self._controlnet_ids = [net.model_id for net in config.controlnets[: len(self._controlnets)]]
         self._load_controlnets(config)
         self._check(config)
+        paths = list(config.lora_dict)
         if config.use_lcm_lora:
-            from ..lora.load import lcm_lora_id
-
-            self._load_lora(config.lcm_lora_id or lcm_lora_id(self.pipe))
-        for path, scale in config.lora_dict.items():
-            self._load_lora(path, scale)
+            self._lcm_lora = config.lcm_lora_id or lcm_lora_id(self.pipe)
+            paths = [self._lcm_lora, *paths]
+        self._load_loras(paths, config, nullcontext())
         if config.fuse_lora and self._loras.names:
-            scales = {name: config.lora_dict.get(path, 1.0) for path, name in self._lora_names.items()}
-            self._loras.fuse(scales)
-        self._set_text_scales(config)
+            self._loras.fuse(self._lora_scales(config))
         return config
 
     def change(self, old: StreamConfig, new: StreamConfig, between_frames: AbstractContextManager[Any]) -> StreamConfig:
@@ -95,19 +95,15 @@ class Networks:
                 raise ConfigError(
                     f"{name}: cannot change while running; make a new Stream with {name}={getattr(new, name)!r}"
                 )
-        new = self._rounded(new)
-        self._load_controlnets(new)
-        self._check(new)
-        for path in new.lora_dict:
-            if path not in self._lora_names:
-                if new.fuse_lora:
-                    raise ConfigError(FUSED)
-                with between_frames:
-                    self._load_lora(path, new.lora_dict[path])
         if new.fuse_lora and new.lora_dict != old.lora_dict:
             raise ConfigError(FUSED)
+        new = self._rounded(new)
+        self._check(new)
+        self._load_controlnets(new)
+        self._load_loras([path for path in new.lora_dict if path not in self._lora_names], new, between_frames)
         if new.lora_dict != old.lora_dict:
-            self._set_text_scales(new)
+            self._loras.set_text_scales(self._lora_scales(new))
+            self._prompts.forget()
         return new
 
     def same_shape(self, old: StreamConfig, new: StreamConfig) -> bool:
@@ -130,6 +126,9 @@ class Networks:
         return config.changed(width=size.width, height=size.height)
 
     def _check(self, config: StreamConfig) -> None:
+        """Raise ConfigError for what can be wrong without loading anything."""
+        Preparer(config)
+        self._schedule(config)
         if config.mode == "sketch" and not any(net.enabled for net in config.controlnets):
             raise ConfigError(
                 "mode sketch: got no enabled ControlNet, expected at least one, because nothing else carries the "
@@ -152,14 +151,21 @@ class Networks:
             self._controlnets[index : index + 1] = [loaded]
             self._controlnet_ids[index : index + 1] = [net.model_id]
 
-    def _load_lora(self, path: str, scale: float = 1.0) -> None:
-        self._lora_names[path] = self._loras.load(path, scale=scale)
-        self._prompts.forget()
-
-    def _set_text_scales(self, config: StreamConfig) -> None:
-        if self._loras.names:
-            self._loras.set_text_scales({n: config.lora_dict.get(p, 1.0) for p, n in self._lora_names.items()})
+    def _load_loras(self, paths: list[str], config: StreamConfig, between_frames: AbstractContextManager[Any]) -> None:
+        """All of them, or none: every file is read and checked before the first touches a network."""
+        files = [self._loras.read(path) for path in paths]
+        if files:
+            with between_frames:
+                for path, file in zip(paths, files, strict=True):
+                    self._lora_names[path] = self._loras.load(file, scale=self._scale_of(path, config))
             self._prompts.forget()
+
+    def _scale_of(self, path: str, config: StreamConfig) -> float:
+        return config.lora_dict.get(path, 1.0 if path == self._lcm_lora else 0.0)
+
+    def _lora_scales(self, config: StreamConfig) -> dict[str, float]:
+        """The scale of every loaded LoRA, by its name, in the order of the loop's rows."""
+        return {name: self._scale_of(path, config) for path, name in self._lora_names.items()}
 
     # --- what the loop runs on
 
@@ -180,15 +186,10 @@ class Networks:
     def recipe(self, config: StreamConfig, revision: int) -> Recipe:
         """Tensors for one configuration, on the device."""
         device, unet = self.pipe.unet.device, self.pipe.unet
-        indices = config.t_index_list
-        if config.mode == "img2img":
-            indices = influenced(indices, config.num_inference_steps, config.drawing_influence)
-        schedule = make_schedule(
-            self.pipe.scheduler.config, config.scheduler, indices, config.num_inference_steps, device
-        )
+        steps = len(config.t_index_list)
         latent = (unet.config.in_channels, config.height // self._scale_factor, config.width // self._scale_factor)
         generator = torch.Generator().manual_seed(config.seed)
-        noise = torch.randn((len(indices), *latent), generator=generator).to(device)
+        noise = torch.randn((steps, *latent), generator=generator).to(device)
         guided = make_guidance(config.cfg_type, config.guidance_scale).extra_rows(1, 1) > 0
         time_ids = None
         if unet.config.addition_embed_type == "text_time":
@@ -201,21 +202,23 @@ class Networks:
             embedding = embedding.to(device)
         return Recipe(
             revision=revision,
-            schedule=schedule,
+            schedule=self._schedule(config),
             noise=noise,
             prompt=self._prompts.blend(config.prompt, config.prompt_interpolation),
             negative=self._prompts.encode(config.negative_prompt) if guided else None,
-            control_scales=_control_scales(config, len(indices)).to(device),
-            lora_scales=torch.tensor([self._lora_scale(config, name) for name in self._loras.names], device=device),
+            control_scales=_control_scales(config, steps).to(device),
+            lora_scales=torch.tensor(list(self._lora_scales(config).values()), device=device),
             guidance_scale=config.guidance_scale,
             delta=config.delta,
             time_ids=time_ids,
             guidance_embedding=embedding,
         )
 
-    def _lora_scale(self, config: StreamConfig, name: str) -> float:
-        path = next(path for path, known in self._lora_names.items() if known == name)
-        return config.lora_dict.get(path, 1.0)
+    def _schedule(self, config: StreamConfig) -> Schedule:
+        indices, count = config.t_index_list, config.num_inference_steps
+        if config.mode == "img2img":
+            indices = influenced(indices, count, config.drawing_influence)
+        return make_schedule(self.pipe.scheduler.config, config.scheduler, indices, count, self.pipe.unet.device)
 
 
 def _control_scales(config: StreamConfig, steps: int) -> Tensor:

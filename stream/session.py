@@ -210,7 +210,7 @@ class Session:
         What was taken still comes out, and a changed setting still acts on the last frame.
         """
         self._loop.frozen = frozen
-        self._inbox.wake()
+        self._inbox.hold(frozen)
 
     # --- what it says
 

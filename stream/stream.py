@@ -271,7 +271,7 @@ class Stream:
         entry = self._entry(plan, frames, self._recipe(plan))
         self._waiting.clear()
         self._last_entry = entry
-        self._collect(plan.steps.step(entry))
+        self._collect(plan, plan.steps.step(entry))
 
     def _advance(self) -> Output | None:
         if not self._ready and self._running and (self._waiting or self._running.steps.pending):
@@ -285,14 +285,14 @@ class Stream:
             self._enter(plan, [*self._waiting, *[(None, self._waiting[-1][1])] * missing])
         elif self._last_entry is not None:
             filler = replace(self._last_entry, tags=(None,) * len(self._last_entry.tags))
-            self._collect(plan.steps.step(filler))
+            self._collect(plan, plan.steps.step(filler))
 
-    def _collect(self, finished: Finished | None) -> None:
-        """Finished tensors become outputs; an unusable one is left out, so that the last good picture stays."""
+    def _collect(self, plan: Plan, finished: Finished | None) -> None:
+        """Finished latents become outputs; an unusable one is left out, so that the last good picture stays."""
         if finished is None:
             return
         with self.metrics.span("decode"):
-            pictures, usable = to_pixels(finished.image)
+            pictures, usable = to_pixels(plan.steps.loop.units.decode(finished.latent))
         for pixels, good, tag in zip(pictures, usable, finished.tags, strict=True):
             if tag is None:
                 continue

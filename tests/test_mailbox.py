@@ -86,20 +86,26 @@ def test_wake_ends_one_wait_without_an_item():
     result = in_thread(box.get)
     box.wake()
     assert result() is TimeoutError
-    result = in_thread(box.pause)
-    box.wake()
-    assert result() is True
-    assert box.pause(0.0) is False, "one wake, one wait"
+    with pytest.raises(TimeoutError):
+        box.get(0.01)
     box.wake()
     box.put(1)
     assert box.get(0) == 1
 
 
-def test_pause_takes_nothing():
+def test_held_it_gives_nothing_out_and_the_newest_afterwards():
     box = Mailbox()
-    box.put(1)
-    assert box.pause(0.01) is False
-    assert box.get(0) == 1
+    result = in_thread(box.get)
+    box.hold(True)
+    assert result() is TimeoutError, "who waits hears of it"
+    assert [box.put(n) for n in range(3)] == [False, True, True]
+    box.close()
+    with pytest.raises(TimeoutError):
+        box.get(0.01)
+    box.hold(False)
+    assert box.get(0) == 2
+    with pytest.raises(MailboxClosed):
+        box.get()
 
 
 def test_every_item_arrives_once_and_in_order_when_the_sender_waits():

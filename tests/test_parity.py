@@ -42,7 +42,7 @@ def run_ours(pipe, images, cls=StreamBatch, **settings):
             image = images[min(number, len(images) - 1)][None]
             finished = steps.step(Entry(image, torch.zeros(0, 1), recipe, [tag]))
             if finished is not None:
-                results[finished.tags[0]] = (finished.latent.clone(), finished.image.clone())
+                results[finished.tags[0]] = (finished.latent, loop.units.decode(finished.latent))
             number += 1
     return results
 
@@ -235,4 +235,4 @@ def run_with_conditions(stream: Stream, frame: np.ndarray) -> torch.Tensor:
     with torch.inference_mode():
         prepared = plan.preparer.prepare(plan.preparer.fitted(frame))
         finished = plan.steps.step(stream._entry(plan, [(0, prepared)], plan.recipe))
-    return finished.image
+        return plan.steps.loop.units.decode(finished.latent)

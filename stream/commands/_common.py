@@ -155,8 +155,6 @@ def say_results(session: Session, run: RunConfig, json: Path | None, more: dict[
     import platform
     from importlib.metadata import version
 
-    import torch
-
     from ..metrics import write_json
 
     summary = session.summary()
@@ -168,7 +166,7 @@ def say_results(session: Session, run: RunConfig, json: Path | None, more: dict[
         return
     made = {
         "inkstream": version("inkstream"),
-        "torch": torch.__version__,
+        "torch": version("torch"),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "configuration": run.model_dump(mode="json"),

@@ -44,5 +44,6 @@ def _say(report: dict[str, list[Finding]]) -> None:
             mark, colour = MARKS[finding.found]
             line = Text.assemble("  ", (mark, colour), f"  {finding.name:{width}}  {finding.text}")
             if finding.hint:
-                line.append(f"\n{' ' * (width + 13)}{finding.hint}", "dim")
-            screen.print(line)
+                line.append(f"\n{finding.hint}", "dim")
+            for number, part in enumerate(line.split("\n")):
+                screen.print(part if number == 0 else Text(" " * (width + 13)).append_text(part))

@@ -98,6 +98,6 @@ class _Narrator:
 
     def __call__(self, status: Status) -> None:
         text = f"{status.state}: {status.message}" if status.message else status.state
-        if text != self._said and status.state not in ("idle", "settling"):
+        if text != self._said and status.state not in ("idle", "settling", "stopped"):
             self._said = text
             note(text)

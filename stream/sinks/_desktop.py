@@ -33,6 +33,8 @@ def _import_pygame() -> Any:
         "SDL_NO_SIGNAL_HANDLERS": "1",  # or SIGTERM would come as a closed window
         "SDL_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR": "0",  # or KDE switches its effects off for a small window
         "SDL_IME_SHOW_UI": "1",
+        "SDL_VIDEO_X11_WMCLASS": "inkstream",
+        "SDL_VIDEO_WAYLAND_WMCLASS": "inkstream",
     }
     for name, value in hints.items():
         os.environ.setdefault(name, value)
@@ -96,9 +98,79 @@ class NativeWindow:
         from pygame._sdl2.video import Window
 
         self._window = Window.from_display_module()
+        self._windowed = self._window.size  # the size to come back to
         self._sdl = _sdl(Path(pygame.__file__).parent)
 
-    def hide_from_capture(pygame: Any) -> None:
+    def set_fullscreen(self, on: bool) -> None:
+        """Fill the screen that the window is on, without changing the screen's resolution; or back to a window.
+
+        pygame's ``toggle_fullscreen`` makes a new window, which comes up on the first screen and loses its settings.
+        """
+        if on:
+            self._windowed = self._window.size
+            self._window.set_fullscreen(desktop=True)
+        else:
+            self._window.set_windowed()
+            self._window.size = self._windowed  # most drivers do this by themselves
+
+    def resize(self, size: Size) -> None:
+        """Change the size of the content, and keep its middle where it is (``set_mode`` may make a new window)."""
+        (x, y), (width, height) = self._window.position, self._window.size
+        self._window.size = size
+        self._window.position = max(0, x + (width - size.width) // 2), max(0, y + (height - size.height) // 2)
+
+    def keep_on_top(self) -> bool:
+        """Keep the window above the others; False where the desktop does not let a program decide that."""
+        pointer = self._sdl and self._sdl.SDL_GetWindowFromID(self._window.id)
+        if not pointer:
+            return False
+        self._sdl.SDL_SetWindowAlwaysOnTop(pointer, 1)
+        return bool(self._sdl.SDL_GetWindowFlags(pointer) & SDL_WINDOW_ALWAYS_ON_TOP)
+
+    def clipboard(self) -> str:
+        """The text in the clipboard, or nothing."""
+        address = self._sdl and self._sdl.SDL_GetClipboardText()
+        if not address:
+            return ""
+        try:
+            return ctypes.string_at(address).decode("utf-8", "replace")
+        finally:
+            self._sdl.SDL_free(address)
+
+
+def _sdl(home: Path) -> Any:
+    """The very SDL library that pygame runs on, or None: another copy would know nothing of our window."""
+    for path in _candidates(home):
+        try:
+            library = ctypes.CDLL(path)
+            if library.SDL_WasInit(SDL_INIT_VIDEO):
+                return _declared(library)
+        except (OSError, AttributeError) as error:
+            log.debug("no use of %s: %s", path, error)
+    return None
+
+
+def _candidates(home: Path) -> list[str]:
+    found = [
+        *home.glob("SDL2.dll"),
+        *home.parent.glob("pygame.libs/libSDL2-2*.so*"),
+        *home.glob(".dylibs/libSDL2-2*.dylib"),
+    ]
+    system = ctypes.util.find_library("SDL2") if not found else None
+    return [str(path) for path in found] + ([system] if system else [])
+
+
+def _declared(library: Any) -> Any:
+    pointer = ctypes.c_void_p
+    library.SDL_GetWindowFromID.argtypes, library.SDL_GetWindowFromID.restype = [ctypes.c_uint32], pointer
+    library.SDL_GetWindowFlags.argtypes, library.SDL_GetWindowFlags.restype = [pointer], ctypes.c_uint32
+    library.SDL_SetWindowAlwaysOnTop.argtypes, library.SDL_SetWindowAlwaysOnTop.restype = [pointer, ctypes.c_int], None
+    library.SDL_GetClipboardText.argtypes, library.SDL_GetClipboardText.restype = [], pointer
+    library.SDL_free.argtypes, library.SDL_free.restype = [pointer], None
+    return library
+
+
+def hide_from_capture(pygame: Any) -> None:
     """Keep the window out of screen captures, ours among them. Windows 10 (2004) or later; unverified.
 
     https://learn.microsoft.com/windows/win32/api/winuser/nf-winuser-setwindowdisplayaffinity

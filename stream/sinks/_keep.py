@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
@@ -11,6 +12,8 @@ from pathlib import Path
 from ..frame import Output
 from . import Status
 from ._files import png, unused, write_new
+
+log = logging.getLogger(__name__)
 
 MOST_WAITING = 8
 CLOSE_WITHIN = 1.5  # seconds; the interpreter still finishes what takes longer
@@ -51,8 +54,10 @@ class Keeper:
         return words
 
     def close(self) -> None:
-        """Let the saves that are under way end."""
+        """Let the saves that are under way end; nobody looks any more, so what failed goes to the log."""
         wait(self._waiting, timeout=CLOSE_WITHIN)
+        for words in self.news():
+            log.log(logging.INFO if words.startswith("saved") else logging.WARNING, words)
         self._pool.shutdown(wait=False)
 
     def _save(self, output: Output, status: Status, now: datetime) -> Path:

@@ -139,7 +139,7 @@ class Painter:
     # --- words
 
     def _pill(self, surface: Any, state: str) -> None:
-        word, colour = STATES[state]
+        word, colour = STATES.get(state, (state, QUIET))
         unit = self._unit
         text = self._text(word, TEXT, 0.86)
         box = self._pygame.Rect(unit, unit, text.get_width() + round(2.5 * unit), round(1.7 * unit))

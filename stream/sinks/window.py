@@ -72,7 +72,7 @@ class WindowSink:
         self._influence: tuple[float, float] | None = None  # asked for with a key, and when
         self._status = Status()
         self._output: Output | None = None
-        self._pictures = 0
+        self._pictures = self._seen = 0
         self._seen_after = 0.0  # ms from capture to the screen
         self._scene: Scene | None = None  # on the screen
         self._closed = False
@@ -131,21 +131,20 @@ class WindowSink:
         """Give the window the shape of the outputs, once, unless the user chose one."""
         if self._size is not None:
             return
-        self._size = Size(*(round(self._scale * side) for side in status.size))
-        if self._fullscreen or self._pygame.display.get_surface().get_size() == self._size:
-            return
-        self._pygame.display.set_mode(fitting(self._pygame, self._size), self._pygame.RESIZABLE)
+        self._size = fitting(self._pygame, Size(*(round(self._scale * side) for side in status.size)))
+        if not self._fullscreen and self._pygame.display.get_surface().get_size() != self._size:
+            self._window.resize(self._size)
 
     def _draw(self) -> None:
         now = self._clock()
         scene = self._see(now)
         if scene == self._scene:
             return
-        news = self._scene is None or scene.picture != self._scene.picture
         self._painter.draw(self._pygame.display.get_surface(), scene, self._output)
         self._pygame.display.flip()
         self._scene = scene
-        if news and self._output is not None:
+        if self._output is not None and self._pictures != self._seen:
+            self._seen = self._pictures
             self._seen_after = 1e3 * (self._clock() - self._output.captured_at)
 
     def _see(self, now: float) -> Scene:
@@ -197,20 +196,28 @@ class WindowSink:
 
     def _press(self, event: Any) -> None:
         pygame = self._pygame
+        key = self._letter(event)
         if event.mod & (pygame.KMOD_CTRL | pygame.KMOD_META):
-            if event.key == pygame.K_s:
+            if key == pygame.K_s:
                 self._save()
-            elif event.key == pygame.K_q:
+            elif key == pygame.K_q:
                 self._quit()
             return
         if event.mod & pygame.KMOD_ALT:
             return
-        if event.unicode == "?" or (event.key == pygame.K_SLASH and event.mod & pygame.KMOD_SHIFT):
+        if event.unicode == "?" or (key == pygame.K_SLASH and event.mod & pygame.KMOD_SHIFT):
             self._toggle_help()
             return
-        action = self._actions.get(event.key) or self._actions.get(event.unicode)
+        action = self._actions.get(key) or self._actions.get(event.unicode)
         if action:
             action()
+
+    def _letter(self, event: Any) -> int:
+        """The key; where a layout has no Latin letters, the one that a US keyboard has in that place."""
+        first, place = self._pygame.KSCAN_A, getattr(event, "scancode", 0)
+        if 0x80 <= event.key < 0x40000000 and first <= place <= self._pygame.KSCAN_Z:
+            return self._pygame.K_a + place - first
+        return event.key
 
     def _keys(self) -> dict[Any, Callable[[], None]]:
         """Actions by key, and by character for what keyboards of other countries have on other keys."""

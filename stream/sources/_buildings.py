@@ -10,26 +10,32 @@ import numpy as np
 from ._hand import Stroke
 from ._shapes import Subject, behind, loop, tree
 
+FIELD = 0.6  # radians that the paper spans
 Point = tuple[float, float, float]  # metres: x along the front, y up, z towards the viewer
 
 
 class View:
-    """A camera that looks at ``(0, aim, 0)`` from ``distance`` metres; angles in radians."""
+    """A camera that looks at ``(0, aim, 0)`` from ``distance`` metres; angles in radians.
 
-    def __init__(self, yaw: float, pitch: float, distance: float, aim: float, fov: float = 0.6) -> None:
+    The picture is then moved to the right by ``aside`` units.
+    """
+
+    def __init__(self, yaw: float, pitch: float, distance: float, aim: float, aside: float = 0.0) -> None:
         forward = -np.array([math.sin(yaw) * math.cos(pitch), math.sin(pitch), math.cos(yaw) * math.cos(pitch)])
         self._eye = np.array([0.0, aim, 0.0]) - forward * distance
         right = np.cross(forward, [0.0, 1.0, 0.0])
         self._right = right / np.linalg.norm(right)
         self._up = np.cross(self._right, forward)
         self._forward = forward
-        self._zoom = 0.5 / math.tan(fov / 2)
+        self._zoom = 0.5 / math.tan(FIELD / 2)
+        self._middle = 0.5 + aside
 
     def __call__(self, *points: Point) -> np.ndarray:
         """``(N, 2)`` units of the paper."""
         rays = np.array(points, np.float64) - self._eye
         depth = rays @ self._forward
-        return np.stack([0.5 + rays @ self._right / depth * self._zoom, 0.5 - rays @ self._up / depth * self._zoom], 1)
+        across, up = rays @ self._right / depth, rays @ self._up / depth
+        return np.stack([self._middle + across * self._zoom, 0.5 - up * self._zoom], 1)
 
     def horizon(self, above: float = 0.0) -> float:
         """Height on the paper of what is infinitely far away, ``above`` radians over the horizon."""
@@ -38,14 +44,14 @@ class View:
         return float(0.5 - level @ self._up / (level @ self._forward) * self._zoom)
 
 
-def _background(view: View, solid: np.ndarray) -> list[Stroke]:
-    """Horizon and hills behind everything inside the hull of ``solid`` (``(N, 2)`` units)."""
+def _background(view: View, solid: np.ndarray, *crowns: np.ndarray) -> list[Stroke]:
+    """Horizon and hills behind everything inside the hull of ``solid`` (``(N, 2)`` units) and behind trees."""
     hull = cv2.convexHull(solid.astype(np.float32))[:, 0].astype(np.float64)
     low, x = view.horizon(), np.linspace(0.0, 1.0, 25)
     hills = view.horizon(0.045) + 0.012 * np.sin(4.3 * x + 2.0) + 0.006 * np.sin(10.0 * x)
     return [
-        *behind("horizon", [(0.0, low), (1.0, low + 0.005)], hull),
-        *behind("hills", np.stack([x, hills], 1), hull),
+        *behind("horizon", [(0.0, low), (1.0, low + 0.005)], hull, *crowns),
+        *behind("hills", np.stack([x, hills], 1), hull, *crowns),
     ]
 
 
@@ -95,11 +101,11 @@ def _gable_roof(view: View, x: float, z: float, eave: float, rise: float) -> tup
 
 def _chimney(view: View, x: float, z: float, low: float, high: float) -> list[Stroke]:
     w = 0.42
-    left, near, far = (x - w, low, z + w), (x + w, low - 0.25, z + w), (x + w, low, z - w)
+    left, near, far = (x - w, low, z + w), (x + w, low, z + w), (x + w, low, z - w)
     top = [(x - w, high, z + w), (x + w, high, z + w), (x + w, high, z - w)]
     return [
-        Stroke("chimney", view(left, top[0], top[1], near), ends=0.2),
-        Stroke("chimney, side", view(top[1], top[2], far), ends=0.2),
+        Stroke("chimney", view(left, top[0], top[1], near), ends=0.0),
+        Stroke("chimney, side", view(top[1], top[2], far), ends=0.0),
     ]
 
 
@@ -109,9 +115,10 @@ def _box(x: float, z: float, height: float) -> list[Point]:
 
 def house() -> Subject:
     x, z, height, rise = 4.6, 3.3, 6.0, 2.5
-    view = View(0.62, 0.13, 23.0, 3.7)
+    view = View(0.62, 0.12, 27.0, 3.9)
     roof, outline = _gable_roof(view, x, z, height, rise)
-    strokes = [*_background(view, np.concatenate([outline, view(*_box(x, z, height))])), *_walls(view, x, z, height), *roof]
+    solid = np.concatenate([outline, view(*_box(x, z, height))])
+    strokes = [*_background(view, solid), *_walls(view, x, z, height), *roof]
     strokes.append(_door(view, 0.0, z))
     for floor, y in enumerate((1.75, 4.5)):
         for place, at in enumerate((-2.9, 0.0, 2.9)):
@@ -119,25 +126,33 @@ def house() -> Subject:
                 strokes.append(_front(view, f"window {floor * 3 + place + 1}", at, y, 1.35, 1.45, z))
         for place, at in enumerate((1.5, -1.5)):
             strokes.append(_side(view, f"side window {floor * 2 + place + 1}", at, y, 1.3, 1.45, x))
-    strokes += _chimney(view, -1.6, -0.4, height + rise - 0.1, height + rise + 1.0)
-    prompts = ("a red brick house with a gable roof, on grass, day", "a blue wood house with a gable roof, on snow, night")
+    strokes += _chimney(view, -1.6, -0.5, height + rise, height + rise + 1.1)
+    prompts = (
+        "a red brick house with a gable roof, on grass, day",
+        "a blue wood house with a gable roof, on snow, night",
+    )
     return Subject("house", prompts, tuple(strokes))
 
 
 def cottage() -> Subject:
     x, z, height, rise = 3.7, 2.7, 2.8, 2.1
-    view = View(0.50, 0.16, 16.5, 2.1)
+    view = View(0.50, 0.13, 21.0, 2.3, aside=0.06)
     roof, outline = _gable_roof(view, x, z, height, rise)
-    strokes = [*_background(view, np.concatenate([outline, view(*_box(x, z, height))])), *_walls(view, x, z, height), *roof]
+    beside = tree("tree", 0.075, 0.66, 0.20, 5)
+    solid = np.concatenate([outline, view(*_box(x, z, height))])
+    strokes = [*_background(view, solid, beside[0].points), *_walls(view, x, z, height), *roof]
     strokes += [
         _door(view, 0.2, z, 1.0, 2.0),
         _front(view, "left window", -2.1, 1.55, 1.3, 1.2, z),
         _front(view, "right window", 2.3, 1.55, 1.3, 1.2, z),
         _side(view, "side window", 0.0, 1.55, 1.5, 1.2, x),
-        *_chimney(view, 1.3, -0.3, height + rise - 0.1, height + rise + 0.8),
-        *tree("tree", 0.115, 0.80, 0.42, 5),
+        *_chimney(view, 1.3, -0.5, height + rise, height + rise + 0.8),
     ]
-    prompts = ("a white wood cottage with a gable roof, on grass, sunset", "a grey stone cottage with a gable roof, on snow, day")
+    strokes += beside
+    prompts = (
+        "a white wood cottage with a gable roof, on grass, sunset",
+        "a grey stone cottage with a gable roof, on snow, day",
+    )
     return Subject("cottage", prompts, tuple(strokes))
 
 
@@ -153,19 +168,19 @@ def _flat_roof(view: View, x: float, z: float, height: float, edge: float) -> li
 
 
 def apartment_block() -> Subject:
-    x, z, floors, storey = 6.6, 4.6, 5, 3.0
+    x, z, floors, storey = 6.2, 4.6, 4, 3.0
     height = floors * storey + 0.4
-    view = View(0.55, 0.10, 45.0, 7.6)
+    view = View(0.55, 0.10, 38.0, 6.4)
     strokes = [*_background(view, view(*_box(x, z, height))), *_walls(view, x, z, height)]
     strokes += _flat_roof(view, x, z, height, 0.6)
     strokes.append(_door(view, 0.0, z, 1.9, 2.3))
     for floor in range(floors):
         y = floor * storey + 1.75
-        for place, at in enumerate((-4.9, -2.45, 0.0, 2.45, 4.9)):
-            if floor or at:
-                strokes.append(_front(view, f"window {floor * 5 + place + 1}", at, y, 1.35, 1.5, z))
-        for place, at in enumerate((2.9, 0.0, -2.9)):
-            strokes.append(_side(view, f"side window {floor * 3 + place + 1}", at, y, 1.5, 1.5, x))
+        for place, at in enumerate((-4.5, -1.5, 1.5, 4.5)):
+            if floor or abs(at) > 2.0:
+                strokes.append(_front(view, f"window {floor * 4 + place + 1}", at, y, 1.5, 1.55, z))
+        for place, at in enumerate((2.2, -2.2)):
+            strokes.append(_side(view, f"side window {floor * 2 + place + 1}", at, y, 1.7, 1.55, x))
     prompts = (
         "a beige concrete apartment block with a flat roof, on grass, day",
         "a red brick apartment block with a flat roof, on road, night",
@@ -176,7 +191,7 @@ def apartment_block() -> Subject:
 def skyscraper() -> Subject:
     x, z, floors, storey = 5.4, 4.6, 11, 3.4
     height = floors * storey
-    view = View(0.66, 0.05, 88.0, 20.0)
+    view = View(0.66, 0.05, 76.0, 19.5)
     strokes = [*_background(view, view(*_box(x, z, height))), *_walls(view, x, z, height)]
     strokes += _flat_roof(view, x, z, height, 0.9)
     for floor in range(1, floors):
@@ -186,6 +201,9 @@ def skyscraper() -> Subject:
         strokes.append(Stroke(f"front line {number + 1}", view((at, height, z), (at, 0, z)), weight=0.85, ends=0.2))
     for number, at in enumerate((1.5, -1.5)):
         strokes.append(Stroke(f"side line {number + 1}", view((x, height, at), (x, 0, at)), weight=0.85, ends=0.2))
-    strokes += tree("left tree", 0.16, 0.90, 0.17, 3) + tree("right tree", 0.85, 0.89, 0.15, 8)
-    prompts = ("a blue glass skyscraper with a flat roof, on grass, day", "a grey concrete skyscraper with a flat roof, on road, sunset")
+    strokes += tree("left tree", 0.17, 0.90, 0.20, 3) + tree("right tree", 0.86, 0.88, 0.16, 8)
+    prompts = (
+        "a blue glass skyscraper with a flat roof, on grass, day",
+        "a grey concrete skyscraper with a flat roof, on road, sunset",
+    )
     return Subject("skyscraper", prompts, tuple(strokes))

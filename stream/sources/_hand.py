@@ -1,12 +1,13 @@
 """How a hand draws: from the idea of a stroke to points with times and widths, and from those to ink on paper.
 
 Coordinates are units of the paper's side, x to the right, y downwards. Times are seconds, widths are in units too.
-Speed falls where the path bends, after the two-thirds power law of handwriting (Lacquaniti, Terzuolo & Viviani 1983), and
-at both ends of a stroke.
+Speed falls at both ends of a stroke and where the path bends, after the two-thirds power law of handwriting
+(Lacquaniti, Terzuolo & Viviani 1983).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -17,9 +18,9 @@ Kind = Literal["straight", "soft", "smooth"]
 STEP = 0.004  # spacing of points along a path
 WIDTH = 0.0095  # of a line drawn with full pressure
 INK = 26  # gray value of the ink, on white paper
-FASTEST = 1.15  # units a second
-REACH = 1.6  # units a second that the pen moves in the air
-LIFT = 0.14  # seconds to lift the pen and put it down again
+FASTEST = 1.9  # units a second
+REACH = 2.4  # units a second that the pen moves in the air
+LIFT = 0.09  # seconds to lift the pen and put it down again
 
 
 @dataclass(frozen=True)
@@ -38,30 +39,25 @@ class Stroke:
 
 
 class Trace(NamedTuple):
-    """Strokes as drawn: ``points`` ``(N, 2)``, ``times`` ``(N,)`` rising, ``widths`` ``(N,)``.
-
-    ``down`` ``(N,)`` is False at the first point of each stroke: nothing is drawn on the way there.
-    """
+    """One stroke as drawn: ``points`` ``(N, 2)``, ``times`` ``(N,)`` rising, ``widths`` ``(N,)``."""
 
     points: np.ndarray
     times: np.ndarray
     widths: np.ndarray
-    down: np.ndarray
 
 
-def draw_by_hand(strokes: list[Stroke] | tuple[Stroke, ...], random: np.random.Generator) -> Trace:
-    """All strokes one after another, the pen lifted in between. The same generator state gives the same drawing."""
-    parts: list[Trace] = []
+def draw_by_hand(strokes: Sequence[Stroke], random: np.random.Generator) -> Iterator[Trace]:
+    """The strokes one after another, on one clock, the pen lifted in between.
+
+    The same state of the generator gives the same drawing. Each stroke is worked out when it is asked for.
+    """
     now, last = 0.35, np.array([0.5, 0.5])
     for stroke in strokes:
         points = _wobble(_shoot_past(_path(stroke), stroke, random), random)
         times = _timing(points, random)
         now += LIFT + float(np.hypot(*(points[0] - last))) / REACH
-        down = np.ones(len(points), np.bool_)
-        down[0] = False
-        parts.append(Trace(points, times + now, _pressure(points, times, random) * stroke.weight, down))
+        yield Trace(points, times + now, _pressure(points, times, random) * stroke.weight)
         now, last = now + float(times[-1]), points[-1]
-    return Trace(*(np.concatenate(field) for field in zip(*parts, strict=True)))
 
 
 def _path(stroke: Stroke) -> np.ndarray:
@@ -144,7 +140,7 @@ def _timing(points: np.ndarray, random: np.random.Generator) -> np.ndarray:
     bend = np.abs(np.gradient(angle, along + np.arange(len(along)) * 1e-9))
     bend = cv2.GaussianBlur(bend[None].astype(np.float32), (0, 0), 2.0)[0]  # 1 / units
     # Long strokes are drawn faster (isochrony), short ones are never slow.
-    fastest = min(FASTEST, 0.30 + 1.0 * np.sqrt(length)) * random.uniform(0.9, 1.1)
+    fastest = min(FASTEST, 0.40 + 1.7 * np.sqrt(length)) * random.uniform(0.9, 1.1)
     speed = fastest / (1.0 + bend / 14.0) ** (1.0 / 3.0) / (1.0 + bend / 90.0)
     ramp = np.minimum(along, length - along) / min(0.06, 0.35 * length + 1e-6)
     speed = speed * (0.28 + 0.72 * np.clip(ramp, 0.0, 1.0) ** 0.6)
@@ -191,11 +187,9 @@ class Paper:
         scale = self.size * self.fine
         fixed = np.round(trace.points[max(0, start - 1) : end] * scale * 16).astype(np.int64)  # 1/16 pixels
         widths = np.maximum(1, np.round(trace.widths[max(0, start - 1) : end] * scale)).astype(np.int64)
-        down = trace.down[max(0, start - 1) : end]
         for index in range(1, len(fixed)):
-            if down[index]:
-                here, there = tuple(fixed[index - 1].tolist()), tuple(fixed[index].tolist())
-                cv2.line(self._ink, here, there, 255, int(widths[index]), cv2.LINE_8, 4)
+            here, there = tuple(fixed[index - 1].tolist()), tuple(fixed[index].tolist())
+            cv2.line(self._ink, here, there, 255, int(widths[index]), cv2.LINE_8, 4)
         self._develop(fixed / (16 * self.fine), float(widths.max()) / self.fine)
 
     def _develop(self, points: np.ndarray, width: float) -> None:
@@ -207,4 +201,4 @@ class Paper:
             return
         fine = self._ink[top * self.fine : bottom * self.fine, left * self.fine : right * self.fine]
         cover = cv2.resize(fine, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
-        self.picture[top:bottom, left:right] = self._tone[cover][..., None]
+        self.picture[top:bottom, left:right] = cv2.LUT(cover, self._tone)[..., None]

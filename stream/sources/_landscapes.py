@@ -17,10 +17,7 @@ def _rolling(base: float, waves: list[tuple[float, float, float]]) -> np.ndarray
 
 
 def _trees(*placed: tuple[float, float, float, int]) -> tuple[list[Stroke], list[np.ndarray]]:
-    """Trees at (x, foot, height, seed), the nearest first; also the outlines of their crowns.
-
-    A tree that stands behind a nearer crown is drawn only where it shows.
-    """
+    """Trees at (x, foot, height, seed); also the outlines of their crowns, which hide what lies behind."""
     strokes: list[Stroke] = []
     crowns: list[np.ndarray] = []
     for number, (x, foot, height, seed) in enumerate(placed):
@@ -31,11 +28,36 @@ def _trees(*placed: tuple[float, float, float, int]) -> tuple[list[Stroke], list
 
 
 def mountains() -> Subject:
-    trees, crowns = _trees((0.77, 0.93, 0.50, 5), (0.14, 0.81, 0.27, 8), (0.30, 0.74, 0.17, 2))
+    trees, crowns = _trees((0.77, 0.93, 0.44, 5), (0.14, 0.81, 0.27, 8), (0.30, 0.74, 0.17, 2))
     ridge: Heights = [(-0.01, 0.43), (0.07, 0.36), (0.11, 0.375), (0.21, 0.235), (0.26, 0.29), (0.30, 0.275)]
-    ridge += [(0.39, 0.385), (0.44, 0.36), (0.545, 0.20), (0.60, 0.265), (0.64, 0.25), (0.76, 0.40), (0.88, 0.31), (1.01, 0.42)]
-    snow: Heights = [(0.145, 0.325), (0.17, 0.345), (0.19, 0.32), (0.22, 0.35), (0.245, 0.325), (0.275, 0.34), (0.325, 0.31)]
-    peak: Heights = [(0.465, 0.32), (0.49, 0.335), (0.515, 0.305), (0.55, 0.345), (0.575, 0.315), (0.61, 0.34), (0.68, 0.30)]
+    ridge += [
+        (0.39, 0.385),
+        (0.44, 0.36),
+        (0.545, 0.20),
+        (0.60, 0.265),
+        (0.64, 0.25),
+        (0.76, 0.40),
+        (0.88, 0.31),
+        (1.01, 0.42),
+    ]
+    snow: Heights = [
+        (0.145, 0.325),
+        (0.17, 0.345),
+        (0.19, 0.32),
+        (0.22, 0.35),
+        (0.245, 0.325),
+        (0.275, 0.34),
+        (0.325, 0.31),
+    ]
+    peak: Heights = [
+        (0.465, 0.32),
+        (0.49, 0.335),
+        (0.515, 0.305),
+        (0.55, 0.345),
+        (0.575, 0.315),
+        (0.61, 0.34),
+        (0.68, 0.30),
+    ]
     strokes = [
         *behind("ground", _rolling(0.575, [(0.005, 1.3, 0.4), (0.003, 3.1, 1.0)]), *crowns),
         *_cut("mountains", ridge, crowns),
@@ -44,12 +66,15 @@ def mountains() -> Subject:
         *behind("foothills", _rolling(0.49, [(0.022, 1.1, 2.2), (0.012, 2.6, 0.3)]), *crowns),
         *trees,
     ]
-    prompts = ("a landscape with snowy mountains, grass and trees, day", "a landscape with snowy mountains, snow and trees, sunset")
+    prompts = (
+        "a landscape with snowy mountains, grass and trees, day",
+        "a landscape with snowy mountains, snow and trees, sunset",
+    )
     return Subject("mountains", prompts, tuple(strokes))
 
 
 def coast() -> Subject:
-    trees, crowns = _trees((0.72, 0.91, 0.66, 11), (0.93, 0.83, 0.34, 4))
+    trees, crowns = _trees((0.70, 0.91, 0.64, 11), (0.22, 0.83, 0.27, 4))
     shore = _rolling(0.70, [(0.045, 0.8, 2.6), (0.010, 2.3, 0.4)])
     strokes = [
         *behind("horizon", [(-0.01, 0.462), (1.01, 0.458)], *crowns),
@@ -68,7 +93,10 @@ def hills() -> Subject:
         *behind("near hills", _rolling(0.505, [(0.026, 1.2, 3.6), (0.010, 2.4, 0.5)]), *crowns),
         *trees,
     ]
-    prompts = ("a landscape with green hills, grass and trees, day", "a landscape with green hills, grass and trees, sunset")
+    prompts = (
+        "a landscape with green hills, grass and trees, day",
+        "a landscape with green hills, grass and trees, sunset",
+    )
     return Subject("hills", prompts, tuple(strokes))
 
 

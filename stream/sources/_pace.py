@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from ..errors import ConfigError
+from ..pacing import Pacer as Targets
 
 Clock = Callable[[], float]
 
@@ -20,11 +21,7 @@ def wait_until(due: float, clock: Clock, stop: threading.Event) -> bool:
 
 
 class Pacer:
-    """Lets the caller go on ``fps`` times a second.
-
-    Target times lie on one grid, so that waits do not drift. Who comes late goes on at once, the missed times are
-    forgotten (no burst follows), and the grid stays where it was.
-    """
+    """Lets the caller go on ``fps`` times a second, on the grid of target times of ``inkstream.stream.pacing``."""
 
     def __init__(self, fps: float, clock: Clock = time.perf_counter, stop: threading.Event | None = None) -> None:
         if not 0 < fps <= 1000:
@@ -32,17 +29,14 @@ class Pacer:
         self.period = 1.0 / fps
         self.clock = clock
         self.stop = stop or threading.Event()
-        self._target: float | None = None
+        self._targets: Targets | None = None
 
     def wait(self) -> bool:
         """Wait for the next target time; the first is now. False at once when ``stop`` is set."""
         now = self.clock()
-        if self._target is None:
-            self._target = now
-        missed = (now - self._target) // self.period
-        if missed > 0:
-            self._target += missed * self.period
-        if not wait_until(self._target, self.clock, self.stop):
+        if self._targets is None:
+            self._targets = Targets(self.period, now)
+        if not wait_until(now + self._targets.wait(now), self.clock, self.stop):
             return False
-        self._target += self.period
+        self._targets.done(self.clock())
         return True

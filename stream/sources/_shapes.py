@@ -24,12 +24,11 @@ class Subject:
     strokes: tuple[Stroke, ...]
 
 
-def ring(name: str, x: float, y: float, rx: float, ry: float | None = None, start: float = 200.0) -> Stroke:
-    """A circle or ellipse in one go, from ``start`` degrees, a little more than once round."""
+def ring(name: str, middle: np.ndarray, radius: float, start: float = 200.0) -> Stroke:
+    """A circle in one go, from ``start`` degrees, a little more than once round."""
     angle = np.radians(np.linspace(start, start + 385.0, 40))
-    drift = np.linspace(1.0, 0.965, 40)
-    radii = np.array([rx, rx if ry is None else ry])
-    return Stroke(name, [x, y] + np.stack([np.cos(angle), np.sin(angle)], 1) * radii * drift[:, None], "smooth", ends=0.0)
+    drift = radius * np.linspace(1.0, 0.965, 40)
+    return Stroke(name, middle + np.stack([np.cos(angle), np.sin(angle)], 1) * drift[:, None], "smooth", ends=0.0)
 
 
 def loop(name: str, corners: Points, kind: Kind = "straight", weight: float = 1.0) -> Stroke:
@@ -41,13 +40,13 @@ def loop(name: str, corners: Points, kind: Kind = "straight", weight: float = 1.
 def crown(name: str, x: float, y: float, rx: float, ry: float, seed: int) -> Stroke:
     """The leaves of a tree: a cloud of uneven lobes, drawn in one go from the trunk round and back."""
     random = np.random.default_rng(seed)
-    lobes = int(random.integers(8, 11))
-    corners = np.sort(np.radians(100 + np.linspace(0, 360, lobes, endpoint=False) + random.uniform(-9, 9, lobes)))
+    shares = np.cumsum(random.uniform(0.6, 1.5, int(random.integers(8, 11))))
+    corners = np.radians(100.0) + 2 * np.pi * shares / shares[-1]
     points = []
     for start, end in zip(corners, [*corners[1:], corners[0] + 2 * np.pi], strict=True):
         for share in np.linspace(0.0, 1.0, 6, endpoint=False):
             angle = start + (end - start) * share
-            bulge = 0.86 + 0.20 * np.sin(np.pi * share) ** 0.6
+            bulge = 0.87 + 0.26 * (end - start) * np.sin(np.pi * share) ** 0.6
             points.append((x + rx * bulge * np.cos(angle), y + ry * bulge * np.sin(angle)))
     return Stroke(name, np.array([*points, points[0]]), "smooth", ends=0.3)
 
@@ -56,7 +55,7 @@ def tree(name: str, x: float, foot: float, height: float, seed: int) -> list[Str
     """Crown and trunk of a tree that stands at ``(x, foot)``."""
     radius = 0.33 * height
     top, trunk = foot - 0.62 * height, 0.035 * height
-    under = foot - 0.34 * height
+    under = foot - 0.285 * height
     return [
         crown(f"{name}, crown", x, top, radius, 1.08 * radius, seed),
         Stroke(f"{name}, trunk left", np.array([(x - trunk, under), (x - 1.15 * trunk, foot)]), "smooth"),

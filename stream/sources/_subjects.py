@@ -19,5 +19,5 @@ NAMES = tuple(drawing.__name__ for drawing in _DRAWINGS)
 
 @functools.cache
 def subject(name: str) -> Subject:
-    """The subject of that name; raises KeyError for another name than those in ``NAMES``."""
-    return dict(zip(NAMES, _DRAWINGS, strict=True))[name]()
+    """The subject of that name; raises ValueError for another name than those in ``NAMES``."""
+    return _DRAWINGS[NAMES.index(name)]()

@@ -6,7 +6,6 @@ Written against the Win32 documentation; not verified on a machine with Windows.
 from __future__ import annotations
 
 import ctypes
-import sys
 from typing import Any
 
 from ..errors import SourceUnavailable
@@ -29,11 +28,13 @@ class Win32Windows:
     """Top-level windows, in physical pixels of the virtual desktop (the left and upper monitors may be negative)."""
 
     def __init__(self) -> None:
-        if sys.platform != "win32":
+        library: Any = getattr(ctypes, "WinDLL", None)
+        if library is None:
             raise SourceUnavailable("window capture: user32 exists on Windows only")
-        self._user32: Any = ctypes.WinDLL("user32", use_last_error=True)
-        self._dwmapi: Any = ctypes.WinDLL("dwmapi")
-        self._callback: Any = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+        self._user32: Any = library("user32", use_last_error=True)
+        self._dwmapi: Any = library("dwmapi")
+        make: Any = getattr(ctypes, "WINFUNCTYPE", None)
+        self._callback: Any = make(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
         handle, text = ctypes.c_void_p, ctypes.c_wchar_p
         for name, arguments in (
             ("EnumWindows", [self._callback, handle]),

@@ -24,7 +24,7 @@ CLOSE_WAIT = 0.5  # seconds that close() waits for the driver before it leaves i
 
 
 def open(spec: Spec) -> CameraSource:
-    """``camera``, ``camera:1`` or ``camera:index=0,width=1280,height=720,fps=30,mirror``."""
+    """``camera``, ``camera:1`` or ``camera:index=0,width=1280,height=720,fps=30,mirror=1``."""
     accepted = {"path": int, "index": int, "width": int, "height": int, "fps": float, "timeout": float}
     values = spec.take({**accepted, "mirror": flag})
     if "path" in values:

@@ -1,9 +1,10 @@
-"""A hand that draws sketches, stroke by stroke, for ever: to see the program work without a tablet or a paint program."""
+"""A hand that draws sketches, stroke by stroke, for ever: shows the program at work without a tablet."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from ..frame import Size
 from ..spec import Spec, flag
 from ._hand import Paper, Trace, draw_by_hand
 from ._pace import Clock, Pacer
-from ._subjects import NAMES, subject
+from ._subjects import NAMES
+from ._subjects import subject as build
 
 HOLD = 3.0  # seconds that a finished drawing is left to be looked at
 ALL = "all"
@@ -41,7 +43,7 @@ def subjects() -> tuple[str, ...]:
 
 def prompt_for(name: str, variant: int = 0) -> str:
     """A prompt that suits a subject, in the words of the embedded model; raises ConfigError for an unknown subject."""
-    prompts = subject(_known(name)).prompts
+    prompts = build(_known(name)).prompts
     return prompts[variant % len(prompts)]
 
 
@@ -50,8 +52,9 @@ def sketch(subject: str, size: int = 512, seed: int = 0) -> np.ndarray:
 
     Raises ConfigError for an unknown subject.
     """
-    paper, trace = Paper(_drawable(size)), _trace(subject, seed, 0)
-    paper.draw(trace, 0, len(trace.points))
+    paper = Paper(_drawable(size))
+    for trace in _traces(subject, seed, 0):
+        paper.draw(trace, 0, len(trace.points))
     return paper.picture
 
 
@@ -67,9 +70,9 @@ def _drawable(size: int) -> int:
     return size
 
 
-def _trace(name: str, seed: int, round_: int) -> Trace:
+def _traces(name: str, seed: int, round_: int) -> Iterator[Trace]:
     number = NAMES.index(_known(name))
-    return draw_by_hand(subject(name).strokes, np.random.default_rng((seed % 2**32, number, round_)))
+    return draw_by_hand(build(name).strokes, np.random.default_rng((seed % 2**32, number, round_)))
 
 
 class DemoSource:
@@ -106,11 +109,15 @@ class DemoSource:
         self._pacer = Pacer(fps, clock, self._stop)
         self._paper = Paper(_drawable(size))
         self._drawn = 0  # drawings begun before this one
-        self._trace = _trace(self._names[0], seed, 0)
+        self._traces = _traces(self._names[0], seed, 0)
+        self._trace: Trace | None = next(self._traces)  # the stroke that is being drawn; None when all are
         self._at = 0  # points of it that are on the paper
         self._seconds = 0.0  # of drawing time since this drawing began
+        self._done_at = 0.0  # the same, when the last stroke ended
         self._read_at: float | None = None
         self._shown = (self._names[0], prompt_for(self._names[0]))
+        for name in self._names:  # working a subject out takes longer than a frame may
+            build(name)
 
     @property
     def subject(self) -> str:
@@ -125,10 +132,10 @@ class DemoSource:
     @property
     def finished(self) -> bool:
         """Whether the drawing in the last picture is complete."""
-        return self._at == len(self._trace.points)
+        return self._trace is None
 
     def read(self) -> np.ndarray:
-        """The paper now: ``(size, size, 3)`` uint8 RGB. Raises SourceEnded after ``frames`` pictures, and when closed."""
+        """The paper now: ``(size, size, 3)`` uint8 RGB. Raises SourceEnded after ``frames`` pictures."""
         if self._frames is not None and self._given >= self._frames:
             raise SourceEnded(f"demo: all {self._frames} pictures were read")
         if self._stop.is_set() or (self.live and not self._pacer.wait()):
@@ -150,14 +157,22 @@ class DemoSource:
 
     def _advance(self, seconds: float) -> None:
         self._seconds += seconds
-        if self._seconds >= float(self._trace.times[-1]) + HOLD:
-            self._drawn += 1
-            round_, index = divmod(self._drawn, len(self._names))
-            name = self._names[index]
-            self._trace = _trace(name, self._seed, round_)
-            self._paper.clear()
-            self._at, self._seconds = 0, 0.0
-            self._shown = (name, prompt_for(name, round_))
-        until = int(np.searchsorted(self._trace.times, self._seconds, side="right"))
-        self._paper.draw(self._trace, self._at, until)
-        self._at = until
+        if self._trace is None and self._seconds >= self._done_at + HOLD:
+            self._begin_next()
+        while self._trace is not None:
+            until = int(np.searchsorted(self._trace.times, self._seconds, side="right"))
+            self._paper.draw(self._trace, self._at, until)
+            self._at = until
+            if until < len(self._trace.times):
+                break
+            self._done_at = float(self._trace.times[-1])
+            self._trace, self._at = next(self._traces, None), 0
+
+    def _begin_next(self) -> None:
+        self._drawn += 1
+        round_, index = divmod(self._drawn, len(self._names))
+        name = self._names[index]
+        self._traces = _traces(name, self._seed, round_)
+        self._trace, self._at, self._seconds = next(self._traces), 0, 0.0
+        self._paper.clear()
+        self._shown = (name, prompt_for(name, round_))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, FrameError, SourceEnded, SourceUnavailable
+from ..errors import ConfigError, FrameError, SourceEnded, SourceError, SourceUnavailable
 from ..frame import MAX_SIDE, as_rgb
 from ..spec import Spec, flag
 from ._pace import Clock, Pacer
@@ -23,7 +23,7 @@ ORIENTATION = 0x0112  # EXIF tag; its values say how the camera was held
 
 
 def open(spec: Spec) -> ImagesSource:
-    """``images:drawing.png``, ``images:folder,fps=2,loop`` or ``images:shots/*.jpg``."""
+    """``images:drawing.png``, ``images:folder,fps=2,loop=1`` or ``images:shots/*.jpg``."""
     values = spec.take({"path": str, "fps": float, "loop": flag})
     if not values.get("path"):
         raise ConfigError(f"{spec.text}: expected a file, folder or pattern, for example images:sketches")
@@ -121,14 +121,14 @@ class ImagesSource:
         """The next picture: ``(H, W, 3)`` uint8 RGB.
 
         Raises FrameError that names a file that cannot be used (the next call goes on with the next file), SourceEnded
-        after the last, SourceUnavailable when none of them could be used.
+        after the last, SourceError when none of them could be used.
         """
         if self._stop.is_set() or (self._pacer is not None and not self._pacer.wait()):
             raise SourceEnded("images: closed")
         if self._next == len(self.files):
             if not self._good:
                 count, first = len(self.files), self.files[0].name
-                raise SourceUnavailable(f"images: none of {count} files can be read, the first is {first}")
+                raise SourceError(f"images: none of {count} files can be read, the first is {first}")
             if not self._loop:
                 raise SourceEnded(f"images: all {len(self.files)} files were read")
             self._next = self._good = 0

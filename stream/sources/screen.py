@@ -15,14 +15,12 @@ What lies outside the screen is kept in the same way. Where nothing was seen yet
 
 from __future__ import annotations
 
-import importlib
 import logging
-import os
 import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,26 +28,15 @@ import numpy as np
 from ..errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
 from ..frame import Rect, Size
 from ..spec import Spec, flag
+from ._grab import WAYLAND_HINT, Grabber, open_mss
 from ._pace import Clock, Pacer
 from ._windows import WindowSystem, find_window, intersect, open_window_system, preview_mask
 
 LOOK_AROUND = 0.25  # seconds between two looks for previews
-WAYLAND_HINT = (
-    "this is a Wayland session, where programs cannot read the screen: log in to an X11 session ('on Xorg'), or send "
-    "the canvas through a virtual camera (OBS: Start Virtual Camera) and use camera:N"
-)
+CLOSE_WAIT = 0.5  # seconds
 
 _log = logging.getLogger(__name__)
 _picked: list[Rect] = []  # the last part chosen, for a reopening by the session, which has no main thread to ask on
-
-
-class Grabber(Protocol):
-    """The part of ``mss.MSS`` that is used."""
-
-    @property
-    def monitors(self) -> list[dict[str, Any]]: ...
-    def grab(self, monitor: dict[str, int], /) -> Any: ...
-    def close(self) -> None: ...
 
 
 def open(spec: Spec) -> ScreenSource:
@@ -89,7 +76,7 @@ class ScreenSource:
         *,
         clock: Clock = time.perf_counter,
         stop: threading.Event | None = None,
-        open_grabber: Callable[[bool], Grabber] | None = None,
+        open_grabber: Callable[[bool], Grabber] = open_mss,
         open_windows: Callable[[], WindowSystem] = open_window_system,
         picker: Callable[[np.ndarray, int], Rect] | None = None,
     ) -> None:
@@ -106,7 +93,7 @@ class ScreenSource:
         self._pacer = Pacer(fps, clock, self._stop)
         self._clock = clock
         self._cursor = cursor
-        self._open_grabber = open_grabber or _open_mss
+        self._open_grabber = open_grabber
         self._open_windows = open_windows
         self._lock = threading.Lock()  # held while the screen is read, never while waiting
         self._grabber: Grabber | None = None
@@ -151,11 +138,18 @@ class ScreenSource:
                 return self._capture()
             except SourceUnavailable as error:
                 raise SourceLost(str(error)) from error
+            finally:
+                if self._stop.is_set():
+                    self._disconnect()
 
     def close(self) -> None:
         self._stop.set()
-        with self._lock:
-            self._disconnect()
+        # A display that hangs keeps its connection; read() closes it when it comes back.
+        if self._lock.acquire(timeout=CLOSE_WAIT):
+            try:
+                self._disconnect()
+            finally:
+                self._lock.release()
 
     # --- connections
 
@@ -271,6 +265,8 @@ class ScreenSource:
         if desktop is not None and desktop != self._desktop:
             self._disconnect()
             self._connect()
+            if self._windows is None:
+                return False
         mask = preview_mask(self._windows.windows(), area)
         self._clear = None if mask is None else 1 - mask.astype(np.uint8)
         return True
@@ -300,32 +296,3 @@ def _rect(monitor: dict[str, Any]) -> Rect:
 
 def _say(rect: Rect) -> str:
     return f"{rect.size} at {rect.x},{rect.y}"
-
-
-def _open_mss(cursor: bool) -> Grabber:
-    import mss
-    from mss.exception import ScreenShotError
-
-    if sys.platform == "darwin":
-        # mss asks for points by default, half the pixels of a Retina screen. Unverified on a Mac.
-        darwin: Any = importlib.import_module("mss.darwin")
-        darwin.IMAGE_OPTIONS &= ~darwin.kCGWindowImageNominalResolution
-    try:
-        grabber: Grabber = mss.MSS(with_cursor=True) if cursor else mss.MSS()
-        if not grabber.monitors:
-            raise ScreenShotError("no monitors")
-    except ScreenShotError as error:
-        raise SourceUnavailable(f"screen: cannot be captured ({error}): {_hint()}") from error
-    return grabber
-
-
-def _hint() -> str:
-    if sys.platform == "darwin":
-        return "allow your terminal under System Settings > Privacy & Security > Screen Recording, then restart it"
-    if sys.platform == "win32":
-        return "the session may be locked or without a desktop (a service, ssh); start from a desktop session"
-    if os.environ.get("XDG_SESSION_TYPE") == "wayland" or os.environ.get("WAYLAND_DISPLAY"):
-        return WAYLAND_HINT
-    if not os.environ.get("DISPLAY"):
-        return "$DISPLAY is not set; start from a desktop session, or set it, for example DISPLAY=:0"
-    return f"no X server answers at DISPLAY={os.environ['DISPLAY']}; start from a desktop session"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, FrameError, SourceEnded, SourceUnavailable
+from ..errors import ConfigError, FrameError, SourceEnded, SourceError, SourceUnavailable
 from ..frame import MAX_SIDE
 from ..spec import Spec, flag
 from ._pace import Clock, wait_until
@@ -23,7 +23,7 @@ FALLBACK_FPS = 25.0
 
 
 def open(spec: Spec) -> VideoSource:
-    """``video:clip.mp4`` or ``video:clip.mp4,loop,pace=0,start=2.5``."""
+    """``video:clip.mp4`` or ``video:clip.mp4,loop=1,pace=0,start=2.5``."""
     values = spec.take({"path": str, "loop": flag, "pace": flag, "start": float})
     if not values.get("path"):
         raise ConfigError(f"{spec.text}: expected a file, for example video:clip.mp4")
@@ -51,6 +51,7 @@ class VideoSource:
         stop: threading.Event | None = None,
     ) -> None:
         import av
+        from av.error import FFmpegError
 
         if start < 0:
             raise ConfigError(f"video: start: got {start:g}, expected 0 or more seconds")
@@ -68,14 +69,17 @@ class VideoSource:
         try:
             # Only files: a playlist in disguise must not make us fetch addresses.
             self._container: Any = av.open(str(self.path), options={"protocol_whitelist": "file"})
-        except (av.FFmpegError, ValueError) as error:
+        except (FFmpegError, ValueError) as error:
             raise SourceUnavailable(f"video: {self.path} cannot be opened: {error}") from error
         try:
             self._stream = self._find_stream()
             self._step = 1.0 / float(self._stream.average_rate or FALLBACK_FPS)
             self._frames = self._decode_all()
             self._first: tuple[Any, float] | None = self._next()
-        except SourceEnded as error:
+        except SourceUnavailable:
+            self._container.close()
+            raise
+        except SourceError as error:
             self._container.close()
             raise SourceUnavailable(str(error)) from error
         except BaseException:
@@ -85,7 +89,7 @@ class VideoSource:
     def read(self) -> np.ndarray:
         """Wait for the time of the next picture: ``(H, W, 3)`` uint8 RGB.
 
-        Raises SourceEnded after the last one, SourceUnavailable when the rest of the file cannot be decoded, FrameError
+        Raises SourceEnded after the last one, SourceError when the rest of the file cannot be decoded, FrameError
         when one picture has an impossible size.
         """
         with self._lock:
@@ -150,23 +154,23 @@ class VideoSource:
                 yield frame, due
             if first is None:
                 where = f"{self.path}, after {self._start:g} s" if self._start else str(self.path)
-                raise SourceUnavailable(f"video: {where}: no picture could be decoded ({self.broken} broken)")
+                raise SourceError(f"video: {where}: no picture could be decoded ({self.broken} broken)")
             if not self._loop:
                 return
             base = due + self._step
 
     def _seek(self, seconds: float) -> None:
         """Go to the key frame before a time stamp."""
-        import av
+        from av.error import FFmpegError
 
         try:
             self._container.seek(int(seconds * 1_000_000))
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             hint = "leave out loop and start, or convert the file to MP4"
-            raise SourceUnavailable(f"video: {self.path}: cannot go to {seconds:.2f} s ({error}); {hint}") from error
+            raise SourceError(f"video: {self.path}: cannot go to {seconds:.2f} s ({error}); {hint}") from error
 
     def _decode_once(self) -> Iterator[tuple[Any, float]]:
-        import av
+        from av.error import FFmpegError
 
         seconds, failed = -self._step, 0
         packets = self._container.demux(self._stream)
@@ -176,12 +180,12 @@ class VideoSource:
                 frames = packet.decode()
             except StopIteration:
                 return
-            except av.FFmpegError as error:
+            except FFmpegError as error:
                 self.broken += 1
                 failed += 1
                 if failed > MAX_BROKEN:
                     at = max(0.0, seconds)
-                    raise SourceUnavailable(
+                    raise SourceError(
                         f"video: {self.path}: {failed} packets in a row cannot be decoded after {at:.2f} s: {error}"
                     ) from error
                 continue

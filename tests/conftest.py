@@ -1,0 +1,108 @@
+"""Fixtures that need something from outside: a display, and the reference implementation.
+
+A test that lacks something skips with a reason that begins "needs X". Where INKSTREAM_REQUIRE names X (several with
+commas between), that is a failure instead: so a machine that claims to test everything cannot skip in silence.
+"""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+REFERENCE = "0.1.1"
+REQUIRED = {name.strip() for name in os.environ.get("INKSTREAM_REQUIRE", "").split(",") if name.strip()}
+
+
+def _lacking(report) -> str:
+    """The reason of a skip for want of something that is required; empty for any other report."""
+    if not report.skipped or hasattr(report, "wasxfail") or not isinstance(report.longrepr, tuple):
+        return ""
+    reason = report.longrepr[2].removeprefix("Skipped: ")
+    wanted = re.match(r"needs ([\w.-]+)", reason)
+    return reason if wanted and wanted[1] in REQUIRED else ""
+
+
+def _fail(report) -> None:
+    reason = _lacking(report)
+    if reason:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but INKSTREAM_REQUIRE asks for it: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    _fail(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    report = yield
+    _fail(report)
+    return report
+
+
+@pytest.fixture(scope="session")
+def xvfb():
+    """The name of an X display of 1280x800 that exists for this test run, for example ":99"."""
+    program = shutil.which("Xvfb")
+    if program is None:
+        pytest.skip("needs xvfb")
+    reader, writer = os.pipe()
+    server = subprocess.Popen(
+        [program, "-displayfd", str(writer), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
+        pass_fds=[writer],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writer)
+    try:
+        with open(reader, "rb", closefd=True) as answer:  # it writes the number when it is ready for clients
+            ready, _, _ = select.select([answer], [], [], 20)
+            number = answer.readline().strip().decode() if ready else ""
+        if not number:
+            pytest.fail("Xvfb gave no display within 20 seconds")
+        yield f":{number}"
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def reference(request):
+    """The module ``streamdiffusion.pipeline`` of the published package, installed without its dependencies.
+
+    It pins a diffusers that today's other packages do not run with, so it is no dependency of the tests.
+    """
+    try:
+        have = importlib.metadata.version("streamdiffusion")
+    except importlib.metadata.PackageNotFoundError:
+        have = None
+    if have != REFERENCE:
+        folder = request.config.cache.mkdir(f"streamdiffusion-{REFERENCE}")
+        if not (folder / "streamdiffusion" / "pipeline.py").is_file():
+            _install_reference(folder)
+        sys.path.append(str(folder))
+        importlib.invalidate_caches()
+    return importlib.import_module("streamdiffusion.pipeline")
+
+
+def _install_reference(folder) -> None:
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", str(folder)]
+    try:
+        done = subprocess.run(
+            [*command, f"streamdiffusion=={REFERENCE}"], capture_output=True, text=True, timeout=120, check=False
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip("needs streamdiffusion: the package index does not answer")
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
+        pytest.skip(f"needs streamdiffusion: {last}")
