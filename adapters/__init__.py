@@ -1,4 +1,4 @@
-"""What steers a frame: preprocessors that turn a drawing into a condition image, and the paper that is left undecided."""
+"""What steers a frame: preprocessors make a drawing a condition image, and bare paper is told apart from ink."""
 
 from .paper import Paper, fill_paper, find_paper, ink_matte, paper_colour
 from .preprocess import PREPROCESSORS, Preprocessor, open_preprocessor

@@ -14,6 +14,7 @@ import numpy as np
 from .tone import Paper, largest
 
 LIGHT, DARK = 150, 90  # paper above LIGHT, or below DARK, is drawn on in one direction only
+SEEN = 96  # level from which a mark is a line
 _NEAR = np.ones((3, 3), np.uint8)
 _WIDE = np.ones((5, 5), np.uint8)
 
@@ -42,15 +43,18 @@ def find_lines(pixels: np.ndarray, paper: Paper | None, reach: int, threshold: f
     contrast, areas = split_strokes(ink, reach)
     low, high = 127 * threshold, 383 * threshold
     if paper is None:
-        low, high = 255 * threshold, 511 * threshold
+        # A photo or a finished painting: soft edges everywhere, and what a top-hat sees in their slopes is no stroke.
+        low, high = 255 * max(threshold, 0.1), 510 * max(threshold, 0.1)
     strokes = stretch(cv2.subtract(contrast, _texture(contrast, reach)), low, high)
     if cv2.norm(areas, cv2.NORM_INF) <= 255 * threshold:
         return Lines(strokes, None, None)
+    beside = cv2.dilate(cv2.compare(strokes, SEEN, cv2.CMP_GE), _WIDE)
     contrast, rest = split_strokes(cv2.bitwise_not(areas), max(3, reach // 4 * 2 + 1))
     gaps = stretch(cv2.subtract(contrast, _texture(contrast, reach)), low, high)
-    # A stroke along an area is the area's border already.
-    taken = cv2.dilate(stretch(cv2.max(strokes, gaps), 63, 64), _WIDE)
-    return Lines(strokes, gaps, cv2.subtract(area_borders(cv2.bitwise_not(rest), 255 * threshold), taken))
+    # Light between two strokes is no line, and a stroke along an area is its border already.
+    gaps = cv2.subtract(gaps, beside)
+    beside = cv2.max(beside, cv2.dilate(cv2.compare(gaps, SEEN, cv2.CMP_GE), _WIDE))
+    return Lines(strokes, gaps, cv2.subtract(area_borders(cv2.bitwise_not(rest), 255 * threshold), beside))
 
 
 def _texture(contrast: np.ndarray, reach: int) -> np.ndarray:
@@ -116,15 +120,15 @@ def split_strokes(ink: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
 
 def stretch(contrast: np.ndarray, low: float, high: float) -> np.ndarray:
     """Map ``low`` and less to 0, ``high`` and more to 255."""
-    return cv2.LUT(contrast, np.clip((np.arange(256) - low) * (255.0 / (high - low)), 0, 255).astype(np.uint8))
+    return cv2.convertScaleAbs(cv2.subtract(contrast, int(low)), alpha=255.0 / (high - int(low)))
 
 
 def thin(marks: np.ndarray, reach: int) -> np.ndarray:
-    """Thin marks of up to ``reach`` pixels to connected lines one pixel wide, 0 or 255.
+    """Thin marks (not 0) of up to ``reach`` pixels to connected lines one pixel wide, 0 or 255.
 
     Guo and Hall, "Parallel thinning with two-subiteration algorithms" (1989), by tables over the eight neighbours.
     """
-    lines = cv2.min(cv2.compare(marks, 96, cv2.CMP_GE), 1)
+    lines = cv2.min(marks, 1)
     left = cv2.countNonZero(lines)
     for _ in range(reach // 2 + 1):
         for keep in _GUO_HALL:
@@ -161,13 +165,18 @@ def area_borders(areas: np.ndarray, contrast: float) -> np.ndarray:
     return cv2.Canny(dx, dy, 2 * contrast, 4 * contrast)
 
 
-def without_specks(lines: np.ndarray, extent: float) -> np.ndarray:
-    """Blank lines, 0 or 255, that span fewer than ``extent`` pixels. A gap of one pixel does not part a line."""
+def without_specks(lines: np.ndarray, bodies: np.ndarray, extent: float) -> np.ndarray:
+    """Keep the lines that lie on connected ``bodies`` of at least ``extent`` pixels in either direction.
+
+    Bodies are what is not 0; a gap of one pixel does not part them. Thin lines are judged by the marks they come from,
+    because a dot's centre is a single pixel.
+    """
     height, width = lines.shape
-    half = cv2.resize(lines, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
+    half = cv2.resize(bodies, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(half, connectivity=8)
     keep = np.full(count, 255, np.uint8)
-    keep[2 * stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) < extent] = 0
+    # A span of n cells is one of 2 n - 1 pixels on average.
+    keep[2 * stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) - 1 < extent] = 0
     keep[0] = 0
     kept = cv2.resize(np.take(keep, labels), (width, height), interpolation=cv2.INTER_NEAREST)
     return cv2.bitwise_and(lines, cv2.dilate(kept, _NEAR))

@@ -126,7 +126,9 @@ def _uncover(ink: np.ndarray, strength: np.ndarray, low: float) -> np.ndarray:
 def _ink_of(pixels: np.ndarray, tone: np.ndarray, low: float) -> np.ndarray:
     """Smoothstep of the CIE76 distance to the paper's tone from ``low`` to ``low + INK_BAND``: ``(H, W)`` uint8."""
     apart = cv2.cvtColor(tone, cv2.COLOR_RGB2Lab)
-    apart = cv2.absdiff(cv2.cvtColor(pixels, cv2.COLOR_RGB2Lab), apart if apart.size > 3 else (*apart[0, 0].tolist(), 0))
+    apart = cv2.absdiff(
+        cv2.cvtColor(pixels, cv2.COLOR_RGB2Lab), apart if apart.size > 3 else (*apart[0, 0].tolist(), 0)
+    )
     # Squared distances in saturating bytes are many times faster than float32, and exact to half a unit.
     unit = 255.0 / (low + INK_BAND) ** 2
     levels = np.arange(256, dtype=np.float32)

@@ -7,6 +7,7 @@ given in pixels of a 256 x 256 picture and grow with the picture, so that a draw
 from __future__ import annotations
 
 import difflib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -15,16 +16,18 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..stream.errors import ConfigError
-from .lines import Lines, draw_lines, draw_marks, find_lines, stretch, thin, without_specks
+from .lines import SEEN, Lines, draw_lines, draw_marks, find_lines, stretch, thin, without_specks
 from .tone import Paper, check_pixels, find_paper, largest
 
 WORKING_WIDTH = 2.5  # pixels that a line has at the size at which lines are looked for
 
 
-class Preprocessor(BaseModel):
+class Preprocessor(BaseModel, ABC):
     """One preprocessor with its parameters: call it with a picture. Raises FrameError for anything but a picture."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """``(H, W, 3)`` uint8 RGB in, the same shape and type out, C-contiguous."""
@@ -32,8 +35,9 @@ class Preprocessor(BaseModel):
         made = self._make(np.ascontiguousarray(pixels))
         return made if made.ndim == 3 else cv2.cvtColor(made, cv2.COLOR_GRAY2RGB)
 
+    @abstractmethod
     def _make(self, pixels: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """The condition image, ``(H, W)`` or ``(H, W, 3)`` uint8, of a picture that was checked."""
 
 
 class Nothing(Preprocessor):
@@ -91,7 +95,7 @@ class Scribble(Preprocessor):
     """Contrast from which ink is seen, 0 to 1. Paper with grain raises it."""
     line_width: float = Field(2.5, ge=0.5, le=16)
     """Width of the lines, in pixels at 256 x 256; never below about 1.5 pixels of the picture."""
-    max_stroke: float = Field(10.0, ge=2, le=64)
+    max_stroke: float = Field(9.0, ge=2, le=64)
     """Width up to which ink is a stroke, in pixels at 256 x 256; what is wider gets an outline."""
     specks: float = Field(4.0, ge=0, le=64)
     """Lines shorter than this are dropped, in pixels at 256 x 256."""
@@ -122,7 +126,7 @@ class Lineart(Preprocessor):
         if ink is not None and self.areas == "keep":
             return ink
         work, unit = _at_working_size(pixels, WORKING_WIDTH)
-        found = find_lines(work, paper, _reach(10 * unit), 0.1)
+        found = find_lines(work, paper, _reach(9 * unit), 0.1)
         if found.gaps is None and ink is not None:
             return ink
         lines = _at_size_of(pixels, found.strokes)
@@ -130,7 +134,7 @@ class Lineart(Preprocessor):
             lines = cv2.min(ink, stretch(lines, 0, 64))
         if found.gaps is None or found.borders is None:
             return lines
-        borders = draw_lines(without_specks(found.borders, 4 * unit), 1.8 * unit)
+        borders = draw_lines(without_specks(found.borders, found.borders, 4 * unit), 1.8 * unit)
         return cv2.max(lines, _at_size_of(pixels, cv2.max(found.gaps, borders)))
 
     def _ink(self, pixels: np.ndarray, paper: Paper) -> np.ndarray:
@@ -140,7 +144,7 @@ class Lineart(Preprocessor):
             ink = largest(cv2.absdiff(pixels, (*paper.colour, 0)))
         else:
             tone = paper.tone(*pixels.shape[:2])
-            ink = largest(cv2.divide(cv2.absdiff(pixels, tone), cv2.max(tone, 64), scale=255))
+            ink = largest(cv2.divide(cv2.absdiff(pixels, tone), cv2.max(tone, cv2.bitwise_not(tone)), scale=255))
         high = 255.0
         if self.stretch:
             counts = cv2.calcHist([ink], [0], None, [256], [0, 256]).ravel()
@@ -167,7 +171,7 @@ class SoftEdge(Preprocessor):
 
     def _make(self, pixels: np.ndarray) -> np.ndarray:
         work, unit = _at_working_size(pixels, WORKING_WIDTH)
-        _, edges = _centres(pixels, work, unit, 10.0, self.threshold, 4.0)
+        _, edges = _centres(pixels, work, unit, 9.0, self.threshold, 4.0)
         graded = cv2.min(edges, _strength(work))
         width = self.line_width * unit
         soft = cv2.max(draw_lines(graded, width), cv2.convertScaleAbs(draw_lines(graded, 2.2 * width), alpha=0.5))
@@ -192,8 +196,9 @@ def open_preprocessor(name: str, params: dict[str, Any] | None = None) -> Callab
     The result takes and gives ``(H, W, 3)`` uint8 RGB, and raises FrameError for anything else.
     Raises ConfigError for an unknown name or parameter, and for a value of the wrong type or out of range.
     """
-    if name not in PREPROCESSORS:
-        raise ConfigError(f"preprocessor: got {name!r}, expected {_nearest(name, PREPROCESSORS)}{', '.join(PREPROCESSORS)}")
+    if not isinstance(name, str) or name not in PREPROCESSORS:
+        known = ", ".join(PREPROCESSORS)
+        raise ConfigError(f"preprocessor: got {name!r}, expected one of: {known}{_nearest(name, PREPROCESSORS)}")
     kind = PREPROCESSORS[name]
     if params is not None and not isinstance(params, dict):
         raise ConfigError(f"preprocessor {name}: got parameters {params!r}, expected a mapping; {_accepted(kind)}")
@@ -208,7 +213,7 @@ def _explain(kind: type[Preprocessor], error: ValidationError) -> list[str]:
     for fault in error.errors():
         key = str(fault["loc"][0]) if fault["loc"] else ""
         if fault["type"] == "extra_forbidden":
-            texts.append(f"unknown parameter {key!r}; {_nearest(key, kind.model_fields)}{_accepted(kind)}")
+            texts.append(f"unknown parameter {key!r}; {_accepted(kind)}{_nearest(key, kind.model_fields)}")
         elif fault["type"] == "value_error":
             texts.append(str(fault["ctx"]["error"]))
         else:
@@ -219,7 +224,7 @@ def _explain(kind: type[Preprocessor], error: ValidationError) -> list[str]:
 
 def _nearest(name: Any, names: Any) -> str:
     close = difflib.get_close_matches(str(name), list(names), n=1)
-    return f"{close[0]!r}? " if close else ""
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _accepted(kind: type[Preprocessor]) -> str:
@@ -233,8 +238,8 @@ def _scale(pixels: np.ndarray) -> float:
 
 
 def _reach(width: float) -> int:
-    """The odd number of pixels just above a width, at least 3."""
-    return 2 * max(1, int(width / 2)) + 1
+    """The odd number of pixels above a width, at least 3."""
+    return 2 * max(1, int(np.ceil(width / 2))) + 1
 
 
 def _at_working_size(pixels: np.ndarray, line_width: float) -> tuple[np.ndarray, float]:
@@ -261,12 +266,13 @@ def _centres(
     paper = find_paper(pixels)
     reach = _reach(max_stroke * unit)
     found = find_lines(work, paper, reach, threshold)
-    centres = thin(found.marks, reach)
+    bodies = cv2.compare(found.marks, SEEN, cv2.CMP_GE)
+    centres = thin(bodies, reach)
     if found.borders is not None:
-        centres = cv2.max(centres, found.borders)
+        centres, bodies = cv2.max(centres, found.borders), cv2.max(bodies, found.borders)
     # Grain that passed for ink comes in short pieces, and a camera's has more of them.
     noisy = paper is not None and paper.surface is not None
-    return found, without_specks(centres, specks * unit * (2.5 if noisy else 1.0))
+    return found, without_specks(centres, bodies, specks * unit * (2.5 if noisy else 1.0))
 
 
 def _strength(pixels: np.ndarray) -> np.ndarray:
@@ -287,7 +293,9 @@ def _strength(pixels: np.ndarray) -> np.ndarray:
 
 def _otsu_gradient(dx: np.ndarray, dy: np.ndarray) -> float:
     """A high threshold for Canny: between the weak and the strong gradients of a picture, within [60, 400]."""
-    size = largest(cv2.addWeighted(cv2.convertScaleAbs(dx, alpha=0.25), 1.0, cv2.convertScaleAbs(dy, alpha=0.25), 1.0, 0))
+    size = largest(
+        cv2.addWeighted(cv2.convertScaleAbs(dx, alpha=0.25), 1.0, cv2.convertScaleAbs(dy, alpha=0.25), 1.0, 0)
+    )
     counts = cv2.calcHist([size], [0], None, [256], [0, 256]).ravel().astype(np.float64)
     counts[:8] = 0  # flat parts are most of a drawing, and say nothing about its edges
     if not counts.any():

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..stream.errors import FrameError
 
+MIN_SIDE = 8  # pixels; smaller is no drawing
 GRID = 48  # paper is looked for on at most GRID x GRID samples
 REACH = 12  # levels by which a sample may differ from the paper's colour in any channel
 ENOUGH = 0.45  # score from which a colour is paper, see find_paper
@@ -35,12 +36,13 @@ class Paper:
 
 
 def check_pixels(pixels: np.ndarray) -> None:
-    """Raise FrameError unless ``pixels`` is a non-empty ``(H, W, 3)`` uint8 array."""
+    """Raise FrameError unless ``pixels`` is an ``(H, W, 3)`` uint8 array of at least 8 x 8 pixels."""
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         got = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
         raise FrameError(f"picture: got {got}, expected uint8 (H, W, 3) RGB; inkstream.stream.frame.as_rgb converts")
-    if pixels.size == 0:
-        raise FrameError(f"picture: got {pixels.shape[1]}x{pixels.shape[0]} pixels, expected at least 1x1")
+    if min(pixels.shape[:2]) < MIN_SIDE:
+        size = f"{pixels.shape[1]}x{pixels.shape[0]}"
+        raise FrameError(f"picture: got {size} pixels, expected at least {MIN_SIDE}x{MIN_SIDE}")
 
 
 def largest(picture: np.ndarray) -> np.ndarray:
@@ -69,7 +71,7 @@ def find_paper(pixels: np.ndarray) -> Paper | None:
       colour, are coherent, cover 40 % and score 0.55; the surface spans at most 140 levels and is not saturated.
 
     A photo, a strong gradient, a texture, noise, and a painting that fills its canvas have no paper.
-    Raises FrameError for anything but an ``(H, W, 3)`` uint8 array.
+    Raises FrameError for anything but an ``(H, W, 3)`` uint8 array of at least 8 x 8 pixels.
     """
     check_pixels(pixels)
     samples = _samples(pixels)
@@ -199,7 +201,7 @@ def _fit_surface(values: np.ndarray, near: np.ndarray, rows: int, columns: int) 
     few, few_values, few_near = terms[some], values[some], near[some]
     surface = np.zeros((6, 3), np.float32)
     surface[0] = values[near].mean(axis=0)
-    for _ in range(6):
+    for _ in range(5):
         used = few[few_near]
         if len(used) < 12:
             break

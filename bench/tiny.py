@@ -311,6 +311,7 @@ def _lora_factors(
         wanted += [(name, (".q_proj", ".k_proj", ".v_proj", ".out_proj")) for name in encoders]
     for component, endings in wanted:
         for name, module in getattr(pipe, component).named_modules():
+            name = name.removesuffix(".base_layer")  # where a LoRA is loaded already
             if not name.endswith(endings) or not isinstance(module, nn.Linear | nn.Conv2d):
                 continue
             outputs, inputs, *kernel = module.weight.shape

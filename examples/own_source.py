@@ -5,6 +5,7 @@ python examples/own_source.py
 
 import cv2
 import numpy as np
+
 from inkstream.stream import Session, Stream
 from inkstream.stream.configfile import load_config
 from inkstream.stream.errors import SourceEnded

@@ -172,7 +172,8 @@ class LoraSet:
     def _inject(self, lora: LoraFile, name: str) -> None:
         for component, tensors in lora.tensors.items():
             network = getattr(self.pipe, component)
-            state = {f"{component}.{key}": value.to(network.dtype) for key, value in tensors.items()}
+            device, dtype = network.device, network.dtype  # each a walk over the whole network
+            state = {f"{component}.{key}": value.to(dtype) for key, value in tensors.items()}
             if component == "unet":
                 network.load_lora_adapter(state, prefix=component, adapter_name=name)
             else:
@@ -184,8 +185,8 @@ class LoraSet:
                 raise LoraError(f"{lora.source}: {found} of {len(tensors) // 2} layers of {component} took it")
             for layer in self._layers(component):
                 if name in layer.lora_A:
-                    layer.lora_A[name].to(network.device, network.dtype)
-                    layer.lora_B[name].to(network.device, network.dtype)
+                    layer.lora_A[name].to(device, dtype)
+                    layer.lora_B[name].to(device, dtype)
                     layer.lora_alpha[name] = layer.r[name]  # alpha / rank is in the weights already
                     layer.set_scale(name, 1.0)
 

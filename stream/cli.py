@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +19,19 @@ from .errors import ConfigError, InkstreamError
 from .signals import INTERRUPTED
 
 
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end a command like Ctrl-C also where no session handles it, while a model is loaded for example."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 class _Commands(TyperGroup):
     """Turns errors into one line and an exit code."""
 
@@ -22,7 +39,8 @@ class _Commands(TyperGroup):
         debug = ctx.params.get("debug", False)
         logging.basicConfig(level=logging.INFO if debug else logging.WARNING, format="%(levelname)s: %(message)s")
         try:
-            return super().invoke(ctx)
+            with _terminable():
+                return super().invoke(ctx)
         except InkstreamError as error:
             if debug:
                 traceback.print_exc()

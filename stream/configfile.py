@@ -41,7 +41,7 @@ class RunConfig(BaseModel):
 
     model: str = Field(min_length=1)
     """Folder, hub id, .safetensors file or embedded model."""
-    stream: StreamConfig = Field(default_factory=lambda: StreamConfig())
+    stream: StreamConfig = Field(default_factory=StreamConfig.build)
     """Everything that affects a picture."""
 
 

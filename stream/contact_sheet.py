@@ -16,10 +16,10 @@ GAP, FONT, HEADING = 12, 15, 20  # pixels
 LINES = 3  # of a prompt, at most
 
 
-def contact_sheet(drawings: Sequence[Sequence[Shot]], title: str, side: int = 256) -> np.ndarray:
+def contact_sheet(drawings: Sequence[Sequence[Shot]], title: str) -> np.ndarray:
     """A page ``(H, W, 3)`` uint8 RGB of at most six columns; the shots of a drawing stay side by side.
 
-    ``side`` is the longer side of each picture in pixels. Raises ValueError when there is nothing to show.
+    Raises ValueError when there is nothing to show.
     """
     shots = [shot for drawing in drawings for shot in drawing]
     if not shots:
@@ -29,7 +29,7 @@ def contact_sheet(drawings: Sequence[Sequence[Shot]], title: str, side: int = 25
     stages = len(drawings[0])
     columns = min(len(shots), stages * max(1, 6 // stages) if stages < 4 else stages)
     rows = -(-len(shots) // columns)
-    size = _within(Size.of(shots[0].render), side)
+    size = Size.of(shots[0].render)
     line = FONT + 4
     cell = Size(size.width + GAP, 2 * size.height + (LINES + 1) * line + 3 * GAP)
     top = HEADING + 2 * GAP
@@ -53,11 +53,6 @@ def _stage(done: float | None) -> str:
     if done is None:
         return "being drawn"
     return "finished" if done == 1.0 else f"{done:.0%} drawn"
-
-
-def _within(size: Size, side: int) -> Size:
-    scale = side / max(size)
-    return Size(*(max(1, round(length * scale)) for length in size))
 
 
 @cache

@@ -21,11 +21,14 @@ GROUP_WAIT = 0.1  # seconds that a group of frames (frame_buffer_size) is given 
 class StreamLike(Protocol):
     """What a session needs of a stream; see ``Stream`` and ``FakeStream``."""
 
-    config: StreamConfig
-    revision: int
-    size: Size
     metrics: Metrics
 
+    @property
+    def config(self) -> StreamConfig: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def size(self) -> Size: ...
     @property
     def pending(self) -> int: ...
     def __call__(self, frame: Frame, gated: bool = True) -> Output | None: ...

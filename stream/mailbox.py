@@ -75,7 +75,7 @@ class Mailbox(Generic[T]):
             raise TimeoutError
 
     def hold(self, held: bool) -> None:
-        """While held, ``get`` finds the mailbox empty and open, whatever comes; this also wakes the one who is in it."""
+        """While held, ``get`` finds the mailbox empty and open, whatever comes. Also wakes the one who is in it."""
         with self._changed:
             self._held = held
             self._woken = True

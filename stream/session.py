@@ -104,13 +104,7 @@ class Session:
         with interrupts(partial(setattr, self, "interrupted")):
             try:
                 self.start()
-                end = None if seconds is None else self._clock() + seconds
-                while not (self._stop.is_set() or self.finished or self.interrupted):
-                    left = SLICE if end is None else end - self._clock()
-                    if left <= 0:
-                        break
-                    self._bell.wait(min(SLICE, left, self.pump()))
-                    self._bell.clear()
+                self.wait(seconds)
             finally:
                 self.stop()
         if self.error is not None:
@@ -143,15 +137,26 @@ class Session:
 
     def pump(self) -> float:
         """Write what is due to sinks of the main thread; returns the seconds (at most 0.1) until the next is due."""
+        if threading.get_ident() != self._owner:
+            raise RuntimeError("session: pump() must be called by the thread that called start()")
         return self._fanout.pump(SLICE)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """After ``start``: wait until the session has ended by itself; returns whether it has."""
-        end = None if timeout is None else time.perf_counter() + timeout
-        for name, thread in self._threads.items():
-            if name not in ("source", "control"):
-                _join(thread, None if end is None else end - time.perf_counter())
-        return self.finished
+        """After ``start``: wait until the session has ended by itself; returns whether it did within ``timeout`` seconds.
+
+        On the thread that called ``start`` this also writes to sinks of the main thread.
+        """
+        end = None if timeout is None else self._clock() + timeout
+        while not (self._stop.is_set() or self.finished):
+            left = SLICE if end is None else end - self._clock()
+            if left <= 0 or self.interrupted:
+                return False
+            if threading.get_ident() != self._owner:
+                self._stop.wait(min(SLICE, left))
+                continue
+            self._bell.wait(min(SLICE, left, self.pump()))
+            self._bell.clear()
+        return True
 
     def stop(self) -> None:
         """End within 2 s, whatever a driver does: a thread that does not end is named in the log and left behind.
@@ -225,11 +230,11 @@ class Session:
         state, about = self._state(now)
         notice, said = self._notice
         message = "; ".join(part for part in (about, notice if now - said < NOTICE else "") if part)
-        config = self._stream.config
+        config, size = self._stream.config, self._stream.size
         values = {"prompt": config.prompt, "drawing_influence": config.drawing_influence}
         for name in ("frames_dropped", "frames_skipped"):
             values[name] = self.metrics.counter(name)
-        return Status(state, message, fps, latency, tuple(self._stream.size), values)
+        return Status(state, message, fps, latency, (size.width, size.height), values)
 
     def summary(self) -> dict[str, Any]:
         """What was measured (see ``Metrics.summary``), state and message, and the sinks that are gone, with why."""

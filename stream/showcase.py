@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .frame import Frame, Output
+from .config import StreamConfig
+from .frame import Frame, Output, Size, place
 from .loop import StreamLike
 from .sinks import Sink, Status
 from .sources.demo import DemoSource
@@ -16,6 +17,7 @@ from .sources.demo import DemoSource
 REMEMBERED = 1000  # frames; more than are ever under way
 MOST_SHOTS = 64  # of one drawing
 MOST_DRAWINGS = 12
+SIDE = 256  # pixels of a picture in the album
 STAGES = {2: (0.5, 1.0), 3: (0.4, 0.7, 1.0), 4: (0.25, 0.5, 0.75, 1.0)}  # how much of a drawing there is
 
 
@@ -60,6 +62,7 @@ class Following:
         self._stream = stream
         self._moments = moments
         self._prompt: str | None = None
+        self.metrics = stream.metrics
 
     def __call__(self, frame: Frame, gated: bool = True) -> Output | None:
         moment = self._moments.get(frame.id)
@@ -77,7 +80,7 @@ class Following:
         return self._stream.update(**changes)
 
     @property
-    def config(self) -> Any:
+    def config(self) -> StreamConfig:
         return self._stream.config
 
     @property
@@ -85,20 +88,18 @@ class Following:
         return self._stream.revision
 
     @property
-    def size(self) -> Any:
+    def size(self) -> Size:
         return self._stream.size
 
     @property
     def pending(self) -> int:
         return self._stream.pending
 
-    @property
-    def metrics(self) -> Any:
-        return self._stream.metrics
-
-    @metrics.setter
-    def metrics(self, metrics: Any) -> None:
-        self._stream.metrics = metrics
+    def __setattr__(self, name: str, value: Any) -> None:
+        # The session hands its own metrics to the stream that renders.
+        if name == "metrics":
+            self._stream.metrics = value
+        super().__setattr__(name, value)
 
 
 class Retimed:
@@ -131,7 +132,7 @@ class Retimed:
 
 
 class Shot(NamedTuple):
-    """A picture of the album: ``sketch`` and ``render`` are ``(H, W, 3)`` uint8 RGB."""
+    """A picture of the album: ``sketch`` and ``render`` are ``(H, W, 3)`` uint8 RGB of at most 256 pixels a side."""
 
     sketch: np.ndarray
     render: np.ndarray
@@ -149,7 +150,7 @@ class Album:
         self.written = 0
         self._moments = moments
         self._drawing = 0
-        self._taken: list[tuple[Output, Moment]] = []  # of the present drawing
+        self._taken: list[tuple[Shot, bool]] = []  # of the present drawing, and whether it is finished
         self._complete: list[list[Shot]] = []  # stages of each finished drawing, in order
 
     def write(self, output: Output | None, status: Status) -> None:
@@ -161,9 +162,10 @@ class Album:
         if moment.drawing != self._drawing:
             self._put_by()
             self._drawing, self._taken = moment.drawing, []
-        if self._taken and self._taken[-1][1].finished:
+        if self._taken and self._taken[-1][1]:
             return  # the first picture of a finished drawing is the one that belongs to it
-        self._taken.append((output, moment))
+        shot = Shot(_small(output.input), _small(output.pixels), moment.prompt, None)
+        self._taken.append((shot, moment.finished))
         if len(self._taken) > MOST_SHOTS:
             del self._taken[1:-1:2]
 
@@ -178,22 +180,26 @@ class Album:
         When none was finished it is one shot of the drawing under way.
         """
         if not self._complete:
-            return [[_shot(output, moment, None) for output, moment in self._taken[-1:]]] if self._taken else []
+            return [[self._taken[-1][0]]] if self._taken else []
         each = max(2, min(4, wanted // len(self._complete)))
         count = min(len(self._complete), wanted // each)
         chosen = [self._complete[index * len(self._complete) // count] for index in range(count)]
         return [[shot for shot in drawing if shot.done in STAGES[each]] for drawing in chosen]
 
     def _put_by(self) -> None:
-        if not self._taken or not self._taken[-1][1].finished or len(self._complete) >= MOST_DRAWINGS:
+        if not self._taken or not self._taken[-1][1] or len(self._complete) >= MOST_DRAWINGS:
             return
         drawing = []
         for part in sorted({part for stages in STAGES.values() for part in stages}):
-            output, moment = self._taken[round(part * (len(self._taken) - 1))]
-            drawing.append(_shot(output, moment, part))
+            shot, _ = self._taken[round(part * (len(self._taken) - 1))]
+            drawing.append(shot._replace(done=part))
         self._complete.append(drawing)
 
 
-def _shot(output: Output, moment: Moment, done: float | None) -> Shot:
-    assert output.input is not None  # Album keeps no other
-    return Shot(output.input, output.pixels, moment.prompt, done)
+def _small(pixels: np.ndarray) -> np.ndarray:
+    """The picture at most ``SIDE`` pixels high and wide, so that an album of large pictures fits into memory."""
+    size = Size.of(pixels)
+    scale = SIDE / max(size)
+    if scale >= 1:
+        return pixels
+    return place(size, Size(*(max(1, round(side * scale)) for side in size)), "stretch").apply(pixels)

@@ -17,7 +17,7 @@ import sys
 import pytest
 
 REFERENCE = "0.1.1"
-REQUIRED = {name.strip() for name in os.environ.get("INKSTREAM_REQUIRE", "").split(",") if name.strip()}
+REQUIRED = {name.strip().lower() for name in os.environ.get("INKSTREAM_REQUIRE", "").split(",")} - {""}
 
 
 def _lacking(report) -> str:
@@ -25,8 +25,8 @@ def _lacking(report) -> str:
     if not report.skipped or hasattr(report, "wasxfail") or not isinstance(report.longrepr, tuple):
         return ""
     reason = report.longrepr[2].removeprefix("Skipped: ")
-    wanted = re.match(r"needs ([\w.-]+)", reason)
-    return reason if wanted and wanted[1] in REQUIRED else ""
+    wanted = re.match(r"needs ([\w-]+)", reason)
+    return reason if wanted and wanted[1].lower() in REQUIRED else ""
 
 
 def _fail(report) -> None:
@@ -58,7 +58,7 @@ def xvfb():
         pytest.skip("needs xvfb")
     reader, writer = os.pipe()
     server = subprocess.Popen(
-        [program, "-displayfd", str(writer), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
+        [program, "-displayfd", str(writer), "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"],
         pass_fds=[writer],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

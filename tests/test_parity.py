@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import LCMScheduler, StableDiffusionControlNetImg2ImgPipeline
+
 from inkstream.bench.tiny import tiny_sd, tiny_sd21, tiny_sdxl
 from inkstream.stream import Stream, StreamConfig
 from inkstream.stream.batch import Entry, Loop, SequentialSteps, StreamBatch

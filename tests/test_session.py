@@ -213,17 +213,15 @@ def test_settling_is_said_while_the_input_rests_and_frames_are_in_flight():
 
 
 def test_an_idle_session_sleeps():
-    source, stream = Scripted(), Counting(2)
-    with Session(source, stream, [FakeSink()], stall_after=0.01) as session:
+    said, source, stream = [], Scripted(), Counting(2)
+    with Session(source, stream, [FakeSink()], stall_after=0.01, on_status=said.append) as session:
         session.start()
         source.push(picture(0))
-        until(lambda: session.status.state == "stalled")
-        until(lambda: stream.pending == 0)
-        turns = [0]
-        original = session._loop._turn
-        session._loop._turn = lambda: (turns.__setitem__(0, turns[0] + 1), original())
-        threading.Event().wait(0.1)
-        assert turns[0] <= 1
+        until(lambda: said and said[-1].state == "stalled" and stream.pending == 0)
+        turns, turn = [], session._loop._turn
+        session._loop._turn = lambda: (turns.append(1), turn())
+        threading.Event().wait(0.15)
+        assert len(turns) <= 1, "it waits for a frame, and does not look for one again and again"
         assert stream.ran == 2
 
 
@@ -294,7 +292,9 @@ def test_a_lost_source_is_opened_again_with_growing_pauses():
     assert RETRY == (0.5, 1.0, 2.0, 4.0, 8.0)
     said, sink = [], FakeSink()
     gone = SourceUnavailable("no camera 0: plug it in")
-    factory = opener([picture(0), SourceLost("unplugged")], gone, gone, ConfigError("region is off screen"), [picture(9)])
+    factory = opener(
+        [picture(0), SourceLost("unplugged")], gone, gone, ConfigError("region is off screen"), [picture(9)]
+    )
     session = Session(factory, FakeStream(1), [sink], on_status=said.append, retry=(0.01, 0.02, 0.04))
     session.run(frames=2)
     assert ids(sink) == [0, 1], "the numbers go on"
@@ -481,7 +481,21 @@ def test_windows_of_a_started_session_are_pumped_by_the_caller():
     with Session(FakeSource(SMALL, fps=200), FakeStream(), [window]) as session:
         session.start()
         until(lambda: session.pump() >= 0 and window.count >= 5)
+        count = window.count
+        assert session.wait(0.1) is False
+        assert window.count > count
         assert window.threads == {threading.get_ident()}
+        refused = []
+
+        def elsewhere():
+            with pytest.raises(RuntimeError, match="thread that called start"):
+                session.pump()
+            refused.append(session.wait(0.01))
+
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        assert refused == [False]
     assert window.closed
 
 

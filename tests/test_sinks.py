@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from inkstream.stream.errors import ConfigError, SinkClosed, SinkUnavailable
 from inkstream.stream.frame import Output, Size
 from inkstream.stream.sinks import KINDS, Sink, Status, _files, open_sink

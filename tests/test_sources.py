@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from inkstream.stream.errors import ConfigError, FrameError, SourceEnded, SourceLost, SourceUnavailable
 from inkstream.stream.frame import Size
 from inkstream.stream.sources import KINDS, Source, open_source

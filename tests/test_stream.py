@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from inkstream.bench.tiny import tiny_sd, tiny_sdxl
 from inkstream.stream import Frame, Stream, StreamConfig
 from inkstream.stream.errors import ConfigError, EngineError, FrameError, ModelError

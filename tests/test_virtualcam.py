@@ -8,6 +8,7 @@ import types
 
 import numpy as np
 import pytest
+
 from inkstream.stream.errors import ConfigError, SinkUnavailable
 from inkstream.stream.frame import Output, Size
 from inkstream.stream.sinks import Status, open_sink

@@ -8,22 +8,21 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, help="Measure this computer with inkstream's own benches.")
 
-# name -> module of inkstream.bench with ``main(arguments: list[str]) -> int | None``, and what it measures
-BENCHES = {"loop": "The live loop: time per stage, pictures a second, latency."}
+# module of inkstream.bench -> what it measures; its ``main`` is a function with options, as ``typer.run`` takes it
+BENCHES = {"loop": "What the live loop itself costs, without a network."}
 
 
 def _add(name: str, purpose: str) -> None:
     def bench(context: typer.Context) -> None:
-        code = importlib.import_module(f"...bench.{name}", __package__).main(list(context.args))
+        inner = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        inner.command()(importlib.import_module(f"...bench.{name}", __package__).main)
+        code = inner(list(context.args), prog_name=context.command_path, standalone_mode=False)
         if code:
             raise typer.Exit(code)
 
-    app.command(
-        name,
-        help=f"{purpose} Its own options: inkstream bench {name} --help",
-        add_help_option=False,  # the bench explains its options itself
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-    )(bench)
+    # The bench is imported, with all that it needs, when it runs; so it explains its options itself.
+    passed_on = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+    app.command(name, help=purpose, add_help_option=False, context_settings=passed_on)(bench)
 
 
 for _name, _purpose in BENCHES.items():

@@ -80,7 +80,7 @@ def demo(
     run = load_run(config, sets, seed=seed)
     follow = not any(text.partition("=")[0].strip() == "prompt" for text in sets or [])
     with loaded(run) as stream:
-        window = None if headless else _open_window()
+        window = None if headless else _open_window(run)
         _Demo(run, subject, seed or 0, frames, output, json, follow).play(stream, window)
 
 
@@ -120,7 +120,7 @@ class _Demo:
             video = VideoSink(self._output, fps=15, input=True)
             stack.callback(video.close)
             recording: Sink = video if window else Retimed(video, hand.moments)
-            sinks: list[Sink] = [album, recording, *([window] if window else [_Bar(frames, stack)])]
+            sinks: list[Sink] = [album, recording, *([window] if window else [Bar(frames, stack)])]
             followed = Following(stream, hand.moments) if self._follow else stream
             session = Session(hand, followed, sinks)
             session.run(frames=frames)
@@ -159,17 +159,18 @@ def _check_recording(output: Path) -> None:
         raise ConfigError(f"--output: got {str(output)!r}, expected a name that ends in {', '.join(CONTAINERS)}")
 
 
-def _open_window() -> Sink | None:
+def _open_window(run: RunConfig) -> Sink | None:
     from ..sinks import open_sink
 
+    size = f"{3 * run.stream.width}x{3 * run.stream.height // 2}"  # two pictures of 1.5 times their size
     try:
-        return open_sink("window:inset=side")
+        return open_sink(f"window:inset=side,size={size}")
     except SinkUnavailable as error:
         note(f"no window ({error}): going on as with --headless")
         return None
 
 
-class _Bar:
+class Bar:
     """A sink that shows how far a run without a window is."""
 
     interval: float | None = None

@@ -91,13 +91,14 @@ def run(
 
 
 class _Narrator:
-    """Says each change of state in one line."""
+    """Says each change of state in one line; notices are in the log already."""
 
     def __init__(self) -> None:
         self._said = ""
 
     def __call__(self, status: Status) -> None:
-        text = f"{status.state}: {status.message}" if status.message else status.state
-        if text != self._said and status.state not in ("idle", "settling", "stopped"):
-            self._said = text
-            note(text)
+        if status.state in ("idle", "settling", "stopped") or status.state == self._said:
+            return
+        self._said = status.state
+        lost = status.state in ("stalled", "reconnecting")
+        note(f"{status.state}: {status.message}" if lost else status.state)

@@ -6,8 +6,8 @@ Contract of a backend:
   must not be changed. All calls come from one thread: the main thread when ``on_main_thread`` is true.
 - ``interval`` is None for a sink that is called once for each new output. Otherwise it is called every ``interval``
   seconds with the newest output, again and again if there is no newer one; ``output`` is None until there is a first.
-- ``write`` raises ``SinkClosed`` when the user closed it (a window: the session ends), ``SinkUnavailable`` when it failed
-  for good: the session drops this sink, says why, and the others go on.
+- ``write`` raises ``SinkClosed`` when the user closed it (a window: the session ends), ``SinkUnavailable`` when it
+  failed for good: the session drops this sink, says why, and the others go on.
 - ``close()`` may come twice, and finishes what was written so that it can be played.
 - The constructor opens the device; it raises ``SinkUnavailable`` with a hint, or ``ConfigError`` for bad options.
 """

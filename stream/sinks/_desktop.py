@@ -97,7 +97,7 @@ class NativeWindow:
     def __init__(self, pygame: Any) -> None:
         from pygame._sdl2.video import Window
 
-        self._window = Window.from_display_module()
+        self._window: Any = Window.from_display_module()
         self._windowed = self._window.size  # the size to come back to
         self._sdl = _sdl(Path(pygame.__file__).parent)
 

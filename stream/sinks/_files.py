@@ -80,18 +80,16 @@ def new_folder(path: Path, sink: str) -> Path:
 
 
 class Tape:
-    """A file that FFmpeg writes to: takes all of it or raises; after ``cut`` it takes it and keeps nothing."""
+    """A file that FFmpeg writes to. It takes all that it is given, or raises OSError; ``size`` counts its bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._cut = False
         self.size = 0
 
     def write(self, data: Any) -> int:
         rest = memoryview(data)
-        while rest and not self._cut:
-            count = self._file.write(rest)  # an almost full disk takes a part and says so
-            rest = rest[count:]
+        while rest:
+            rest = rest[self._file.write(rest) :]  # an almost full disk takes a part and says so
         self.size = max(self.size, self.tell())
         return len(data)
 
@@ -101,9 +99,8 @@ class Tape:
     def seek(self, offset: int, whence: int = 0) -> int:
         return self._file.seek(offset, whence)
 
-    def cut(self, size: int) -> None:
-        """Keep the first ``size`` bytes and write no more."""
-        self._cut = True
+    def truncate(self, size: int) -> None:
+        """Keep the first ``size`` bytes only."""
         self.size = size
         with contextlib.suppress(OSError):  # the disk already failed; players skip the half fragment at the end
             self._file.truncate(size)

@@ -64,7 +64,8 @@ class Painter:
         from PIL import ImageFont
 
         self._pygame = pygame
-        self._letters = ImageFont.load_default(16).font_bytes
+        font: Any = ImageFont.load_default(16)
+        self._letters: bytes = font.font_bytes
         self._fonts: dict[int, Any] = {}
         self._scaled: dict[str, tuple[tuple[int, Size], Any]] = {}
         self._unit = 16
@@ -236,7 +237,6 @@ class Painter:
         return self._font(whole or text, scale).render(text, True, colour)
 
     def _shortened(self, text: str, most: int, scale: float) -> str:
-        text = text[:LONGEST_TEXT]
         font = self._font(text, scale)
         if font.size(text)[0] <= most:
             return text

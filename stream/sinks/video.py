@@ -104,6 +104,8 @@ class VideoSink:
             if output is None or self._closed:
                 return
             import av
+            from av.error import FFmpegError
+            from av.video.frame import PictureType
 
             try:
                 if self._container is None:
@@ -113,9 +115,9 @@ class VideoSink:
                 frame.pts, frame.time_base = self._time(output), TICK
                 if frame.pts == 0 or frame.pts - self._key_pts >= KEY_EVERY / TICK:
                     self._key_pts = frame.pts
-                    frame.pict_type = av.video.frame.PictureType.I
+                    frame.pict_type = PictureType.I
                 self._mux(self._stream.encode(frame))
-            except (OSError, av.FFmpegError) as error:
+            except (OSError, FFmpegError) as error:
                 raise self._failed(error) from error
 
     def close(self) -> None:
@@ -126,32 +128,32 @@ class VideoSink:
         with self._lock:
             if self._closed:
                 return
-            import av
+            from av.error import FFmpegError
 
             try:
                 if self._container is not None:
                     self._mux(self._stream.encode(None))
                     self._container.close()
                     self.seconds = float(self._pts * TICK) + 1 / self._fps
-            except (OSError, av.FFmpegError) as error:
+            except (OSError, FFmpegError) as error:
                 raise self._failed(error) from error
             self._release()
 
     def _begin(self, output: Output) -> None:
         import av
+        from av.video.reformatter import ColorRange
 
         self._half = Size.of(output.pixels)
         self._size = Size(self._half.width * (2 if self._input else 1), self._half.height)
         self._size = Size(*(side + side % 2 for side in self._size))
-        options = {**self._kind.options, "flush_packets": "1"}  # an alarm about a full disk must not wait in a buffer
-        self._container = av.open(self._file, "w", format=self._kind.format, options=options)
+        self._container = av.open(self._file, "w", format=self._kind.format, options=self._kind.options)
         stream = self._container.add_stream(self.codec, rate=Fraction(self._fps).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = *self._size, "yuv420p"
         context = stream.codec_context
         context.time_base = TICK
         context.gop_size = max(1, round(self._fps * KEY_EVERY))
         context.colorspace = context.color_primaries = context.color_trc = self._colours
-        context.color_range = av.video.reformatter.ColorRange.MPEG
+        context.color_range = ColorRange.MPEG
         _set_quality(context, self.codec, self._crf, self._size.width * self._size.height * self._fps)
         self._stream = stream
         self._first = output.captured_at
@@ -189,12 +191,15 @@ class VideoSink:
                 self.seconds = start
 
     def _failed(self, error: Exception) -> SinkUnavailable:
-        import av
+        from av.error import FFmpegError
 
-        self._file.cut(self._whole)
-        with contextlib.suppress(OSError, av.FFmpegError):  # it says the same error again
+        with contextlib.suppress(OSError, FFmpegError):  # a disk that failed fails again, and the reason is known
             if self._container is not None:
                 self._container.close()
+        if isinstance(error, OSError):
+            self._file.truncate(self._whole)
+        elif self._container is not None:
+            self.seconds = float(self._pts * TICK)
         self._release()
         reason = "disk full" if getattr(error, "errno", None) == errno.ENOSPC else str(error)
         kept = f"{self.seconds:.1f} seconds were kept in {self.path}" if self.seconds else "nothing was kept"

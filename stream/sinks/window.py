@@ -72,6 +72,7 @@ class WindowSink:
         self._influence: tuple[float, float] | None = None  # asked for with a key, and when
         self._status = Status()
         self._output: Output | None = None
+        self._held: int | None = None  # revision of the picture that was frozen
         self._pictures = self._seen = 0
         self._seen_after = 0.0  # ms from capture to the screen
         self._scene: Scene | None = None  # on the screen
@@ -120,7 +121,7 @@ class WindowSink:
     def _take(self, output: Output | None) -> None:
         if output is None or output is self._output:
             return
-        if self._frozen and self._output is not None and output.revision == self._output.revision:
+        if self._frozen and output.revision == self._held:
             return  # was under way when the user said stop; what a changed prompt makes of it is shown, though
         if self._output is None:
             self._say("H shows the keys")
@@ -274,6 +275,7 @@ class WindowSink:
 
     def _freeze(self) -> None:
         self._frozen = not self._frozen
+        self._held = self._output.revision if self._output else None
         if self.controls:
             self.controls.freeze(self._frozen)
 

@@ -5,7 +5,8 @@ Contract of a backend:
 - ``read()`` blocks until the next picture is there and returns it as ``(H, W, 3)`` uint8 RGB, C-contiguous (it may
   change size from one frame to the next). It is called from one thread only, which is not the main thread.
 - It raises ``SourceLost`` when a device, window or file went away (the session closes it, and opens a new one after a
-  pause), ``SourceEnded`` when there is nothing more by design, ``FrameError`` for one unusable frame.
+  pause), ``SourceEnded`` when there is nothing more by design, ``FrameError`` for one unusable frame, and plain
+  ``SourceError`` when a file is beyond use.
 - ``close()`` may come from another thread while ``read`` blocks, and may come twice. It returns within a second,
   whatever a driver does.
 - ``live`` says that time passes without us: the newest frame wins. A source that is not live waits for the engine, and

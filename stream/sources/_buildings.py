@@ -47,6 +47,7 @@ class View:
 def _background(view: View, solid: np.ndarray, *crowns: np.ndarray) -> list[Stroke]:
     """Horizon and hills behind everything inside the hull of ``solid`` (``(N, 2)`` units) and behind trees."""
     hull = cv2.convexHull(solid.astype(np.float32))[:, 0].astype(np.float64)
+    hull = hull.mean(axis=0) + (hull - hull.mean(axis=0)) * 1.03  # a line that grazes a roof looks like a mistake
     low, x = view.horizon(), np.linspace(0.0, 1.0, 25)
     hills = view.horizon(0.045) + 0.012 * np.sin(4.3 * x + 2.0) + 0.006 * np.sin(10.0 * x)
     return [
@@ -115,7 +116,7 @@ def _box(x: float, z: float, height: float) -> list[Point]:
 
 def house() -> Subject:
     x, z, height, rise = 4.6, 3.3, 6.0, 2.5
-    view = View(0.62, 0.12, 27.0, 3.9)
+    view = View(0.62, 0.09, 27.0, 3.9)
     roof, outline = _gable_roof(view, x, z, height, rise)
     solid = np.concatenate([outline, view(*_box(x, z, height))])
     strokes = [*_background(view, solid), *_walls(view, x, z, height), *roof]
@@ -136,9 +137,9 @@ def house() -> Subject:
 
 def cottage() -> Subject:
     x, z, height, rise = 3.7, 2.7, 2.8, 2.1
-    view = View(0.50, 0.13, 21.0, 2.3, aside=0.06)
+    view = View(0.50, 0.075, 21.0, 2.0, aside=0.06)
     roof, outline = _gable_roof(view, x, z, height, rise)
-    beside = tree("tree", 0.075, 0.66, 0.20, 5)
+    beside = tree("tree", 0.075, 0.655, 0.20, 5)
     solid = np.concatenate([outline, view(*_box(x, z, height))])
     strokes = [*_background(view, solid, beside[0].points), *_walls(view, x, z, height), *roof]
     strokes += [

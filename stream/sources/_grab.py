@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from typing import Any, Protocol
 
-from ..errors import SourceUnavailable
+import cv2
+import numpy as np
+
+from ..errors import SourceLost, SourceUnavailable
+from ..frame import Rect
 
 WAYLAND_HINT = (
     "this is a Wayland session, where programs cannot read the screen: log in to an X11 session ('on Xorg'), or send "
     "the canvas through a virtual camera (OBS: Start Virtual Camera) and use camera:N"
 )
+
+_log = logging.getLogger(__name__)
 
 
 class Grabber(Protocol):
@@ -45,6 +52,41 @@ def open_mss(cursor: bool) -> Grabber:
         return mss.MSS(with_cursor=True) if cursor else mss.MSS()
     except ScreenShotError as error:
         raise SourceUnavailable(f"screen: cannot be captured ({error}): {_hint()}") from error
+
+
+def layout(grabber: Grabber) -> list[Rect]:
+    """The whole desktop, then each monitor; raises SourceLost."""
+    try:
+        return [Rect(m["left"], m["top"], m["width"], m["height"]) for m in grabber.monitors]
+    except _failures() as error:
+        raise SourceLost(f"screen: its monitors can no longer be listed: {error!r}") from error
+
+
+def grab(grabber: Grabber, area: Rect) -> np.ndarray:
+    """A part of the desktop: ``(H, W, 3)`` uint8 RGB, in physical pixels; raises SourceLost."""
+    try:
+        shot = grabber.grab({"left": area.x, "top": area.y, "width": area.width, "height": area.height})
+    except _failures() as error:
+        where = f"{area.size} at {area.x},{area.y}"
+        raise SourceLost(f"screen: {where} can no longer be captured: {error!r}") from error
+    width, height = shot.size[0], shot.size[1]
+    bgra = np.frombuffer(shot.raw, np.uint8, width * height * 4).reshape(height, width, 4)
+    return cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGB)
+
+
+def let_go(grabber: Grabber) -> None:
+    """Close a connection, whatever state it is in."""
+    try:
+        grabber.close()
+    except _failures() as error:
+        _log.debug("the connection to the screen did not close cleanly: %r", error)
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from mss.exception import ScreenShotError
+
+    # mss asserts that a reply came, and none comes from an X server that has gone; with -O it follows a null pointer.
+    return ScreenShotError, AssertionError, ValueError
 
 
 def _hint() -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 Kind = Literal["straight", "soft", "smooth"]
 STEP = 0.004  # spacing of points along a path
-WIDTH = 0.0095  # of a line drawn with full pressure
+WIDTH = 0.0100  # of a line drawn with full pressure
 INK = 26  # gray value of the ink, on white paper
 FASTEST = 1.9  # units a second
 REACH = 2.4  # units a second that the pen moves in the air
@@ -153,7 +153,7 @@ def _pressure(points: np.ndarray, times: np.ndarray, random: np.random.Generator
     along = _along(points)
     length = float(along[-1])
     lands, lifts = along / min(0.022, 0.3 * length), (length - along) / min(0.045, 0.4 * length)
-    taper = np.clip(lands, 0.0, 1.0) ** 0.5 * (0.55 + 0.45 * np.clip(lifts, 0.0, 1.0) ** 0.7)
+    taper = np.clip(lands, 0.0, 1.0) ** 0.5 * (0.35 + 0.65 * np.clip(lifts, 0.0, 1.0) ** 0.7)
     phase, strength = random.uniform(0.0, 2 * np.pi), random.uniform(0.03, 0.10)
     breath = 1.0 + strength * np.sin(2 * np.pi * along / 0.37 + phase)
     speed = np.gradient(along, times + np.arange(len(times)) * 1e-9)
@@ -170,7 +170,7 @@ class Paper:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.fine = 4 if size <= 640 else 2
+        self.fine = 8 if size <= 320 else 4 if size <= 1024 else 2
         self.picture = np.full((size, size, 3), 255, np.uint8)
         self._ink = np.zeros((size * self.fine, size * self.fine), np.uint8)
         cover = np.arange(256, dtype=np.float32) / 255.0
@@ -186,10 +186,11 @@ class Paper:
             return
         scale = self.size * self.fine
         fixed = np.round(trace.points[max(0, start - 1) : end] * scale * 16).astype(np.int64)  # 1/16 pixels
-        widths = np.maximum(1, np.round(trace.widths[max(0, start - 1) : end] * scale)).astype(np.int64)
+        # OpenCV draws a line of even thickness one pixel wider than asked, one of odd thickness two.
+        widths = np.round(trace.widths[max(0, start - 1) : end] * scale / 2).astype(np.int64) * 2
         for index in range(1, len(fixed)):
             here, there = tuple(fixed[index - 1].tolist()), tuple(fixed[index].tolist())
-            cv2.line(self._ink, here, there, 255, int(widths[index]), cv2.LINE_8, 4)
+            cv2.line(self._ink, here, there, 255, max(2, int(widths[index])), cv2.LINE_8, 4)
         self._develop(fixed / (16 * self.fine), float(widths.max()) / self.fine)
 
     def _develop(self, points: np.ndarray, width: float) -> None:

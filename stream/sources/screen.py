@@ -20,7 +20,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import numpy as np
@@ -28,7 +27,7 @@ import numpy as np
 from ..errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
 from ..frame import Rect, Size
 from ..spec import Spec, flag
-from ._grab import WAYLAND_HINT, Grabber, open_mss
+from ._grab import WAYLAND_HINT, Grabber, grab, layout, let_go, open_mss
 from ._pace import Clock, Pacer
 from ._windows import WindowSystem, find_window, intersect, open_window_system, preview_mask
 
@@ -103,7 +102,7 @@ class ScreenSource:
         self._window: int | None = None
         self._monitor = 1 if monitor is None else monitor
         self._region = region
-        self._desktop = Rect(0, 0, 1, 1)
+        self._layout = [Rect(0, 0, 1, 1)]  # the whole desktop, then each monitor
         self._clear: np.ndarray | None = None  # (H, W) uint8: 0 where a preview is seen, else 1; None: seen nowhere
         self._known: np.ndarray | None = None  # (H, W, 3) the captured part as it was at the last look around
         self._looked_at = -LOOK_AROUND
@@ -155,8 +154,7 @@ class ScreenSource:
 
     def _connect(self) -> None:
         self._grabber = self._open_grabber(self._cursor)
-        monitors = self._grabber.monitors
-        self._desktop = _rect(monitors[0])
+        self._layout = layout(self._grabber)
         if self._title is not None and self._windows is None:
             self._windows = self._open_windows()
             if self._window is None:
@@ -167,27 +165,22 @@ class ScreenSource:
             except SourceUnavailable as error:
                 self._blind = True
                 _log.warning("keep the preview off the captured part of the screen, it cannot be left out: %s", error)
-        count = max(1, len(monitors) - 1)
+        count = max(1, len(self._layout) - 1)
         if self._monitor > count:
             raise SourceUnavailable(f"monitor: got {self._monitor}, expected 0 (all) or 1 to {count}")
 
     def _disconnect(self) -> None:
-        from mss.exception import ScreenShotError
-
         if self._windows is not None:
             self._windows.close()
             self._windows = None
         if self._grabber is not None:
-            try:
-                self._grabber.close()
-            except ScreenShotError as error:
-                _log.debug("the screen connection did not close cleanly: %s", error)
+            let_go(self._grabber)
             self._grabber = None
 
     def _check_picture(self) -> None:
         assert self._grabber is not None
-        if self._region is not None and intersect(self._region, self._desktop) is None:
-            raise SourceUnavailable(f"region: got {_say(self._region)}, expected a part of {_say(self._desktop)}")
+        if self._region is not None and intersect(self._region, self._layout[0]) is None:
+            raise SourceUnavailable(f"region: got {_say(self._region)}, expected a part of {_say(self._layout[0])}")
         picture = self._capture()
         xwayland = any(str(m.get("output", "")).startswith("XWAYLAND") for m in self._grabber.monitors)
         if xwayland and not picture.any():
@@ -222,32 +215,22 @@ class ScreenSource:
             return window.content
         if self._region is not None:
             return self._region
-        assert self._grabber is not None
-        monitors = self._grabber.monitors
-        return _rect(monitors[min(self._monitor, len(monitors) - 1)])
+        return self._layout[min(self._monitor, len(self._layout) - 1)]
 
     def _grab(self, area: Rect) -> np.ndarray:
-        """``(H, W, 3)`` uint8 RGB of a part of the desktop, in physical pixels."""
-        from mss.exception import ScreenShotError
-
         assert self._grabber is not None
-        wanted = {"left": area.x, "top": area.y, "width": area.width, "height": area.height}
         try:
-            shot = self._grabber.grab(wanted)
-        except ScreenShotError as error:
-            # The desktop has another size, or is gone: a new connection knows.
-            self._disconnect()
-            raise SourceLost(f"screen: {_say(area)} can no longer be captured: {error}") from error
-        size = Size(shot.size[0], shot.size[1])
-        bgra = np.frombuffer(shot.raw, np.uint8, size.width * size.height * 4).reshape(size.height, size.width, 4)
-        return cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGB)
+            return grab(self._grabber, area)
+        except SourceLost:
+            self._disconnect()  # the desktop has another size, or is gone: a new connection will know
+            raise
 
     def _capture(self) -> np.ndarray:
         area = self._area()
         looked = self._look_around(area)
-        visible = intersect(area, self._desktop)
+        visible = intersect(area, self._layout[0])
         if visible is None:
-            raise SourceLost(f"screen: {_say(area)} lies outside of {_say(self._desktop)}; move the window back")
+            raise SourceLost(f"screen: {_say(area)} lies outside of {_say(self._layout[0])}; move the window back")
         picture = self._grab(visible)
         if visible != area or self._clear is not None:
             picture = self._keep_hidden(picture, area, visible)
@@ -262,7 +245,7 @@ class ScreenSource:
             return False
         self._looked_at, self._looked_area = now, area
         desktop = self._windows.desktop()
-        if desktop is not None and desktop != self._desktop:
+        if desktop is not None and desktop != self._layout[0]:
             self._disconnect()
             self._connect()
             if self._windows is None:
@@ -288,10 +271,6 @@ class ScreenSource:
         clear = self._clear if scale == 1.0 else cv2.resize(self._clear, size, interpolation=cv2.INTER_NEAREST)
         cv2.copyTo(part, clear[y : y + part.shape[0], x : x + part.shape[1]], inside)
         return picture
-
-
-def _rect(monitor: dict[str, Any]) -> Rect:
-    return Rect(monitor["left"], monitor["top"], monitor["width"], monitor["height"])
 
 
 def _say(rect: Rect) -> str:

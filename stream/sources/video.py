@@ -67,8 +67,8 @@ class VideoSource:
         if not self.path.is_file():
             raise SourceUnavailable(f"video: there is no file {self.path}")
         try:
-            # Only files: a playlist in disguise must not make us fetch addresses.
-            self._container: Any = av.open(str(self.path), options={"protocol_whitelist": "file"})
+            # A file may not name addresses to fetch: FFmpeg allows that only to what came from an address itself.
+            self._container: Any = av.open(str(self.path))
         except (FFmpegError, ValueError) as error:
             raise SourceUnavailable(f"video: {self.path} cannot be opened: {error}") from error
         try:
@@ -125,7 +125,7 @@ class VideoSource:
             raise SourceUnavailable(f"video: {self.path}: no decoder for its video track; convert it to H.264")
         if max(context.width, context.height) > MAX_SIDE:
             raise SourceUnavailable(f"video: {self.path}: got {context.width}x{context.height}, {_LIMIT}")
-        stream.thread_type = "AUTO"
+        stream.thread_type = "SLICE"  # frame threads report an error with another packet, and may drop good pictures
         return stream
 
     def _tracks(self) -> str:

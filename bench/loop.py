@@ -1,0 +1,164 @@
+"""What the loop itself costs: sessions with a stream that has no network.
+
+``overhead``: from the captured picture to the written sink when the stream costs nothing; the goal is 2 ms at p99.
+``backlog``: a source of 240 fps in front of an engine of 20 fps; latency must be flat, nothing may queue.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..stream.fake import FakeStream
+from ..stream.frame import Output, Size
+from ..stream.gate import similarity
+from ..stream.metrics import Metrics, write_json
+from ..stream.session import Session
+from ..stream.sinks import Status
+from ..stream.sources.fake import FakeSource
+
+GOAL_MS = 2.0
+
+
+class _Ages:
+    """A sink that notes how old each picture is when it arrives."""
+
+    interval: float | None = None
+    on_main_thread = False
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.milliseconds: list[float] = []
+        self._clock = metrics.clock
+
+    def write(self, output: Output | None, status: Status) -> None:
+        """Note the age of one picture."""
+        if output is not None:
+            self.milliseconds.append((self._clock() - output.captured_at) * 1e3)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+def measure(frames: int = 2000, size: Size = Size(512, 512), fps: float = 200.0) -> dict[str, Any]:  # noqa: B008
+    """Run both cases; returns the configuration, the machine, and for each case what was measured, in milliseconds.
+
+    ``frames`` are rendered for the overhead, from a live source of ``fps`` on which a pen writes on and on, and a tenth
+    of them (at least 20) for the backlog.
+    """
+    return {
+        "configuration": {"frames": frames, "size": str(size), "fps": fps, "stream": "FakeStream", "steps": 1},
+        "machine": machine(),
+        "overhead": _overhead(frames, size, fps),
+        "backlog": _backlog(max(20, frames // 10), size),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Where and with what it was measured."""
+    return {
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+    }
+
+
+def _overhead(frames: int, size: Size, fps: float) -> dict[str, Any]:
+    metrics = Metrics(window=max(2, frames))
+    source = FakeSource(size, fps=fps, pattern="stroke")
+    with Session(source, FakeStream(1, size=size), [_Ages(metrics)], metrics=metrics) as session:
+        session.run(frames=frames)
+    stages = metrics.summary()["stages"]
+    return {
+        "goal_p99_ms": GOAL_MS,
+        "end_to_end": stages["end_to_end"],
+        "prepare": stages["prepare"],
+        "sink": stages["sink"],
+        "gate": _gate(size),
+        "unique_fps": metrics.summary()["unique_fps"],
+        "met": stages["end_to_end"]["p99_ms"] <= GOAL_MS,
+    }
+
+
+def _gate(size: Size, times: int = 200) -> dict[str, Any]:
+    """The gate alone, on the two pictures that cost it most: everything differs."""
+    metrics = Metrics()
+    random = np.random.default_rng(0)
+    first, second = (random.integers(0, 256, (size.height, size.width, 3), np.uint8) for _ in range(2))
+    for _ in range(times):
+        with metrics.span("gate"):
+            similarity(first, second)
+    return metrics.summary()["stages"]["gate"]
+
+
+def _backlog(frames: int, size: Size, fps: float = 240.0, delay: float = 0.05) -> dict[str, Any]:
+    metrics = Metrics()
+    ages = _Ages(metrics)
+    source = FakeSource(size, fps=fps, pattern="stroke")
+    with Session(source, FakeStream(1, delay=delay, size=size), [ages], metrics=metrics) as session:
+        session.run(frames=frames)
+    half = len(ages.milliseconds) // 2
+    first, second = median(ages.milliseconds[:half]), median(ages.milliseconds[half:])
+    summary = metrics.summary()
+    return {
+        "source_fps": fps,
+        "inference_ms": delay * 1e3,
+        "first_half_p50_ms": first,
+        "second_half_p50_ms": second,
+        "end_to_end": summary["stages"]["end_to_end"],
+        "captured": summary["frames_captured"],
+        "rendered": summary["frames_rendered"],
+        "dropped": summary["frames_dropped"],
+        "unique_fps": summary["unique_fps"],
+        "flat": second <= first * 1.2,
+    }
+
+
+def table(result: dict[str, Any]) -> Table:
+    """The result for people."""
+    settings = ", ".join(f"{name} {value}" for name, value in result["configuration"].items())
+    settings += f"; backlog: {result['backlog']['source_fps']:g} fps to {result['backlog']['inference_ms']:g} ms"
+    versions = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
+    shown = Table(title="Loop without a network", caption=f"{settings}\n{versions}", title_justify="left")
+    for column in ("", "p50 ms", "p95 ms", "p99 ms", "max ms", ""):
+        shown.add_column(column, justify="left" if column == "" else "right", no_wrap=True)
+    overhead, backlog = result["overhead"], result["backlog"]
+
+    def row(name: str, stage: dict[str, Any], remark: str = "") -> None:
+        shown.add_row(name, *(f"{stage[key]:.3f}" for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms")), remark)
+
+    verdict = "met" if overhead["met"] else "missed"
+    row("overhead", overhead["end_to_end"], f"p99 goal {GOAL_MS:g} ms {verdict}")
+    row("- prepare", overhead["prepare"])
+    row("- sink", overhead["sink"])
+    row("gate, worst", overhead["gate"])
+    first, second = backlog["first_half_p50_ms"], backlog["second_half_p50_ms"]
+    row("backlog", backlog["end_to_end"], f"{first:.1f} -> {second:.1f} ms {'flat' if backlog['flat'] else 'NOT flat'}")
+    return shown
+
+
+def main(
+    frames: Annotated[int, typer.Option(help="Frames to render.", min=20)] = 2000,
+    size: Annotated[str, typer.Option(help="Size of the pictures, WIDTHxHEIGHT.")] = "512x512",
+    json: Annotated[Path | None, typer.Option(help="Also write the result to this file.", dir_okay=False)] = None,
+) -> None:
+    """Measure what the loop itself costs, without a network."""
+    result = measure(frames, Size.parse(size))
+    Console().print(table(result))
+    if json is not None:
+        write_json(json, result)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,580 @@
+"""LoRAs: scales of each row, switched live; merged; read from every format; and harmless when they do not fit."""
+
+import copy
+import json
+import struct
+
+import numpy as np
+import pytest
+import torch
+from peft.tuners.lora import LoraLayer
+from safetensors.torch import load_file, save_file
+
+from inkstream.bench.tiny import tiny_kohya_lora, tiny_lora, tiny_sd, tiny_sd21, tiny_sdxl
+from inkstream.lora import hub
+from inkstream.lora.switch import LoraSet
+from inkstream.stream.errors import LoraError, ModelError, UnsafeWeightsError
+
+MODELS = {"sd1": tiny_sd, "sd2": tiny_sd21, "sdxl": tiny_sdxl}
+ROWS = 3
+WHOLE = {"conv": True, "time": True}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Networks this small only wait for each other's threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def inputs(pipe):
+    """Three rows with different samples, timesteps and texts."""
+    generator = torch.Generator().manual_seed(5)
+    more = {}
+    if pipe.unet.config.addition_embed_type == "text_time":
+        pooled = torch.randn(ROWS, 32, generator=generator)
+        more = {"text_embeds": pooled, "time_ids": torch.tensor([[64.0, 64, 0, 0, 64, 64]]).repeat(ROWS, 1)}
+    sample = torch.randn(ROWS, 4, 8, 8, generator=generator)
+    text = torch.randn(ROWS, 77, pipe.unet.config.cross_attention_dim, generator=generator)
+    return sample, torch.tensor([100, 500, 900]), text, more
+
+
+@torch.inference_mode()
+def run(pipe, rows=slice(None)):
+    sample, steps, text, more = inputs(pipe)
+    added = {name: value[rows] for name, value in more.items()} or None
+    dtype = pipe.unet.dtype
+    return pipe.unet(sample[rows].to(dtype), steps[rows], text[rows].to(dtype), added_cond_kwargs=added).sample
+
+
+@torch.inference_mode()
+def encode(pipe):
+    encoded = pipe.encode_prompt("a red car", device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=False)
+    return torch.cat([value.flatten() for value in encoded if value is not None])
+
+
+def close(a, b, tolerance=2e-5):
+    return torch.allclose(a, b, atol=tolerance, rtol=1e-4)
+
+
+def far(a, b):
+    return (a - b).abs().max() > 0.05
+
+
+@pytest.mark.parametrize("family", MODELS)
+def test_each_row_has_its_own_scales(family, tmp_path):
+    pipe, alone = MODELS[family](), MODELS[family]()
+    one, two = (tiny_lora(pipe, tmp_path / f"{seed}.safetensors", seed=seed, **WHOLE) for seed in (1, 2))
+    loras = LoraSet(pipe)
+    names = [loras.load(one), loras.load(two, name="two")]
+    assert loras.names == tuple(names) == ("1", "two")
+    wanted = torch.tensor([[0.0, 1.0, 0.3], [0.7, 0.0, -0.5]])
+    loras.bind(ROWS).copy_(wanted)
+    together = run(pipe)
+    alone.load_lora_weights(str(one), adapter_name="1")
+    alone.load_lora_weights(str(two), adapter_name="two")
+    for row in range(ROWS):
+        alone.set_adapters(names, wanted[:, row].tolist())
+        assert close(together[row : row + 1], run(alone, slice(row, row + 1)))
+        assert far(together[row], run(MODELS[family]())[row])
+
+
+def test_a_scale_written_later_acts_on_the_next_call(tmp_path):
+    pipe = tiny_sd()
+    base = run(pipe)
+    loras = LoraSet(pipe)
+    loras.load(tiny_lora(pipe, tmp_path / "x.safetensors", **WHOLE))
+    scales = loras.bind(ROWS)
+    full = run(pipe)
+    with torch.inference_mode():
+        scales[0, 1] = 0.0
+    mixed = run(pipe)
+    assert close(mixed[1], base[1], 1e-6)
+    assert torch.equal(mixed[0], full[0])
+    assert far(full[1], base[1])
+
+
+def test_scale_zero_is_the_base_model(tmp_path):
+    pipe = tiny_sdxl()
+    base = run(pipe)
+    loras = LoraSet(pipe)
+    loras.load(tiny_lora(pipe, tmp_path / "x.safetensors", **WHOLE), scale=0.0)
+    assert torch.equal(run(pipe), base)
+    loras.bind(ROWS)
+    assert torch.equal(run(pipe), base)
+
+
+def test_before_the_first_bind_the_scale_given_to_load_acts(tmp_path):
+    pipe = tiny_sd()
+    loras = LoraSet(pipe)
+    loras.load(tiny_lora(pipe, tmp_path / "x.safetensors"), scale=0.4)
+    unbound = run(pipe)
+    assert torch.equal(loras.bind(ROWS), torch.full((1, ROWS), 0.4))
+    assert close(run(pipe), unbound, 1e-6)
+    assert torch.equal(loras.bind(1), torch.full((1, 1), 0.4))  # one scale for any batch
+    assert close(run(pipe), unbound, 1e-6)
+
+
+def test_a_lora_that_comes_while_rows_are_in_flight_waits_for_the_next_bind(tmp_path):
+    pipe = tiny_sd()
+    loras = LoraSet(pipe)
+    loras.load(tiny_lora(pipe, tmp_path / "x.safetensors", seed=1))
+    scales = loras.bind(ROWS)
+    scales[:] = torch.tensor([0.0, 0.5, 1.0])
+    before = run(pipe)
+    loras.load(tiny_lora(pipe, tmp_path / "y.safetensors", seed=2, **WHOLE))
+    assert torch.equal(run(pipe), before)
+    scales[0, 0] = 1.0  # and the tensor of the rows in flight still acts
+    assert far(run(pipe)[0], before[0])
+    loras.bind(ROWS)[:] = torch.tensor([[0.0, 0.5, 1.0], [0.0, 0.0, 1.0]])
+    after = run(pipe)
+    assert close(after[:2], before[:2])
+    assert far(after[2], before[2])
+
+
+def test_half_precision_stays_half_precision(tmp_path):
+    pipe = tiny_sd()
+    pipe.unet.to(torch.bfloat16)
+    loras = LoraSet(pipe)
+    loras.load(tiny_lora(pipe, tmp_path / "x.safetensors", **WHOLE))
+    scales = loras.bind(ROWS)
+    assert scales.dtype == torch.bfloat16
+    assert {value.dtype for value in pipe.unet.state_dict().values()} == {torch.bfloat16}
+    assert run(pipe).dtype == torch.bfloat16
+
+
+def test_text_encoders_have_their_own_scales(tmp_path):
+    pipe = tiny_sdxl()
+    base = encode(pipe)
+    loras = LoraSet(pipe)
+    name = loras.load(tiny_lora(pipe, tmp_path / "x.safetensors", text_encoder=True))
+    full = encode(pipe)
+    assert far(full, base)
+    loras.set_text_scales({name: 0.0})
+    assert torch.equal(encode(pipe), base)
+    loras.set_text_scales({name: 1.0})
+    assert torch.equal(encode(pipe), full)
+    with pytest.raises(LoraError, match=r"got the LoRA 'other', loaded are: x"):
+        loras.set_text_scales({"other": 1.0})
+
+
+@pytest.mark.parametrize("family", MODELS)
+def test_fused_is_the_same_as_unfused(family, tmp_path):
+    pipe = MODELS[family]()
+    loras = LoraSet(pipe)
+    for seed in (1, 2):
+        loras.load(tiny_lora(pipe, tmp_path / f"{seed}.safetensors", seed=seed, text_encoder=True, **WHOLE), scale=0.6)
+    loras.set_text_scales({"1": 0.3})
+    loras.bind(1)[:] = torch.tensor([[0.3], [0.6]])
+    expected, text = run(pipe), encode(pipe)
+    loras.fuse({"1": 0.3})
+    assert close(run(pipe), expected, 1e-4)
+    assert close(encode(pipe), text, 1e-4)
+    assert loras.names == ()
+    assert not any(isinstance(module, LoraLayer) for module in pipe.unet.modules())
+    assert far(expected, run(MODELS[family]()))
+
+
+def test_a_fuse_that_overflows_changes_nothing(tmp_path):
+    pipe = tiny_sd()
+    pipe.unet.to(torch.float16)
+    loras = LoraSet(pipe)
+    loras.load(tiny_lora(pipe, tmp_path / "x.safetensors"))
+    before = copy.deepcopy(pipe.unet.state_dict())
+    with pytest.raises(LoraError, match="too large"):
+        loras.fuse({"x": 1e6})
+    assert all(torch.equal(value, before[name]) for name, value in pipe.unet.state_dict().items())
+    assert loras.names == ("x",)
+
+
+@pytest.mark.parametrize("family", MODELS)
+def test_kohya_files_act_with_alpha_over_rank(family, tmp_path):
+    pipe, other = MODELS[family](), MODELS[family]()
+    options = {"rank": 4, "text_encoder": True, "seed": 3, **WHOLE}
+    LoraSet(pipe).load(tiny_kohya_lora(pipe, tmp_path / "kohya.safetensors", alpha=1.0, **options))
+    LoraSet(other).load(tiny_lora(other, tmp_path / "plain.safetensors", **options), scale=0.25)
+    assert close(run(pipe), run(other))
+    assert close(encode(pipe), encode(other))
+    assert far(run(pipe), run(MODELS[family]()))
+
+
+def test_kohya_modules_with_different_alphas_and_ranks(tmp_path):
+    pipe, other = tiny_sd(), tiny_sd()
+    path = tiny_kohya_lora(pipe, tmp_path / "x.safetensors", alpha=4.0, rank=4)
+    tensors = load_file(path)
+    key = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
+    tensors[f"{key}.alpha"] = torch.tensor(1.0)
+    for half, dim in (("down", 0), ("up", 1)):  # the same product with another rank
+        zeros = torch.zeros_like(tensors[f"{key}.lora_{half}.weight"])
+        tensors[f"{key}.lora_{half}.weight"] = torch.cat(
+            [tensors[f"{key}.lora_{half}.weight"], zeros], dim
+        ).contiguous()
+    save_file(tensors, path)
+    plain = load_file(tiny_lora(other, tmp_path / "plain.safetensors", rank=4))
+    plain["unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q.lora_B.weight"] *= 1 / 8
+    save_file(plain, tmp_path / "plain.safetensors")
+    LoraSet(pipe).load(path)
+    LoraSet(other).load(tmp_path / "plain.safetensors")
+    assert close(run(pipe), run(other))
+
+
+@pytest.mark.parametrize(("rslora", "ratio"), [(False, 2.0), (True, 4.0)])
+def test_alpha_in_the_files_notes_is_used(tmp_path, rslora, ratio):
+    pipe, other = tiny_sd(), tiny_sd()
+    path = tiny_lora(pipe, tmp_path / "x.safetensors", rank=4, strength=0.1)
+    notes = {"unet.r": 4, "unet.lora_alpha": 8, "unet.use_rslora": rslora, "unet.alpha_pattern": {"^attn1.to_q": 0}}
+    save_file(load_file(path), path, {"lora_adapter_metadata": json.dumps(notes)})
+    tensors = load_file(tiny_lora(other, tmp_path / "y.safetensors", rank=4, strength=0.1))
+    for name, value in tensors.items():
+        value *= 0.0 if "attn1.to_q" in name else ratio if "lora_B" in name else 1.0
+    save_file(tensors, tmp_path / "y.safetensors")
+    LoraSet(pipe).load(path)
+    LoraSet(other).load(tmp_path / "y.safetensors")
+    assert close(run(pipe), run(other))
+
+
+def test_notes_in_a_file_cannot_have_anything_imported_or_changed(tmp_path):
+    pipe, other = tiny_sd(), tiny_sd()
+    path = tiny_lora(pipe, tmp_path / "x.safetensors")
+    notes = {"unet.r": 4, "unet.lora_alpha": 4, "unet.init_lora_weights": "pissa", "unet.target_modules": "(a+)+$"}
+    notes |= {"unet.megatron_config": {"a": 1}, "unet.megatron_core": "antigravity", "unet.layer_replication": [[0, 4]]}
+    save_file(load_file(path), path, {"lora_adapter_metadata": json.dumps(notes)})
+    LoraSet(pipe).load(path)
+    LoraSet(other).load(tiny_lora(other, tmp_path / "y.safetensors"))
+    assert torch.equal(run(pipe), run(other))
+    assert pipe.unet.peft_config["x"].megatron_config is None
+
+
+def test_what_is_removed_leaves_no_trace(tmp_path):
+    pipe = tiny_sdxl()
+    base, text, keys = run(pipe), encode(pipe), list(pipe.unet.state_dict())
+    loras = LoraSet(pipe)
+    first = loras.load(tiny_lora(pipe, tmp_path / "x.safetensors", seed=1, text_encoder=True, **WHOLE))
+    second = loras.load(tiny_lora(pipe, tmp_path / "y.safetensors", seed=2))
+    scales = loras.bind(ROWS)
+    scales[0] = 0.0
+    only_second = run(pipe)
+    loras.remove(first)
+    assert close(run(pipe), only_second, 1e-6)
+    assert torch.equal(encode(pipe), text)
+    scales[1] = 0.5
+    assert far(run(pipe), only_second)  # rows in flight still read their own tensor
+    assert loras.names == (second,)
+    loras.remove(second)
+    assert torch.equal(run(pipe), base)
+    assert list(pipe.unet.state_dict()) == keys
+    with pytest.raises(LoraError, match="loaded are: none"):
+        loras.remove(second)
+    loras.load(tmp_path / "x.safetensors")
+    assert far(run(pipe), base)
+
+
+def test_loras_that_the_pipeline_came_with_stay(tmp_path):
+    pipe = tiny_sd()
+    pipe.load_lora_weights(str(tiny_lora(pipe, tmp_path / "own.safetensors", seed=1)), adapter_name="own")
+    before = run(pipe)
+    loras = LoraSet(pipe)
+    name = loras.load(tiny_lora(pipe, tmp_path / "own2.safetensors", seed=2), name="more")
+    assert loras.names == ("more",)
+    loras.bind(ROWS)[:] = 0.0
+    assert close(run(pipe), before, 1e-6)
+    loras.remove(name)
+    assert torch.equal(run(pipe), before)
+    assert far(before, run(tiny_sd()))
+
+
+def test_names_are_made_from_files_and_never_twice(tmp_path):
+    pipe = tiny_sd()
+    loras = LoraSet(pipe)
+    path = tiny_lora(pipe, tmp_path / "Style v1.2 (best).safetensors")
+    assert loras.load(path) == "Style_v1_2_best"
+    assert loras.load(path) == "Style_v1_2_best_2"
+    for name in ("Style_v1_2_best", "a.b", ""):
+        with pytest.raises(LoraError, match="LoRA name"):
+            loras.load(path, name=name) if name else loras.load(path, name=".")
+
+
+# --- what does not fit
+
+
+def state(pipe):
+    """Everything of a pipeline that a failed load could have changed."""
+    networks = [getattr(pipe, name, None) for name in ("unet", "text_encoder", "text_encoder_2")]
+    return [
+        (
+            {name: type(module) for name, module in network.named_modules()},
+            {name: value.clone() for name, value in network.state_dict().items()},
+            dict(getattr(network, "peft_config", None) or {}),
+            {name: list(m.active_adapters) for name, m in network.named_modules() if isinstance(m, LoraLayer)},
+        )
+        for network in networks
+        if network is not None
+    ]
+
+
+def unchanged(before, after):
+    return all(
+        (a[0], a[2], a[3]) == (b[0], b[2], b[3]) and all(torch.equal(value, b[1][name]) for name, value in a[1].items())
+        for a, b in zip(before, after, strict=True)
+    )
+
+
+def edit(path, change):
+    tensors = load_file(path)
+    change(tensors)
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+
+
+def first(tensors, end):
+    return next(name for name in tensors if name.endswith(end))
+
+
+def make_nan(tensors):
+    tensors[first(tensors, "lora_B.weight")][0, 0] = float("nan")
+
+
+def make_infinite(tensors):
+    tensors[first(tensors, "lora_A.weight")][0, 0] = float("inf")
+
+
+def lose_a_half(tensors):
+    del tensors[first(tensors, "lora_B.weight")]
+
+
+def cut_the_rank(tensors):
+    name = first(tensors, "lora_B.weight")
+    tensors[name] = tensors[name][:, :2]
+
+
+def rename_all(tensors):
+    for name in list(tensors):
+        tensors[f"somewhere.{name}"] = tensors.pop(name)
+
+
+def rename_one(tensors):
+    name = first(tensors, "attn1.to_q.lora_A.weight")
+    for half in "AB":
+        old = name.replace("lora_A", f"lora_{half}")
+        tensors[old.replace("attentions", "attractions")] = tensors.pop(old)
+
+
+def no_lora(tensors):
+    for name in list(tensors):
+        tensors[name.replace("lora_", "l_")] = tensors.pop(name)
+
+
+def make_dora(tensors):
+    tensors["unet.conv_in.dora_scale"] = torch.ones(4)
+
+
+def make_loha(tensors):
+    tensors["lora_unet_x.hada_w1_a"] = torch.ones(4)
+
+
+def make_whole_numbers(tensors):
+    name = first(tensors, "lora_A.weight")
+    tensors[name] = tensors[name].long()
+
+
+def make_mid(tensors):
+    tensors["unet.x.lora_mid.weight"] = torch.ones(4)
+
+
+BROKEN = {
+    make_nan: "holds NaN or infinity",
+    make_infinite: "holds NaN or infinity",
+    lose_a_half: "no pair of A and B",
+    cut_the_rank: r"got A \[4, 32.*for a weight of",
+    rename_all: "expected one that begins with unet",
+    rename_one: "which Stable Diffusion 1.x has not; it was made for another base model",
+    no_lora: "no LoRA keys",
+    make_dora: "this is a DoRA",
+    make_loha: "this is a LoHa",
+    make_mid: "LoCon",
+    make_whole_numbers: "expected floating-point",
+}
+
+
+@pytest.mark.parametrize("change", BROKEN, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_broken_lora_is_named_and_changes_nothing(tmp_path, change, streaming):
+    pipe = tiny_sd()
+    loras = LoraSet(pipe)
+    if streaming:
+        loras.load(tiny_lora(pipe, tmp_path / "good.safetensors", seed=1, text_encoder=True))
+        loras.bind(ROWS)[:] = torch.tensor([0.0, 0.5, 1.0])
+    before, output, names = state(pipe), run(pipe), loras.names
+    path = tiny_lora(pipe, tmp_path / "bad.safetensors", text_encoder=True)
+    edit(path, change)
+    with pytest.raises(LoraError, match=BROKEN[change]):
+        loras.load(path)
+    assert unchanged(before, state(pipe))
+    assert torch.equal(run(pipe), output)
+    assert loras.names == names
+
+
+def test_a_lora_of_another_base_is_named_with_both_shapes(tmp_path):
+    pipe, xl = tiny_sd(), tiny_sdxl()
+    before, output = state(pipe), run(pipe)
+    path = tiny_lora(xl, tmp_path / "xl.safetensors")
+    with pytest.raises(LoraError, match=r"made for another base model"):
+        LoraSet(pipe).load(path)
+    with pytest.raises(LoraError, match=r"changes a text_encoder_2, which Stable Diffusion 1\.x has not"):
+        LoraSet(pipe).load(only_text(tiny_lora(xl, tmp_path / "te.safetensors", text_encoder=True)))
+    wide = tiny_lora(tiny_sd(cross_attention_dim=768), tmp_path / "wide.safetensors")
+    with pytest.raises(LoraError, match=r"got A \[4, 768\] and B .* for a weight of \[32, 32\].*1\.x by its shapes"):
+        LoraSet(pipe).load(wide)
+    assert unchanged(before, state(pipe))
+    assert torch.equal(run(pipe), output)
+
+
+def only_text(path):
+    edit(path, lambda tensors: [tensors.pop(name) for name in list(tensors) if not name.startswith("text_encoder_2")])
+    return path
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("fault", [RuntimeError("out of luck"), torch.OutOfMemoryError("full"), KeyboardInterrupt()])
+def test_a_fault_half_way_through_is_taken_back(tmp_path, monkeypatch, streaming, fault):
+    pipe = tiny_sdxl()
+    loras = LoraSet(pipe)
+    if streaming:
+        loras.load(tiny_lora(pipe, tmp_path / "good.safetensors", seed=1, text_encoder=True))
+        loras.bind(ROWS)[:] = torch.tensor([0.0, 0.5, 1.0])
+    before, output, text = state(pipe), run(pipe), encode(pipe)
+    path = tiny_lora(pipe, tmp_path / "x.safetensors", seed=2, text_encoder=True, **WHOLE)
+    inject = pipe.load_lora_into_text_encoder
+
+    def fail(*args, **kwargs):
+        if kwargs["prefix"] == "text_encoder_2":  # the UNet and the first encoder have taken it by now
+            raise fault
+        inject(*args, **kwargs)
+
+    monkeypatch.setattr(pipe, "load_lora_into_text_encoder", fail, raising=False)
+    with pytest.raises(KeyboardInterrupt if isinstance(fault, KeyboardInterrupt) else LoraError):
+        loras.load(path)
+    assert unchanged(before, state(pipe))
+    assert torch.equal(run(pipe), output)
+    assert torch.equal(encode(pipe), text)
+    monkeypatch.undo()
+    loras.load(path)  # and the same LoRA can be had afterwards
+    loras.bind(ROWS)
+    assert far(run(pipe), output)
+
+
+@pytest.mark.parametrize("name", ["x.pt", "x.ckpt", "x.bin", "owner/name:x.pt"])
+def test_pickled_loras_are_refused(tmp_path, name):
+    with pytest.raises(UnsafeWeightsError, match="convert"):
+        LoraSet(tiny_sd()).load(name if "/" in name else tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", struct.pack("<Q", 2**60) + b"{}", struct.pack("<Q", 2) + b"{}", b"\x00" * 64],
+    ids=["empty", "absurd", "no tensors", "zeros"],
+)
+def test_damaged_files_are_lora_errors(tmp_path, data):
+    (tmp_path / "x.safetensors").write_bytes(data)
+    with pytest.raises(LoraError):
+        LoraSet(tiny_sd()).load(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("notes", "said"),
+    [
+        ("{", "damaged lora_adapter_metadata"),
+        ("[" * 10_000, "damaged lora_adapter_metadata"),
+        ("[]", "got a list"),
+        ('{"unet.lora_alpha": "8"}', "expected a number"),
+        ('{"unet.lora_alpha": 1e999}', "expected a number"),
+        ('{"unet.alpha_pattern": [1]}', "not a table"),
+        ('{"unet.use_dora": true}', "this is a DoRA"),
+    ],
+)
+def test_damaged_notes_are_lora_errors(tmp_path, notes, said):
+    path = tiny_lora(tiny_sd(), tmp_path / "x.safetensors")
+    save_file(load_file(path), path, {"lora_adapter_metadata": notes})
+    with pytest.raises(LoraError, match=said):
+        LoraSet(tiny_sd()).load(path)
+
+
+# --- where it comes from
+
+
+def test_a_folder_and_a_hub_id(tmp_path, monkeypatch):
+    pipe = tiny_sd()
+    path = tiny_lora(pipe, tmp_path / hub.LORA_FILE)
+    assert LoraSet(tiny_sd()).load(tmp_path) == tmp_path.name.replace("[", "_").replace("]", "_").strip("_")
+    asked = []
+
+    def fetch(repo_id, file=None, progress=None):
+        asked.append((repo_id, file))
+        return path
+
+    monkeypatch.setattr(hub, "fetch_file", fetch)
+    assert LoraSet(tiny_sd()).load("latent-consistency/lcm-lora-sdv1-5") == "lcm_lora_sdv1_5"
+    assert LoraSet(tiny_sd()).load("owner/loras:styles/ink.safetensors") == "ink"
+    assert asked == [("latent-consistency/lcm-lora-sdv1-5", None), ("owner/loras", "styles/ink.safetensors")]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [("missing.safetensors", "no such file"), ("styles/missing.safetensors", "no such file"), ("what", "no such file")],
+)
+def test_a_lora_that_is_not_there(source, said):
+    with pytest.raises(LoraError, match=said):
+        LoraSet(tiny_sd()).load(source)
+
+
+def test_a_hub_out_of_reach_is_a_lora_error(monkeypatch):
+    def unreachable(*args):
+        raise ModelError("owner/name: not on this computer, and the hub cannot be reached")
+
+    monkeypatch.setattr(hub, "fetch_file", unreachable)
+    with pytest.raises(LoraError, match="cannot be reached"):
+        LoraSet(tiny_sd()).load("owner/name")
+
+
+def test_a_folder_with_several_files_asks_which(tmp_path):
+    for name in ("a", "b"):
+        save_file({"x": torch.zeros(1)}, tmp_path / f"{name}.safetensors")
+    with pytest.raises(LoraError, match=r"2 \.safetensors files"):
+        LoraSet(tiny_sd()).load(tmp_path)
+
+
+def test_reading_beside_a_stream_touches_nothing(tmp_path):
+    pipe = tiny_sd()
+    loras = LoraSet(pipe)
+    before, output = state(pipe), run(pipe)
+    prepared = loras.read(tiny_lora(pipe, tmp_path / "x.safetensors", text_encoder=True))
+    assert unchanged(before, state(pipe))
+    assert loras.names == ()
+    assert loras.load(prepared, scale=0.5) == "x"
+    assert far(run(pipe), output)
+
+
+def test_the_test_models_are_no_straw_men():
+    """Weights are the same for a seed, outputs are of order one, and every input shows in them."""
+    for make in MODELS.values():
+        pipe = make()
+        output = run(pipe)
+        assert torch.equal(output, run(make()))
+        assert not torch.equal(output, run(make(seed=1)))
+        assert 0.5 < output.std() < 2.0
+    image = torch.zeros(1, 3, 64, 64)
+    image[..., 30:32] = 1.0
+    pipe = tiny_sd(controlnets=1, vae="kl")
+    pipe.set_progress_bar_config(disable=True)
+
+    def draw(**more):
+        told = {"prompt": "a red car", "image": image, "controlnet_conditioning_scale": 1.0, **more}
+        generator = torch.Generator().manual_seed(0)
+        size = {"height": 64, "width": 64, "num_inference_steps": 2, "guidance_scale": 1.0, "output_type": "np"}
+        return pipe(**told, **size, generator=generator).images
+
+    first = draw()
+    others = [draw(prompt="a blue house"), draw(image=1 - image), draw(controlnet_conditioning_scale=0.0)]
+    assert all(np.abs(first - other).mean() > 0.01 for other in others)
+    assert first.std() > 0.1

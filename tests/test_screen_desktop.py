@@ -1,0 +1,242 @@
+"""The screen source on a real X server, with real windows."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from inkstream.stream.errors import SourceLost, SourceUnavailable
+from inkstream.stream.sources import open_source
+from inkstream.stream.sources._windows import PREVIEW_TITLE
+from inkstream.stream.sources.screen import LOOK_AROUND
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs linux")
+@pytest.mark.parametrize(
+    ("environment", "hint"),
+    [
+        ({}, "DISPLAY is not set"),
+        ({"DISPLAY": ":59999"}, "no X server answers at DISPLAY=:59999"),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "Wayland session.*camera:N"),
+    ],
+)
+def test_no_display_is_explained(monkeypatch, environment, hint):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "XDG_SESSION_TYPE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SourceUnavailable, match=hint):
+        open_source("screen")
+
+
+class Painter:
+    """Makes windows on an X display that the server itself paints in one colour (0xRRGGBB)."""
+
+    def __init__(self, display):
+        from inkstream.stream.sources._x11 import X11Windows
+
+        self.x = X11Windows(display)
+        self.xcb, self.connection = self.x._xcb, ctypes.c_void_p(self.x._connection)
+        self.visual = 0
+
+    def call(self, name, *arguments):
+        getattr(self.xcb, f"xcb_{name}")(self.connection, *arguments)
+        self.x.desktop()  # a round trip: the server has done it
+
+    def window(self, title, rect, colour, parent=None, shown=True):
+        self.xcb.xcb_generate_id.restype = ctypes.c_uint32
+        id = self.xcb.xcb_generate_id(self.connection)
+        short, word = ctypes.c_int16, ctypes.c_uint16
+        place = (short(rect[0]), short(rect[1]), word(rect[2]), word(rect[3]))
+        colours = (ctypes.c_uint32 * 2)(colour, 0)
+        self.call("create_window", 0, id, parent or self.x.root, *place, word(0), word(1), 0, 2, colours)
+        self.title(id, title)
+        if shown:
+            self.call("map_window", id)
+        return id
+
+    def title(self, id, title):
+        data = title.encode()
+        utf8 = self.x._atom("UTF8_STRING")
+        self.call("change_property", 0, id, self.x._atom("_NET_WM_NAME"), utf8, 8, len(data), data)
+
+    def numbers(self, id, name, values):
+        data = (ctypes.c_uint32 * len(values))(*values)
+        self.call("change_property", 0, id, self.x._atom(name), 33, 32, len(values), data)
+
+    def move(self, id, x, y, width, height):
+        self.call("configure_window", id, ctypes.c_uint16(15), (ctypes.c_uint32 * 4)(x, y, width, height))
+
+    def close(self):
+        self.x.close()
+
+
+@pytest.fixture
+def painter(xvfb, monkeypatch):
+    monkeypatch.setenv("DISPLAY", xvfb)
+    for name in ("WAYLAND_DISPLAY", "XDG_SESSION_TYPE"):
+        monkeypatch.delenv(name, raising=False)
+    painter = Painter(xvfb)
+    yield painter
+    painter.numbers(painter.x.root, "_NET_CLIENT_LIST", [])
+    painter.close()  # the server takes its windows away
+
+
+@pytest.mark.desktop
+def test_a_real_window_is_found_followed_and_lost(painter):
+    id = painter.window("Skizze – Mein Malprogramm", (40, 30, 200, 120), 0x10A0F0)
+    with pytest.raises(SourceUnavailable, match="Malprogramm"):
+        open_source("screen:window=Photoshop")
+    source = open_source("screen:window=malprogramm,fps=200")
+    picture = source.read()
+    assert picture.shape == (120, 200, 3) and (picture == (0x10, 0xA0, 0xF0)).all()
+    painter.move(id, 400, 300, 90, 60)
+    picture = source.read()
+    assert picture.shape == (60, 90, 3) and (picture == (0x10, 0xA0, 0xF0)).all()
+    painter.move(id, 1240, 780, 90, 60)  # mostly outside of 1280x800
+    assert source.read().shape == (60, 90, 3)
+    painter.call("unmap_window", id)
+    with pytest.raises(SourceLost, match="minimised"):
+        source.read()
+    source.close()
+    with pytest.raises(SourceUnavailable, match="minimised"):
+        open_source("screen:window=malprogramm")
+    painter.call("map_window", id)
+    source = open_source("screen:window=malprogramm,fps=200")
+    painter.call("destroy_window", id)
+    with pytest.raises(SourceLost, match="closed"):
+        source.read()
+    source.close()
+
+
+@pytest.mark.desktop
+def test_under_a_window_manager_the_frame_is_left_out(painter):
+    frame = painter.window("", (100, 100, 220, 150), 0xFF0000)
+    client = painter.window("Paint", (10, 30, 200, 110), 0x00FF00, parent=frame)
+    painter.window("Paint, not managed", (600, 100, 300, 300), 0x0000FF, shown=False)
+    painter.numbers(painter.x.root, "_NET_CLIENT_LIST", [client])
+    source = open_source("screen:window=paint,fps=200")
+    picture = source.read()
+    assert picture.shape == (110, 200, 3) and (picture == (0, 255, 0)).all()
+    painter.numbers(client, "_GTK_FRAME_EXTENTS", [5, 5, 10, 20])
+    assert source.read().shape == (80, 190, 3)
+    hidden = painter.x._atom("_NET_WM_STATE_HIDDEN")
+    painter.numbers(client, "_NET_WM_STATE", [hidden])
+    with pytest.raises(SourceLost, match="minimised"):
+        source.read()
+    source.close()
+
+
+@pytest.mark.desktop
+def test_the_real_preview_is_not_filmed_and_not_matched(painter):
+    painter.window("Paint", (100, 100, 200, 200), 0x00FF00)
+    source = open_source("screen:region=100,100,200,200,fps=200")
+    assert (source.read() == (0, 255, 0)).all()
+    with pytest.raises(SourceUnavailable):
+        open_source("screen:window=inkstream")
+    preview = painter.window(f"{PREVIEW_TITLE} – live", (150, 150, 400, 50), 0xFF0000)
+    due = time.perf_counter() + LOOK_AROUND
+    while time.perf_counter() < due:
+        source.read()
+    assert (source.read() == (0, 255, 0)).all()  # as it was before
+    painter.call("configure_window", preview, ctypes.c_uint16(64), (ctypes.c_uint32 * 1)(1))  # below
+    painter.window("Other", (150, 150, 20, 20), 0x0000FF)
+    due = time.perf_counter() + LOOK_AROUND
+    while time.perf_counter() < due:
+        source.read()
+    picture = source.read()
+    assert (picture[50:70, 50:70] == (0, 0, 255)).all() and (picture == (0, 255, 0)).all(
+        axis=2
+    ).sum() == 200 * 200 - 400
+    source.close()
+
+
+@pytest.mark.desktop
+def test_whole_screen_monitor_and_cursor(painter, monkeypatch):
+    painter.window("Paint", (0, 0, 1280, 800), 0x808080)
+    for text in ("screen", "screen:0", "screen:monitor=1", "screen:cursor=1"):
+        source = open_source(text)
+        picture = source.read()
+        source.close()
+        assert picture.shape == (800, 1280, 3) and (picture == 0x80).mean() > 0.99
+    with pytest.raises(SourceUnavailable, match="monitor: got 9"):
+        open_source("screen:9")
+
+
+@pytest.mark.desktop
+def test_another_thread_may_read_and_nothing_is_left_open(painter):
+    painter.window("Paint", (0, 0, 300, 300), 0x204060)
+
+    def descriptors():
+        return len(os.listdir("/proc/self/fd"))
+
+    def once():
+        source = open_source("screen:window=Paint,fps=500")
+        pictures = []
+        reader = threading.Thread(target=lambda: pictures.extend(source.read() for _ in range(3)))
+        reader.start()
+        reader.join()
+        source.close()
+        assert len(pictures) == 3 and (pictures[2] == (0x20, 0x40, 0x60)).all()
+
+    once()
+    before = descriptors()
+    for _ in range(20):
+        once()
+    assert descriptors() <= before
+
+
+@pytest.mark.desktop
+def test_the_x_server_dies(painter, monkeypatch):
+    reader, writer = os.pipe()
+    server = subprocess.Popen(
+        [shutil.which("Xvfb"), "-displayfd", str(writer), "-screen", "0", "320x200x24", "-noreset"],
+        pass_fds=[writer],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writer)
+    try:
+        with open(reader, "rb") as answer:
+            monkeypatch.setenv("DISPLAY", f":{answer.readline().strip().decode()}")
+        source = open_source("screen:fps=200")
+        assert source.read().shape == (200, 320, 3)
+    finally:
+        server.kill()
+        server.wait(timeout=10)
+    with pytest.raises(SourceLost):
+        for _ in range(100):
+            source.read()
+    source.close()
+    with pytest.raises(SourceUnavailable, match="no X server answers"):
+        open_source("screen")
+
+
+@pytest.mark.desktop
+def test_a_real_paint_program(painter):
+    program = shutil.which("mtpaint")
+    if program is None:
+        pytest.skip("needs mtpaint")
+    running = subprocess.Popen([program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        due, source = time.perf_counter() + 30, None
+        while source is None:
+            try:
+                source = open_source("screen:window=mtPaint,fps=50")
+            except SourceUnavailable:
+                assert time.perf_counter() < due, "mtPaint did not open a window"
+                running.poll()
+                threading.Event().wait(0.1)
+        while len(np.unique(picture := source.read())) < 10:
+            assert time.perf_counter() < due, "mtPaint stayed blank"
+        assert min(picture.shape[:2]) > 200  # menus, tools and canvas, not its hidden 10x10 window
+        source.close()
+    finally:
+        running.terminate()
+        running.wait(timeout=10)
