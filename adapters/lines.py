@@ -23,14 +23,16 @@ _WIDE = np.ones((5, 5), np.uint8)
 class Lines:
     """What a drawing consists of, ``(H, W)`` uint8 each; ``gaps`` and ``borders`` are None when nothing is painted."""
 
+    contrast: np.ndarray  # how far strokes and gaps stand out, with their own soft edges
     strokes: np.ndarray  # at their own width, 255 where their contrast is beyond doubt
     gaps: np.ndarray | None  # strokes of less ink: light lines across painted areas, the paper left between two of them
     borders: np.ndarray | None  # of painted areas, one pixel wide, 0 or 255
 
     @property
     def marks(self) -> np.ndarray:
-        """Strokes and gaps together."""
-        return self.strokes if self.gaps is None else cv2.max(self.strokes, self.gaps)
+        """Strokes and gaps together, 0 or 255, without the soft edges."""
+        marks = self.strokes if self.gaps is None else cv2.max(self.strokes, self.gaps)
+        return cv2.compare(marks, SEEN, cv2.CMP_GE)
 
 
 def find_lines(pixels: np.ndarray, paper: Paper | None, reach: int, threshold: float) -> Lines:
@@ -45,16 +47,18 @@ def find_lines(pixels: np.ndarray, paper: Paper | None, reach: int, threshold: f
     if paper is None:
         # A photo or a finished painting: soft edges everywhere, and what a top-hat sees in their slopes is no stroke.
         low, high = 255 * max(threshold, 0.1), 510 * max(threshold, 0.1)
-    strokes = stretch(cv2.subtract(contrast, _texture(contrast, reach)), low, high)
+    contrast = cv2.subtract(contrast, _texture(contrast, reach))
+    strokes = stretch(contrast, low, high)
     if cv2.norm(areas, cv2.NORM_INF) <= 255 * threshold:
-        return Lines(strokes, None, None)
+        return Lines(contrast, strokes, None, None)
     beside = cv2.dilate(cv2.compare(strokes, SEEN, cv2.CMP_GE), _WIDE)
-    contrast, rest = split_strokes(cv2.bitwise_not(areas), max(3, reach // 4 * 2 + 1))
-    gaps = stretch(cv2.subtract(contrast, _texture(contrast, reach)), low, high)
+    less, rest = split_strokes(cv2.bitwise_not(areas), max(3, reach // 4 * 2 + 1))
     # Light between two strokes is no line, and a stroke along an area is its border already.
-    gaps = cv2.subtract(gaps, beside)
+    less = cv2.subtract(cv2.subtract(less, _texture(less, reach)), beside)
+    gaps = stretch(less, low, high)
     beside = cv2.max(beside, cv2.dilate(cv2.compare(gaps, SEEN, cv2.CMP_GE), _WIDE))
-    return Lines(strokes, gaps, cv2.subtract(area_borders(cv2.bitwise_not(rest), 255 * threshold), beside))
+    borders = cv2.subtract(area_borders(cv2.bitwise_not(rest), 255 * threshold), beside)
+    return Lines(cv2.max(contrast, less), strokes, gaps, borders)
 
 
 def _texture(contrast: np.ndarray, reach: int) -> np.ndarray:
@@ -190,14 +194,14 @@ def draw_lines(centres: np.ndarray, width: float) -> np.ndarray:
     return cv2.convertScaleAbs(cv2.GaussianBlur(centres, (kernel, kernel), sigma), alpha=gain)
 
 
-def draw_marks(marks: np.ndarray, centres: np.ndarray, width: float) -> np.ndarray:
-    """Redraw marks at a steady ``width`` in pixels around their ``centres``.
+def draw_marks(contrast: np.ndarray, centres: np.ndarray, width: float) -> np.ndarray:
+    """Redraw the marks that have these ``contrast`` and ``centres`` at a steady ``width`` in pixels.
 
     A mark that is not wider keeps its own antialiased course: its blurred profile, scaled to its own height, is cut
     where it has fallen to half. A wider one is held to the neighbourhood of its centre line.
     """
     sigma = max(0.6, 0.4 * width)
     kernel = 2 * int(np.ceil(2 * sigma)) + 1
-    profile = cv2.GaussianBlur(marks, (kernel, kernel), sigma)
+    profile = cv2.GaussianBlur(contrast, (kernel, kernel), sigma)
     profile = cv2.divide(profile, cv2.dilate(profile, _WIDE), scale=255)
     return cv2.min(stretch(profile, 75, 180), draw_lines(centres, width + 0.75))

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..stream.errors import ConfigError
-from .lines import SEEN, Lines, draw_lines, draw_marks, find_lines, stretch, thin, without_specks
+from .lines import Lines, draw_lines, draw_marks, find_lines, stretch, thin, without_specks
 from .tone import Paper, check_pixels, find_paper, largest
 
 WORKING_WIDTH = 2.5  # pixels that a line has at the size at which lines are looked for
@@ -104,7 +104,7 @@ class Scribble(Preprocessor):
         work, unit = _at_working_size(pixels, self.line_width)
         found, centres = _centres(pixels, work, unit, self.max_stroke, self.threshold, self.specks)
         width = self.line_width * unit
-        lines = draw_marks(found.marks, centres, width)
+        lines = draw_marks(found.contrast, centres, width)
         if found.borders is not None:
             lines = cv2.max(lines, draw_lines(cv2.min(found.borders, centres), width))
         return _at_size_of(pixels, lines)
@@ -263,16 +263,13 @@ def _centres(
     pixels: np.ndarray, work: np.ndarray, unit: float, max_stroke: float, threshold: float, specks: float
 ) -> tuple[Lines, np.ndarray]:
     """The lines of a picture at its working size, and all their centre lines and borders without specks."""
-    paper = find_paper(pixels)
     reach = _reach(max_stroke * unit)
-    found = find_lines(work, paper, reach, threshold)
-    bodies = cv2.compare(found.marks, SEEN, cv2.CMP_GE)
+    found = find_lines(work, find_paper(pixels), reach, threshold)
+    bodies = found.marks
     centres = thin(bodies, reach)
     if found.borders is not None:
         centres, bodies = cv2.max(centres, found.borders), cv2.max(bodies, found.borders)
-    # Grain that passed for ink comes in short pieces, and a camera's has more of them.
-    noisy = paper is not None and paper.surface is not None
-    return found, without_specks(centres, bodies, specks * unit * (2.5 if noisy else 1.0))
+    return found, without_specks(centres, bodies, specks * unit)
 
 
 def _strength(pixels: np.ndarray) -> np.ndarray:

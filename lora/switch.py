@@ -187,7 +187,9 @@ class LoraSet:
                 if name in layer.lora_A:
                     layer.lora_A[name].to(device, dtype)
                     layer.lora_B[name].to(device, dtype)
-                    layer.lora_alpha[name] = layer.r[name]  # alpha / rank is in the weights already
+                    layer.lora_alpha[name] = layer.r[
+                        name
+                    ]  # it is in the weights; diffusers once took one for all ranks
                     layer.set_scale(name, 1.0)
 
     def _drop_empty(self) -> None:

@@ -66,7 +66,8 @@ class FakeStream:
             pixels = as_rgb(frame.pixels)
             self.size = Size(config.width, config.height)
             pixels = place(Size.of(pixels), self.size, config.fit).apply(pixels)
-        if gated and revision == self._seen and not self._gate.changed(pixels):
+            enters = not gated or revision != self._seen or self._gate.changed(pixels)
+        if not enters:
             self.metrics.count("frames_skipped")
             return self.advance()
         self._gate.accept(pixels)

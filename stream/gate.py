@@ -23,7 +23,7 @@ def similarity(a: np.ndarray, b: np.ndarray) -> float:
     independent noise of sigma 1 on both pictures gives 0.9993, above the default threshold of 0.998. JPEG makes such
     noise coarser (0.99 at quality 90, 0.98 at 75): a camera that compresses needs a lower threshold to come to rest.
     """
-    excess = cv2.subtract(cv2.absdiff(a, b), (NOISE, NOISE, NOISE, 0))  # saturates at 0
+    excess = cv2.subtract(cv2.absdiff(a, b), np.full(4, NOISE, np.float64))  # one for each channel; stops at 0
     height, width, channels = excess.shape
     left, top, across, down = cv2.boundingRect(excess.reshape(height, width * channels))
     if not across:

@@ -72,6 +72,7 @@ class EngineLoop:
         self._last: Frame | None = None  # the newest frame that entered the stream
         self._revision = -1  # of the configuration under which the stream was last given a frame
         self._refused = 0  # frames in a row
+        self._silent_since = -1.0  # arrival of the frame after which a stall was reported
 
     def run(self) -> None:
         """Until the source has ended and everything is out, the limit is reached, or the session stops."""
@@ -109,11 +110,19 @@ class EngineLoop:
             if pending:
                 group = self._stream.config.frame_buffer_size > 1
                 return self._inbox.get(GROUP_WAIT if group else 0.0)
-            quiet = self._clock() - self._intake.arrived_at
-            unreported = self._intake.live and not self._intake.lost and quiet <= self._stall_after
-            return self._inbox.get(self._stall_after - quiet + 0.001 if unreported else None)
+            return self._inbox.get(self._until_stalled())
         except TimeoutError:
             return None
+
+    def _until_stalled(self) -> float | None:
+        """Seconds until a silent live source must be reported as stalled; None when that is done, or no question."""
+        arrived = self._intake.arrived_at
+        if not self._intake.live or self._intake.lost or self._silent_since == arrived:
+            return None
+        left = arrived + self._stall_after - self._clock()
+        if left <= 0:
+            self._silent_since = arrived  # this turn reports it
+        return max(0.0, left)
 
     def _submit(self, frame: Frame) -> None:
         # Read before the call: a change during it is then noticed, at worst rendered twice, and never missed.

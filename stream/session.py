@@ -142,7 +142,7 @@ class Session:
         return self._fanout.pump(SLICE)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """After ``start``: wait until the session has ended by itself; returns whether it did within ``timeout`` seconds.
+        """After ``start``: wait until the session has ended by itself; returns whether it did in ``timeout`` seconds.
 
         On the thread that called ``start`` this also writes to sinks of the main thread.
         """

@@ -104,6 +104,11 @@ class Stream:
         return cls(load_pipeline(model, config, progress), config)
 
     @property
+    def pipe(self) -> Any:
+        """The diffusers pipeline that this stream runs."""
+        return self._networks.pipe
+
+    @property
     def config(self) -> StreamConfig:
         """The configuration that the next frame will be rendered under."""
         return self._plan.config

@@ -43,7 +43,12 @@ class Desktop:
     """What a person does: look at the screen, move the pointer, press keys."""
 
     def __init__(self, display):
-        self.environment = {**os.environ, "DISPLAY": display, "SDL_VIDEODRIVER": "x11", "SDL_VIDEO_WINDOW_POS": "620,40"}
+        self.environment = {
+            **os.environ,
+            "DISPLAY": display,
+            "SDL_VIDEODRIVER": "x11",
+            "SDL_VIDEO_WINDOW_POS": "620,40",
+        }
         self.display = display
 
     def xdotool(self, *words):

@@ -9,7 +9,10 @@ import typer
 app = typer.Typer(no_args_is_help=True, help="Measure this computer with inkstream's own benches.")
 
 # module of inkstream.bench -> what it measures; its ``main`` is a function with options, as ``typer.run`` takes it
-BENCHES = {"loop": "What the live loop itself costs, without a network."}
+BENCHES = {
+    "loop": "What the live loop itself costs, without a network.",
+    "changes": "What a change of prompt, LoRA scale, ControlNet scale or seed costs while frames are rendered.",
+}
 
 
 def _add(name: str, purpose: str) -> None:
