@@ -134,7 +134,7 @@ def thin(marks: np.ndarray, reach: int) -> np.ndarray:
     """
     lines = cv2.min(marks, 1)
     left = cv2.countNonZero(lines)
-    for _ in range(reach // 2 + 1):
+    for _ in range(reach):
         for keep in _GUO_HALL:
             around = cv2.filter2D(lines, cv2.CV_8U, _AROUND, borderType=cv2.BORDER_REPLICATE)
             lines = cv2.bitwise_and(lines, cv2.LUT(around, keep))

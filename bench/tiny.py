@@ -213,7 +213,7 @@ def _unet(config: dict[str, Any]) -> UNet2DConditionModel:
         "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
     }
-    unet = UNet2DConditionModel(**{**defaults, **config}).eval()
+    unet: Any = UNet2DConditionModel(**{**defaults, **config}).eval()
     for name, parameter in unet.named_parameters():
         if "attn2" in name and name.endswith(("to_k.weight", "to_v.weight", "to_out.0.weight")):
             parameter.mul_(3.0)  # at their default scale the text would hardly show
@@ -244,9 +244,9 @@ def _controlnet(unet: UNet2DConditionModel) -> ControlNetModel:
 
 
 def _vae(kind: Vae) -> AutoencoderTiny | AutoencoderKL:
+    widths: Any = (16, 16, 16, 16)
     if kind == "tiny":
-        widths = (16, 16, 16, 16)
-        vae = AutoencoderTiny(
+        vae: Any = AutoencoderTiny(
             encoder_block_out_channels=widths,
             decoder_block_out_channels=widths,
             num_encoder_blocks=(1, 1, 1, 1),
@@ -254,10 +254,12 @@ def _vae(kind: Vae) -> AutoencoderTiny | AutoencoderKL:
         ).eval()
         last_encode, last_decode = vae.encoder.layers[-1], vae.decoder.layers[-1]
     else:
+        down: Any = ("DownEncoderBlock2D",) * 4
+        up: Any = ("UpDecoderBlock2D",) * 4
         vae = AutoencoderKL(
-            block_out_channels=(16, 16, 16, 16),
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
+            block_out_channels=widths,
+            down_block_types=down,
+            up_block_types=up,
             norm_num_groups=4,
             sample_size=64,
         ).eval()
@@ -304,7 +306,7 @@ def _byte_alphabet() -> list[str]:
     return [chr(byte) if byte in printable else next(others) for byte in range(256)]
 
 
-def _to_order_one(last: nn.Module, run: Callable[[], Tensor], std: float = 1.0) -> None:
+def _to_order_one(last: Any, run: Callable[[], Tensor], std: float = 1.0) -> None:
     """Set the last layer so that what ``run`` gives, (B, C, H, W), has this standard deviation and mean 0."""
     last.weight.mul_(std / run().std())
     if last.bias is not None:

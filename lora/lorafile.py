@@ -229,7 +229,7 @@ def _check_fit(path: Path, tensors: dict[str, dict[str, Tensor]], pipe: Any) -> 
             )
         present = dict(network.named_modules())
         for module in _modules(path, state):
-            layer = present.get(module)
+            layer: Any = present.get(module)
             layer = layer.get_base_layer() if hasattr(layer, "get_base_layer") else layer
             down, up = state[f"{module}.lora_A.weight"], state[f"{module}.lora_B.weight"]
             if not isinstance(layer, nn.Linear | nn.Conv2d):

@@ -80,7 +80,8 @@ class Networks:
         if config.use_lcm_lora:
             self._lcm_lora = config.lcm_lora_id or lcm_lora_id(self.pipe)
             paths = [self._lcm_lora, *paths]
-        self._load_loras(paths, config, nullcontext())
+        self._load_loras(paths, nullcontext())
+        self._loras.set_text_scales(self._lora_scales(config))
         if config.fuse_lora and self._loras.names:
             self._loras.fuse(self._lora_scales(config))
         return config
@@ -100,7 +101,7 @@ class Networks:
         new = self._rounded(new)
         self._check(new)
         self._load_controlnets(new)
-        self._load_loras([path for path in new.lora_dict if path not in self._lora_names], new, between_frames)
+        self._load_loras([path for path in new.lora_dict if path not in self._lora_names], between_frames)
         if new.lora_dict != old.lora_dict:
             self._loras.set_text_scales(self._lora_scales(new))
             self._prompts.forget()
@@ -151,13 +152,16 @@ class Networks:
             self._controlnets[index : index + 1] = [loaded]
             self._controlnet_ids[index : index + 1] = [net.model_id]
 
-    def _load_loras(self, paths: list[str], config: StreamConfig, between_frames: AbstractContextManager[Any]) -> None:
-        """All of them, or none: every file is read and checked before the first touches a network."""
+    def _load_loras(self, paths: list[str], between_frames: AbstractContextManager[Any]) -> None:
+        """All of them, or none: every file is read and checked before the first touches a network.
+
+        They start at scale 0, so that frames in flight finish as they began; rows bring their own scales.
+        """
         files = [self._loras.read(path) for path in paths]
         if files:
             with between_frames:
                 for path, file in zip(paths, files, strict=True):
-                    self._lora_names[path] = self._loras.load(file, scale=self._scale_of(path, config))
+                    self._lora_names[path] = self._loras.load(file, scale=0.0)
             self._prompts.forget()
 
     def _scale_of(self, path: str, config: StreamConfig) -> float:

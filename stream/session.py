@@ -18,7 +18,7 @@ from .errors import ConfigError, InkstreamError
 from .fanout import Fanout
 from .frame import Frame, Output
 from .intake import RETRY, Intake
-from .loop import EngineLoop, StreamLike
+from .driver import Driver, StreamLike
 from .mailbox import Mailbox, MailboxClosed
 from .metrics import Metrics
 from .outlet import Outlet
@@ -71,7 +71,7 @@ class Session:
         self._changes = Changes()
         self._inbox: Mailbox[Frame] = Mailbox()
         self._intake = Intake(source, self._inbox, self.metrics, clock, self._stop, self._inbox.wake, retry)
-        self._loop = EngineLoop(
+        self._driver = Driver(
             stream, self._intake, self._inbox, self.metrics, clock, self._stop, stall_after, self._deliver, self._report
         )
         self._fanout = Fanout(
@@ -100,7 +100,7 @@ class Session:
         The first SIGINT or SIGTERM stops it within 2 s and leaves its number in ``interrupted``; the second ends the
         process at once with exit code 130. Raises what ended it, when that was a fault.
         """
-        self._loop.limit = frames
+        self._driver.limit = frames
         with interrupts(partial(setattr, self, "interrupted")):
             try:
                 self.start()
@@ -126,7 +126,7 @@ class Session:
         except BaseException:
             self.stop()
             raise
-        self._thread("engine", self._loop.run, self._finish)
+        self._thread("engine", self._driver.run, self._finish)
         self._thread("control", self._control, self._changes.close)
         for outlet in self._fanout.outlets:
             if not outlet.on_main_thread:
@@ -214,7 +214,7 @@ class Session:
 
         What was taken still comes out, and a changed setting still acts on the last frame.
         """
-        self._loop.frozen = frozen
+        self._driver.frozen = frozen
         self._inbox.hold(frozen)
 
     # --- what it says
@@ -243,7 +243,7 @@ class Session:
         return {**self.metrics.summary(), **about}
 
     def _state(self, now: float) -> tuple[State, str]:
-        loop, intake = self._loop, self._intake
+        loop, intake = self._driver, self._intake
         quiet = now - intake.arrived_at
         settling = self._stream.pending > 0
         if self._ended or self._stop.is_set():

@@ -10,7 +10,7 @@ import numpy as np
 
 from .config import StreamConfig
 from .frame import Frame, Output, Size, place
-from .loop import StreamLike
+from .driver import StreamLike
 from .sinks import Sink, Status
 from .sources.demo import DemoSource
 

@@ -23,7 +23,7 @@ from inkstream.stream.errors import (
 from inkstream.stream.fake import FakeStream
 from inkstream.stream.frame import Frame, Size
 from inkstream.stream.intake import RETRY
-from inkstream.stream.loop import EngineLoop
+from inkstream.stream.driver import Driver
 from inkstream.stream.mailbox import Mailbox
 from inkstream.stream.session import Session
 from inkstream.stream.sinks.fake import FakeSink
@@ -221,8 +221,8 @@ def test_an_idle_session_sleeps():
         session.start()
         source.push(picture(0))
         until(lambda: said and said[-1].state == "stalled" and stream.pending == 0)
-        turns, turn = [], session._loop._turn
-        session._loop._turn = lambda: (turns.append(1), turn())
+        turns, turn = [], session._driver._turn
+        session._driver._turn = lambda: (turns.append(1), turn())
         threading.Event().wait(0.15)
         assert len(turns) <= 1, "it waits for a frame, and does not look for one again and again"
         assert stream.ran == 2
@@ -263,7 +263,7 @@ def test_a_stall_is_reported_even_when_its_time_comes_just_after_a_report():
         else:
             stop.set()
 
-    loop = EngineLoop(
+    loop = Driver(
         stream=stream,
         intake=SimpleNamespace(live=True, lost="", arrived_at=0.0),
         inbox=inbox,

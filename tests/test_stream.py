@@ -1,12 +1,15 @@
 """The public stream: pairing, live change, the gate, drain, and what happens when the network fails."""
 
+import threading
+
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from inkstream.bench.tiny import tiny_sd, tiny_sdxl
+from inkstream.bench.tiny import tiny_lora, tiny_sd, tiny_sdxl
 from inkstream.stream import Frame, Stream, StreamConfig
-from inkstream.stream.errors import ConfigError, EngineError, FrameError, ModelError
+from inkstream.stream.errors import ConfigError, EngineError, FrameError, LoraError, ModelError, UnsafeWeightsError
 from inkstream.stream.prompt import slerp
 from inkstream.stream.schedule import influenced
 
@@ -91,8 +94,6 @@ def test_thousand_strokes_on_white_paper_are_all_rendered(pipe):
     page = np.full((512, 512, 3), 255, np.uint8)
     stream(Frame(page, id=0))
     for number in range(1, 1001):
-        import cv2
-
         angle, reach = rng.uniform(0, np.pi), 50
         x, y = rng.uniform(60, 452, 2)
         dx, dy = reach * np.cos(angle), reach * np.sin(angle)
@@ -384,3 +385,109 @@ def test_same_seed_same_pictures(pipe):
     frames = drawings(4)
     one, two = play(Stream(pipe, config), frames), play(Stream(pipe, config), frames)
     assert all(np.array_equal(one[i].pixels, two[i].pixels) for i in one)
+
+
+@pytest.fixture
+def styles(tmp_path):
+    """A pipeline of its own, and two LoRAs that fit it."""
+    pipe = tiny_sd()
+    return pipe, *(str(tiny_lora(pipe, tmp_path / f"{name}.safetensors", seed=seed)) for seed, name in enumerate("ab"))
+
+
+def test_lora_scales_belong_to_rows(styles):
+    pipe, a, b = styles
+    frames = drawings(6)
+    settings = {**BASE, "t_index_list": (10, 20, 40), "cfg_type": "full", "guidance_scale": 1.5}
+    stream = Stream(pipe, lora_dict={a: 1.0, b: 0.0}, **settings)
+    outputs = [stream(frame) for frame in frames[:3]]
+    stream.update(lora_dict={a: 0.2, b: 0.7})
+    outputs += [stream(frame) for frame in frames[3:]] + stream.drain()
+    outputs = {output.source_id: output for output in outputs if output}
+    old = play(Stream(tiny_sd(), lora_dict={a: 1.0}, **settings), frames)
+    new = play(Stream(tiny_sd(), lora_dict={a: 0.2, b: 0.7}, **settings), frames)
+    for number in range(6):
+        expected, other = (old, new) if number < 3 else (new, old)
+        assert np.abs(outputs[number].pixels.astype(int) - expected[number].pixels).max() <= 1, number
+        assert np.abs(outputs[number].pixels.astype(int) - other[number].pixels).max() > 3, number
+
+
+def test_lora_is_loaded_while_running(styles):
+    pipe, a, _ = styles
+    frames = drawings(6)
+    stream = Stream(pipe, **BASE, t_index_list=(20, 40))
+    outputs = [stream(frame) for frame in frames[:3]]
+    stream.update(lora_dict={a: 0.8})
+    outputs += [stream(frame) for frame in frames[3:]] + stream.drain()
+    outputs = {output.source_id: output for output in outputs if output}
+    without = play(Stream(tiny_sd(), **BASE, t_index_list=(20, 40)), frames)
+    with_it = play(Stream(tiny_sd(), lora_dict={a: 0.8}, **BASE, t_index_list=(20, 40)), frames)
+    for number in range(6):
+        expected = without if number < 3 else with_it
+        assert np.abs(outputs[number].pixels.astype(int) - expected[number].pixels).max() <= 1, number
+
+
+@pytest.mark.parametrize("mode", ["fused", "sequential"])
+def test_lora_fused_and_sequential_give_the_same(styles, mode):
+    pipe, a, b = styles
+    frames = drawings(3)
+    settings = {**BASE, "lora_dict": {a: 0.6, b: 0.3}, "t_index_list": (20, 40)}
+    expected = play(Stream(pipe, **settings), frames)
+    other = {"fused": {"fuse_lora": True}, "sequential": {"use_denoising_batch": False}}[mode]
+    stream = Stream(tiny_sd(), **settings, **other)
+    pictures = play(stream, frames)
+    assert all(np.abs(pictures[i].pixels.astype(int) - expected[i].pixels).max() <= 1 for i in range(3))
+    if mode == "fused":
+        with pytest.raises(ConfigError, match="fused"):
+            stream.update(lora_dict={a: 0.1})
+
+
+def test_wrong_lora_leaves_the_running_stream_alone(styles, tmp_path):
+    pipe, a, _ = styles
+    other = str(tiny_lora(tiny_sd(cross_attention_dim=48), tmp_path / "other.safetensors"))
+    pickled = tmp_path / "style.pt"
+    pickled.write_bytes(b"\x80\x04")
+    frames = drawings(4)
+    stream = Stream(pipe, **BASE, t_index_list=(20, 40), lora_dict={a: 0.5})
+    outputs = [stream(frame) for frame in frames[:2]]
+    for wrong, error in (
+        (other, LoraError),
+        (str(pickled), UnsafeWeightsError),
+        (str(tmp_path / "no.safetensors"), ModelError),
+    ):
+        with pytest.raises(error):
+            stream.update(lora_dict={wrong: 1.0}, prompt="never")
+    assert (stream.revision, stream.config.prompt, list(stream.config.lora_dict)) == (0, "", [a])
+    outputs += [stream(frame) for frame in frames[2:]] + stream.drain()
+    outputs = {output.source_id: output for output in outputs if output}
+    expected = play(Stream(tiny_sd(), **BASE, t_index_list=(20, 40), lora_dict={a: 0.5}), frames)
+    assert all(np.array_equal(outputs[i].pixels, expected[i].pixels) for i in range(4))
+
+
+def test_changes_from_another_thread_lose_no_frame(styles):
+    """Prompt, LoRA scale, ControlNet scale and seed, a hundred times, while frames are rendered."""
+    pipe = tiny_sd(controlnets=1)
+    stream = Stream(pipe, similar_image_filter_threshold=None, lora_dict={styles[1]: 0.5}, **SKETCH)
+    frames, outputs, done = drawings(4), [], threading.Event()
+
+    def change():
+        for number in range(100):
+            stream.update(
+                prompt=f"a car {number}",
+                lora_dict={styles[1]: number / 100},
+                controlnets=[{"conditioning_scale": number / 100}],
+                seed=number,
+            )
+        done.set()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    entered = 0
+    while not done.is_set() or entered < 20:
+        outputs.append(stream(frames[entered % 4]))
+        entered += 1
+    thread.join()
+    outputs = [output for output in outputs + stream.drain() if output]
+    assert [output.source_id for output in outputs] == list(range(entered))
+    revisions = [output.revision for output in outputs]
+    assert revisions == sorted(revisions)
+    assert stream.revision == 100

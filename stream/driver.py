@@ -36,7 +36,7 @@ class StreamLike(Protocol):
     def update(self, **changes: Any) -> int: ...
 
 
-class EngineLoop:
+class Driver:
     """Drives a stream from the mailbox of a source.
 
     A new frame always goes first. Without one, a live source's pending frames go on at once, because their latency
