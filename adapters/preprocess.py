@@ -66,10 +66,9 @@ class Canny(Preprocessor):
 
     @model_validator(mode="after")
     def _ordered(self) -> Canny:
-        if None not in (self.low_threshold, self.high_threshold) and self.low_threshold > self.high_threshold:
-            raise ValueError(
-                f"low_threshold: got {self.low_threshold:g}, expected at most high_threshold = {self.high_threshold:g}"
-            )
+        low, high = self.low_threshold, self.high_threshold
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"low_threshold: got {low:g}, expected at most high_threshold = {high:g}")
         return self
 
     def _make(self, pixels: np.ndarray) -> np.ndarray:
@@ -215,7 +214,7 @@ def _explain(kind: type[Preprocessor], error: ValidationError) -> list[str]:
         if fault["type"] == "extra_forbidden":
             texts.append(f"unknown parameter {key!r}; {_accepted(kind)}{_nearest(key, kind.model_fields)}")
         elif fault["type"] == "value_error":
-            texts.append(str(fault["ctx"]["error"]))
+            texts.append(fault["msg"].removeprefix("Value error, "))
         else:
             expected = fault["msg"].replace("Input should be", "expected")
             texts.append(f"{key}: got {fault['input']!r}, {expected} (default {kind.model_fields[key].default})")

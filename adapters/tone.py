@@ -86,7 +86,8 @@ def find_paper(pixels: np.ndarray) -> Paper | None:
     share = float(near.mean())
     if share < 0.05:
         return None
-    rgb = tuple(int(level + 0.5) for level in colour)
+    red, green, blue = (int(level + 0.5) for level in colour)
+    rgb = (red, green, blue)
     spread = deviation[near]
     if spread.mean() <= 1.0:
         if score < ENOUGH:

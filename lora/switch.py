@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,18 @@ _PEFT_NOTES = ("peft_config", "_hf_peft_config_loaded")
 _FLAT_INPUT = ("time_embedding.", "add_embedding.", "class_embedding.", "time_emb_proj")
 
 
+@dataclass(frozen=True, eq=False)
+class PreparedLora:
+    """A LoRA whose layers are built, to be hung into the networks between two frames."""
+
+    lora: LoraFile
+    name: str
+    scale: float
+    version: int  # of the LoraSet that it was built for
+    layers: list[tuple[nn.Module, str, LoraLayer]]  # (parent in the live network, name of the child, the new child)
+    notes: list[tuple[nn.Module, dict[str, Any]]]  # (live network, what PEFT's integrations note on it)
+
+
 class LoraSet:
     """The LoRAs of one pipeline, applied by PEFT's layers.
 
@@ -29,60 +42,83 @@ class LoraSet:
     row, which the UNet's layers read at every forward. Writing into it costs nothing and rebuilds nothing. Text
     encoders take one number for each LoRA (``set_text_scales``), because a prompt is encoded once for all rows.
 
-    Threads: ``read`` only looks at the pipeline and may run beside a live stream. ``load``, ``remove`` and ``fuse``
-    replace layers inside its networks, ``bind`` replaces the tensor that they read: call those between two frames.
-    What was computed from the networks before is out of date after ``load`` and ``remove``: encoded prompts, compiled
-    graphs, and anything cached of the UNet's layers.
+    Threads: ``prepare`` only looks at the pipeline and may run beside a live stream; it does the slow part, up to
+    seconds for SDXL. ``load`` of what it gave takes milliseconds. ``load``, ``remove`` and ``fuse`` replace layers
+    inside the networks, ``bind`` replaces the tensor that they read: call those between two frames. No two of all these
+    at the same time. What was computed from the networks before is out of date after ``load``, ``remove`` and ``fuse``:
+    encoded prompts, compiled graphs, and anything cached of the UNet's layers.
     """
 
     def __init__(self, pipe: Any) -> None:
         self.pipe = pipe
-        self._scales: dict[str, float] = {}  # name -> the scale that a first bind starts from
+        self._scales: dict[str, float] = {}  # name -> the scale that a bind starts from
         self._bound = False
+        self._version = 0
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the loaded LoRAs, in the order of the rows of the bound tensor."""
         return tuple(self._scales)
 
-    def read(self, source: str | Path, name: str | None = None, progress: hub.Progress | None = None) -> LoraFile:
-        """Read and check a LoRA, to be given to ``load`` between two frames. See ``lorafile.read_lora``."""
-        return read_lora(source, self.pipe, name, progress)
-
-    def load(
+    def prepare(
         self,
         source: str | Path | LoraFile,
         name: str | None = None,
         scale: float = 1.0,
         progress: hub.Progress | None = None,
-    ) -> str:
-        """Add a LoRA (what ``read`` gave, or anything that ``read`` takes) and return its name.
+    ) -> PreparedLora:
+        """Read a LoRA (see ``lorafile.read_lora`` for what is accepted) and build its layers, for ``load``.
 
-        In a UNet that is not bound to rows yet it acts with ``scale`` at once. In one that is, rows in flight keep the
-        LoRAs they began with: the new one acts from the next ``bind`` on. Text encoders take ``scale`` at once.
+        The networks are not touched. Raises LoraError or UnsafeWeightsError.
+        """
+        lora = source if isinstance(source, LoraFile) else read_lora(source, self.pipe, name, progress)
+        name = self._free_name(name, lora)
+        layers, notes = [], []
+        try:
+            with quiet():
+                for component, tensors in lora.tensors.items():
+                    network = getattr(self.pipe, component)
+                    twin = _twin(network)
+                    self._inject(twin, component, tensors, name)
+                    for path, layer in list(twin.named_modules()):
+                        if isinstance(layer, LoraLayer):
+                            parent, _, key = path.rpartition(".")
+                            layers.append((network.get_submodule(parent), key, layer))
+                    notes.append((network, _peft_notes(twin)))
+        except Exception as error:  # injection runs much code of others; all of it is beside the live networks
+            reason = " ".join(str(error).split())[:300]
+            raise LoraError(f"{lora.source}: cannot be added: {type(error).__name__}: {reason}") from error
+        return PreparedLora(lora, name, float(scale), self._version, layers, notes)
+
+    def load(
+        self,
+        source: str | Path | LoraFile | PreparedLora,
+        name: str | None = None,
+        scale: float = 1.0,
+        progress: hub.Progress | None = None,
+    ) -> str:
+        """Add a LoRA (what ``prepare`` gave, or anything that ``prepare`` takes) and return its name.
+
+        In a UNet that is not bound to rows yet it acts with its scale at once. In one that is, rows in flight keep the
+        LoRAs they began with: the new one acts from the next ``bind`` on. Text encoders take the scale at once.
         Raises LoraError or UnsafeWeightsError, and then the pipeline is exactly as before.
         """
-        lora = source if isinstance(source, LoraFile) else self.read(source, name, progress)
-        wanted = name or lora.name
-        if "." in wanted or not wanted:
-            raise LoraError(f"got the LoRA name {wanted!r}, expected a name without a dot")
-        taken = {
-            *self._scales,
-            *(known for network in self._networks() for known in getattr(network, "peft_config", {})),
-        }
-        if name is not None and name in taken:
-            raise LoraError(f"got the LoRA name {name!r}, which is in use; loaded are: {', '.join(sorted(taken))}")
-        wanted = next(text for text in _numbered(wanted) if text not in taken)
-        active = self._active()
-        with quiet(), self._unchanged_on_error(lora.source):
-            self._inject(lora, wanted)  # PEFT makes the new one the only active one
-            self._activate((*active, wanted))
-        for layer in self._layers("unet"):
-            if wanted in layer.scaling:
-                layer.scaling[wanted] = 0.0 if self._bound else float(scale)
-        self._scales[wanted] = float(scale)
-        self.set_text_scales({wanted: scale})
-        return wanted
+        ready = source if isinstance(source, PreparedLora) else self.prepare(source, name, scale, progress)
+        if ready.version != self._version:  # other LoRAs came or went since it was prepared
+            ready = self.prepare(ready.lora, None, ready.scale)
+        for parent, key, layer in ready.layers:
+            setattr(parent, key, layer)
+            if ready.name in layer.scaling:
+                layer.scaling[ready.name] = ready.scale
+        for network, notes in ready.notes:
+            network.__dict__.update(notes)
+        if self._bound:
+            for layer in self._layers("unet"):
+                if ready.name in layer.scaling:
+                    layer.scaling[ready.name] = 0.0
+        self._scales[ready.name] = ready.scale
+        self._version += 1
+        return ready.name
 
     def bind(self, rows: int) -> Tensor:
         """Make the UNet read its LoRA scales from a new tensor, row by row, and return that tensor: (A, rows).
@@ -99,10 +135,10 @@ class LoraSet:
                 name: {dims: row.view(rows, *[1] * (dims - 1)) for dims in (2, 3, 4)}
                 for name, row in zip(self.names, scales, strict=True)
             }
-        for name, module in unet.named_modules():
+        for path, module in unet.named_modules():
             if isinstance(module, LoraLayer):
-                for lora in views.keys() & module.scaling.keys():
-                    module.scaling[lora] = views[lora][_input_dims(name, module)]
+                for name in views.keys() & module.scaling.keys():
+                    module.scaling[name] = views[name][_input_dims(path, module)]
         self._bound = bool(self._scales)
         return scales
 
@@ -120,12 +156,24 @@ class LoraSet:
     def remove(self, name: str) -> None:
         """Unload a LoRA; the others go on as they are. Raises LoraError when it is not loaded."""
         self._check_names({name: 0.0})
-        active = tuple(known for known in self._active() if known != name)
-        with quiet():
-            self.pipe.delete_adapters(name)
-            self._activate(active)
-            del self._scales[name]
-            self._drop_empty()
+        for component in COMPONENTS:
+            network = getattr(self.pipe, component, None)
+            for parent, key, layer in _lora_layers(network):
+                left = [other for other in layer.active_adapters if other != name]
+                with quiet():
+                    layer.delete_adapter(name)
+                if len(layer.lora_A):
+                    _activate(layer, left)
+                else:  # without PEFT's layer it costs nothing
+                    setattr(parent, key, layer.get_base_layer())
+            if network is not None:
+                getattr(network, "peft_config", {}).pop(name, None)
+                if not _lora_layers(network):
+                    for note in _PEFT_NOTES:
+                        network.__dict__.pop(note, None)
+        del self._scales[name]
+        self._bound = self._bound and bool(self._scales)
+        self._version += 1
 
     def fuse(self, scales: dict[str, float]) -> None:
         """Merge all LoRAs into the weights, each with its scale (those not named: as loaded), and forget them.
@@ -150,78 +198,70 @@ class LoraSet:
         if unknown:
             raise LoraError(f"got the LoRA {unknown[0]!r}, loaded are: {', '.join(self.names) or 'none'}")
 
-    def _networks(self) -> list[nn.Module]:
-        found = (getattr(self.pipe, component, None) for component in COMPONENTS)
-        return [network for network in found if network is not None]
+    def _free_name(self, name: str | None, lora: LoraFile) -> str:
+        networks = [getattr(self.pipe, component, None) for component in COMPONENTS]
+        taken = {
+            *self._scales,
+            *(known for network in networks for known in getattr(network, "peft_config", None) or {}),
+        }
+        if name is not None and (not name or "." in name):
+            raise LoraError(f"got the LoRA name {name!r}, expected one without a dot")
+        if name in taken:
+            raise LoraError(f"got the LoRA name {name!r}, which is in use; loaded are: {', '.join(sorted(taken))}")
+        return next(text for text in _numbered(name or lora.name) if text not in taken)
 
     def _layers(self, component: str) -> list[Any]:
-        network = getattr(self.pipe, component, None)
-        return [] if network is None else [layer for layer in network.modules() if isinstance(layer, LoraLayer)]
+        return [layer for _, _, layer in _lora_layers(getattr(self.pipe, component, None))]
 
-    def _active(self) -> tuple[str, ...]:
-        """Every LoRA that is active in some layer: ours, and those that the pipeline came with."""
-        layers = (layer for component in COMPONENTS for layer in self._layers(component))
-        return tuple(dict.fromkeys(name for layer in layers for name in layer.active_adapters))
+    def _inject(self, network: Any, component: str, tensors: dict[str, Tensor], name: str) -> None:
+        before = {layer: list(layer.active_adapters) for _, _, layer in _lora_layers(network)}
+        device, dtype = network.device, network.dtype  # each a walk over the whole network
+        state = {f"{component}.{key}": value.to(dtype) for key, value in tensors.items()}
+        if component == "unet":
+            network.load_lora_adapter(state, prefix=component, adapter_name=name)
+        else:
+            self.pipe.load_lora_into_text_encoder(
+                state, network_alphas=None, text_encoder=network, prefix=component, adapter_name=name
+            )
+        found = 0
+        for _, _, layer in _lora_layers(network):
+            mine = [name] if name in layer.lora_A else []
+            _activate(layer, [*before.get(layer, []), *mine])  # PEFT makes the new one the only active one
+            if mine:
+                found += 1
+                layer.lora_A[name].to(device, dtype)
+                layer.lora_B[name].to(device, dtype)
+                layer.lora_alpha[name] = layer.r[name]  # it is in the weights; diffusers once took one for all ranks
+                layer.set_scale(name, 1.0)
+        if found != len(tensors) // 2:
+            raise LoraError(f"{found} of {len(tensors) // 2} layers of {component} took it")
 
-    def _activate(self, names: tuple[str, ...]) -> None:
-        for component in COMPONENTS:
-            for layer in self._layers(component):
-                layer.set_adapter([name for name in names if name in layer.lora_A])
-                layer.requires_grad_(False)
 
-    def _inject(self, lora: LoraFile, name: str) -> None:
-        for component, tensors in lora.tensors.items():
-            network = getattr(self.pipe, component)
-            device, dtype = network.device, network.dtype  # each a walk over the whole network
-            state = {f"{component}.{key}": value.to(dtype) for key, value in tensors.items()}
-            if component == "unet":
-                network.load_lora_adapter(state, prefix=component, adapter_name=name)
-            else:
-                self.pipe.load_lora_into_text_encoder(
-                    state, network_alphas=None, text_encoder=network, prefix=component, adapter_name=name
-                )
-            found = sum(name in layer.lora_A for layer in self._layers(component))
-            if found != len(tensors) // 2:
-                raise LoraError(f"{lora.source}: {found} of {len(tensors) // 2} layers of {component} took it")
-            for layer in self._layers(component):
-                if name in layer.lora_A:
-                    layer.lora_A[name].to(device, dtype)
-                    layer.lora_B[name].to(device, dtype)
-                    layer.lora_alpha[name] = layer.r[
-                        name
-                    ]  # it is in the weights; diffusers once took one for all ranks
-                    layer.set_scale(name, 1.0)
+def _twin(network: nn.Module) -> Any:
+    """A copy of a network's modules that shares every tensor with it, bound LoRA scales included."""
+    shared = [*network.parameters(), *network.buffers()]
+    for _, _, layer in _lora_layers(network):
+        shared += [scale for scale in layer.scaling.values() if isinstance(scale, Tensor)]
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in shared})
 
-    def _drop_empty(self) -> None:
-        """Take PEFT's layers out again where no LoRA is left in them, so that they cost nothing."""
-        for network in self._networks():
-            for parent in list(network.modules()):
-                for key, child in list(parent.named_children()):
-                    if isinstance(child, LoraLayer) and not len(child.lora_A):
-                        setattr(parent, key, child.get_base_layer())
-            if not any(isinstance(module, LoraLayer) for module in network.modules()):
-                _set_peft_state(network, {})
-        self._bound = self._bound and bool(self._scales)
 
-    @contextmanager
-    def _unchanged_on_error(self, source: str) -> Iterator[None]:
-        active = self._active()
-        before = [(network, _children(network), _peft_state(network)) for network in self._networks()]
-        try:
-            yield
-        except BaseException as error:  # whatever it is, even Ctrl-C: the running pipeline must be as it was
-            for network, children, state in before:
-                for layer in (module for module in network.modules() if isinstance(module, LoraLayer)):
-                    for name in layer.lora_A.keys() - state.get("peft_config", {}).keys():
-                        layer.delete_adapter(name)
-                for parent, key, child in children:
-                    parent._modules[key] = child
-                _set_peft_state(network, state)
-            self._activate(active)
-            if isinstance(error, LoraError) or not isinstance(error, Exception):
-                raise
-            reason = " ".join(str(error).split())[:300]
-            raise LoraError(f"{source}: cannot be added: {type(error).__name__}: {reason}") from error
+def _lora_layers(network: nn.Module | None) -> list[tuple[nn.Module, str, Any]]:
+    """PEFT's layers of a network: (parent, name in it, layer)."""
+    return [
+        (parent, key, child)
+        for parent in ([] if network is None else network.modules())
+        for key, child in parent.named_children()
+        if isinstance(child, LoraLayer)
+    ]
+
+
+def _activate(layer: Any, names: list[str]) -> None:
+    layer.set_adapter(names)
+    layer.requires_grad_(False)  # PEFT wants to train what is active
+
+
+def _peft_notes(network: nn.Module) -> dict[str, Any]:
+    return {note: network.__dict__[note] for note in _PEFT_NOTES if note in network.__dict__}
 
 
 def _numbered(name: str) -> Iterator[str]:
@@ -229,11 +269,11 @@ def _numbered(name: str) -> Iterator[str]:
     yield from (f"{name}_{number}" for number in count(2))
 
 
-def _input_dims(name: str, layer: Any) -> int:
+def _input_dims(path: str, layer: Any) -> int:
     """Dimensions of what a layer of a UNet is given."""
     if isinstance(layer.get_base_layer(), nn.Conv2d):
         return 4
-    return 2 if any(part in name for part in _FLAT_INPUT) else 3
+    return 2 if any(part in path for part in _FLAT_INPUT) else 3
 
 
 def _merged(layer: Any, scales: dict[str, float]) -> Tensor:
@@ -245,19 +285,3 @@ def _merged(layer: Any, scales: dict[str, float]) -> Tensor:
             down, up = layer.lora_A[name].weight.float(), layer.lora_B[name].weight.float()
             total = total + scale * (up.flatten(1) @ down.flatten(1)).view(weight.shape)
     return total.to(weight.dtype)
-
-
-def _children(network: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
-    return [(parent, key, child) for parent in network.modules() for key, child in parent.named_children()]
-
-
-def _peft_state(network: nn.Module) -> dict[str, Any]:
-    """What PEFT's integrations note on a network."""
-    state = {key: network.__dict__[key] for key in _PEFT_NOTES if key in network.__dict__}
-    return {**state, "peft_config": dict(state["peft_config"])} if "peft_config" in state else state
-
-
-def _set_peft_state(network: nn.Module, state: dict[str, Any]) -> None:
-    for key in _PEFT_NOTES:
-        network.__dict__.pop(key, None)
-    network.__dict__.update(state)

@@ -313,7 +313,7 @@ def test_names_are_made_from_files_and_never_twice(tmp_path):
     assert loras.load(path) == "Style_v1_2_best_2"
     for name in ("Style_v1_2_best", "a.b", ""):
         with pytest.raises(LoraError, match="LoRA name"):
-            loras.load(path, name=name) if name else loras.load(path, name=".")
+            loras.load(path, name=name)
 
 
 # --- what does not fit
@@ -417,10 +417,10 @@ BROKEN = {
 }
 
 
-@pytest.fixture(scope="module", params=["sd1", "sdxl"])
-def streaming(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def streaming(tmp_path_factory):
     """A pipeline whose rows are in flight with a LoRA; no test may leave a trace in it."""
-    pipe = MODELS[request.param]()
+    pipe = tiny_sdxl()
     loras = LoraSet(pipe)
     loras.load(tiny_lora(pipe, tmp_path_factory.mktemp("lora") / "good.safetensors", seed=1, text_encoder=True))
     loras.bind(ROWS)[:] = torch.tensor([0.0, 0.5, 1.0])
@@ -494,7 +494,7 @@ def test_a_fault_half_way_through_is_taken_back(streaming, tmp_path, monkeypatch
 
 
 def test_a_fault_in_the_very_first_lora_is_taken_back(tmp_path, monkeypatch):
-    pipe = tiny_sdxl()
+    pipe = tiny_sd()
     path = tiny_lora(pipe, tmp_path / "x.safetensors", text_encoder=True, **WHOLE)
     fail_half_way(pipe, LoraSet(pipe), path, FAULTS[0], monkeypatch)
 
@@ -579,15 +579,35 @@ def test_a_folder_with_several_files_asks_which(tmp_path):
         LoraSet(tiny_sd()).load(tmp_path)
 
 
-def test_reading_beside_a_stream_touches_nothing(tmp_path):
+def test_preparing_beside_a_stream_touches_nothing(streaming, tmp_path):
+    pipe, loras = streaming
+    before, output = state(pipe), run(pipe)
+    prepared = loras.prepare(tiny_lora(pipe, tmp_path / "x.safetensors", seed=2, text_encoder=True, **WHOLE), scale=0.5)
+    assert unchanged(before, state(pipe))
+    assert torch.equal(run(pipe), output)
+    assert loras.names == ("good",)
+    weights = {name.replace(".base_layer", ""): value for name, value in pipe.unet.named_parameters()}
+    assert loras.load(prepared) == "x"
+    assert torch.equal(run(pipe), output)
+    after = {name.replace(".base_layer", ""): value for name, value in pipe.unet.named_parameters()}
+    assert all(after[name] is value for name, value in weights.items())  # no second copy of the model
+    loras.remove("x")
+    assert unchanged(before, state(pipe))
+
+
+def test_what_was_prepared_before_another_came_is_prepared_again(tmp_path):
     pipe = tiny_sd()
     loras = LoraSet(pipe)
-    before, output = state(pipe), run(pipe)
-    prepared = loras.read(tiny_lora(pipe, tmp_path / "x.safetensors", text_encoder=True))
-    assert unchanged(before, state(pipe))
-    assert loras.names == ()
-    assert loras.load(prepared, scale=0.5) == "x"
-    assert far(run(pipe), output)
+    one, two = (tiny_lora(pipe, tmp_path / f"{n}.safetensors", seed=i) for i, n in enumerate("ab"))
+    prepared = loras.prepare(one, scale=0.5)
+    loras.load(two)
+    assert loras.load(prepared) == "a"
+    together = run(pipe)
+    loras.remove("b")
+    other = tiny_sd()
+    LoraSet(other).load(one, scale=0.5)
+    assert close(run(pipe), run(other))
+    assert far(together, run(pipe))
 
 
 def test_the_test_models_are_no_straw_men():

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from inkstream.stream.driver import Driver
 from inkstream.stream.errors import (
     ConfigError,
     EngineError,
@@ -23,7 +24,6 @@ from inkstream.stream.errors import (
 from inkstream.stream.fake import FakeStream
 from inkstream.stream.frame import Frame, Size
 from inkstream.stream.intake import RETRY
-from inkstream.stream.driver import Driver
 from inkstream.stream.mailbox import Mailbox
 from inkstream.stream.session import Session
 from inkstream.stream.sinks.fake import FakeSink

@@ -72,6 +72,7 @@ KINDS = {
     "virtualcam": ".virtualcam",
     "video": ".video",
     "images": ".images",
+    "animation": ".animation",
     "null": ".null",
     "fake": ".fake",
 }

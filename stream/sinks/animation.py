@@ -1,0 +1,76 @@
+"""A short animated picture for a web page or a README: ``animation:out.webp,input=1`` (WebP, GIF or APNG)."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ConfigError, SinkUnavailable
+from ..frame import Output, Size, place
+from ..spec import Spec, flag
+from . import Status
+from ._files import write_new
+
+FORMATS = {".webp": ("WEBP", {"quality": 78, "method": 4}), ".gif": ("GIF", {}), ".png": ("PNG", {})}
+MOST_FRAMES = 1000  # an animated picture is made in memory, and a longer one is a video
+
+
+class AnimationSink:
+    """Keeps each output, ``fps`` a second, and writes one endless animation at ``close``; the last picture stays 2 s.
+
+    ``width`` of a picture in pixels; ``input`` puts the drawing at its left. An existing file is never replaced:
+    ``out-2.webp`` is written, and the attribute ``path`` says which. It is there whole or not at all.
+    Raises ConfigError for another ending than .webp, .gif or .png, or figures out of range.
+    """
+
+    interval: float | None = None
+    on_main_thread = False
+
+    def __init__(self, path: str | Path, fps: float = 12.0, width: int = 256, input: bool = False) -> None:
+        self.path = Path(path).expanduser()
+        if self.path.suffix.lower() not in FORMATS:
+            raise ConfigError(f"animation: got {self.path.name!r}, expected a name that ends in {', '.join(FORMATS)}")
+        if not 1 <= fps <= 50 or not 32 <= width <= 1024:
+            raise ConfigError(f"animation: got fps={fps:g}, width={width}; expected fps 1 to 50 and width 32 to 1024")
+        self._fps, self._width, self._input = fps, width, input
+        self._frames: list[np.ndarray] = []
+
+    def write(self, output: Output | None, status: Status) -> None:
+        """Keep one picture; raises SinkUnavailable after a thousand (``close`` writes them)."""
+        if output is None:
+            return
+        if len(self._frames) >= MOST_FRAMES:
+            raise SinkUnavailable(f"animation: {MOST_FRAMES} pictures are kept in {self.path}; for more use video:FILE")
+        size = Size.of(output.pixels)
+        size = Size(self._width, max(1, round(self._width * size.height / size.width)))
+        pictures = [output.pixels] if output.input is None or not self._input else [output.input, output.pixels]
+        self._frames.append(np.hstack([place(Size.of(p), size, "letterbox").apply(p) for p in pictures]))
+
+    def close(self) -> None:
+        """Write the file; one without pictures leaves none. Raises SinkUnavailable when it cannot be written."""
+        frames, self._frames = self._frames, []
+        if not frames:
+            return
+        from PIL import Image
+
+        kind, options = FORMATS[self.path.suffix.lower()]
+        first, *rest = (Image.fromarray(frame) for frame in frames)
+        each = round(1000 / self._fps)
+        durations = [each] * len(rest) + [2000]
+        data = io.BytesIO()
+        first.save(data, kind, save_all=True, append_images=rest, duration=durations, loop=0, **options)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path = write_new(self.path, data.getvalue())
+        except OSError as error:
+            raise SinkUnavailable(f"animation: cannot write {self.path}: {error.strerror or error}") from error
+
+
+def open(spec: Spec) -> AnimationSink:
+    """``animation:FILE``; options ``fps``, ``width``, ``input``."""
+    values = spec.take({"path": str, "fps": float, "width": int, "input": flag})
+    if not values.get("path"):
+        raise ConfigError(f"{spec.text}: no file given; write for example animation:out.webp")
+    return AnimationSink(**values)
