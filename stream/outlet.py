@@ -39,7 +39,7 @@ class Outlet:
         self._clock = clock
         self._status = status
         self._box: Mailbox[Delivery] = Mailbox()
-        self._pacer = None if sink.interval is None else Pacer(sink.interval, clock())
+        self._pacer = None if sink.interval is None else Pacer(sink.interval, clock)
         self._newest: Delivery | None = None
         self._unwritten = False
 
@@ -88,7 +88,7 @@ class Outlet:
             self.closed = True
 
     def _due_in(self) -> float | None:
-        return None if self._pacer is None else self._pacer.wait(self._clock())
+        return None if self._pacer is None else self._pacer.left()
 
     def _write(self) -> None:
         delivery, unique = self._newest, self._unwritten
@@ -97,7 +97,7 @@ class Outlet:
         self._sink.write(delivery.output if delivery else None, self._status())
         now = self._clock()
         if self._pacer is not None:
-            self._pacer.done(now)
+            self._pacer.done()
         if delivery is None:
             return
         self._metrics.record("sink", now - start)

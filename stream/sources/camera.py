@@ -17,8 +17,8 @@ import numpy as np
 
 from ..errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
 from ..frame import as_rgb
+from ..pacing import Clock
 from ..spec import Spec, flag
-from ._pace import Clock
 
 CLOSE_WAIT = 0.5  # seconds that close() waits for the driver before it leaves it alone
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..errors import ConfigError, SourceEnded
 from ..frame import Size
+from ..pacing import Clock, Pacer
 from ..spec import Spec, flag
 from ._hand import Paper, Trace, draw_by_hand
-from ._pace import Clock, Pacer
 from ._subjects import NAMES
 from ._subjects import subject as build
 
@@ -106,7 +106,7 @@ class DemoSource:
         self._given = 0
         self._stop = stop or threading.Event()
         self._clock = clock
-        self._pacer = Pacer(fps, clock, self._stop)
+        self._pacer = Pacer.of_fps(fps, clock, self._stop)
         self._paper = Paper(_drawable(size))
         self._drawn = 0  # drawings begun before this one
         self._traces = _traces(self._names[0], seed, 0)
@@ -150,10 +150,10 @@ class DemoSource:
     def _elapsed(self) -> float:
         """Seconds since the last read, at least one frame's: a late reader sees the hand where it would be by now."""
         if not self.live:
-            return self._pacer.period
+            return self._pacer.interval
         now = self._clock()
         before, self._read_at = self._read_at, now
-        return self._pacer.period if before is None else min(now - before, HOLD)
+        return self._pacer.interval if before is None else min(now - before, HOLD)
 
     def _advance(self, seconds: float) -> None:
         self._seconds += seconds

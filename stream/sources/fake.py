@@ -16,8 +16,8 @@ import numpy as np
 
 from ..errors import ConfigError, FrameError, SourceEnded, SourceLost
 from ..frame import Size
+from ..pacing import Clock, Pacer, wait_until
 from ..spec import Spec, flag
-from ._pace import Clock, Pacer, wait_until
 
 Pattern = Literal["noise", "solid", "stroke", "counter"]
 PATTERNS = get_args(Pattern)
@@ -123,7 +123,7 @@ class FakeSource:
         self._resize_at = resize_at
         self._clock = clock
         self._stop = stop or threading.Event()
-        self._pacer = Pacer(fps, clock, self._stop)
+        self._pacer = Pacer.of_fps(fps, clock, self._stop)
         self._paper = np.full((size.height, size.width, 3), PAPER, np.uint8)  # what the stroke is drawn on
 
     def read(self) -> np.ndarray:

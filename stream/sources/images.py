@@ -13,8 +13,8 @@ import numpy as np
 
 from ..errors import ConfigError, FrameError, SourceEnded, SourceError, SourceUnavailable
 from ..frame import MAX_SIDE, as_rgb
+from ..pacing import Clock, Pacer
 from ..spec import Spec, flag
-from ._pace import Clock, Pacer
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp")
@@ -113,7 +113,7 @@ class ImagesSource:
             raise SourceUnavailable(f"images: got {str(path)!r}, expected a file, folder or pattern with {kinds} files")
         self._loop = loop
         self._stop = stop or threading.Event()
-        self._pacer = None if fps is None else Pacer(fps, clock, self._stop)
+        self._pacer = None if fps is None else Pacer.of_fps(fps, clock, self._stop)
         self._next = 0
         self._good = 0  # pictures read in this round
 

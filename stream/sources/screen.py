@@ -26,9 +26,9 @@ import numpy as np
 
 from ..errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
 from ..frame import Rect, Size
+from ..pacing import Clock, Pacer
 from ..spec import Spec, flag
 from ._grab import WAYLAND_HINT, Grabber, grab, layout, let_go, open_mss
-from ._pace import Clock, Pacer
 from ._windows import WindowSystem, find_window, intersect, open_window_system, preview_mask
 
 LOOK_AROUND = 0.25  # seconds between two looks for previews
@@ -89,7 +89,7 @@ class ScreenSource:
         if cursor and not sys.platform.startswith("linux"):
             raise ConfigError("cursor: only X11 can capture the mouse pointer; leave it out")
         self._stop = stop or threading.Event()
-        self._pacer = Pacer(fps, clock, self._stop)
+        self._pacer = Pacer.of_fps(fps, clock, self._stop)
         self._clock = clock
         self._cursor = cursor
         self._open_grabber = open_grabber

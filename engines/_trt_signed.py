@@ -1,0 +1,200 @@
+"""Signed files: written whole or not at all, and read only when this user's own key signed them.
+
+An engine plan is executable code, so a plan that somebody else put into the folder must never reach a deserialiser. A
+file is ``magic (8) | HMAC-SHA256 (32) | length of the description (4) | description | data``. The description is JSON
+that holds the size and the SHA-256 of the data, and the HMAC covers it together with the magic and its length; so it
+covers every byte of the file, and the description can be trusted without reading gigabytes.
+
+The key lies in the user's cache folder, never beside the plans: a folder of plans that was copied from elsewhere, with
+whatever key lies in it, is refused. There is nothing to steal in it for a program that already runs as this user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import logging
+import os
+import secrets
+import stat
+import struct
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from filelock import FileLock
+
+from ..stream.errors import EngineError
+
+log = logging.getLogger(__name__)
+MAGIC = b"INKPLAN1"
+_HEAD = struct.Struct("<8s32sI")
+_LONGEST_DESCRIPTION = 16 << 20
+_KEY_BYTES = 32
+
+
+class PlanRefused(EngineError):
+    """A file that must not be loaded: damaged, altered, or not signed by this user's key."""
+
+
+def user_cache() -> Path:
+    """The user's cache folder for inkstream; it may not exist yet."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "inkstream"
+
+
+def private_folder(folder: Path) -> Path:
+    """Make a folder that only this user can enter; one that exists already stays as its owner set it up.
+
+    Raises EngineError when it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EngineError(
+            f"{folder}: cannot be made ({error.strerror or error}); choose another folder with engine_dir"
+        ) from error
+    return folder
+
+
+def write_atomically(path: Path, *parts: bytes) -> None:
+    """Write a file that other processes see whole or not at all, also when this one is killed half-way.
+
+    Raises EngineError (disk full, for example); then nothing has changed.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        try:
+            with open(handle, "wb") as file:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:  # whatever it is, even Ctrl-C: half a file must not stay
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        size = sum(map(len, parts)) / 1e6
+        raise EngineError(
+            f"{path}: {size:.1f} MB cannot be written ({error.strerror or error}); "
+            f'make room with "inkstream engines prune --all", or choose another folder with engine_dir'
+        ) from error
+
+
+def unfinished(path: Path) -> list[Path]:
+    """What writers of ``path`` that were killed have left behind."""
+    return sorted(path.parent.glob(f".{path.name}.*.tmp"))
+
+
+class Signature:
+    """This user's key, made when it is first needed."""
+
+    def __init__(self, key_file: Path | None = None) -> None:
+        """``key_file``: where the key lies; by default in the user's cache folder."""
+        self._file = key_file or user_cache() / "plan.key"
+        self._key = b""
+
+    def write(self, path: Path, description: Mapping[str, Any], data: bytes) -> None:
+        """Sign and write a file; raises EngineError."""
+        described = {**description, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        text = json.dumps(described, sort_keys=True, separators=(",", ":")).encode()
+        write_atomically(path, _HEAD.pack(MAGIC, self._sign(text), len(text)), text, data)
+
+    def describe(self, path: Path) -> dict[str, Any]:
+        """The description of a file, without its data; the size on disk is checked, its content is not.
+
+        Raises PlanRefused, or FileNotFoundError.
+        """
+        with _opened(path) as file:
+            return self._description(path, file)
+
+    def read(self, path: Path) -> tuple[dict[str, Any], bytes]:
+        """The description and the data of a file, every byte checked.
+
+        The bytes that were checked are the bytes returned: nobody can change the file in between.
+        Raises PlanRefused, or FileNotFoundError.
+        """
+        with _opened(path) as file:
+            description = self._description(path, file)
+            data = file.read(description["bytes"])
+        if hashlib.sha256(data).hexdigest() != description["sha256"]:
+            raise PlanRefused(f"{path}: its content was altered after it was built; it was not loaded")
+        return description, data
+
+    def _description(self, path: Path, file: BinaryIO) -> dict[str, Any]:
+        head = file.read(_HEAD.size)
+        if len(head) < _HEAD.size or not head.startswith(MAGIC):
+            raise PlanRefused(f"{path}: not a file that inkstream wrote; it was not loaded")
+        _, signed, length = _HEAD.unpack(head)
+        text = file.read(length) if length <= _LONGEST_DESCRIPTION else b""
+        if len(text) != length or not hmac.compare_digest(signed, self._sign(text)):
+            raise PlanRefused(
+                f"{path}: damaged, altered, or built by another user or on another computer; it was not loaded"
+            )
+        description: dict[str, Any] = json.loads(text)
+        expected, size = _HEAD.size + length + description["bytes"], os.fstat(file.fileno()).st_size
+        if size != expected:
+            raise PlanRefused(f"{path}: got {size} bytes, expected {expected}; it was not loaded")
+        return description
+
+    def _sign(self, text: bytes) -> bytes:
+        if not self._key:
+            self._key = self._read_key()
+        return hmac.digest(self._key, MAGIC + struct.pack("<I", len(text)) + text, "sha256")
+
+    def _read_key(self) -> bytes:
+        private_folder(self._file.parent)
+        with FileLock(f"{self._file}.lock"):  # two processes that start together must agree on one key
+            fault = self._key_fault()
+            if fault:
+                if self._file.exists():
+                    log.warning("%s: %s; a new key is made, and engines built before are built again", self._file, fault)
+                write_atomically(self._file, secrets.token_bytes(_KEY_BYTES))
+            return self._file.read_bytes()
+
+    def _key_fault(self) -> str:
+        try:
+            status = self._file.lstat()
+        except FileNotFoundError:
+            return "missing"
+        if not stat.S_ISREG(status.st_mode) or status.st_size != _KEY_BYTES:
+            return f"not a file of {_KEY_BYTES} bytes"
+        # Windows has no such modes: a file in a user's profile is private to the user there.
+        if sys.platform != "win32" and (status.st_mode & 0o077 or status.st_uid != os.geteuid()):
+            return "other users can read or change it"
+        return ""
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise PlanRefused(f"{path}: not a plain file; it was not loaded")
+    try:
+        with open(path, "rb") as file:
+            yield file
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise PlanRefused(f"{path}: cannot be read ({error.strerror or error}); it was not loaded") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power failure; Windows has no such call, and does not need it."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
