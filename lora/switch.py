@@ -42,11 +42,11 @@ class LoraSet:
     row, which the UNet's layers read at every forward. Writing into it costs nothing and rebuilds nothing. Text
     encoders take one number for each LoRA (``set_text_scales``), because a prompt is encoded once for all rows.
 
-    Threads: ``prepare`` only looks at the pipeline and may run beside a live stream; it does the slow part, up to
-    seconds for SDXL. ``load`` of what it gave takes milliseconds. ``load``, ``remove`` and ``fuse`` replace layers
-    inside the networks, ``bind`` replaces the tensor that they read: call those between two frames. No two of all these
-    at the same time. What was computed from the networks before is out of date after ``load``, ``remove`` and ``fuse``:
-    encoded prompts, compiled graphs, and anything cached of the UNet's layers.
+    Threads: ``read`` and ``prepare`` only look at the pipeline and may run beside a live stream; ``prepare`` does the
+    slow part, a second or two for SDXL, and ``load`` of what it gave takes milliseconds. ``load``, ``remove`` and
+    ``fuse`` replace layers inside the networks, ``bind`` replaces the tensor that they read: call those between two
+    frames. No two of all these at the same time. What was computed from the networks before is out of date after
+    ``load``, ``remove`` and ``fuse``: encoded prompts, compiled graphs, and anything cached of the UNet's layers.
     """
 
     def __init__(self, pipe: Any) -> None:
@@ -60,6 +60,10 @@ class LoraSet:
         """Names of the loaded LoRAs, in the order of the rows of the bound tensor."""
         return tuple(self._scales)
 
+    def read(self, source: str | Path, name: str | None = None, progress: hub.Progress | None = None) -> LoraFile:
+        """Read and check a LoRA, for ``prepare`` or ``load``. See ``lorafile.read_lora`` for what is accepted."""
+        return read_lora(source, self.pipe, name, progress)
+
     def prepare(
         self,
         source: str | Path | LoraFile,
@@ -67,11 +71,11 @@ class LoraSet:
         scale: float = 1.0,
         progress: hub.Progress | None = None,
     ) -> PreparedLora:
-        """Read a LoRA (see ``lorafile.read_lora`` for what is accepted) and build its layers, for ``load``.
+        """Read a LoRA, unless ``read`` has, and build its layers, for ``load``.
 
         The networks are not touched. Raises LoraError or UnsafeWeightsError.
         """
-        lora = source if isinstance(source, LoraFile) else read_lora(source, self.pipe, name, progress)
+        lora = source if isinstance(source, LoraFile) else self.read(source, name, progress)
         name = self._free_name(name, lora)
         layers, notes = [], []
         try:
@@ -138,7 +142,7 @@ class LoraSet:
         for path, module in unet.named_modules():
             if isinstance(module, LoraLayer):
                 for name in views.keys() & module.scaling.keys():
-                    module.scaling[name] = views[name][_input_dims(path, module)]
+                    module.scaling[name] = views[name][input_dims(path, module)]
         self._bound = bool(self._scales)
         return scales
 
@@ -269,7 +273,7 @@ def _numbered(name: str) -> Iterator[str]:
     yield from (f"{name}_{number}" for number in count(2))
 
 
-def _input_dims(path: str, layer: Any) -> int:
+def input_dims(path: str, layer: Any) -> int:
     """Dimensions of what a layer of a UNet is given."""
     if isinstance(layer.get_base_layer(), nn.Conv2d):
         return 4

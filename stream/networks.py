@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import engines
+from ..engines.shapes import Shapes
 from ..engines.units import Units
 from ..lora.registry import lcm_lora_id
 from ..lora.switch import LoraSet
@@ -45,9 +46,10 @@ SHAPE = ("mode", "do_add_noise", "use_denoising_batch", "frame_buffer_size", "wi
 class Networks:
     """The networks of one pipeline, and everything that is made from them."""
 
-    def __init__(self, pipe: Any) -> None:
-        """Raises ModelError when the pipeline is of a kind that the loop cannot run."""
+    def __init__(self, pipe: Any, progress: engines.Progress | None = None) -> None:
+        """``progress(text, part)`` is told what is built. Raises ModelError for a pipeline that the loop cannot run."""
         self.pipe = pipe
+        self._progress: engines.Progress = progress or _silent
         for part in ("unet", "vae", "scheduler"):
             if getattr(pipe, part, None) is None:
                 raise ModelError(
@@ -65,6 +67,7 @@ class Networks:
         self._loras = LoraSet(pipe)
         self._lora_names: dict[str, str] = {}  # path or id -> name in the LoraSet
         self._lcm_lora: str | None = None
+        self._built: list[tuple[Any, Units]] = []  # the newest units and those before, by what decides them
 
     # --- admitting configurations
 
@@ -158,10 +161,11 @@ class Networks:
         They start at scale 0, so that frames in flight finish as they began; rows bring their own scales.
         """
         files = [self._loras.read(path) for path in paths]
-        if files:
+        for path, file in zip(paths, files, strict=True):
+            prepared = self._loras.prepare(file, scale=0.0)
             with between_frames:
-                for path, file in zip(paths, files, strict=True):
-                    self._lora_names[path] = self._loras.load(file, scale=0.0)
+                self._lora_names[path] = self._loras.load(prepared)
+        if files:
             self._prompts.forget()
 
     def _scale_of(self, path: str, config: StreamConfig) -> float:
@@ -178,9 +182,44 @@ class Networks:
         return int(self.pipe.vae_scale_factor)
 
     def units(self, config: StreamConfig) -> Units:
-        """The networks as functions, with the ControlNets that are enabled."""
+        """The networks as functions, with the ControlNets that are enabled, ready to run.
+
+        Building them can take minutes; those of the two newest shapes are kept. Raises EngineError.
+        """
         nets = [net for net, entry in zip(self._controlnets, config.controlnets, strict=False) if entry.enabled]
-        return engines.build(config.acceleration, self.pipe, nets)
+        shapes = self._shapes(config, nets)
+        wanted = (shapes, nets)
+        for known, units in self._built:
+            if known == wanted:
+                return units
+        options = engines.Options(folder=config.engine_dir, progress=self._progress)
+        with torch.inference_mode(False):
+            units = engines.build(config.acceleration, self.pipe, nets, shapes, options)
+        self._built = [(wanted, units), *self._built[:1]]
+        return units
+
+    def _shapes(self, config: StreamConfig, nets: list[Any]) -> Shapes:
+        unet, frames = self.pipe.unet, config.frame_buffer_size
+        rows = frames * (len(config.t_index_list) if config.use_denoising_batch else 1)
+        prompt = self._prompts.blend(config.prompt, config.prompt_interpolation)
+        return Shapes(
+            frames=frames,
+            rows=rows + make_guidance(config.cfg_type, config.guidance_scale).extra_rows(rows, frames),
+            width=config.width,
+            height=config.height,
+            latent=self._latent(config),
+            text=(prompt.text.shape[1], prompt.text.shape[2]),
+            controlnets=len(nets),
+            features=nets[0].config.block_out_channels[0] if nets else 0,
+            pooled=0 if prompt.pooled is None else prompt.pooled.shape[1],
+            guidance=unet.config.time_cond_proj_dim or 0,
+            loras=() if config.fuse_lora else self._loras.names,
+            encodes=config.mode == "img2img",
+        )
+
+    def _latent(self, config: StreamConfig) -> tuple[int, int, int]:
+        factor = self._scale_factor
+        return self.pipe.unet.config.in_channels, config.height // factor, config.width // factor
 
     def lora_rows(self, config: StreamConfig) -> Callable[[int], Tensor] | None:
         """What binds LoRA scales to the rows of a batch; None where no LoRA is switched live."""
@@ -191,9 +230,8 @@ class Networks:
         """Tensors for one configuration, on the device."""
         device, unet = self.pipe.unet.device, self.pipe.unet
         steps = len(config.t_index_list)
-        latent = (unet.config.in_channels, config.height // self._scale_factor, config.width // self._scale_factor)
         generator = torch.Generator().manual_seed(config.seed)
-        noise = torch.randn((steps, *latent), generator=generator).to(device)
+        noise = torch.randn((steps, *self._latent(config)), generator=generator).to(device)
         guided = make_guidance(config.cfg_type, config.guidance_scale).extra_rows(1, 1) > 0
         time_ids = None
         if unet.config.addition_embed_type == "text_time":
@@ -223,6 +261,10 @@ class Networks:
         if config.mode == "img2img":
             indices = influenced(indices, count, config.drawing_influence)
         return make_schedule(self.pipe.scheduler.config, config.scheduler, indices, count, self.pipe.unet.device)
+
+
+def _silent(text: str, part: float | None) -> None:
+    """Progress that nobody watches."""
 
 
 def _control_scales(config: StreamConfig, steps: int) -> Tensor:

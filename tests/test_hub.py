@@ -21,15 +21,6 @@ from inkstream.stream.errors import ModelError, UnsafeWeightsError
 PLAIN = StreamConfig(device="cpu", dtype="float32", use_tiny_vae=False)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Networks this small only wait for each other's threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """Small models saved in diffusers layout."""

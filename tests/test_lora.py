@@ -21,15 +21,6 @@ ROWS = 3
 WHOLE = {"conv": True, "time": True}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Networks this small only wait for each other's threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def inputs(pipe):
     """Three rows with different samples, timesteps and texts."""
     generator = torch.Generator().manual_seed(5)

@@ -1,9 +1,18 @@
 """The loop held to the published implementation, and to diffusers, number for number."""
 
+import inspect
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
-from diffusers import LCMScheduler, StableDiffusionControlNetImg2ImgPipeline
+from diffusers import (
+    EulerDiscreteScheduler,
+    LCMScheduler,
+    StableDiffusionControlNetImg2ImgPipeline,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionXLControlNetImg2ImgPipeline,
+)
 
 from inkstream.bench.tiny import tiny_sd, tiny_sd21, tiny_sdxl
 from inkstream.stream import Stream, StreamConfig
@@ -80,8 +89,9 @@ def assert_equal(ours, theirs):
 
 @pytest.mark.parametrize(("cfg_type", "t_index_list"), CASES)
 @pytest.mark.parametrize("do_add_noise", [True, False])
-def test_equals_the_reference(reference, cfg_type, t_index_list, do_add_noise):
-    images, pipe = pictures(10), tiny_sd()
+@pytest.mark.parametrize("build", [tiny_sd, partial(tiny_sd21, "epsilon")], ids=["sd1", "sd2"])
+def test_equals_the_reference(reference, build, cfg_type, t_index_list, do_add_noise):
+    images, pipe = pictures(10), build()
     prompt = {"prompt": "a red car", "negative_prompt": "fog", "guidance_scale": 1.7, "delta": 0.8, "seed": 5}
     settings = {"cfg_type": cfg_type, "t_index_list": t_index_list, "do_add_noise": do_add_noise}
     assert_equal(
@@ -189,11 +199,18 @@ def test_sequential_equals_batch(build, cfg_type):
 
 
 @pytest.mark.parametrize("start", [0, 25, 40])
-def test_single_step_equals_diffusers_controlnet_img2img(start, monkeypatch):
+@pytest.mark.parametrize(
+    ("build", "pipeline"),
+    [
+        (tiny_sd, StableDiffusionControlNetImg2ImgPipeline),
+        (tiny_sd21, StableDiffusionControlNetImg2ImgPipeline),
+        (tiny_sdxl, StableDiffusionXLControlNetImg2ImgPipeline),
+    ],
+)
+def test_single_step_equals_diffusers_controlnet_img2img(build, pipeline, start, monkeypatch):
     """One ControlNet, one step: the picture of diffusers' own pipeline with LCMScheduler and the same noise."""
-    pipe = tiny_sd(controlnets=1)
-    rng = np.random.default_rng(3)
-    frame = rng.integers(0, 255, (SIDE, SIDE, 3), np.uint8)
+    pipe = build(controlnets=1)
+    frame = np.random.default_rng(3).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
     stream = Stream(
         pipe,
         prompt="a red car",
@@ -206,32 +223,72 @@ def test_single_step_equals_diffusers_controlnet_img2img(start, monkeypatch):
     )
     scheduler = LCMScheduler.from_config(pipe.scheduler.config)
     set_timesteps = scheduler.set_timesteps
-    timestep = 999 - 20 * start
     monkeypatch.setattr(
-        scheduler, "set_timesteps", lambda steps, device: set_timesteps(device=device, timesteps=[timestep])
+        scheduler, "set_timesteps", lambda steps, device: set_timesteps(device=device, timesteps=[999 - 20 * start])
     )
-    theirs = StableDiffusionControlNetImg2ImgPipeline(**{**pipe.components, "scheduler": scheduler})
-    theirs.set_progress_bar_config(disable=True)
     image = torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255
-    picture = theirs(
-        prompt="a red car",
+    theirs = run_diffusers(
+        pipeline,
+        pipe,
+        scheduler,
         image=image,
         control_image=image,
-        width=SIDE,
-        height=SIDE,
         num_inference_steps=1,
         strength=1.0,
-        guidance_scale=1.0,
         controlnet_conditioning_scale=0.7,
+    )
+    assert (picture_of(stream, frame) - theirs).abs().max() <= TOLERANCE
+
+
+@pytest.mark.parametrize("steps", [2, 4])
+def test_turbo_step_equals_diffusers_euler_img2img(steps):
+    """SD-Turbo as diffusers runs it: Euler on trailing timesteps, the last of them, no guidance."""
+    pipe = tiny_sd21("epsilon")
+    frame = np.random.default_rng(4).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
+    stream = Stream(
+        pipe,
+        prompt="a red car",
+        scheduler="turbo",
+        num_inference_steps=steps,
+        t_index_list=(steps - 1,),
+        cfg_type="none",
+        width=SIDE,
+        height=SIDE,
+        seed=11,
+    )
+    scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config, timestep_spacing="trailing")
+    image = torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255
+    theirs = run_diffusers(
+        StableDiffusionImg2ImgPipeline, pipe, scheduler, image=image, num_inference_steps=steps, strength=1 / steps
+    )
+    assert (picture_of(stream, frame) - theirs).abs().max() <= TOLERANCE
+
+
+def run_diffusers(pipeline, pipe, scheduler, **arguments):
+    """The picture that a pipeline of diffusers gives with the parts of another: (1, 3, H, W) in [0, 1]."""
+    wanted = inspect.signature(pipeline).parameters
+    parts = {name: part for name, part in pipe.components.items() if name in wanted}
+    parts |= {"scheduler": scheduler} | ({"requires_safety_checker": False} if "safety_checker" in wanted else {})
+    theirs = pipeline(**parts)
+    theirs.set_progress_bar_config(disable=True)
+    size = {"width": SIDE, "height": SIDE} if "control_image" in arguments else {}
+    return theirs(
+        prompt="a red car",
+        guidance_scale=1.0,
         generator=torch.Generator().manual_seed(11),
         output_type="pt",
+        **size,
+        **arguments,
     ).images
-    stream_image = run_with_conditions(stream, frame)
-    assert ((stream_image / 2 + 0.5).clamp(0, 1) - picture).abs().max() <= TOLERANCE
+
+
+def picture_of(stream, frame):
+    """The float picture of the stream's own loop, before it becomes uint8: (1, 3, H, W) in [0, 1]."""
+    return (run_with_conditions(stream, frame) / 2 + 0.5).clamp(0, 1)
 
 
 def run_with_conditions(stream: Stream, frame: np.ndarray) -> torch.Tensor:
-    """The float picture that the stream's own loop gives for a frame, before it becomes uint8: (1, 3, H, W)."""
+    """What the loop decodes for a frame: (1, 3, H, W), about [-1, 1]."""
     plan = stream._plan
     with torch.inference_mode():
         prepared = plan.preparer.prepare(plan.preparer.fitted(frame))
