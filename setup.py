@@ -9,6 +9,7 @@ setup(
     + ["inkstream.stream.sources", "inkstream.stream.sinks", "inkstream.stream.commands"],
     package_dir={f"inkstream.{part}": part for part in PARTS},
     package_data={
+        "inkstream.bench": ["shapes/*.json"],
         "inkstream.configs": ["*.yaml"],
         "inkstream.models": ["ink-tiny/*", "ink-tiny/*/*"],
     },

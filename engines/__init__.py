@@ -1,16 +1,35 @@
-"""How the units of a frame (encode, embed, denoise, decode) run on the hardware that is there."""
+"""How the units of a frame (encode, embed, denoise, decode) run on the hardware that is there.
+
+An engine is a module with two functions:
+
+- ``available(where="") -> str``: empty when it can run here, else why not, in one line. It loads nothing heavy.
+- ``build(pipe, controlnets, shapes, options) -> Units``: units that are ready, so that no frame waits for a compiler.
+  They stay as they are when layers of the pipeline are replaced later. It raises EngineError with one reason.
+"""
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+import importlib.util
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ..stream.errors import EngineError
+
 if TYPE_CHECKING:
+    from .shapes import Shapes
     from .units import Units
 
-# name -> module with ``available() -> str`` ("" or why not) and ``build(pipe, controlnets) -> Units``; fastest first
-ENGINES = {"eager": ".eager"}
+log = logging.getLogger(__name__)
+Progress = Callable[[str, float | None], Any]  # what is being done, and which part of it is (0 to 1; None: unknown)
+
+MODULES = ("tensorrt", "openvino", "compile", "onnxruntime", "eager")
+# Where an engine expects the networks, by PyTorch's name of the device. Eager runs wherever they are.
+DEVICES = {"tensorrt": ("cuda",), "openvino": ("cpu",), "compile": ("cpu", "cuda"), "onnxruntime": ("cpu", "cuda")}
+# What ``auto`` takes, fastest first. compile wins nothing on a CPU, and onnxruntime is slower than openvino there.
+FASTEST = {"cpu": ("openvino", "eager"), "cuda": ("tensorrt", "compile", "eager")}
 # StreamDiffusion's names. PyTorch's own attention has replaced xformers.
 ALIASES = {"none": "eager", "xformers": "eager"}
 
@@ -23,24 +42,92 @@ class EngineInfo:
     why_not: str
 
 
+@dataclass(frozen=True)
+class Choice:
+    """The engine that was chosen, what it is to run on (empty: its own choice), and why faster ones were not taken."""
+
+    name: str
+    where: str = ""
+    passed_over: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        name = f"{self.name}:{self.where}" if self.where else self.name
+        return "; ".join([name, *(f"not {other}: {why}" for other, why in self.passed_over.items())])
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an engine is told beside the networks and their shapes."""
+
+    folder: str | None = None
+    """Where built engines are kept; None is the user's cache folder."""
+    where: str = ""
+    """What it is to run on; empty: its own choice."""
+    progress: Progress = field(default=lambda text, part: None)
+    """Is told what is being done."""
+
+
+def names() -> tuple[str, ...]:
+    """Names of the engines that this installation has."""
+    return tuple(name for name in MODULES if importlib.util.find_spec(f".{name}", __name__))
+
+
 def engines() -> list[EngineInfo]:
-    """Every engine there is, fastest first."""
-    return [EngineInfo(name, importlib.import_module(module, __name__).available()) for name, module in ENGINES.items()]
+    """Every engine there is, and what each lacks."""
+    return [EngineInfo(name, _module(name).available()) for name in names()]
 
 
-def build(name: str, pipe: Any, controlnets: list[Any]) -> Units:
-    """Make the units of a pipeline with the engine called ``name``.
+def choose(name: str = "auto", device: str = "cpu", refused: Mapping[str, str] | None = None) -> Choice:
+    """The engine for a name: ``auto``, one of ``names()``, an alias, or ``name:where`` (``openvino:gpu``).
 
-    ``auto`` takes the fastest that is available. A named engine never falls back: EngineError says why it cannot run.
+    ``device`` is the kind of device that the networks are on: cpu, cuda or mps. ``auto`` takes the fastest engine that
+    is available for it and not among ``refused`` (name -> why). A named engine never falls back: EngineError says why
+    it cannot run.
     """
-    from ..stream.errors import EngineError
-
-    name = ALIASES.get(name, name)
-    found = {engine.name: engine.why_not for engine in engines()}
+    known = names()
     if name == "auto":
-        name = next(engine for engine, why_not in found.items() if not why_not)
-    if name not in found:
-        raise EngineError(f"acceleration: got {name!r}, expected one of: auto, {', '.join([*found, *ALIASES])}")
-    if found[name]:
-        raise EngineError(f"acceleration {name!r} cannot run here: {found[name]}")
-    return importlib.import_module(ENGINES[name], __name__).build(pipe, controlnets)
+        passed_over = dict(refused or {})
+        for candidate in (other for other in FASTEST.get(device, ("eager",)) if other in known):
+            if candidate not in passed_over:
+                why_not = _module(candidate).available()
+                if not why_not:
+                    return Choice(candidate, passed_over=passed_over)
+                passed_over[candidate] = why_not
+    engine, _, where = ALIASES.get(name, name).partition(":")
+    if engine not in known:
+        raise EngineError(f"acceleration: got {name!r}, expected one of: {', '.join(['auto', *known, *ALIASES])}")
+    expected = DEVICES.get(engine, (device,))
+    if device not in expected:
+        why_not = f"it takes networks that are on {' or '.join(expected)}, and these are on {device}; set device"
+    else:
+        why_not = _module(engine).available(where) if where else _module(engine).available()
+    if why_not:
+        raise EngineError(f"acceleration {name!r} cannot run here: {why_not}")
+    return Choice(engine, where)
+
+
+def build(name: str, pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options | None = None) -> Units:
+    """Make the units of a pipeline with the engine called ``name``; see ``choose``.
+
+    They are ready: whatever had to be compiled is compiled. ``auto`` also passes over an engine that cannot take these
+    networks. Raises EngineError.
+    """
+    options = options or Options()
+    refused: dict[str, str] = {}
+    while True:
+        choice = choose(name, pipe.unet.device.type, refused)
+        try:
+            module = _module(choice.name)
+            units = module.build(pipe, controlnets, shapes, replace(options, where=choice.where))
+        except EngineError as error:
+            if name != "auto" or choice.name == "eager":
+                raise
+            log.warning("%s cannot take these networks, the next engine is tried: %s", choice.name, error)
+            refused[choice.name] = str(error)
+            continue
+        log.info("engine %s (%s)", choice, units.about)
+        return replace(units, passed_over=choice.passed_over)
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f".{name}", __name__)

@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import secrets
+import shutil
 import stat
 import struct
 import sys
@@ -70,7 +71,7 @@ def write_atomically(path: Path, *parts: bytes) -> None:
 
     Raises EngineError (disk full, for example); then nothing has changed.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = _temporary(path)
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         try:
@@ -92,9 +93,35 @@ def write_atomically(path: Path, *parts: bytes) -> None:
         ) from error
 
 
-def unfinished(path: Path) -> list[Path]:
-    """What writers of ``path`` that were killed have left behind."""
-    return sorted(path.parent.glob(f".{path.name}.*.tmp"))
+@contextlib.contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """A private folder beside ``path`` for what it is made of, gone afterwards. Raises EngineError."""
+    folder = _temporary(path)
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise EngineError(
+            f"{folder}: cannot be made ({error.strerror or error}); choose another folder with engine_dir"
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # what cannot be removed now goes with the next build or prune
+
+
+def remove_unfinished(path: Path) -> bool:
+    """Remove what makers of ``path`` that were killed have left behind; whether there was anything."""
+    left = sorted(path.parent.glob(f".{path.name}.*.tmp"))
+    for rest in left:
+        if rest.is_dir() and not rest.is_symlink():
+            shutil.rmtree(rest, ignore_errors=True)
+        else:
+            rest.unlink(missing_ok=True)
+    return bool(left)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 class Signature:
@@ -159,7 +186,9 @@ class Signature:
             fault = self._key_fault()
             if fault:
                 if self._file.exists():
-                    log.warning("%s: %s; a new key is made, and engines built before are built again", self._file, fault)
+                    log.warning(
+                        "%s: %s; a new key is made, and engines built before are built again", self._file, fault
+                    )
                 write_atomically(self._file, secrets.token_bytes(_KEY_BYTES))
             return self._file.read_bytes()
 

@@ -6,16 +6,18 @@ from typing import Any
 
 import torch
 
+from . import Options
+from .shapes import Shapes
 from .units import Decode, Denoise, Embed, Encode, Units
 
 
-def available() -> str:
+def available(where: str = "") -> str:
     """Eager always runs."""
     return ""
 
 
-def build(pipe: Any, controlnets: list[Any]) -> Units:
-    """Units that share the weights of ``pipe`` and ``controlnets``; their memory layout becomes channels last."""
+def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -> Units:
+    """Units that share the modules of ``pipe`` and ``controlnets``; their memory layout becomes channels last."""
     for module in (pipe.unet, pipe.vae, *controlnets):
         module.to(memory_format=torch.channels_last)
     return Units(
@@ -23,4 +25,6 @@ def build(pipe: Any, controlnets: list[Any]) -> Units:
         embed=Embed(controlnets).eval(),
         denoise=Denoise(pipe.unet, controlnets).eval(),
         decode=Decode(pipe.vae).eval(),
+        name="eager",
+        about=f"PyTorch {torch.__version__} on {pipe.unet.device}, {str(pipe.unet.dtype).removeprefix('torch.')}",
     )

@@ -7,22 +7,34 @@ go through the UNet at once, C ControlNets steer it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..stream.errors import EngineError
+from .shapes import Shapes
+
 
 @dataclass(frozen=True)
 class Units:
-    """The four functions that an engine gives to the loop; shapes are those of the modules below."""
+    """The four functions that an engine gives to the loop; shapes are those of the modules below.
+
+    What a unit returns may be overwritten when that unit is called again. One thread calls them at a time.
+    """
 
     encode: Callable[[Tensor], Tensor]
     embed: Callable[[Tensor], Tensor]
     denoise: Callable[..., Tensor]
     decode: Callable[[Tensor], Tensor]
+    name: str = "eager"
+    """Name of the engine that runs them."""
+    about: str = ""
+    """What it runs on, and in which precision, for people."""
+    passed_over: Mapping[str, str] = field(default_factory=dict)
+    """Faster engines that ``auto`` could not take, and why not."""
 
 
 class Encode(nn.Module):
@@ -31,12 +43,13 @@ class Encode(nn.Module):
     def __init__(self, vae: Any) -> None:
         super().__init__()
         self.vae = vae
+        self.dtype = vae.dtype
         self.scale = float(vae.config.scaling_factor)
         self.shift = float(getattr(vae.config, "shift_factor", None) or 0.0)
 
     def forward(self, image: Tensor) -> Tensor:
         """``image`` (F, 3, H, W) in [-1, 1] -> latent (F, 4, h, w)."""
-        result = self.vae.encode(image.to(self.vae.dtype))
+        result = self.vae.encode(image.to(self.dtype))
         latent = result.latents if hasattr(result, "latents") else result.latent_dist.mode()
         return (latent.float() - self.shift) * self.scale
 
@@ -47,13 +60,14 @@ class Decode(nn.Module):
     def __init__(self, vae: Any) -> None:
         super().__init__()
         self.vae = vae
+        self.dtype = vae.dtype
         self.scale = float(vae.config.scaling_factor)
         self.shift = float(getattr(vae.config, "shift_factor", None) or 0.0)
 
     def forward(self, latent: Tensor) -> Tensor:
         """``latent`` (F, 4, h, w) -> image (F, 3, H, W), about [-1, 1]."""
         latent = latent / self.scale + self.shift
-        return self.vae.decode(latent.to(self.vae.dtype), return_dict=False)[0].float()
+        return self.vae.decode(latent.to(self.dtype), return_dict=False)[0].float()
 
 
 class Embed(nn.Module):
@@ -74,31 +88,42 @@ class Embed(nn.Module):
 
 
 class Denoise(nn.Module):
-    """UNet with its ControlNets, as one module: a control scale is an input, so changing it rebuilds nothing."""
+    """UNet with its ControlNets, as one module: a control scale is an input, so changing it rebuilds nothing.
 
-    def __init__(self, unet: Any, controlnets: list[Any]) -> None:
+    LoRA scales are an input as well where ``loras`` names them, and then the module must be a ``twin``, because its
+    layers are pointed at that input. Without ``loras`` they read the tensor that ``LoraSet.bind`` gave to the pipeline,
+    which is the same tensor, and the input is not looked at.
+    """
+
+    def __init__(self, unet: Any, controlnets: list[Any], loras: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.unet = unet
+        self.dtype = unet.dtype  # asking the network walks through all of it
         self.controlnets = nn.ModuleList(_without_embedding(net) for net in controlnets)
+        self._loras = _lora_layers(unet, loras)
 
     def forward(
         self,
         sample: Tensor,
         timestep: Tensor,
         text: Tensor,
-        features: Tensor,
-        scales: Tensor,
+        features: Tensor | tuple[()] = (),
+        scales: Tensor | tuple[()] = (),
         pooled: Tensor | None = None,
         time_ids: Tensor | None = None,
         guidance: Tensor | None = None,
+        lora: Tensor | None = None,
     ) -> Tensor:
         """One prediction for N rows.
 
         ``sample`` (N, 4, h, w), ``timestep`` (N,), ``text`` (N, L, D), ``features`` (C, N, E, h, w), ``scales`` (C, N);
-        SDXL: ``pooled`` (N, P), ``time_ids`` (N, 6); models with a guidance embedding: ``guidance`` (N, W).
-        Returns (N, 4, h, w), in the UNet's own prediction type.
+        SDXL: ``pooled`` (N, P), ``time_ids`` (N, 6); models with a guidance embedding: ``guidance`` (N, W);
+        ``lora`` (A, N). Returns (N, 4, h, w), in the UNet's own prediction type.
         """
-        dtype = self.unet.dtype
+        dtype = self.dtype
+        if lora is not None:
+            for layer, name, index, dims in self._loras:
+                layer.scaling[name] = lora[index].to(dtype).view(-1, *[1] * (dims - 1))
         sample, text = sample.to(dtype), text.to(dtype)
         added = None if pooled is None else {"text_embeds": pooled.to(dtype), "time_ids": time_ids}
         down, mid = None, None
@@ -124,6 +149,78 @@ class Denoise(nn.Module):
             mid_block_additional_residual=mid,
             return_dict=False,
         )[0].float()
+
+
+class Positional(nn.Module):
+    """A unit that takes the inputs ``names`` by position, as exporters want it."""
+
+    def __init__(self, unit: nn.Module, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.unit = unit
+        self.names = names
+
+    def forward(self, *values: Tensor) -> Tensor:
+        """What the unit gives for these values."""
+        return self.unit(**dict(zip(self.names, values, strict=True)))
+
+
+def positional_units(pipe: Any, controlnets: list[Any], shapes: Shapes) -> dict[str, Positional]:
+    """The units that a stream of these shapes calls, for an engine to export or compile.
+
+    They share the weights of ``pipe`` and ``controlnets`` and nothing else: layers that are put in or taken out there
+    later do not reach them, and they may be changed.
+    """
+    makers: dict[str, Callable[[], nn.Module]] = {
+        "encode": lambda: Encode(pipe.vae),
+        "embed": lambda: Embed(controlnets),
+        "denoise": lambda: Denoise(pipe.unet, controlnets, shapes.loras),
+        "decode": lambda: Decode(pipe.vae),
+    }
+    return {name: Positional(twin(makers[name]()).eval(), tuple(shapes.inputs(name))) for name in shapes.units}
+
+
+def make_units(calls: Mapping[str, Callable[..., Tensor]], shapes: Shapes, name: str, about: str) -> Units:
+    """Units of functions that take their inputs by position, in the order of ``shapes.inputs``."""
+    wanted = tuple(shapes.inputs("denoise"))
+    run = calls["denoise"]
+
+    def denoise(
+        sample: Tensor, timestep: Tensor, text: Tensor, features: Tensor, scales: Tensor, **added: Tensor
+    ) -> Tensor:
+        given = {"sample": sample, "timestep": timestep, "text": text, "features": features, "scales": scales, **added}
+        return run(*(given[name] for name in wanted))
+
+    def absent(unit: str) -> Callable[[Tensor], Tensor]:
+        def refuse(value: Tensor) -> Tensor:
+            raise EngineError(f"{name}: {unit} was not built, because a stream of these shapes does not call it")
+
+        return refuse
+
+    encode, embed = (calls.get(unit) or absent(unit) for unit in ("encode", "embed"))
+    return Units(encode, embed, denoise, calls["decode"], name, about)
+
+
+def twin(module: nn.Module) -> Any:
+    """A copy of a module that shares every parameter and buffer with it, and no layer."""
+    tensors = [*module.parameters(), *module.buffers()]
+    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+
+
+def _lora_layers(unet: nn.Module, loras: tuple[str, ...]) -> list[tuple[Any, str, int, int]]:
+    """Where LoRA scales are read: (PEFT layer, name of the LoRA, its row, dimensions of the layer's input)."""
+    if not loras:
+        return []
+    from peft.tuners.lora import LoraLayer
+
+    from ..lora.switch import input_dims
+
+    return [
+        (layer, name, index, input_dims(path, layer))
+        for path, layer in unet.named_modules()
+        if isinstance(layer, LoraLayer)
+        for index, name in enumerate(loras)
+        if name in layer.scaling
+    ]
 
 
 def _without_embedding(controlnet: Any) -> Any:

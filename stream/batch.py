@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -86,7 +87,7 @@ class Loop:
 
         x = both(x)  # (N, 4, h, w)
         features = both(features, 1) if len(features) else features  # (C, N, E, h, w)
-        added = {name: told[name] for name in ("pooled", "time_ids", "guidance") if name in told}
+        added = {name: told[name] for name in ("pooled", "time_ids", "guidance", "lora") if name in told}
         eps = self.units.denoise(x, both(s.timestep), told["text"], features, told["scales"], **added)  # (N, 4, h, w)
         if self.prediction == "v_prediction":
             eps = both(s.a) * eps + both(s.b) * x
@@ -129,7 +130,7 @@ class StreamBatch:
         self._latent[:frames] = x
         self._stock[:frames] = self._in_row[0].recipe.entry_noise
         if len(features):
-            self._features[:, :frames] = features
+            _move(self._features[:, :frames], features)
         x, stock = self._latent, self._stock  # (B, 4, h, w)
         u, c = self.loop.predict_eps(x, self._extra, s, self._features, self._network)
         eps, stock = self.loop.guidance(u, c, stock, rows["w"], rows["delta"])
@@ -142,7 +143,7 @@ class StreamBatch:
             if self.loop.guidance.residual:
                 self._stock[frames:] = carry(eps, stock, rows["noise_next"], s)[:-frames]
             if len(features):
-                self._features[:, frames:] = self._features[:, :-frames].clone()
+                _move(self._features[:, frames:], self._features[:, :-frames])
         return denoised  # (B, 4, h, w)
 
     def _allocate(self, entry: Entry, x: Tensor, features: Tensor) -> None:
@@ -196,6 +197,17 @@ class StreamBatch:
                 self._network[name][rows] = value
 
 
+def _move(to: Tensor, values: Tensor) -> None:
+    """Copy, also between places that overlap.
+
+    On a CPU numpy does it, for the reason that ``codec`` gives; condition features are most of what a frame moves.
+    """
+    if to.device.type == "cpu":
+        np.copyto(to.numpy(), values.numpy())
+    else:
+        to.copy_(values.clone())
+
+
 class SequentialSteps:
     """The same steps, one frame after the other: every frame goes through all K at once. Slower; nothing in flight."""
 
@@ -219,7 +231,7 @@ class SequentialSteps:
                 s = Schedule(**{name: row[name].expand(frames, *row[name].shape) for name in Schedule._fields})
                 extra = self.loop.guidance.extra_rows(frames, frames)
                 told = [recipe.network_row(k, True)] * extra + [recipe.network_row(k, False)] * frames
-                network = {n: torch.stack([r[n] for r in told], 1 if n == "scales" else 0) for n in told[0]}
+                network = {n: torch.stack([r[n] for r in told], 1 if n in ("scales", "lora") else 0) for n in told[0]}
                 u, c = self.loop.predict_eps(x, extra, s, features, network)
                 if self.loop.guidance.residual and k > 0:
                     u = stock[:extra]

@@ -1,29 +1,47 @@
-"""Between pictures on the host and tensors on the device."""
+"""Between pictures on the host and tensors on the device.
+
+On a CPU this is left to OpenCV and numpy: PyTorch would wake its threads for it, which go on spinning for milliseconds
+afterwards, and take the cores from an engine that brings threads of its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+_LEVELS = np.arange(256, dtype=np.float32)
+_IMAGE = _LEVELS / np.float32(127.5) - np.float32(1.0)
+_CONDITION = _LEVELS / np.float32(255.0)
+
 
 def to_image(pictures: Sequence[np.ndarray], device: torch.device | str) -> Tensor:
     """F pictures (H, W, 3) uint8 RGB -> (F, 3, H, W) float32 in [-1, 1]."""
-    return _stack(pictures, device) / 127.5 - 1.0
+    return _looked_up([pictures], _IMAGE, device)[0]
 
 
 def to_condition(pictures: Sequence[Sequence[np.ndarray]], device: torch.device | str) -> Tensor:
     """F frames of C condition pictures (H, W, 3) uint8 -> (C, F, 3, H, W) float32 in [0, 1]."""
     if not pictures[0]:
         return torch.zeros(0, len(pictures), device=device)
-    return torch.stack([_stack(column, device) / 255.0 for column in zip(*pictures, strict=True)])
+    return _looked_up(list(zip(*pictures, strict=True)), _CONDITION, device)
 
 
-def _stack(pictures: Sequence[np.ndarray], device: torch.device | str) -> Tensor:
-    batch = torch.from_numpy(np.stack(pictures)).to(device)  # (F, H, W, 3) uint8
-    return batch.permute(0, 3, 1, 2).float()  # channels last in memory, which convolutions like
+def _looked_up(columns: Sequence[Sequence[np.ndarray]], table: np.ndarray, device: torch.device | str) -> Tensor:
+    """C columns of F pictures (H, W, 3) -> what ``table`` has for each level: (C, F, 3, H, W)."""
+    if torch.device(device).type == "cpu":
+        values = np.empty((len(columns), len(columns[0]), *columns[0][0].shape), np.float32)
+        for column, of_column in zip(columns, values, strict=True):
+            for picture, of_picture in zip(column, of_column, strict=True):
+                cv2.LUT(picture, table, of_picture)
+        batch = torch.from_numpy(values)
+    else:
+        levels = torch.from_numpy(np.stack([np.stack(column) for column in columns])).to(device)
+        batch = torch.from_numpy(table).to(device)[levels.int()]
+    return batch.permute(0, 1, 4, 2, 3)  # channels last in memory, which convolutions like
 
 
 def to_pixels(image: Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -31,8 +49,20 @@ def to_pixels(image: Tensor) -> tuple[np.ndarray, np.ndarray]:
 
     A picture with NaN or infinity, or one that is black all over, is not shown: both are what a failing network gives.
     """
+    if image.device.type == "cpu":
+        return _to_pixels_on_host(np.ascontiguousarray(image.permute(0, 2, 3, 1).numpy()))
     finite = torch.isfinite(image).flatten(1).all(1)  # (F,)
     pixels = (image.nan_to_num(nan=-1.0) * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
     pixels = pixels.permute(0, 2, 3, 1).contiguous()  # (F, H, W, 3)
     lit = pixels.amax(dim=(1, 2, 3)) > 1  # (F,)
     return pixels.cpu().numpy(), (finite & lit).cpu().numpy()
+
+
+def _to_pixels_on_host(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    pixels = np.empty(images.shape, np.uint8)  # (F, H, W, 3)
+    usable = np.zeros(len(images), bool)
+    for index, (image, of_image) in enumerate(zip(images, pixels, strict=True)):
+        cv2.addWeighted(image, 127.5, image, 0.0, 127.5, of_image, cv2.CV_8U)  # rounds to even, saturates
+        finite = np.isfinite(image.min()) and np.isfinite(image.max())  # both give NaN when there is one
+        usable[index] = finite and of_image.max() > 1
+    return pixels, usable

@@ -16,7 +16,11 @@ from .errors import ConfigError
 
 CfgType = Literal["none", "full", "self", "initialize"]
 Mode = Literal["img2img", "txt2img", "sketch"]
-Acceleration = Literal["auto", "eager", "none", "xformers"]
+Acceleration = Literal[
+    *("auto", "eager", "compile", "onnxruntime", "openvino", "tensorrt", "none", "xformers"),
+    *("openvino:cpu", "openvino:gpu", "openvino:npu"),
+    *("onnxruntime:cpu", "onnxruntime:cuda", "onnxruntime:tensorrt", "onnxruntime:directml", "onnxruntime:coreml"),
+]
 DEFAULT_T_INDEX = {"img2img": (32, 45), "txt2img": (0, 16, 32, 45), "sketch": (0, 25)}
 
 
@@ -140,7 +144,7 @@ class StreamConfig(_Frozen):
 
     # --- running
     acceleration: Acceleration = "auto"
-    """How the units run. none is another name of eager; xformers is accepted and means PyTorch's own attention."""
+    """The engine: auto is the fastest there is; a named one runs or says why it cannot. none and xformers mean eager."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

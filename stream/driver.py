@@ -16,6 +16,7 @@ from .metrics import Metrics
 
 log = logging.getLogger(__name__)
 GROUP_WAIT = 0.1  # seconds that a group of frames (frame_buffer_size) is given to become full
+FADE_EVERY = 0.05  # seconds between frames of a fade when no new ones come; below that a source keeps its own pace
 
 
 class StreamLike(Protocol):
@@ -31,6 +32,8 @@ class StreamLike(Protocol):
     def size(self) -> Size: ...
     @property
     def pending(self) -> int: ...
+    @property
+    def fading(self) -> bool: ...
     def __call__(self, frame: Frame, gated: bool = True) -> Output | None: ...
     def advance(self) -> Output | None: ...
     def update(self, **changes: Any) -> int: ...
@@ -40,7 +43,8 @@ class Driver:
     """Drives a stream from the mailbox of a source.
 
     A new frame always goes first. Without one, a live source's pending frames go on at once, because their latency
-    counts; and a changed configuration is applied to the last frame. Then it costs nothing until something comes.
+    counts; and a changed configuration is applied to the last frame, once, or while a prompt fades again and again.
+    Then it costs nothing until something comes.
     A source that is not live has every frame rendered, in full batches; what is pending comes out when it has ended.
     """
 
@@ -71,6 +75,7 @@ class Driver:
         self._report = report
         self._last: Frame | None = None  # the newest frame that entered the stream
         self._revision = -1  # of the configuration under which the stream was last given a frame
+        self._entered_at = clock()  # when a frame last entered the stream
         self._refused = 0  # frames in a row
         self._silent_since = -1.0  # arrival of the frame after which a stall was reported
 
@@ -89,12 +94,12 @@ class Driver:
 
     def _turn(self) -> None:
         at_once = self._intake.live or self.frozen
-        changed = at_once and self._last is not None and self._stream.revision != self._revision
+        again = self._again_in() if at_once else None
         pending = at_once and self._stream.pending > 0
-        frame = self._next_frame(changed, pending)
+        frame = self._next_frame(again, pending)
         if self._stop.is_set():
             return
-        if frame is None and changed:
+        if frame is None and again is not None and (again == 0 or not pending):
             frame = self._last
         if frame is not None:
             self._submit(frame)
@@ -102,15 +107,23 @@ class Driver:
             self._hand_on(self._stream.advance())
         self._report()
 
-    def _next_frame(self, changed: bool, pending: bool) -> Frame | None:
+    def _again_in(self) -> float | None:
+        """Seconds until the last frame enters again: 0 after a change, a pause in a fade; None when it does not."""
+        if self._last is None:
+            return None
+        if self._stream.revision != self._revision:
+            return 0.0
+        return max(0.0, self._entered_at + FADE_EVERY - self._clock()) if self._stream.fading else None
+
+    def _next_frame(self, again: float | None, pending: bool) -> Frame | None:
         """The next frame; None when there is something else to do, or to report. Raises MailboxClosed at the end."""
         try:
-            if changed:
+            if again == 0:
                 return self._inbox.get(0.0)
             if pending:
                 group = self._stream.config.frame_buffer_size > 1
                 return self._inbox.get(GROUP_WAIT if group else 0.0)
-            return self._inbox.get(self._until_stalled())
+            return self._inbox.get(self._until_stalled() if again is None else again)
         except TimeoutError:
             return None
 
@@ -141,7 +154,7 @@ class Driver:
         self.static = self._metrics.counter("frames_skipped") > skipped
         self._revision = revision
         if not self.static:
-            self._last = frame
+            self._last, self._entered_at = frame, self._clock()
         self._hand_on(output)
 
     def _hand_on(self, output: Output | None) -> None:

@@ -43,6 +43,7 @@ class FakeStream:
         self._lock = threading.Lock()
         self._gate = Gate(self.config.similar_image_filter_threshold, self.config.similar_image_filter_max_skip_frame)
         self._seen = -1  # revision of the last frame that entered
+        self._to_fade = 0  # frames until a prompt has faded in
         self._rows: deque[Output | None] = deque([None] * (steps - 1))
         self._next_id = 0
 
@@ -50,6 +51,11 @@ class FakeStream:
     def pending(self) -> int:
         """Frames that entered and have not come out yet."""
         return sum(row is not None for row in self._rows)
+
+    @property
+    def fading(self) -> bool:
+        """Whether a prompt has not faded in yet; here only the number of frames is kept, no picture shows it."""
+        return self._to_fade > 0
 
     def __call__(self, frame: Frame | np.ndarray, gated: bool = True) -> Output | None:
         """Let a frame in and run one step; returns the picture that is finished by that, if any.
@@ -66,12 +72,14 @@ class FakeStream:
             pixels = as_rgb(frame.pixels)
             self.size = Size(config.width, config.height)
             pixels = place(Size.of(pixels), self.size, config.fit).apply(pixels)
-            enters = not gated or revision != self._seen or self._gate.changed(pixels)
+            enters = not gated or revision != self._seen or self.fading or self._gate.changed(pixels)
         if not enters:
             self.metrics.count("frames_skipped")
             return self.advance()
         self._gate.accept(pixels)
         self._seen = revision
+        with self._lock:
+            self._to_fade = max(0, self._to_fade - 1)
         return self._step(Output(255 - pixels, frame.id, frame.captured_at, revision, pixels))
 
     def advance(self) -> Output | None:
@@ -81,7 +89,9 @@ class FakeStream:
     def update(self, **changes: Any) -> int:
         """Change settings from any thread; returns the new revision. Raises ConfigError and then changes nothing."""
         with self._lock:
-            self.config = self.config.changed(**changes)
+            before, self.config = self.config, self.config.changed(**changes)
+            frames = self.config.prompt_transition_frames
+            self._to_fade = frames if self.config.prompt != before.prompt else min(frames, self._to_fade)
             self.revision += 1
             return self.revision
 

@@ -82,6 +82,7 @@ class Fanout:
             due = outlet.turn(block)
             if outlet.ended:
                 outlet.close()
+                outlet.closed = True
             return due
         except SinkClosed as error:
             log.info("%s was closed", outlet.name)
@@ -119,22 +120,24 @@ class Fanout:
             try:
                 sink.close()
             except Exception as error:  # noqa: BLE001 - the others want to be closed, too
-                log.warning("%s cannot be closed: %s", type(sink).__name__, error)
+                self._say(f"{type(sink).__name__} cannot be closed: {error}", error)
 
     def _drop(self, outlet: Outlet, error: Exception) -> None:
+        """Close a sink that ended before its time. It counts as closed only when everything was said about it."""
         self.dropped[outlet.name] = str(error) or "closed"
         try:
             outlet.close()
-        except Exception as again:  # noqa: BLE001 - it is gone already, and the first reason is the one that counts
-            log.warning("%s cannot be closed: %s", outlet.name, again)
-        if not all(other.name in self.dropped for other in self.outlets):
-            return
-        if isinstance(error, SinkClosed):
-            self._end()
-            return
-        last = SinkUnavailable(f"no sink is left: {self._reasons()}")
-        last.__cause__ = error
-        self._fail(last)
+        except Exception as again:  # noqa: BLE001 - a sink may fail in any way, and the others go on
+            self._say(f"{outlet.name} cannot be closed: {again}", again)
+            self.dropped[outlet.name] += f"; then it could not be closed: {again}"
+        if all(other.name in self.dropped for other in self.outlets):
+            if isinstance(error, SinkClosed):
+                self._end()
+            else:
+                last = SinkUnavailable(f"no sink is left: {self._reasons()}")
+                last.__cause__ = error
+                self._fail(last)
+        outlet.closed = True
 
     def _reasons(self) -> str:
         return "; ".join(f"{name}: {reason}" for name, reason in self.dropped.items())

@@ -28,12 +28,14 @@ class Size(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Size:
-        """Read ``"768x512"`` or ``"512"`` (a square)."""
+        """Read ``"768x512"`` or ``"512"`` (a square); raises ConfigError for anything else, and for a side of 0."""
         match = re.fullmatch(r"(\d{1,5})(?:[x×](\d{1,5}))?", text.strip().lower())
         if not match:
             raise ConfigError(f"size: got {text!r}, expected WIDTHxHEIGHT, for example 512x512")
-        width = int(match[1])
-        return cls(width, int(match[2] or width))
+        size = cls(int(match[1]), int(match[2] or match[1]))
+        if min(size) < 1:
+            raise ConfigError(f"size: got {size}, expected at least 1x1")
+        return size
 
     @classmethod
     def of(cls, pixels: np.ndarray) -> Size:
@@ -139,19 +141,23 @@ class Placement:
     crop: Rect  # the part of the source that is used
     inside: Rect  # where that part lies in the target
 
-    def apply(self, pixels: np.ndarray, border: int = 255) -> np.ndarray:
-        """Resample ``(H, W, 3)`` uint8 from source to target size; uncovered target pixels get ``border``."""
+    def apply(self, pixels: np.ndarray, border: int | None = None) -> np.ndarray:
+        """Resample ``(H, W, 3)`` uint8 from source to target size; the result is contiguous.
+
+        Target pixels that the picture does not cover get the gray level ``border``, or by default the median colour of
+        the picture's outer edge: the paper goes on, be it white or black.
+        """
         x, y, width, height = self.crop
-        part = pixels[y : y + height, x : x + width]
-        if self.crop.size != self.inside.size:
-            smaller = self.inside.width * self.inside.height < width * height
-            part = cv2.resize(part, self.inside.size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-        if self.inside.size == self.target:
+        used = part = pixels[y : y + height, x : x + width]
+        inside = self.inside
+        if self.crop.size != inside.size:
+            smaller = inside.width * inside.height < width * height
+            part = cv2.resize(used, inside.size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+        if inside.size == self.target:
             return np.ascontiguousarray(part)
-        result = np.full((self.target.height, self.target.width, 3), border, np.uint8)
-        result[
-            self.inside.y : self.inside.y + self.inside.height, self.inside.x : self.inside.x + self.inside.width
-        ] = part
+        result = np.empty((self.target.height, self.target.width, 3), np.uint8)
+        result[:] = _edge_colour(used) if border is None else border
+        result[inside.y : inside.y + inside.height, inside.x : inside.x + inside.width] = part
         return result
 
     def back(self, x: float, y: float) -> tuple[float, float]:
@@ -160,6 +166,13 @@ class Placement:
             self.crop.x + (x - self.inside.x) * self.crop.width / self.inside.width,
             self.crop.y + (y - self.inside.y) * self.crop.height / self.inside.height,
         )
+
+
+def _edge_colour(pixels: np.ndarray) -> np.ndarray:
+    """The median of the outermost pixels of ``(H, W, 3)``, each channel by itself: ``(3,)``."""
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])  # (N, 3)
+    middle = len(edge) // 2
+    return np.partition(edge, middle, axis=0)[middle]  # a level that occurs, where a mean of two would not
 
 
 def place(source: Size, target: Size, fit: FitMode = "crop") -> Placement:

@@ -10,10 +10,12 @@ from .errors import ConfigError, FrameError, SourceEnded, SourceError, SourceLos
 from .frame import Frame
 from .mailbox import Mailbox, MailboxClosed
 from .metrics import Metrics
-from .sources import Source, open_source
+from .sources import Source, open_source, source_present
 
 log = logging.getLogger(__name__)
 RETRY = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each try to open a lost source again; the last one repeats
+UNSEEN = 1.5  # seconds: the longest pause while the source may be there, so that it is live 2 s after it came back
+LOOK = 0.5  # seconds between two looks whether it is there
 MAX_REFUSED = 100  # unusable frames in a row after which something is wrong with more than a frame
 
 
@@ -21,7 +23,9 @@ class Intake:
     """Takes frames from a source into a mailbox: the newest wins for a live source, any other waits for its turn.
 
     ``source`` is a Source, its specification as text, or a function that opens one; only the latter two can be opened
-    again after SourceLost. ``stop`` ends everything. ``notify`` is called when ``lost`` changes.
+    again after SourceLost. ``retry``: the pauses before each try, in seconds. Only a source that is known to be gone is
+    given the long ones: it is tried at once when it is seen to be there. ``stop`` ends everything. ``notify`` is called
+    when ``lost`` changes.
     """
 
     def __init__(
@@ -40,8 +44,10 @@ class Intake:
         self.arrived_at = clock()  # when the newest frame came; at first, when waiting for it began
         self._source: Source | None = None
         self._open: Callable[[], Source] | None = None
+        self._present: Callable[[], bool | None] = lambda: None
         if isinstance(source, str):
             self._open = lambda: open_source(source)
+            self._present = lambda: source_present(source)
         elif isinstance(source, Source) and not isinstance(source, type):
             self._source = source
         elif callable(source):
@@ -58,7 +64,9 @@ class Intake:
         self._stop = stop
         self._notify = notify
         self._retry = tuple(retry)
-        self._tries = 0  # since the last frame
+        self._tries = 0  # since the last frame, or since it was seen to come back
+        self._here: bool | None = True  # what the last look said
+        self._look_at = clock()  # when the next look may be
         self._refused = 0  # in a row
         self._next_id = 0
 
@@ -126,11 +134,9 @@ class Intake:
         log.warning("source %s: %s", self.name, error)
         self.close()
         self._source = None
+        self._here = True
         while self._source is None:
-            delay = self._retry[min(self._tries, len(self._retry) - 1)]
-            self._tries += 1
-            self._set_lost(f"{error}; next try in {delay:g} s")
-            if self._stop.wait(delay):
+            if not self._pause(error):
                 return
             try:
                 self._source = self._open()
@@ -141,6 +147,35 @@ class Intake:
         self._adopt()
         log.info("source %s is back", self.name)
         self._set_lost("")
+
+    def _pause(self, error: Exception) -> bool:
+        """Wait until it is time for the next try; False when the session stops."""
+        long = self._retry[min(self._tries, len(self._retry) - 1)]
+        self._tries += 1
+        begun = now = self._clock()
+        said = -1.0
+        while not self._stop.is_set():
+            if self._came_back(now):
+                self._tries = 0  # what has just been plugged in may need a moment more
+                return True
+            pause = long if self._here is False else min(long, UNSEEN)
+            if pause != said:
+                said = pause
+                sooner = ", or when it is back" if self._here is False else ""
+                self._set_lost(f"{error}; next try in {pause:g} s{sooner}")
+            if now >= begun + pause:
+                return True
+            self._stop.wait(min(begun + pause, self._look_at) - now)
+            now = self._clock()
+        return False
+
+    def _came_back(self, now: float) -> bool:
+        """Whether it is seen now, and was not there at the look before."""
+        if now < self._look_at:
+            return False
+        self._look_at = now + LOOK
+        before, self._here = self._here, self._present()
+        return self._here is True and before is not True
 
     def _adopt(self) -> None:
         assert self._source is not None

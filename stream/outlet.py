@@ -32,7 +32,7 @@ class Outlet:
         self.on_main_thread = sink.on_main_thread
         self.every = sink.interval is None  # takes every output, none twice
         self.ended = False  # nothing more will be written
-        self.closed = False  # and what was written is finished
+        self.closed = False  # and what was written is finished, and what went wrong with that was said; see Fanout
         self._closing = False
         self._sink = sink
         self._metrics = metrics
@@ -79,13 +79,9 @@ class Outlet:
     def close(self) -> None:
         """Close the sink, once; raises what it raises."""
         self._box.close()
-        if self._closing:
-            return
-        self._closing = True
-        try:
+        if not self._closing:
+            self._closing = True
             self._sink.close()
-        finally:
-            self.closed = True
 
     def _due_in(self) -> float | None:
         return None if self._pacer is None else self._pacer.left()

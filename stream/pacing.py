@@ -51,8 +51,7 @@ class Pacer:
     def done(self) -> None:
         """The call of the current target was made; the next target is the first one from now on."""
         now = self._clock()
-        start = now if self._start is None else self._start
-        self._next = max(self._next, int((now - start) // self.interval)) + 1
+        self._next = max(self._next, int((now - self._begun(now)) // self.interval)) + 1
 
     def wait(self) -> bool:
         """Wait for the next target, and count it as done. False at once when ``stop`` is set."""
@@ -62,6 +61,9 @@ class Pacer:
         return True
 
     def _due(self, now: float) -> float:
+        return self._begun(now) + self._next * self.interval
+
+    def _begun(self, now: float) -> float:
         if self._start is None:
             self._start = now
-        return self._start + self._next * self.interval
+        return self._start

@@ -14,11 +14,11 @@ from functools import partial
 from typing import Any
 
 from .changes import Changes
+from .driver import Driver, StreamLike
 from .errors import ConfigError, InkstreamError
 from .fanout import Fanout
 from .frame import Frame, Output
 from .intake import RETRY, Intake
-from .driver import Driver, StreamLike
 from .mailbox import Mailbox, MailboxClosed
 from .metrics import Metrics
 from .outlet import Outlet
@@ -41,7 +41,7 @@ class Session:
     its source and its sinks; the stream stays open, it belongs to the caller.
     ``on_status`` is called from the engine's thread when state or notice changes. ``stall_after`` and ``retry`` are
     seconds: after how long without a frame a live source counts as stalled, and the pauses before each try to open a
-    lost source.
+    lost source. Pauses above 1.5 s are for a source that is known to be gone, and end when it is seen to come back.
     """
 
     def __init__(
@@ -243,20 +243,20 @@ class Session:
         return {**self.metrics.summary(), **about}
 
     def _state(self, now: float) -> tuple[State, str]:
-        loop, intake = self._driver, self._intake
+        driver, intake = self._driver, self._intake
         quiet = now - intake.arrived_at
         settling = self._stream.pending > 0
         if self._ended or self._stop.is_set():
             return "stopped", str(self.error or "")
         if intake.lost:
             return "reconnecting", intake.lost
-        if loop.frozen:
+        if driver.frozen:
             return "settling" if settling else "idle", "frozen"
         if intake.live and quiet > self._stall_after:
             return "stalled", f"{intake.name}: no frame for {quiet:.0f} s"
-        if not loop.shown:
+        if not driver.shown:
             return "warming", ""
-        if loop.static:
+        if driver.static:
             return "settling" if settling else "idle", ""
         return "live", ""
 
@@ -318,7 +318,7 @@ class Session:
             if not late:
                 self.error = error
         if late:
-            log.warning("while stopping: %s", error, exc_info=error)
+            log.warning("while stopping: %s", error, exc_info=None if isinstance(error, InkstreamError) else error)
         self._halt()
 
     def _halt(self) -> None:

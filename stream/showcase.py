@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .config import StreamConfig
-from .frame import Frame, Output, Size, place
 from .driver import StreamLike
+from .frame import Frame, Output, Size, place
 from .sinks import Sink, Status
 from .sources.demo import DemoSource
 
@@ -94,6 +94,10 @@ class Following:
     @property
     def pending(self) -> int:
         return self._stream.pending
+
+    @property
+    def fading(self) -> bool:
+        return self._stream.fading
 
     def __setattr__(self, name: str, value: Any) -> None:
         # The session hands its own metrics to the stream that renders.

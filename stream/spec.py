@@ -1,7 +1,9 @@
 """Sources and sinks written as text: ``kind``, ``kind:value``, ``kind:key=value,flag`` or ``kind:value,key=value``.
 
 ``screen:region=0,0,512,512`` keeps its commas: a piece without ``=`` belongs to the key before it, as long as that
-value and the piece are both numbers. ``video:clip.mp4,loop=1`` has one unnamed value, called ``path``.
+value and the piece are both numbers. ``video:clip.mp4,loop=1`` has one unnamed value, called ``path``. It keeps its
+commas, too, but for names of flags at its end: ``video:clip.mp4,loop`` loops. Where a name of a file really ends like
+that, give the flag a value as well: ``images:shots,loop,loop=0`` reads the folder ``shots,loop`` once.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ class Spec:
         Raises ConfigError that names the option when one is unknown or its value cannot be read.
         """
         values = {}
-        for key, value in self.options.items():
+        for key, value in self._with_bare_flags(accepted).items():
             if key not in accepted:
                 known = ", ".join(accepted) or "none"
                 raise ConfigError(f"{self.text}: unknown option {key!r}; {self.kind} takes: {known}")
@@ -37,6 +39,16 @@ class Spec:
             except (ValueError, TypeError) as error:
                 raise ConfigError(f"{self.text}: {key}={value!r} cannot be read: {error}") from error
         return values
+
+    def _with_bare_flags(self, accepted: dict[str, Any]) -> dict[str, str]:
+        """The options, with flags at the end of ``path`` as options of their own; only who takes them knows them."""
+        options = dict(self.options)
+        pieces = options.pop("path").split(",") if "path" in options else []
+        least = 1 if "path" in accepted else 0
+        while len(pieces) > least and accepted.get(name := pieces[-1].strip()) is flag and name not in options:
+            options[name] = ""
+            pieces.pop()
+        return {"path": ",".join(pieces), **options} if pieces else options
 
 
 def flag(text: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..engines.units import Units
 from .batch import Entry, Finished, Loop, SequentialSteps, StreamBatch
 from .codec import to_condition, to_image, to_pixels
 from .config import StreamConfig
@@ -51,6 +51,7 @@ class Plan:
     preparer: Preparer
     steps: StreamBatch | SequentialSteps
     fade_from: Embeds | None = None  # the prompt that this one fades in over
+    fade_over: int = 0  # frames that this takes
 
 
 class Stream:
@@ -60,9 +61,17 @@ class Stream:
     thread may call ``update``.
     """
 
-    def __init__(self, pipe: Any, config: StreamConfig | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        pipe: Any,
+        config: StreamConfig | None = None,
+        *,
+        progress: Callable[..., Any] | None = None,
+        **settings: Any,
+    ) -> None:
         """``pipe`` is a Stable Diffusion or SDXL pipeline of diffusers, with or without ControlNets; it is used as it
-        is, on its device and in its precision. ``settings`` are fields of ``StreamConfig``.
+        is, on its device and in its precision. ``settings`` are fields of ``StreamConfig``. ``progress(text, part)`` is
+        told what is built before the first frame can be rendered, and after a change of shape.
 
         Raises ConfigError for a setting that is wrong, ModelError or LoraError for weights that do not fit, EngineError
         when ``acceleration`` names an engine that cannot run here.
@@ -71,7 +80,7 @@ class Stream:
         self.metrics = Metrics()
         self._updating = threading.Lock()
         self._rendering = threading.Lock()
-        self._networks = Networks(pipe)
+        self._networks = Networks(pipe, progress)
         self._generator = torch.Generator()
         self._gate = Gate(config.similar_image_filter_threshold, config.similar_image_filter_max_skip_frame)
         config = self._networks.admit(config)
@@ -101,12 +110,17 @@ class Stream:
         from ..lora.load import load_pipeline
 
         config = StreamConfig.build(**{**dict(config or {}), **settings})
-        return cls(load_pipeline(model, config, progress), config)
+        return cls(load_pipeline(model, config, progress), config, progress=progress)
 
     @property
     def pipe(self) -> Any:
         """The diffusers pipeline that this stream runs."""
         return self._networks.pipe
+
+    @property
+    def engine(self) -> Units:
+        """What runs the networks of the next frame: its name, what it runs on, and what ``auto`` passed over."""
+        return self._plan.steps.loop.units
 
     @property
     def config(self) -> StreamConfig:
@@ -129,6 +143,11 @@ class Stream:
         in_flight = self._running.steps.pending if self._running else 0
         return len(self._waiting) + in_flight + len(self._ready)
 
+    @property
+    def fading(self) -> bool:
+        """Whether a prompt has not faded in yet: each frame that enters takes it a step on, be it a new one or not."""
+        return self._fade_left(self._plan) > 0
+
     def __call__(self, frame: Frame | np.ndarray | Any, gated: bool = True) -> Output | None:
         """Take one frame; give the picture that this finishes, if any.
 
@@ -138,12 +157,12 @@ class Stream:
         Raises FrameError for an unusable frame (nothing changes), EngineError after ten unusable pictures in a row.
         """
         if not isinstance(frame, Frame):
-            frame = Frame(frame, id=self._next_id)
+            frame = Frame(frame, self._next_id, self.metrics.clock())
         with self._rendering, torch.inference_mode():
             plan = self._take_plan()
             with self.metrics.span("prepare"):
                 fitted = plan.preparer.fitted(as_rgb(frame.pixels))
-                enters = not gated or self._fading(plan) or self._gate.changed(fitted)
+                enters = not gated or self._fade_left(plan) > 0 or self._gate.changed(fitted)
                 prepared = plan.preparer.prepare(fitted) if enters else None
             self._next_id = max(self._next_id, frame.id + 1)
             if prepared is None:
@@ -194,13 +213,11 @@ class Stream:
 
     def _make_plan(self, config: StreamConfig, old: Plan | None, revision: int) -> Plan:
         recipe = self._networks.recipe(config, revision)
-        fade = config.prompt_transition_frames and old is not None and old.config.prompt != config.prompt
         if old is not None and self._networks.same_shape(old.config, config):
             steps = old.steps
         else:
             steps = self._make_steps(config)
-        current = self._current_prompt(old) if fade and old else None
-        return Plan(config, recipe, Preparer(config), steps, current)
+        return Plan(config, recipe, Preparer(config), steps, *self._fade(config, old))
 
     def _make_steps(self, config: StreamConfig) -> StreamBatch | SequentialSteps:
         loop = Loop(
@@ -227,7 +244,7 @@ class Stream:
             warm = self._make_steps(plan.config)
             for _ in range(steps):
                 warm.step(entry)
-            warm.loop.units.decode(plan.recipe.entry_noise)
+            warm.loop.units.decode(plan.recipe.entry_noise.repeat(plan.config.frame_buffer_size, 1, 1, 1))
         self._generator.manual_seed(plan.config.seed)
         self.metrics = metrics
 
@@ -247,19 +264,28 @@ class Stream:
         self._running, self._faded = plan, 0
         return plan
 
-    def _fading(self, plan: Plan) -> bool:
-        return plan.fade_from is not None and self._faded < plan.config.prompt_transition_frames
+    def _fade(self, config: StreamConfig, old: Plan | None) -> tuple[Embeds | None, int]:
+        """What a prompt fades in from, and over how many frames. One that is under way goes on after other changes."""
+        if old is None:
+            return None, 0
+        frames = config.prompt_transition_frames
+        if old.config.prompt == config.prompt:
+            frames = min(frames, self._fade_left(old))
+        return (self._current_prompt(old), frames) if frames else (None, 0)
+
+    def _fade_left(self, plan: Plan) -> int:
+        return max(0, plan.fade_over - (self._faded if plan is self._running else 0))
 
     def _current_prompt(self, plan: Plan) -> Embeds:
         """The prompt of the newest frame, which may be half-way between two."""
         if plan.fade_from is None or plan is not self._running:
             return plan.recipe.prompt if plan.fade_from is None else plan.fade_from
-        share = min(1.0, self._faded / plan.config.prompt_transition_frames)
+        share = min(1.0, self._faded / plan.fade_over)
         return mix(plan.fade_from, plan.recipe.prompt, share, plan.config.prompt_interpolation)
 
     def _recipe(self, plan: Plan) -> Recipe:
         """The recipe of the next frame: the plan's, or one on the way there."""
-        if not self._fading(plan):
+        if not self._fade_left(plan):
             return plan.recipe
         self._faded += 1
         return replace(plan.recipe, prompt=self._current_prompt(plan))
@@ -303,7 +329,7 @@ class Stream:
                 continue
             if good:
                 self._unusable = 0
-                now = time.perf_counter()
+                now = self.metrics.clock()
                 self._ready.append(Output(pixels, tag.source_id, tag.captured_at, tag.revision, tag.fitted, now))
                 continue
             self._unusable += 1

@@ -57,6 +57,12 @@ def _one_thread():
         sys.modules["torch"].set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def auto_is_eager(monkeypatch):
+    """``auto`` takes PyTorch itself in tests: it needs no compiler. A test that names another engine gets that one."""
+    monkeypatch.setattr("inkstream.engines.FASTEST", {})
+
+
 @pytest.fixture(scope="session")
 def xvfb():
     """The name of an X display of 1280x800 that exists for this test run, for example ":99"."""

@@ -6,7 +6,6 @@ import pytest
 
 from inkstream.stream.changes import LIMIT, Changes
 from inkstream.stream.mailbox import Mailbox, MailboxClosed
-from inkstream.stream.pacing import Pacer
 
 
 def in_thread(target):
@@ -124,32 +123,6 @@ def test_every_item_arrives_once_and_in_order_when_the_sender_waits():
     box.close()
     done()
     assert got == list(range(2000))
-
-
-def test_cadence_keeps_its_phase_and_wipes_its_debt():
-    pacer = Pacer(0.1, start=10.0)
-    assert pacer.wait(10.0) == 0.0
-    pacer.done(10.01)
-    assert pacer.wait(10.01) == pytest.approx(0.09)
-    pacer.done(10.1)
-    # 0.55 s late: four targets are missed and not made up for, and the next is on the old grid.
-    assert pacer.wait(10.75) == 0.0
-    pacer.done(10.76)
-    assert pacer.wait(10.76) == pytest.approx(0.04)
-    # A clock that jumps an hour costs one call, not 36,000.
-    assert pacer.wait(3610.83) == 0.0
-    pacer.done(3610.83)
-    assert pacer.wait(3610.83) == pytest.approx(0.07)
-
-
-def test_cadence_over_a_million_calls_does_not_drift():
-    pacer, now = Pacer(1 / 60, start=5.0), 5.0
-    for _ in range(1_000_000):
-        now += pacer.wait(now)
-        pacer.done(now)
-    assert now == pytest.approx(5.0 + 999_999 / 60, abs=1e-6)
-    with pytest.raises(ValueError, match="more than 0"):
-        Pacer(0.0, 0.0)
 
 
 def test_waiting_changes_of_the_same_settings_become_one():

@@ -36,7 +36,7 @@ def pictures(count: int) -> torch.Tensor:
 def run_ours(pipe, images, cls=StreamBatch, **settings):
     """Latents and images of our loop, by frame."""
     networks = Networks(pipe)
-    config = networks.admit(StreamConfig(width=SIDE, height=SIDE, **settings))
+    config = networks.admit(StreamConfig(width=SIDE, height=SIDE, acceleration="eager", **settings))
     loop = Loop(
         units=networks.units(config),
         guidance=make_guidance(config.cfg_type, config.guidance_scale),
@@ -154,6 +154,7 @@ def test_changed_prompt_keeps_the_negative_prompt(reference):
     with torch.inference_mode(), pytest.raises(RuntimeError):
         theirs.predict_x0_batch(theirs.encode_image(pictures(1)))
     settings = {"t_index_list": (32,), "cfg_type": "full", "guidance_scale": 2.0, "width": SIDE, "height": SIDE}
+    settings["acceleration"] = "eager"
     frame = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
     changed = Stream(pipe, prompt="a", negative_prompt="fog", **settings)
     changed.update(prompt="b")
@@ -166,7 +167,7 @@ def test_changed_prompt_keeps_the_negative_prompt(reference):
 def test_frame_buffer_with_several_steps(reference):
     """The reference cannot broadcast here; ours gives every frame what it gets alone."""
     images, pipe = pictures(6), tiny_sd()
-    settings = {"t_index_list": (20, 40), "prompt": "a red car", "width": SIDE, "height": SIDE}
+    settings = {"t_index_list": (20, 40), "prompt": "a red car", "width": SIDE, "height": SIDE, "acceleration": "eager"}
     theirs = reference.StreamDiffusion(
         pipe, [20, 40], torch_dtype=torch.float32, width=SIDE, height=SIDE, frame_buffer_size=2, cfg_type="none"
     )
@@ -213,6 +214,7 @@ def test_single_step_equals_diffusers_controlnet_img2img(build, pipeline, start,
     frame = np.random.default_rng(3).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
     stream = Stream(
         pipe,
+        acceleration="eager",
         prompt="a red car",
         t_index_list=(start,),
         cfg_type="none",
@@ -247,6 +249,7 @@ def test_turbo_step_equals_diffusers_euler_img2img(steps):
     frame = np.random.default_rng(4).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
     stream = Stream(
         pipe,
+        acceleration="eager",
         prompt="a red car",
         scheduler="turbo",
         num_inference_steps=steps,

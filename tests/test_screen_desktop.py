@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from inkstream.stream.errors import SourceLost, SourceUnavailable
-from inkstream.stream.sources import open_source
+from inkstream.stream.sources import open_source, source_present
 from inkstream.stream.sources._windows import PREVIEW_TITLE
 from inkstream.stream.sources.screen import LOOK_AROUND
 
@@ -113,6 +113,22 @@ def test_a_real_window_is_found_followed_and_lost(painter):
     with pytest.raises(SourceLost, match="closed"):
         source.read()
     source.close()
+
+
+@pytest.mark.desktop
+def test_a_real_window_is_there_or_not_and_looking_is_cheap(painter):
+    text = "screen:window=skizze"
+    assert source_present(text) is False
+    id = painter.window("Skizze", (40, 30, 200, 120), 0x10A0F0)
+    assert source_present(text) is True
+    painter.call("unmap_window", id)
+    assert source_present(text) is False
+    painter.call("map_window", id)
+    start = time.perf_counter()
+    assert all(source_present(text) for _ in range(20))
+    assert time.perf_counter() - start < 2
+    painter.call("destroy_window", id)
+    assert source_present(text) is False
 
 
 @pytest.mark.desktop

@@ -25,6 +25,7 @@ from inkstream.stream.sources._windows import (
     preview_mask,
 )
 from inkstream.stream.sources.screen import LOOK_AROUND, ScreenSource
+from inkstream.stream.spec import parse_spec
 
 # --- geometry
 
@@ -277,6 +278,47 @@ def test_window_is_followed():
     desktop.stack = []
     with pytest.raises(SourceLost, match="closed"):
         source.read()
+
+
+def test_a_window_is_there_when_it_is_open_and_not_minimised():
+    desktop = Desktop()
+    there = lambda text: screen.present(parse_spec(text), desktop.connect)
+    assert there("screen:window=paint") is False
+    desktop.stack = [put(5, (20, 10, 40, 30), "Drawing - mtPaint", shown=False)]
+    assert there("screen:window=paint") is False
+    desktop.stack += [put(6, (0, 0, 40, 30), f"{PREVIEW_TITLE} of mtPaint")]
+    assert there("screen:window=paint,fps=60") is False
+    desktop.stack += [put(7, (0, 0, 40, 30), "mtPaint")]
+    assert there("screen:window=paint") is True
+    assert there("screen") is there("screen:2") is there("screen:region=0,0,9,9") is None
+    assert desktop.open == 0, "no connection is left open"
+
+
+def test_without_a_desktop_nobody_knows_whether_a_window_is_there():
+    def gone():
+        raise SourceLost("the X server went away")
+
+    desktop = Desktop()
+    desktop.windows = gone
+    assert screen.present(parse_spec("screen:window=paint"), desktop.connect) is None
+    assert desktop.open == 0
+
+    def none():
+        raise SourceUnavailable("no X display")
+
+    assert screen.present(parse_spec("screen:window=paint"), none) is None
+
+
+def test_a_picture_that_was_read_never_changes():
+    desktop, pictures = Desktop(), []
+    source = desktop.source(region=Rect(-10, 0, 100, 50))
+    desktop.stack = [put(9, (20, 20, 60, 20), PREVIEW_TITLE)]
+    for level in range(100, 140):
+        desktop.level = level
+        pictures.append((source.read(), source.read().copy()))
+    for (picture, copy), level in zip(pictures, range(100, 140), strict=True):
+        assert picture[0, 50].tolist() == copy[0, 50].tolist() == [level] * 3
+    source.close()
 
 
 def test_the_preview_is_never_filmed():

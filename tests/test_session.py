@@ -1,5 +1,7 @@
 """The live loop between a source, a stream without a network, and sinks: pacing, settling, faults and endings."""
 
+import errno
+import io
 import json
 import logging
 import queue
@@ -22,11 +24,15 @@ from inkstream.stream.errors import (
     SourceUnavailable,
 )
 from inkstream.stream.fake import FakeStream
+from inkstream.stream.fanout import Fanout
 from inkstream.stream.frame import Frame, Size
 from inkstream.stream.intake import RETRY
 from inkstream.stream.mailbox import Mailbox
+from inkstream.stream.metrics import Metrics
 from inkstream.stream.session import Session
+from inkstream.stream.sinks import Status
 from inkstream.stream.sinks.fake import FakeSink
+from inkstream.stream.sinks.video import VideoSink
 from inkstream.stream.sources.fake import FakeSource
 
 SMALL = Size(64, 64)
@@ -220,7 +226,7 @@ def test_an_idle_session_sleeps():
     with Session(source, stream, [FakeSink()], stall_after=0.01, on_status=said.append) as session:
         session.start()
         source.push(picture(0))
-        until(lambda: said and said[-1].state == "stalled" and stream.pending == 0)
+        until(lambda: stream.ran == 2 and said[-1].state == "stalled" and stream.pending == 0)
         turns, turn = [], session._driver._turn
         session._driver._turn = lambda: (turns.append(1), turn())
         threading.Event().wait(0.15)
@@ -263,7 +269,7 @@ def test_a_stall_is_reported_even_when_its_time_comes_just_after_a_report():
         else:
             stop.set()
 
-    loop = Driver(
+    driver = Driver(
         stream=stream,
         intake=SimpleNamespace(live=True, lost="", arrived_at=0.0),
         inbox=inbox,
@@ -275,7 +281,7 @@ def test_a_stall_is_reported_even_when_its_time_comes_just_after_a_report():
         report=report,
     )
     inbox.put(Frame(picture(0)))
-    thread = threading.Thread(target=loop.run, daemon=True)
+    thread = threading.Thread(target=driver.run, daemon=True)
     thread.start()
     thread.join(5)
     assert reports == [0.0, 5.0]
@@ -479,6 +485,91 @@ def test_a_sink_that_cannot_be_opened_is_left_out(monkeypatch):
         Session(source, FakeStream(), ["virtualcam"]).run()
     with pytest.raises(SourceEnded):
         source.read()  # it was closed
+
+
+class Unfinished(FakeSink):
+    """Cannot write the end, and takes a while to find out."""
+
+    def close(self):
+        if not self.closed:
+            super().close()
+            threading.Event().wait(0.1)
+            raise SinkUnavailable("recording stopped: disk full; 3.0 seconds were kept")
+
+
+@pytest.mark.parametrize("main", [False, True])
+@pytest.mark.parametrize("end", ["source", "stop"])
+def test_what_goes_wrong_at_the_very_end_of_a_sink_is_said(end, main, caplog):
+    said, bad, good = [], Unfinished(main=main), FakeSink()
+    source = FakeSource(SMALL, frames=5 if end == "source" else None, fps=200)
+    with Session(source, FakeStream(1), [bad, good], on_status=said.append) as session:
+        session.start()
+        assert good.wait(1)
+        if end == "source":
+            assert session.wait(5)
+    assert session.error is None, "the other one is whole"
+    summary = session.summary()
+    assert summary["dropped"] == {"Unfinished": "recording stopped: disk full; 3.0 seconds were kept"}
+    for text in (summary["message"], said[-1].message, caplog.text):
+        assert "Unfinished is off: recording stopped: disk full; 3.0 seconds were kept" in text
+    assert said[-1].state == summary["state"] == "stopped"
+    assert bad.closed and good.closed
+
+
+def test_a_recording_that_alone_cannot_be_finished_is_a_fault(tmp_path):
+    class Full(io.FileIO):
+        def write(self, data):
+            if self.tell() + len(data) > 2000:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data)
+
+    sink = VideoSink(tmp_path / "a.mp4", create=lambda path: Full(path, "xb"))
+    session = Session(FakeSource(SMALL, frames=1, live=False, pattern="noise"), FakeStream(), [sink])
+    with pytest.raises(SinkUnavailable, match="no sink is left: VideoSink: video: recording stopped: disk full"):
+        session.run()
+    assert session.summary()["sinks"]["VideoSink"]["written"] == 1, "it failed after the last picture"
+
+
+def test_a_fault_at_the_end_reaches_the_caller_however_late_it_comes():
+    with pytest.raises(SinkUnavailable, match=r"no sink is left: Unfinished: .*3\.0 seconds"):
+        Session(FakeSource(SMALL, frames=2, live=False), FakeStream(), [Unfinished()]).run()
+
+
+def test_a_sink_counts_as_closed_only_when_everything_was_said_about_it():
+    seen = []
+    fanout = Fanout(
+        [Unfinished()],
+        Metrics(),
+        time.perf_counter,
+        Status,
+        end=lambda: seen.append("end"),
+        fail=lambda error: seen.append(("fail", fanout.closed)),
+        say=lambda text, error: seen.append(("say", fanout.closed)),
+        ring=lambda: None,
+    )
+    fanout.open(SimpleNamespace())
+    fanout.finish()
+    fanout.turn(fanout.outlets[0], block=True)
+    assert seen == [("say", False), ("fail", False)], "who waits for the end then finds the fault"
+    assert fanout.closed
+
+
+def test_a_sink_that_fails_twice_says_both_things(caplog):
+    class Doomed(Unfinished):
+        def write(self, output, status):
+            raise OSError("the disk was pulled")
+
+    session = Session(FakeSource(SMALL, frames=2, live=False), FakeStream(), [Doomed(), FakeSink()])
+    session.run()
+    assert session.summary()["dropped"]["Doomed"].startswith("the disk was pulled; then it could not be closed: rec")
+    assert "Doomed is off: the disk was pulled" in caplog.text
+    assert "Doomed cannot be closed: recording stopped" in caplog.text
+
+
+def test_a_sink_that_was_never_used_and_cannot_be_closed_is_said():
+    with Session(Scripted(), FakeStream(), [Unfinished()]) as session:
+        pass
+    assert "Unfinished cannot be closed: recording stopped" in session.status.message
 
 
 def test_closing_a_window_ends_the_session():

@@ -1,5 +1,8 @@
-"""Sources: pacing, the made-up source, and cameras whose drivers misbehave."""
+"""Sources: specifications, the made-up source, and cameras whose drivers misbehave."""
 
+import contextlib
+import itertools
+import sys
 import threading
 import time
 
@@ -11,10 +14,10 @@ from hypothesis import strategies as st
 
 from inkstream.stream.errors import ConfigError, FrameError, SourceEnded, SourceLost, SourceUnavailable
 from inkstream.stream.frame import Size
-from inkstream.stream.sources import KINDS, Source, open_source
-from inkstream.stream.sources._pace import Pacer
+from inkstream.stream.sources import KINDS, Source, camera, open_source, source_present
 from inkstream.stream.sources.camera import CameraSource
 from inkstream.stream.sources.fake import FakeSource, read_counter, write_counter
+from inkstream.stream.spec import parse_spec
 
 
 class FakeTime(threading.Event):
@@ -31,58 +34,6 @@ class FakeTime(threading.Event):
         if not self.is_set():
             self.now += timeout
         return self.is_set()
-
-
-# --- pacing
-
-
-def test_pacer_keeps_the_grid_without_drift():
-    time_ = FakeTime()
-    pacer = Pacer(10, time_, time_)
-    arrivals = []
-    for work in (0.0, 0.03, 0.09, 0.01, 0.05):
-        assert pacer.wait()
-        arrivals.append(time_.now - 1000)
-        time_.now += work
-    assert arrivals == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
-
-
-def test_pacer_wipes_debt_and_keeps_the_phase():
-    time_ = FakeTime()
-    pacer = Pacer(10, time_, time_)
-    pacer.wait()
-    time_.now += 0.37  # three target times missed
-    arrivals = []
-    for _ in range(4):
-        pacer.wait()
-        arrivals.append(time_.now - 1000)
-    assert arrivals == pytest.approx([0.37, 0.4, 0.5, 0.6])  # one at once, no burst, on the old grid
-
-
-def test_pacer_after_an_hour_goes_on_as_before():
-    time_ = FakeTime()
-    pacer = Pacer(30, time_, time_)
-    pacer.wait()
-    time_.now += 3600
-    start = time_.now
-    for _ in range(31):
-        pacer.wait()
-    assert 29 / 30 <= time_.now - start <= 31 / 30
-
-
-def test_pacer_wakes_at_once_when_stopped():
-    pacer = Pacer(0.01)
-    pacer.wait()
-    threading.Timer(0.05, pacer.stop.set).start()
-    start = time.perf_counter()
-    assert not pacer.wait()
-    assert time.perf_counter() - start < 10  # the target time is 100 s away
-
-
-@pytest.mark.parametrize("fps", [0, -1, 1e9, float("nan")])
-def test_pacer_refuses_impossible_rates(fps):
-    with pytest.raises(ConfigError, match="fps"):
-        Pacer(fps)
 
 
 # --- specifications
@@ -117,6 +68,91 @@ def test_every_kind_refuses_unknown_options(kind):
 def test_wrong_specifications_are_named(text):
     with pytest.raises(ConfigError):
         open_source(text)
+
+
+# --- whether it is there
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs linux")
+def test_a_camera_is_there_when_it_has_a_node(tmp_path):
+    (tmp_path / "video1").touch()
+    there = lambda text: camera.present(parse_spec(text), tmp_path)
+    assert there("camera:1,mirror=1") is there("camera:index=1") is True
+    assert there("camera") is there("camera:11") is False
+    (tmp_path / "video0").touch()
+    assert there("camera") is True
+    assert source_present("camera:9999") is False
+
+
+def test_elsewhere_only_opening_tells_whether_there_is_a_camera(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert source_present("camera:9999") is None
+
+
+@pytest.mark.parametrize("kind", ["video", "images"])
+def test_a_file_is_there_when_its_path_is(kind, tmp_path):
+    text = f"{kind}:{tmp_path / 'a, b.mp4'},loop"
+    assert source_present(text) is False
+    (tmp_path / "a, b.mp4").touch()
+    assert source_present(text) is True
+
+
+def test_pictures_are_there_when_their_folder_or_one_of_them_is(tmp_path):
+    assert source_present(f"images:{tmp_path}") is True
+    assert source_present(f"video:{tmp_path}") is False
+    assert source_present(f"images:{tmp_path}/**/*.png") is False
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a.png").touch()
+    assert source_present(f"images:{tmp_path}/**/*.png") is True
+
+
+# --- what was read stays as it is
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fake:pattern=noise,size=64",
+        "fake:pattern=solid,size=64",
+        "fake:pattern=stroke,size=64",
+        "fake:pattern=stroke,size=64,resize_at=3",
+        "fake:pattern=counter,size=64",
+        "demo:house,size=64,speed=50",
+        "images:{folder}",
+        "video:{folder}/raw.avi,pace=0",
+    ],
+)
+def test_a_picture_that_was_read_never_changes(text, tmp_path):
+    if "raw.avi" in text:
+        _write_raw_video(tmp_path / "raw.avi")
+    else:
+        for level in range(6):
+            cv2.imwrite(str(tmp_path / f"{level}.png"), np.full((8, 8, 3), level, np.uint8))
+    separator = "" if "{" in text else ",live=0"
+    source = open_source(text.format(folder=tmp_path) + separator)
+    pictures = [source.read() for _ in range(6)]
+    kept = [picture.copy() for picture in pictures]
+    with contextlib.suppress(SourceEnded):
+        for _ in range(6):
+            source.read()
+    source.close()
+    np.testing.assert_array_equal(kept[5], pictures[5])
+    for picture, before in zip(pictures, kept, strict=True):
+        np.testing.assert_array_equal(picture, before)
+    assert not any(np.shares_memory(a, b) for a, b in itertools.combinations(pictures, 2))
+
+
+def _write_raw_video(path):
+    """Pictures that the decoder need not convert, so that it could be tempted to hand out its own memory."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("rawvideo", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "rgb24"
+        for level in range(12):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 64, 3), level * 20, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
 
 
 # --- the made-up source

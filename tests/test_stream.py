@@ -14,7 +14,7 @@ from inkstream.stream.prompt import slerp
 from inkstream.stream.schedule import influenced
 
 SIDE = 64
-BASE = {"width": SIDE, "height": SIDE, "cfg_type": "none", "warmup": 0}
+BASE = {"width": SIDE, "height": SIDE, "cfg_type": "none", "warmup": 0, "acceleration": "eager"}
 SKETCH = {**BASE, "mode": "sketch", "t_index_list": (0, 25)}
 
 

@@ -12,6 +12,10 @@ app = typer.Typer(no_args_is_help=True, help="Measure this computer with inkstre
 BENCHES = {
     "loop": "What the live loop itself costs, without a network.",
     "changes": "What a change of prompt, LoRA scale, ControlNet scale or seed costs while frames are rendered.",
+    "fps": "Frames per second: engines, steps, guidances, sizes, ControlNets.",
+    "compare": "Our loop against streamdiffusion 0.1.1 and plain diffusers, taking turns.",
+    "paper": "StreamDiffusion's published tables, as ratios beside the published ones.",
+    "scale": "What a frame costs with more sessions, size, steps and ControlNets.",
 }
 
 

@@ -3,7 +3,8 @@
 Contract of a backend:
 
 - ``read()`` blocks until the next picture is there and returns it as ``(H, W, 3)`` uint8 RGB, C-contiguous (it may
-  change size from one frame to the next). It is called from one thread only, which is not the main thread.
+  change size from one frame to the next). The source never changes an array again that it has returned. It is called
+  from one thread only, which is not the main thread.
 - It raises ``SourceLost`` when a device, window or file went away (the session closes it, and opens a new one after a
   pause), ``SourceEnded`` when there is nothing more by design, ``FrameError`` for one unusable frame, and plain
   ``SourceError`` when a file is beyond use.
@@ -12,17 +13,20 @@ Contract of a backend:
 - ``live`` says that time passes without us: the newest frame wins. A source that is not live waits for the engine, and
   every one of its frames is rendered.
 - The constructor opens the device; it raises ``SourceUnavailable`` with a hint, or ``ConfigError`` for bad options.
+- A module may have ``present(spec) -> bool | None``: whether the thing is there that the specification names, None when
+  only opening it can tell. It is asked while a lost source is waited for, twice a second at most, so it is cheap (a few
+  milliseconds), opens no device and raises nothing. False becoming True means that opening it is worth a try at once.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from ..errors import ConfigError
-from ..spec import parse_spec
+from ..spec import Spec, parse_spec
 
 
 @runtime_checkable
@@ -40,7 +44,7 @@ class Source(Protocol):
         ...
 
 
-# kind -> module that has a function ``open(spec: Spec) -> Source``
+# kind -> module that has a function ``open(spec: Spec) -> Source``, and may have ``present(spec: Spec) -> bool | None``
 KINDS = {
     "screen": ".screen",
     "camera": ".camera",
@@ -57,6 +61,20 @@ def open_source(text: str) -> Source:
     Raises ConfigError for an unknown kind or option and SourceUnavailable when the device cannot be opened.
     """
     spec = parse_spec(text)
+    return _module(spec).open(spec)
+
+
+def source_present(text: str) -> bool | None:
+    """Whether what a specification names is there, without opening it; None when that cannot be told.
+
+    Raises ConfigError for an unknown kind or option.
+    """
+    spec = parse_spec(text)
+    present = getattr(_module(spec), "present", None)
+    return None if present is None else present(spec)
+
+
+def _module(spec: Spec) -> Any:
     if spec.kind not in KINDS:
         raise ConfigError(f"source: got {spec.kind!r}, expected one of: {', '.join(KINDS)}")
-    return importlib.import_module(KINDS[spec.kind], __name__).open(spec)
+    return importlib.import_module(KINDS[spec.kind], __name__)

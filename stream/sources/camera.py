@@ -6,10 +6,12 @@ closing may wait for them.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -25,13 +27,24 @@ CLOSE_WAIT = 0.5  # seconds that close() waits for the driver before it leaves i
 
 def open(spec: Spec) -> CameraSource:
     """``camera``, ``camera:1`` or ``camera:index=0,width=1280,height=720,fps=30,mirror=1``."""
+    return CameraSource(**_options(spec))
+
+
+def present(spec: Spec, devices: str | Path = "/dev") -> bool | None:
+    """Whether there is a device node for the camera (Linux); other systems cannot tell without opening it."""
+    if not sys.platform.startswith("linux"):
+        return None
+    return os.path.exists(Path(devices, f"video{_options(spec).get('index', 0)}"))
+
+
+def _options(spec: Spec) -> dict[str, Any]:
     accepted = {"path": int, "index": int, "width": int, "height": int, "fps": float, "timeout": float}
     values = spec.take({**accepted, "mirror": flag})
     if "path" in values:
         if "index" in values:
             raise ConfigError(f"{spec.text}: the camera's index is given twice")
         values["index"] = values.pop("path")
-    return CameraSource(**values)
+    return values
 
 
 class CameraSource:
@@ -160,8 +173,6 @@ def _hint(index: int) -> str:
         return "allow your terminal under System Settings > Privacy & Security > Camera; close other camera programs"
     if sys.platform == "win32":
         return "close other camera programs, and allow desktop apps under Settings > Privacy & security > Camera"
-    from pathlib import Path
-
     found = sorted(path.name for path in Path("/dev").glob("video*"))
     if not found:
         return "there is no /dev/video*; plug a camera in"

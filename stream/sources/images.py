@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 import threading
 import time
@@ -24,10 +25,20 @@ ORIENTATION = 0x0112  # EXIF tag; its values say how the camera was held
 
 def open(spec: Spec) -> ImagesSource:
     """``images:drawing.png``, ``images:folder,fps=2,loop=1`` or ``images:shots/*.jpg``."""
+    return ImagesSource(**_options(spec))
+
+
+def present(spec: Spec) -> bool | None:
+    """Whether the file or folder is there, or a file of that pattern."""
+    path = str(Path(_options(spec)["path"]).expanduser())
+    return os.path.exists(path) or any(glob.iglob(path, recursive=True))
+
+
+def _options(spec: Spec) -> dict[str, Any]:
     values = spec.take({"path": str, "fps": float, "loop": flag})
     if not values.get("path"):
         raise ConfigError(f"{spec.text}: expected a file, folder or pattern, for example images:sketches")
-    return ImagesSource(**values)
+    return values
 
 
 def natural(path: Path) -> list[tuple[int, int | str]]:

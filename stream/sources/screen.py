@@ -20,6 +20,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,7 +31,7 @@ from ..frame import Rect, Size
 from ..pacing import Clock, Pacer
 from ..spec import Spec, flag
 from ._grab import WAYLAND_HINT, Grabber, grab, layout, let_go, open_mss
-from ._windows import WindowSystem, find_window, intersect, open_window_system, preview_mask
+from ._windows import WindowSystem, find_window, intersect, match_window, open_window_system, preview_mask
 
 LOOK_AROUND = 0.25  # seconds between two looks for previews
 CLOSE_WAIT = 0.5  # seconds
@@ -40,6 +42,24 @@ _picked: list[Rect] = []  # the last part chosen, for a reopening by the session
 
 def open(spec: Spec) -> ScreenSource:
     """``screen``, ``screen:2``, ``screen:pick`` or ``screen:window=Krita,fps=60``."""
+    return ScreenSource(**_options(spec))
+
+
+def present(spec: Spec, connect: Callable[[], WindowSystem] = open_window_system) -> bool | None:
+    """Whether the window is open and not minimised; None for everything but a window, and without a desktop."""
+    title = _options(spec).get("window")
+    if title is None:
+        return None
+    try:
+        with closing(connect()) as desktop:
+            window = match_window(desktop.windows(), title)
+    except (SourceLost, SourceUnavailable) as error:
+        _log.debug("windows cannot be listed: %s", error)
+        return None
+    return window is not None and window.shown
+
+
+def _options(spec: Spec) -> dict[str, Any]:
     accepted = {"path": str, "monitor": int, "region": Rect.parse, "window": str, "pick": flag, "fps": float}
     values = spec.take({**accepted, "cursor": flag})
     path = values.pop("path", None)
@@ -49,7 +69,7 @@ def open(spec: Spec) -> ScreenSource:
         values["monitor"] = int(path)
     elif path is not None:
         raise ConfigError(f"{spec.text}: got {path!r}, expected a monitor's number or pick; screen:window={path}?")
-    return ScreenSource(**values)
+    return values
 
 
 class ScreenSource:

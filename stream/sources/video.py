@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -24,10 +25,19 @@ FALLBACK_FPS = 25.0
 
 def open(spec: Spec) -> VideoSource:
     """``video:clip.mp4`` or ``video:clip.mp4,loop=1,pace=0,start=2.5``."""
+    return VideoSource(**_options(spec))
+
+
+def present(spec: Spec) -> bool | None:
+    """Whether the file is there."""
+    return os.path.isfile(Path(_options(spec)["path"]).expanduser())
+
+
+def _options(spec: Spec) -> dict[str, Any]:
     values = spec.take({"path": str, "loop": flag, "pace": flag, "start": float})
     if not values.get("path"):
         raise ConfigError(f"{spec.text}: expected a file, for example video:clip.mp4")
-    return VideoSource(**values)
+    return values
 
 
 class VideoSource:

@@ -1,0 +1,87 @@
+"""How much work a frame is: floating point operations of the eager units, counted without running them.
+
+A multiplication with its addition counts as two; attention is counted, norms and activations are not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+
+from ..engines.units import Decode, Denoise, Embed, Encode
+from ..stream.config import StreamConfig
+from ..stream.guidance import make_guidance
+
+TEXT_LENGTH = 77  # of CLIP
+
+
+def gflop_per_frame(pipe: Any, config: StreamConfig) -> dict[str, float]:
+    """GFLOP of ``encode, embed, denoise, decode`` for one rendered frame, and their ``total``.
+
+    Pictures have the size of ``config``; all its steps, its guidance and its enabled ControlNets are in it.
+    """
+    own = getattr(pipe, "controlnet", None)
+    nets = list(getattr(own, "nets", [own])) if own is not None else []
+    enabled = [net.enabled for net in config.controlnets] or [True] * len(nets)
+    nets = [net for net, on in zip(nets, enabled, strict=False) if on]
+    frames = config.frame_buffer_size
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+        counted = _count(pipe, nets, config, frames)
+    counted = {unit: flop / frames / 1e9 for unit, flop in counted.items()}
+    return {**counted, "total": sum(counted.values())}
+
+
+def _count(pipe: Any, nets: list[Any], config: StreamConfig, frames: int) -> dict[str, int]:
+    unet, vae, device = pipe.unet, pipe.vae, pipe.unet.device
+    scale = int(pipe.vae_scale_factor)
+    h, w = config.height // scale, config.width // scale
+    steps = len(config.t_index_list)
+    guidance = make_guidance(config.cfg_type, config.guidance_scale)
+    # Alone or as one batch: the negative rows of a frame's first step are predicted in either case.
+    rows = steps * frames + guidance.extra_rows(steps * frames, frames)
+
+    def made(*shape: int) -> Tensor:
+        return torch.empty(shape, device=device)
+
+    counted = dict.fromkeys(("encode", "embed", "denoise", "decode"), 0)
+    if config.mode == "img2img":
+        counted["encode"] = _flops(Encode(vae), made(frames, 3, config.height, config.width))
+    features = made(0, rows)
+    if nets:
+        counted["embed"] = _flops(Embed(nets), made(len(nets), frames, 3, config.height, config.width))
+        features = made(len(nets), rows, nets[0].config.block_out_channels[0], h, w)
+    added: dict[str, Tensor] = {}
+    if unet.config.addition_embed_type == "text_time":
+        ids = 6 * unet.config.addition_time_embed_dim
+        added = {"pooled": made(rows, unet.config.projection_class_embeddings_input_dim - ids)}
+        added["time_ids"] = made(rows, 6)
+    if unet.config.time_cond_proj_dim is not None:
+        added["guidance"] = made(rows, unet.config.time_cond_proj_dim)
+    inputs = (made(rows, unet.config.in_channels, h, w), made(rows), made(rows, _text_length(pipe), _text_width(unet)))
+    counted["denoise"] = _flops(Denoise(unet, nets), *inputs, features, made(len(nets), rows), **added)
+    counted["decode"] = _flops(Decode(vae), made(frames, unet.config.out_channels, h, w))
+    return counted
+
+
+def _text_length(pipe: Any) -> int:
+    return min(TEXT_LENGTH, int(getattr(pipe.tokenizer, "model_max_length", TEXT_LENGTH)))
+
+
+def _text_width(unet: Any) -> int:
+    width = unet.config.cross_attention_dim
+    return width if isinstance(width, int) else max(width)
+
+
+def _flops(unit: torch.nn.Module, *inputs: Tensor, **more: Tensor) -> int:
+    def attention(q: Any, k: Any, v: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:
+        return sdpa_flop_count(q, k, v)
+
+    # The attention that PyTorch takes on a CPU is not in its own table.
+    also = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention}
+    with FlopCounterMode(display=False, custom_mapping=also) as counter:
+        unit.eval()(*inputs, **more)
+    return counter.get_total_flops()

@@ -1,0 +1,219 @@
+"""How fast a stream is: engines, steps, guidance, sizes and ControlNets, each combination one row.
+
+A row has a stream of its own. ``compile_s`` is the time until the first picture's step is done: building the engine,
+encoding the prompt, and the first turn with all that compiles in it. ``warmup_s`` is that of the turns after it which
+are not counted. A turn takes one frame (or one full buffer of them) from pixels on the host to pixels on the host;
+``p50_ms, p95_ms, p99_ms`` are those of the turns that rendered something new, and ``fps`` counts different frames that
+were rendered: one that the gate skipped is in ``skipped`` and nowhere else. ``gflop`` is the work of one rendered
+frame (see ``_work``), and ``peak_fraction`` what part of the machine's own measured matrix product speed (the fastest
+of its precisions) that makes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.table import Table
+
+from ..stream import Stream
+from ..stream.commands._common import ConfigOption, SetOption, load_run
+from ..stream.config import StreamConfig
+from ..stream.errors import ConfigError, EngineError
+from ..stream.frame import Size
+from ..stream.guidance import make_guidance
+from . import _plot
+from ._measure import Memory, drive, matmul_peak, pages, resident
+from ._models import Models, ShapeOption, engine_named
+from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
+from ._work import gflop_per_frame
+
+KEYS = ("engine", "steps", "size", "cfg_type", "controlnets", "frame_buffer_size")
+FIGURES = {"p50_ms": "less", "p99_ms": "less", "compile_s": "less", "peak_mb": "less"}
+WARM_TURNS = 6
+GUIDANCES = ("none", "full", "self", "initialize")
+
+
+def measure(
+    models: Models,
+    engines: list[str],
+    steps: list[int | None],
+    sizes: list[Size | None],
+    cfg_types: list[str | None],
+    controlnets: list[int | None],
+    frames: int = 60,
+    matmul_seconds: float = 0.5,
+) -> dict[str, Any]:
+    """Every combination; None stands for what the configuration has. Returns the result (see ``_results``)."""
+    configuration = {**models.describe(), "frames": frames, "stream": models.run.stream.model_dump(mode="json")}
+    result = result_of("fps", configuration, models.device, KEYS, FIGURES)
+    result["matmul_tflops"] = matmul_peak(models.device, matmul_seconds)
+    peak = max(result["matmul_tflops"].values())
+    for count, cfg_type, size, number, engine in itertools.product(controlnets, cfg_types, sizes, steps, engines):
+        changes = {"steps": number, "size": size, "cfg_type": cfg_type, "controlnets": count}
+        result["rows"].append(measure_row(models, engine, changes, frames, peak))
+    return result
+
+
+def measure_row(
+    models: Models, engine: str, changes: dict[str, Any], frames: int, peak_tflops: float
+) -> dict[str, Any]:
+    """One combination; where its engine cannot run here the row has ``skipped_because`` and no figures."""
+    named, why_not = engine_named(engine, models.device)
+    config = models.variant(engine=named, **changes)
+    row = {"engine": named, **about(config)}
+    if why_not:
+        return {**row, "skipped_because": why_not}
+    try:
+        row |= run(models, config, frames)
+    except EngineError as error:
+        return {**row, "skipped_because": str(error)}
+    except torch.OutOfMemoryError:
+        return {**row, "skipped_because": "out of memory"}
+    row["gflop"] = gflop_per_frame(models.pipe(config), config)["total"]
+    row["peak_fraction"] = row["gflop"] * row["fps"] / 1e3 / peak_tflops
+    return row
+
+
+def about(config: StreamConfig) -> dict[str, Any]:
+    """What a row is about."""
+    guided = type(make_guidance(config.cfg_type, config.guidance_scale)).__name__.removesuffix("Guidance").lower()
+    return {
+        "steps": len(config.t_index_list),
+        "size": f"{config.width}x{config.height}",
+        "cfg_type": "none" if guided == "no" else guided,
+        "controlnets": sum(net.enabled for net in config.controlnets),
+        "frame_buffer_size": config.frame_buffer_size,
+        "mode": config.mode,
+    }
+
+
+def run(models: Models, config: StreamConfig, frames: int, warm_turns: int = WARM_TURNS) -> dict[str, Any]:
+    """Figures of one stream: build it, warm it up, drive it."""
+    drawing = pages(Size(config.width, config.height))
+    pipe = models.pipe(config)
+    before, memory = resident(), Memory(models.device)
+    buffer = config.frame_buffer_size
+    warm_frames = buffer * (len(config.t_index_list) + warm_turns)
+    began = time.perf_counter()
+    stream = Stream(pipe, config)
+    try:
+        drive(stream, drawing, buffer)
+        compiled = time.perf_counter()
+        drive(stream, drawing, warm_frames, first_id=buffer)
+        warm = time.perf_counter()
+        driven = drive(stream, drawing, -(-frames // buffer) * buffer, first_id=buffer + warm_frames)
+    finally:
+        stream.close()
+    return {
+        **driven.summary(),
+        "ms_per_frame": 1e3 * driven.seconds / driven.rendered if driven.rendered else None,
+        "compile_s": compiled - began,
+        "warmup_s": warm - compiled,
+        "peak_mb": memory.peak(),
+        "peak_since": memory.since,
+        "before_mb": before,
+    }
+
+
+def table(result: dict[str, Any]) -> Table:
+    """The result for people."""
+    settings = result["configuration"]
+    peak = ", ".join(f"{name} {value:.3g}" for name, value in result["matmul_tflops"].items())
+    shown = table_of(
+        f"Frames per second: {settings['model']}, {settings['dtype']}",
+        ("engine", "steps", "size", "guidance", "nets"),
+        ("fps", "p50\nms", "p95\nms", "p99\nms", "compile\ns", "warm-up\ns", "peak\nMB", "GFLOP", "of\npeak"),
+    )
+    shown.caption = f"machine's own matrix products, TFLOP/s: {peak}; GFLOP: work of one frame"
+    for row in result["rows"]:
+        first = (row["engine"], str(row["steps"]), row["size"], row["cfg_type"], str(row["controlnets"]))
+        if "skipped_because" in row:
+            shown.add_row(*first, style="dim")
+            shown.caption += f"\n{row['engine']} is not measured: {row['skipped_because']}"
+            continue
+        times = [f"{row[key]:.1f}" if row[key] is not None else "-" for key in ("p50_ms", "p95_ms", "p99_ms")]
+        more = (f"{row['compile_s']:.1f}", f"{row['warmup_s']:.1f}", f"{row['peak_mb']:,.0f}")
+        shown.add_row(
+            *first, f"{row['fps']:.1f}", *times, *more, f"{row['gflop']:,.1f}", f"{row['peak_fraction']:.0%}"
+        )
+    return shown
+
+
+def draw(result: dict[str, Any]) -> Any:
+    """Frames per second of every row."""
+    measured = [row for row in result["rows"] if "skipped_because" not in row]
+    title = f"Frames per second, {result['configuration']['model']}"
+    figure, (axis,) = _plot.figure(result, title, height=max(1.6, 0.28 * len(measured) + 0.5))
+    differ = ["engine", *(key for key in KEYS[1:] if len({row[key] for row in measured}) > 1)]
+    labels = [", ".join(_said(key, row[key]) for key in differ) for row in measured]
+    _plot.rows(axis, labels, [row["fps"] for row in measured], "fps")
+    figure.subplots_adjust(left=0.02 + 0.0105 * max((len(label) for label in labels), default=0))
+    return figure
+
+
+def _said(key: str, value: Any) -> str:
+    plural = {"steps": "step", "controlnets": "ControlNet"}
+    if key in plural:
+        return f"{value} {plural[key]}{'' if value == 1 else 's'}"
+    return f"buffer {value}" if key == "frame_buffer_size" else str(value)
+
+
+def numbers(option: str, text: str | None) -> list[int | None]:
+    """``"1,2,4"`` -> [1, 2, 4]; None gives [None]. Raises ConfigError."""
+    if text is None:
+        return [None]
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"{option}: got {text!r}, expected whole numbers with commas between, for example 1,2,4") from None
+
+
+def guidances(text: str | None) -> list[str | None]:
+    """``"none,self"`` -> ["none", "self"]; None gives [None]. Raises ConfigError."""
+    if text is None:
+        return [None]
+    chosen = [part.strip() for part in text.split(",")]
+    for each in chosen:
+        if each not in GUIDANCES:
+            raise ConfigError(f"--cfg-type: got {each!r}, expected some of: {', '.join(GUIDANCES)}")
+    return [*chosen]
+
+
+def main(
+    config: ConfigOption = "ink-tiny",
+    shape: ShapeOption = None,
+    sets: SetOption = None,
+    engine: Annotated[str, typer.Option(metavar="A,B", help="Engines.")] = "auto",
+    steps: Annotated[str | None, typer.Option(metavar="N,N", help="Numbers of steps.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="S,S", help="Sizes, for example 256,512x384.")] = None,
+    cfg_type: Annotated[str | None, typer.Option(metavar="A,B", help="none, full, self, initialize.")] = None,
+    controlnets: Annotated[str | None, typer.Option(metavar="N,N", help="Numbers of ControlNets.")] = None,
+    frames: Annotated[int, typer.Option(min=1, help="Frames of each row.")] = 60,
+    json: JsonOption = None,
+    plot: PlotOption = None,
+    compare: CompareOption = None,
+    keep: KeepOption = False,
+) -> None:
+    """Measure frames per second for engines, steps, guidances, sizes and ControlNets.
+
+    Examples:
+
+        inkstream bench fps --engine eager,openvino --steps 1,2,4 --json fps.json
+        inkstream bench fps --config sd-turbo --shape sd-turbo --steps 1 --controlnets 0,1
+    """
+    wanted = Wanted(json, plot, compare, keep)
+    models = Models(load_run(config, sets), shape)
+    engines = list(dict.fromkeys(engine_named(part.strip(), models.device)[0] for part in engine.split(",")))
+    sizes: list[Size | None] = [Size.parse(part) for part in size.split(",")] if size else [None]
+    choices = (numbers("--steps", steps), sizes, guidances(cfg_type), numbers("--controlnets", controlnets))
+    result = measure(models, engines, *choices, frames)
+    wanted.publish(result, table(result), draw)
+
+
+if __name__ == "__main__":
+    typer.run(main)

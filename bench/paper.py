@@ -1,0 +1,181 @@
+"""The tables of StreamDiffusion (arXiv 2312.12491v2) measured on this machine, as ratios beside the published ones.
+
+Published: one RTX 4090, 512 x 512, tiny autoencoder; Table 1 (time by steps, with TensorRT and without), Table 2 (time
+by guidance, with TensorRT), and "around 1.5x" for the stream batch over sequential steps (abstract; Figures 5 and 6
+give no numbers). What a ratio is depends on how much of the frame is UNet, so the shape must have the proportions of
+Stable Diffusion; and a stream batch wins where one row does not fill the machine, so it wins little on a CPU.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.table import Table
+
+from ..stream import Stream
+from ..stream.commands._common import SetOption
+from ..stream.config import StreamConfig
+from ..stream.frame import Size
+from . import _plot
+from ._measure import StreamRender, alternate, flat, pages, ratio
+from ._models import Models, ShapeOption, plain_run
+from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
+from .fps import numbers
+
+PAPER = "arXiv 2312.12491v2"
+BATCH = 1.5  # sequential over stream batch
+BY_STEPS = {1: 21.34, 2: 30.61, 4: 48.15, 10: 96.94}  # ms, Table 1 without TensorRT
+BY_STEPS_TENSORRT = {1: 10.65, 2: 16.74, 4: 26.93, 10: 62.00}  # ms, Table 1
+BY_GUIDANCE = {  # ms, Table 2
+    "self": {1: 11.04, 2: 16.61, 3: 20.64, 4: 26.19, 5: 31.47},
+    "initialize": {1: 16.55, 2: 20.64, 3: 27.25, 4: 31.65, 5: 36.04},
+    "full": {1: 16.74, 2: 27.18, 3: 35.91, 4: 49.71, 5: 64.64},
+}
+PAIRS = (("full", "self"), ("full", "initialize"), ("initialize", "self"), ("none", "self"))
+KEYS = ("table", "steps", "what")
+FIGURES = {"p50_ms": "less"}
+
+
+def measure(
+    models: Models,
+    batch_steps: tuple[int, ...] = (1, 2, 4, 10),
+    guidance_steps: tuple[int, ...] = (1, 2, 3, 4, 5),
+    rounds: int = 6,
+    frames: int = 3,
+) -> dict[str, Any]:
+    """Both tables; within each all contenders take turns. Rows: ``ratio`` and, where the paper has it, ``published``."""
+    configuration = {**models.describe(), "rounds": rounds, "frames_a_round": frames, "published": PAPER}
+    configuration["stream"] = _config(models).model_dump(mode="json")
+    result = result_of("paper", configuration, models.device, KEYS, FIGURES)
+    result["rows"] = _batch(models, batch_steps, rounds, frames)
+    for steps in guidance_steps:
+        result["rows"] += _guidance(models, steps, rounds, frames)
+    return result
+
+
+def _config(models: Models, **changes: Any) -> StreamConfig:
+    plain = {"controlnets": 0, "mode": "img2img", "similar_image_filter_threshold": None}
+    return models.variant(**{**plain, **changes})
+
+
+def _times(models: Models, configs: dict[Any, StreamConfig], rounds: int, frames: int) -> dict[Any, list[list[float]]]:
+    renders = {name: StreamRender(Stream(models.pipe(config), config)) for name, config in configs.items()}
+    first = next(iter(configs.values()))
+    drawing = pages(Size(first.width, first.height))
+    for name, render in renders.items():
+        for page in drawing[: len(configs[name].t_index_list) + 1]:
+            render(page)
+    return alternate(renders, drawing, rounds, frames)
+
+
+def _batch(models: Models, steps: tuple[int, ...], rounds: int, frames: int) -> list[dict[str, Any]]:
+    configs = {
+        (together, count): _config(models, steps=count, cfg_type="none", use_denoising_batch=together)
+        for count in steps
+        for together in (False, True)
+    }
+    times = _times(models, configs, rounds, frames)
+    middle = {name: median(flat(spent)) for name, spent in times.items()}
+    rows, one = [], steps[0]
+    for count in steps:
+        alone, together = times[False, count], times[True, count]
+        about = {"table": "stream batch", "steps": count, "what": "sequential / batch", "published": None}
+        if count > 1:
+            about["published"] = BATCH
+        rows.append({**about, **ratio(alone, together), "p50_ms": middle[True, count] * 1e3})
+    for count in steps[1:]:
+        about = {"table": "steps", "steps": count, "what": f"{count} steps / {one}", "published": None}
+        if one in BY_STEPS and count in BY_STEPS:
+            about["published"] = BY_STEPS[count] / BY_STEPS[one]
+            about["published_tensorrt"] = BY_STEPS_TENSORRT[count] / BY_STEPS_TENSORRT[one]
+        rows.append({**about, **ratio(times[True, count], times[True, one]), "p50_ms": middle[True, count] * 1e3})
+    return rows
+
+
+def _guidance(models: Models, steps: int, rounds: int, frames: int) -> list[dict[str, Any]]:
+    kinds = ("none", "self", "initialize", "full")
+    times = _times(models, {kind: _config(models, steps=steps, cfg_type=kind) for kind in kinds}, rounds, frames)
+    rows = []
+    for slow, fast in PAIRS:
+        published = 1.0 if slow == "none" else None  # "merely lightweight vector operations"
+        if steps in BY_GUIDANCE["self"] and slow != "none":
+            published = BY_GUIDANCE[slow][steps] / BY_GUIDANCE[fast][steps]
+        about = {"table": "guidance", "steps": steps, "what": f"{slow} / {fast}", "published": published}
+        rows.append({**about, **ratio(times[slow], times[fast]), "p50_ms": median(flat(times[slow])) * 1e3})
+    return rows
+
+
+def table(result: dict[str, Any]) -> Table:
+    """The result for people."""
+    settings = result["configuration"]
+    shown = table_of(
+        f"StreamDiffusion's tables: {settings['model']}, {settings['dtype']}",
+        ("table", "steps", "ratio of times"),
+        ("here", "in rounds", "published", "here / published"),
+    )
+    for row in result["rows"]:
+        published, against = "-", ""
+        if row["published"] is not None:
+            published, against = f"{row['published']:.2f}", f"{row['ratio'] / row['published']:.2f}"
+        if "published_tensorrt" in row:
+            published += f" ({row['published_tensorrt']:.2f} with TensorRT)"
+        here = (f"{row['ratio']:.2f}", f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}")
+        shown.add_row(row["table"], str(row["steps"]), row["what"], *here, published, against)
+    shown.caption = f"published: {PAPER}, RTX 4090"
+    return shown
+
+
+def draw(result: dict[str, Any]) -> Any:
+    """Here beside published, one panel for each table."""
+    settings = result["configuration"]
+    figure, panels = _plot.figure(result, f"StreamDiffusion's tables, {settings['model']}", panels=3, width=12.6)
+    for axis, (name, title) in zip(
+        panels,
+        (("stream batch", "sequential over stream batch"), ("steps", "n steps over one"), ("guidance", "guidances")),
+        strict=True,
+    ):
+        rows = [row for row in result["rows"] if row["table"] == name]
+        if name == "guidance":
+            last = 4 if any(row["steps"] == 4 for row in rows) else max(row["steps"] for row in rows)
+            rows = [row for row in rows if row["steps"] == last]
+            title = f"cost of guidance at {last} steps"
+        labels = [row["what"] if name == "guidance" else f"{row['steps']}" for row in rows]
+        series = {"here": [row["ratio"] for row in rows], "published": [row["published"] for row in rows]}
+        _plot.bars(axis, labels, series)
+        _plot.level(axis, 1.0)
+        _plot.name(axis, title, "" if name == "guidance" else "steps")
+    _plot.legend(panels[0], place="lower left")
+    return figure
+
+
+def main(
+    shape: ShapeOption = None,
+    size: Annotated[str | None, typer.Option(help="Size of the pictures.")] = None,
+    sets: SetOption = None,
+    batch_steps: Annotated[str, typer.Option(metavar="N,N", help="Steps of the stream batch table.")] = "1,2,4,10",
+    guidance_steps: Annotated[str, typer.Option(metavar="N,N", help="Steps of the guidance table.")] = "1,2,3,4,5",
+    rounds: Annotated[int, typer.Option(min=2, help="How often the contenders take turns.")] = 6,
+    frames: Annotated[int, typer.Option(min=1, help="Frames of each turn.")] = 3,
+    json: JsonOption = None,
+    plot: PlotOption = None,
+    compare: CompareOption = None,
+    keep: KeepOption = False,
+) -> None:
+    """Measure StreamDiffusion's tables here: stream batch against sequential steps, and the cost of each guidance.
+
+    Without --shape and --size: sd15 at 512 on a GPU, sd15-quarter at 256 on a CPU.
+    """
+    wanted = Wanted(json, plot, compare, keep)
+    shape = shape or ("sd15" if torch.cuda.is_available() else "sd15-quarter")
+    sides = Size.parse(size or ("512" if torch.cuda.is_available() else "256"))
+    models = Models(plain_run(shape, sides, sets), shape)
+    counts = [tuple(n for n in numbers("--steps", text) if n) for text in (batch_steps, guidance_steps)]
+    result = measure(models, counts[0], counts[1], rounds, frames)
+    wanted.publish(result, table(result), draw)
+
+
+if __name__ == "__main__":
+    typer.run(main)

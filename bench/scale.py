@@ -1,0 +1,140 @@
+"""How the cost of a frame grows: with sessions in one batch, with size, with steps, with ControlNets.
+
+Everything but one setting stays as in the configuration; the values of that setting take turns, so that their ratios
+hold when the machine's speed drifts. Sessions in one batch are frames that enter together (``frame_buffer_size``).
+``cost`` is time per frame over that of the first value.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ..stream import Stream
+from ..stream.commands._common import ConfigOption, SetOption, load_run
+from ..stream.frame import Size
+from . import _plot
+from ._measure import Memory, StreamRender, alternate, flat, pages, percentiles
+from ._models import Models, ShapeOption
+from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
+from ._work import gflop_per_frame
+from .fps import numbers
+
+KEYS = ("what", "value")
+FIGURES = {"ms_per_frame": "less"}
+WORDS = {"sessions": "frames in one batch", "size": "side in pixels", "steps": "steps", "controlnets": "ControlNets"}
+
+
+def measure(models: Models, values: dict[str, list[Any]], rounds: int = 6, frames: int = 3) -> dict[str, Any]:
+    """``values``: for ``sessions, size, steps, controlnets`` what to measure (numbers; for size a ``Size``)."""
+    configuration = {**models.describe(), "rounds": rounds, "turns_a_round": frames}
+    configuration["stream"] = models.variant().model_dump(mode="json")
+    result = result_of("scale", configuration, models.device, KEYS, FIGURES)
+    for what, each in values.items():
+        result["rows"] += _rows(models, what, each, rounds, frames)
+    return result
+
+
+def _rows(models: Models, what: str, values: list[Any], rounds: int, frames: int) -> list[dict[str, Any]]:
+    setting = "frame_buffer_size" if what == "sessions" else what
+    rows, renders, drawings, works, memory = [], {}, {}, {}, Memory(models.device)
+    for value in values:
+        config = models.variant(**{setting: value, "similar_image_filter_threshold": None})
+        pipe = models.pipe(config)
+        renders[value] = StreamRender(Stream(pipe, config))
+        works[value] = gflop_per_frame(pipe, config)["total"]
+        drawings[value] = pages(Size(config.width, config.height))
+        for page in drawings[value][: len(config.t_index_list) + 2]:
+            renders[value](page)
+    # Each contender draws from its own pages, because their sizes differ; a page is given by its number.
+    numbered = {value: _by_number(renders[value], drawings[value]) for value in values}
+    times = alternate(numbered, range(len(drawings[values[0]])), rounds, frames)
+    for value in values:
+        together = renders[value].stream.config.frame_buffer_size
+        spent = [seconds / together for seconds in flat(times[value])]
+        rows.append(
+            {
+                "what": what,
+                "value": str(value) if isinstance(value, Size) else value,
+                "ms_per_frame": median(spent) * 1e3,
+                "fps": 1 / median(spent),
+                **percentiles(flat(times[value])),
+                "gflop": works[value],
+                "peak_mb": memory.peak(),
+            }
+        )
+    for row in rows:
+        row["cost"] = row["ms_per_frame"] / rows[0]["ms_per_frame"]
+        row["work"] = row["gflop"] / rows[0]["gflop"]
+    return rows
+
+
+def _by_number(render: StreamRender, drawing: list[Any]) -> Any:
+    return lambda number: render(drawing[number])
+
+
+def table(result: dict[str, Any]) -> Table:
+    """The result for people."""
+    settings = result["configuration"]
+    shown = table_of(
+        f"What a frame costs: {settings['model']}, {settings['dtype']}",
+        ("what", "value"),
+        ("ms a frame", "fps", "cost", "work", "turn p50 ms", "p95 ms", "p99 ms"),
+    )
+    for row in result["rows"]:
+        times = (f"{row[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms"))
+        figures = (f"{row['ms_per_frame']:.1f}", f"{row['fps']:.1f}", f"{row['cost']:.2f}", f"{row['work']:.2f}")
+        shown.add_row(WORDS[row["what"]], str(row["value"]), *figures, *times)
+    shown.caption = "cost: time, work: floating point operations, both of a frame and over the first value"
+    return shown
+
+
+def draw(result: dict[str, Any]) -> Any:
+    """Time and work of a frame over those of the first value."""
+    kinds = list(dict.fromkeys(row["what"] for row in result["rows"]))
+    title = f"What a frame costs, {result['configuration']['model']}"
+    figure, panels = _plot.figure(result, title, panels=len(kinds), width=max(7.2, 3.2 * len(kinds)))
+    for axis, kind in zip(panels, kinds, strict=True):
+        rows = [row for row in result["rows"] if row["what"] == kind]
+        places = list(range(len(rows)))
+        series = {"time": [row["cost"] for row in rows], "work (FLOP)": [row["work"] for row in rows]}
+        _plot.lines(axis, {name: (places, values) for name, values in series.items()})
+        axis.set_xticks(places, [str(row["value"]) for row in rows])
+        axis.set_ylim(bottom=0)
+        _plot.name(axis, f"{WORDS[kind]}, a frame over the first")
+    _plot.legend(panels[0], place="lower left")
+    return figure
+
+
+def main(
+    config: ConfigOption = "ink-tiny",
+    shape: ShapeOption = None,
+    sets: SetOption = None,
+    sessions: Annotated[str, typer.Option(metavar="N,N", help="Frames in one batch.")] = "1,2,4,8",
+    size: Annotated[str, typer.Option(metavar="S,S", help="Sizes.")] = "128,256,384",
+    steps: Annotated[str, typer.Option(metavar="N,N", help="Numbers of steps.")] = "1,2,4",
+    controlnets: Annotated[str, typer.Option(metavar="N,N", help="Numbers of ControlNets.")] = "0,1",
+    rounds: Annotated[int, typer.Option(min=1, help="How often the values take turns.")] = 6,
+    frames: Annotated[int, typer.Option(min=1, help="Turns of each in a round.")] = 3,
+    json: JsonOption = None,
+    plot: PlotOption = None,
+    compare: CompareOption = None,
+    keep: KeepOption = False,
+) -> None:
+    """Measure how the cost of a frame grows with sessions in one batch, size, steps and ControlNets."""
+    wanted = Wanted(json, plot, compare, keep)
+    values = {
+        "sessions": numbers("--sessions", sessions),
+        "size": [Size.parse(part) for part in size.split(",")],
+        "steps": numbers("--steps", steps),
+        "controlnets": numbers("--controlnets", controlnets),
+    }
+    result = measure(Models(load_run(config, sets), shape), values, rounds, frames)
+    wanted.publish(result, table(result), draw)
+
+
+if __name__ == "__main__":
+    typer.run(main)

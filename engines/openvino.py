@@ -1,0 +1,217 @@
+"""OpenVINO: the fastest engine on a CPU; Intel's GPUs and NPUs by ``openvino:gpu`` and ``openvino:npu`` (unverified).
+
+Each unit becomes one graph of fixed shapes, by way of ``torch.export``. It runs in bfloat16 where the networks are in
+bfloat16 and the device has instructions for it, else in float32; sinusoids of timesteps stay outside of it (see
+``times``). Inputs are read where PyTorch has them and results written where it reads them: a call copies and allocates
+nothing. Compiled graphs are kept in the engine cache, so that a second start takes a moment.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import logging
+import sys
+import threading
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..stream.errors import EngineError
+from . import Options
+from .cache import EngineCache, Plan, PlanKey
+from .fingerprint import graph_digest, weights_digest
+from .shapes import Shapes
+from .times import TimesOutside
+from .units import Positional, Units, make_units, positional_units
+
+log = logging.getLogger(__name__)
+_LOADING = threading.Lock()
+# What OpenVINO calls a precision, and what a device says when it has instructions for it.
+_PRECISIONS = {torch.bfloat16: ("bf16", "BF16"), torch.float16: ("f16", "FP16")}
+
+
+def available(where: str = "") -> str:
+    """Why it cannot run on ``where`` (cpu, gpu or npu; by default cpu); empty: it can."""
+    if importlib.util.find_spec("openvino") is None:
+        return 'OpenVINO is not installed: pip install "openvino>=2026.0"'
+    if where in ("", "cpu"):
+        return ""
+    found = runtime().Core().available_devices
+    if not any(name.partition(".")[0].lower() == where for name in found):
+        return f"OpenVINO finds no {where.upper()}, only {', '.join(found)}; install its driver, or use openvino:cpu"
+    return ""
+
+
+def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -> Units:
+    """Units of graphs that are compiled, or come from the cache. Raises EngineError when a network cannot be taken."""
+    started = time.perf_counter()
+    device = (options.where or "cpu").upper()
+    compiler = _Compiler(device, pipe.unet.dtype, EngineCache(options.folder))
+    units = {name: _adapted(name, unit) for name, unit in positional_units(pipe, controlnets, shapes).items()}
+    calls = {}
+    for index, (name, unit) in enumerate(units.items()):
+        options.progress(f"OpenVINO: {name}", index / len(units))
+        example = tuple(unit.before(*shapes.example(name)))
+        key = compiler.key(name, unit, [tuple(value.shape) for value in example], shapes)
+        calls[name] = _Graph(compiler.compiled(key, unit, example, options), name, unit, example)
+        calls[name](*shapes.example(name))
+    options.progress("OpenVINO", 1.0)
+    log.info("OpenVINO: ready after %.1f s", time.perf_counter() - started)
+    return make_units(calls, shapes, "openvino", compiler.about)
+
+
+class _PicturesLast(nn.Module):
+    """A unit with the channels of its pictures behind everything else, which is how they lie in memory."""
+
+    def __init__(self, unit: nn.Module, comes: bool, goes: bool) -> None:
+        super().__init__()
+        self.unit = unit
+        self._comes = comes
+        self._goes = goes
+
+    def before(self, value: Tensor) -> list[Tensor]:
+        """What the graph is given for an input of the unit."""
+        return [value.movedim(-3, -1) if self._comes else value]
+
+    def forward(self, value: Tensor) -> Tensor:
+        """The unit, its pictures (..., H, W, 3)."""
+        result = self.unit(value.movedim(-1, -3) if self._comes else value)
+        return result.movedim(-3, -1) if self._goes else result
+
+    def after(self, result: Tensor) -> Tensor:
+        """What the unit gives for a result of the graph."""
+        return result.movedim(-1, -3) if self._goes else result
+
+
+def _adapted(name: str, unit: Positional) -> Any:
+    if name == "denoise":
+        return TimesOutside(unit.unit, unit.names)
+    return _PicturesLast(unit, comes=name in ("encode", "embed"), goes=name == "decode")
+
+
+class _Compiler:
+    """From a unit to a compiled graph on one device in one precision."""
+
+    def __init__(self, device: str, dtype: torch.dtype, cache: EngineCache) -> None:
+        self._ov = runtime()
+        self._core = self._ov.Core()
+        self._device = device
+        self._cache = cache
+        name, needed = _PRECISIONS.get(dtype, ("f32", ""))
+        able = needed in self._core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+        self._precision = name if able else "f32"
+        self._settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": self._precision}
+        if device == "CPU":
+            self._settings["INFERENCE_NUM_THREADS"] = torch.get_num_threads()
+        self._full_name = self._core.get_property(device, "FULL_DEVICE_NAME")
+        self.about = ""
+
+    def key(self, name: str, unit: nn.Module, inputs: list[tuple[int, ...]], shapes: Shapes) -> PlanKey:
+        """Everything that decides the compiled graph."""
+        return PlanKey(
+            unit=name,
+            graph=graph_digest(unit),
+            weights=weights_digest(unit),
+            profile=str(inputs),
+            precision=self._precision,
+            library=f"openvino {self._ov.get_version()}",
+            device=f"{self._device} {self._full_name}",
+            controlnets=shapes.controlnets,
+            flags=tuple(f"{setting}={value}" for setting, value in self._settings.items()),
+        )
+
+    def compiled(self, key: PlanKey, unit: nn.Module, example: tuple[Tensor, ...], options: Options) -> Any:
+        """The compiled graph of a unit, from the cache if it is there."""
+        fresh: list[Any] = []
+
+        def make() -> Plan:
+            fresh.append(self._compile(key.unit, unit, example))
+            data = fresh[0].export_model()
+            return Plan(data.getvalue() if isinstance(data, io.BytesIO) else bytes(data))
+
+        plan = self._cache.get(key, make, options.progress)
+        try:
+            compiled = fresh[0] if fresh else self._core.import_model(plan.data, self._device, self._settings)
+        except RuntimeError as error:
+            raise EngineError(f"openvino: {_first_line(error)}; remove it: {self._cache.path(key)}") from error
+        precision = compiled.get_property("INFERENCE_PRECISION_HINT")
+        self.about = f"OpenVINO on {self._full_name}, {precision.get_type_name()}"
+        return compiled
+
+    def _compile(self, name: str, unit: nn.Module, example: tuple[Tensor, ...]) -> Any:
+        started = time.perf_counter()
+        try:
+            with torch.no_grad(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of exporters, about what cannot change here
+                program = torch.export.export(unit, example, strict=False)
+                model = self._ov.convert_model(program)
+            model.reshape({given: list(value.shape) for given, value in zip(model.inputs, example, strict=True)})
+            compiled = self._core.compile_model(model, self._device, self._settings)
+        except Exception as error:
+            raise EngineError(f"openvino: {name} cannot be compiled: {_first_line(error)}") from error
+        log.info("OpenVINO: %s compiled in %.1f s", name, time.perf_counter() - started)
+        return compiled
+
+
+class _Graph:
+    """One compiled graph, called with tensors by position; its result is overwritten by the next call."""
+
+    def __init__(self, compiled: Any, name: str, unit: Any, example: tuple[Tensor, ...]) -> None:
+        self._ov = runtime()
+        self._name = name
+        self._before, self._after = unit.before, unit.after
+        self._shapes = [value.shape for value in example]
+        self._held: list[Tensor | None] = [None] * len(example)  # what the request reads from
+        self._request = compiled.create_infer_request()
+        result = torch.empty(tuple(compiled.output(0).shape))
+        self._request.set_output_tensor(0, self._ov.Tensor(result.numpy(), shared_memory=True))
+        self._result = self._after(result)
+
+    def __call__(self, *values: Tensor) -> Tensor:
+        given = self._before(*values)
+        for index, (value, shape, held) in enumerate(zip(given, self._shapes, self._held, strict=True)):
+            if value.shape != shape:
+                raise EngineError(
+                    f"openvino: {self._name} was built for an input of {tuple(shape)}, got {tuple(value.shape)}; "
+                    f"build the engine again for this shape"
+                )
+            if value.dtype != torch.float32 or not value.is_contiguous():
+                value = torch.from_numpy(np.ascontiguousarray(value.float().numpy()))
+            if held is None or held.data_ptr() != value.data_ptr():
+                self._request.set_input_tensor(index, self._ov.Tensor(value.numpy(), shared_memory=True))
+                self._held[index] = value
+        self._request.infer()
+        return self._result
+
+
+def runtime() -> Any:
+    """The package ``openvino``, imported without its telemetry.
+
+    With ``openvino_telemetry`` beside it, importing OpenVINO alone reports to Google Analytics without asking. Where
+    that package is missing, OpenVINO uses a stub of its own; so it is made to look missing for the import.
+    """
+    with _LOADING:
+        if "openvino" not in sys.modules:
+            reporter = "openvino_telemetry"
+            before = sys.modules.get(reporter)
+            sys.modules[reporter] = None  # pyright: ignore[reportArgumentType] - how an import is made to fail
+            try:
+                import openvino
+            finally:
+                del sys.modules[reporter]
+                if before is not None:
+                    sys.modules[reporter] = before
+        else:
+            import openvino
+        return openvino
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Exception from")]
+    return f"{type(error).__name__}: {lines[0] if lines else text}"[:300]

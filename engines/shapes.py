@@ -1,0 +1,84 @@
+"""The shape of every tensor that goes into the units of one stream, for engines that must know them beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """F frames enter together and N rows go through the UNet at once; every input is float32."""
+
+    frames: int
+    """F."""
+    rows: int
+    """N: the rows of the batch, and those with the negative prompt in front of them."""
+    width: int
+    """Width of the picture in pixels."""
+    height: int
+    """Height of the picture in pixels."""
+    latent: tuple[int, int, int]
+    """Channels, height and width of a latent: (4, h, w)."""
+    text: tuple[int, int]
+    """Length and width of an encoded prompt: (L, D)."""
+    controlnets: int = 0
+    """C."""
+    features: int = 0
+    """E, channels of a condition embedding."""
+    pooled: int = 0
+    """P, width of SDXL's pooled text; 0 for models without it."""
+    guidance: int = 0
+    """W, width of the guidance embedding of distilled models; 0 for models without it."""
+    loras: tuple[str, ...] = ()
+    """Names of the A LoRAs whose scales are inputs, in the order of those inputs' rows."""
+    encodes: bool = True
+    """Whether frames are encoded; only img2img does it."""
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The units that this stream calls."""
+        return (*(("encode",) if self.encodes else ()), *(("embed",) if self.controlnets else ()), "denoise", "decode")
+
+    def inputs(self, unit: str) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the inputs of ``encode``, ``embed``, ``denoise`` or ``decode``, in their order."""
+        picture = (3, self.height, self.width)
+        if unit == "encode":
+            return {"image": (self.frames, *picture)}
+        if unit == "embed":
+            return {"conditions": (self.controlnets, self.frames, *picture)}
+        if unit == "decode":
+            return {"latent": (self.frames, *self.latent)}
+        count, embedded = self.rows, (self.features, *self.latent[1:])
+        wanted = {
+            "sample": (True, (count, *self.latent)),
+            "timestep": (True, (count,)),
+            "text": (True, (count, *self.text)),
+            "features": (self.controlnets, (self.controlnets, count, *embedded)),
+            "scales": (self.controlnets, (self.controlnets, count)),
+            "pooled": (self.pooled, (count, self.pooled)),
+            "time_ids": (self.pooled, (count, 6)),
+            "guidance": (self.guidance, (count, self.guidance)),
+            "lora": (self.loras, (len(self.loras), count)),
+        }
+        return {name: shape for name, (used, shape) in wanted.items() if used}
+
+    def example(self, unit: str) -> tuple[Tensor, ...]:
+        """Plausible inputs of a unit, always the same ones."""
+        import torch
+
+        generator = torch.Generator().manual_seed(0)
+        values = {}
+        for name, shape in self.inputs(unit).items():
+            values[name] = torch.randn(shape, generator=generator)
+            if name == "timestep":
+                values[name] = torch.linspace(999.0, 99.0, self.rows)
+            elif name == "time_ids":
+                size = [self.height, self.width]
+                values[name] = torch.tensor([[*size, 0, 0, *size]], dtype=torch.float32).repeat(self.rows, 1)
+            elif name in ("scales", "conditions", "lora"):
+                values[name] = torch.rand(shape, generator=generator)
+        return tuple(values.values())
