@@ -16,14 +16,8 @@ from inkstream.stream.errors import ConfigError, SourceEnded, SourceLost, Source
 from inkstream.stream.frame import Rect, Size
 from inkstream.stream.sources import screen
 from inkstream.stream.sources._pick import Drag, drag_rect, pick_region, scale_rect
-from inkstream.stream.sources._windows import (
-    PREVIEW_TITLE,
-    Window,
-    find_window,
-    intersect,
-    match_window,
-    preview_mask,
-)
+from inkstream.stream.sources._window import PREVIEW_TITLE, Window
+from inkstream.stream.sources._windows import find_window, intersect, match_window, preview_mask
 from inkstream.stream.sources.screen import LOOK_AROUND, ScreenSource
 from inkstream.stream.spec import parse_spec
 

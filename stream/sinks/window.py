@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from ..errors import ConfigError, SinkClosed
 from ..frame import Output, Size
-from ..sources._windows import PREVIEW_TITLE
+from ..sources._window import PREVIEW_TITLE
 from ..spec import Spec, flag
 from . import Controls, Status
 from ._desktop import NativeWindow, fitting, hide_from_capture, open_display

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import SourceUnavailable
 from ..frame import Rect
-from ._windows import Window
+from ._window import Window
 
 NULL_WINDOW = 0
 ALL = 0

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import SourceUnavailable
 from ..frame import Rect
-from ._windows import Window
+from ._window import Window
 
 GWL_EXSTYLE = -20
 WS_EX_TRANSPARENT = 0x20

@@ -7,36 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from ..errors import SourceUnavailable
 from ..frame import Rect
-
-PREVIEW_TITLE = "inkstream preview"
-"""How the title of every window begins that shows our own pictures; such a window is never captured.
-
-On Windows 10 (2004) and later the window can also take itself out of all captures, with
-``SetWindowDisplayAffinity(hwnd, WDA_EXCLUDEFROMCAPTURE)``.
-"""
-
-
-@dataclass(frozen=True)
-class Window:
-    """A top-level window."""
-
-    id: int
-    title: str
-    content: Rect  # what is captured: without frame and shadow
-    frame: Rect  # what it covers: with its frame
-    shown: bool = True  # False: minimised, or on another desktop
-    opaque: bool = True  # False: what lies below can be seen through it
-
-    @property
-    def is_preview(self) -> bool:
-        return self.title.casefold().startswith(PREVIEW_TITLE)
+from ._window import Window
 
 
 class WindowSystem(Protocol):

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import SourceLost, SourceUnavailable
 from ..frame import Rect
-from ._windows import Window
+from ._window import Window
 
 ANY_TYPE = 0
 INPUT_ONLY = 2
