@@ -34,8 +34,8 @@ def percentiles(seconds: Sequence[float]) -> dict[str, float | None]:
     """``p50_ms, p95_ms, p99_ms, max_ms`` of durations (nearest rank); all None when there is none."""
     metrics = Metrics(window=max(2, len(seconds)))
     for each in seconds:
-        metrics.record("turn", each)
-    stage = metrics.summary()["stages"]["turn"]
+        metrics.record("end_to_end", each)
+    stage = metrics.summary()["stages"]["end_to_end"]
     return {name: value for name, value in stage.items() if name != "count"}
 
 

@@ -10,8 +10,9 @@ from ..stream.errors import ConfigError
 
 INK, SOFT, FAINT = "#22262b", "#6b7480", "#dfe3e8"
 OURS = "#1d5fa8"
+HEADER, MARGIN = 0.85, 1.45  # inches: above the panels, and above and below them
 # Ours first; the others are told apart without competing with it.
-COLOURS = (OURS, "#e0913a", "#7f8b99", "#4a9a8e", "#b4607a", "#8c7ab8", "#c2b04a", "#5d6a78")
+COLOURS = (OURS, "#9aa5b1", "#dfa768", "#5ba197", "#b98196", "#8f86b8", "#c9bd78", "#5d6a78")
 
 
 def check_library() -> None:
@@ -28,11 +29,12 @@ def figure(result: dict[str, Any], title: str, panels: int = 1, height: float = 
     from matplotlib.figure import Figure
 
     width = width or (7.2 if panels == 1 else 4.2 * panels)
-    made = Figure(figsize=(width, height + 1.1), dpi=144, facecolor="white")
+    made = Figure(figsize=(width, height + MARGIN), dpi=144, facecolor="white")
     small = _small_print(result, int(width * 19))
-    top, bottom = 1 - 0.62 / (height + 1.1), (0.62 + 0.15 * small.count("\n") + 0.15) / (height + 1.1)
-    made.text(0.012, 1 - 0.14 / (height + 1.1), title, size=11.5, weight="bold", color=INK, va="top")
-    made.text(0.012, 0.09 / (height + 1.1), small, size=6, color=SOFT, va="bottom", linespacing=1.35)
+    whole, left = height + MARGIN, 0.09 / width
+    top, bottom = 1 - HEADER / whole, (0.62 + 0.15 * small.count("\n")) / whole
+    made.text(left, 1 - 0.13 / whole, title, size=11.5, weight="bold", color=INK, va="top")
+    made.text(left, 0.09 / whole, small, size=6, color=SOFT, va="bottom", linespacing=1.35)
     axes = made.subplots(1, panels, squeeze=False)[0]
     made.subplots_adjust(left=0.085 * 7.2 / width, right=0.985, top=top, bottom=bottom, wspace=0.26)
     for axis in axes:
@@ -57,16 +59,23 @@ def name(axis: Any, title: str, x: str = "", y: str = "") -> None:
     axis.set_ylabel(y, size=7.5, color=SOFT)
 
 
-def bars(axis: Any, groups: list[str], series: dict[str, list[float | None]], digits: str = ".2f") -> None:
-    """Bars side by side for each group, one for each series; None leaves a gap. Values are written above."""
+def bars(
+    axis: Any, groups: list[str], series: dict[str, list[float | None]], digits: str = ".2f", first: int = 0
+) -> None:
+    """Bars side by side for each group, one for each series; None leaves a gap. Values are written above.
+
+    ``first`` is the colour of the first series; 1 where ours is not among them.
+    """
     space = 0.8 / max(1, len(series))
     for number, (label, values) in enumerate(series.items()):
         places = [group + (number - (len(series) - 1) / 2) * space for group in range(len(groups))]
         pairs = [(place, value) for place, value in zip(places, values, strict=True) if value is not None]
-        colour = COLOURS[number % len(COLOURS)]
+        colour = COLOURS[(first + number) % len(COLOURS)]
         axis.bar([p for p, _ in pairs], [v for _, v in pairs], width=space * 0.86, color=colour, label=label)
         for place, value in pairs:
-            axis.text(place, value, f"{value:{digits}}", ha="center", va="bottom", size=5.8, color=SOFT)
+            text = axis.annotate(f"{value:{digits}}", (place, value), (0, 2), textcoords="offset points", size=5.8)
+            text.set(ha="center", va="bottom", color=SOFT)
+            text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.3})
     axis.set_xticks(range(len(groups)), groups)
     axis.margins(y=0.14)
 
@@ -93,14 +102,17 @@ def lines(axis: Any, series: dict[str, tuple[list[float], list[float]]], dots: b
 
 def level(axis: Any, value: float, label: str = "") -> None:
     """A horizontal line that means something."""
-    axis.axhline(value, color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    axis.axhline(value, color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0.9)
     if label:
-        axis.text(0.995, value, label, transform=axis.get_yaxis_transform(), ha="right", va="bottom", size=6, color=SOFT)
+        axis.text(0.005, value, label, transform=axis.get_yaxis_transform(), va="bottom", size=6.5, color=INK)
 
 
-def legend(axis: Any, columns: int = 1, place: str = "best") -> None:
-    """What the colours mean."""
-    axis.legend(loc=place, ncols=columns, frameon=False, fontsize=6.8, labelcolor=INK, handlelength=1.2)
+def legend(made: Any, axis: Any) -> None:
+    """What the colours of a panel mean, in a line below the title of its figure."""
+    handles, labels = axis.get_legend_handles_labels()
+    style = {"frameon": False, "fontsize": 7, "labelcolor": INK, "handlelength": 1.1, "columnspacing": 1.4}
+    place = (0.02 / made.get_figwidth(), 1 - 0.33 / made.get_figheight())
+    made.legend(handles, labels, loc="upper left", bbox_to_anchor=place, ncols=len(labels), **style)
 
 
 def _small_print(result: dict[str, Any], columns: int) -> str:

@@ -35,14 +35,20 @@ def gflop_per_frame(pipe: Any, config: StreamConfig) -> dict[str, float]:
     return {**counted, "total": sum(counted.values())}
 
 
+def unet_rows(config: StreamConfig) -> int:
+    """How many rows the UNet predicts while F frames take all their steps (``frame_buffer_size`` F)."""
+    steps, frames = len(config.t_index_list), config.frame_buffer_size
+    guidance = make_guidance(config.cfg_type, config.guidance_scale)
+    if config.use_denoising_batch:
+        return steps * frames + guidance.extra_rows(steps * frames, frames)
+    return steps * (frames + guidance.extra_rows(frames, frames))
+
+
 def _count(pipe: Any, nets: list[Any], config: StreamConfig, frames: int) -> dict[str, int]:
     unet, vae, device = pipe.unet, pipe.vae, pipe.unet.device
     scale = int(pipe.vae_scale_factor)
     h, w = config.height // scale, config.width // scale
-    steps = len(config.t_index_list)
-    guidance = make_guidance(config.cfg_type, config.guidance_scale)
-    # Alone or as one batch: the negative rows of a frame's first step are predicted in either case.
-    rows = steps * frames + guidance.extra_rows(steps * frames, frames)
+    rows = unet_rows(config)
 
     def made(*shape: int) -> Tensor:
         return torch.empty(shape, device=device)

@@ -184,10 +184,13 @@ def draw(result: dict[str, Any]) -> Any:
         steps = sorted({row["steps"] for row in rows if row["cfg_type"] == each})
         found = {(row["steps"], row["contender"]): row["ratio"] for row in rows if row["cfg_type"] == each}
         series = {name: [found.get((step, name)) for step in steps] for name in names}
-        _plot.bars(axis, [f"{step} step{'' if step == 1 else 's'}" for step in steps], series)
+        _plot.bars(axis, [f"{step} step{'' if step == 1 else 's'}" for step in steps], series, first=1)
         _plot.level(axis, 1.0)
         _plot.name(axis, f"guidance {each}")
-    _plot.legend(panels[0], place="lower left")
+    highest = max(axis.get_ylim()[1] for axis in panels)
+    for axis in panels:
+        axis.set_ylim(0, highest)
+    _plot.legend(figure, panels[0])
     return figure
 
 

@@ -102,6 +102,7 @@ def run(models: Models, config: StreamConfig, frames: int, warm_turns: int = WAR
     began = time.perf_counter()
     stream = Stream(pipe, config)
     try:
+        engine = stream.engine
         drive(stream, drawing, buffer)
         compiled = time.perf_counter()
         drive(stream, drawing, warm_frames, first_id=buffer)
@@ -110,6 +111,8 @@ def run(models: Models, config: StreamConfig, frames: int, warm_turns: int = WAR
     finally:
         stream.close()
     return {
+        "engine": engine.name,
+        "engine_about": engine.about,
         **driven.summary(),
         "ms_per_frame": 1e3 * driven.seconds / driven.rendered if driven.rendered else None,
         "compile_s": compiled - began,

@@ -147,7 +147,7 @@ def draw(result: dict[str, Any]) -> Any:
         _plot.bars(axis, labels, series)
         _plot.level(axis, 1.0)
         _plot.name(axis, title, "" if name == "guidance" else "steps")
-    _plot.legend(panels[0], place="lower left")
+    _plot.legend(figure, panels[-1])
     return figure
 
 

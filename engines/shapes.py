@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+# What the result of each unit is called.
+RESULTS = {"encode": "latent", "embed": "features", "denoise": "noise", "decode": "image"}
+
 
 @dataclass(frozen=True)
 class Shapes:

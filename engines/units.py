@@ -164,11 +164,13 @@ class Positional(nn.Module):
         return self.unit(**dict(zip(self.names, values, strict=True)))
 
 
-def positional_units(pipe: Any, controlnets: list[Any], shapes: Shapes) -> dict[str, Positional]:
+def positional_units(
+    pipe: Any, controlnets: list[Any], shapes: Shapes, precision: torch.dtype | None = None
+) -> dict[str, Positional]:
     """The units that a stream of these shapes calls, for an engine to export or compile.
 
     They share the weights of ``pipe`` and ``controlnets`` and nothing else: layers that are put in or taken out there
-    later do not reach them, and they may be changed.
+    later do not reach them, and they may be changed. In another ``precision`` they have weights of their own.
     """
     makers: dict[str, Callable[[], nn.Module]] = {
         "encode": lambda: Encode(pipe.vae),
@@ -176,7 +178,14 @@ def positional_units(pipe: Any, controlnets: list[Any], shapes: Shapes) -> dict[
         "denoise": lambda: Denoise(pipe.unet, controlnets, shapes.loras),
         "decode": lambda: Decode(pipe.vae),
     }
-    return {name: Positional(twin(makers[name]()).eval(), tuple(shapes.inputs(name))) for name in shapes.units}
+    units = {}
+    for name in shapes.units:
+        unit = makers[name]()
+        if precision not in (None, pipe.unet.dtype):
+            unit = copy.deepcopy(unit).to(precision)
+            unit.dtype = precision
+        units[name] = Positional(twin(unit).eval(), tuple(shapes.inputs(name)))
+    return units
 
 
 def make_units(calls: Mapping[str, Callable[..., Tensor]], shapes: Shapes, name: str, about: str) -> Units:

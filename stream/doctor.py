@@ -15,7 +15,11 @@ NEEDED = (
     *("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors", "huggingface_hub", "numpy"),
     *("opencv-python-headless", "pillow", "pydantic", "PyYAML", "av", "mss", "pygame"),
 )
-OPTIONAL = {"pyvirtualcam": 'a virtual camera for other programs: pip install "inkstream[virtualcam]"'}
+OPTIONAL = {
+    "openvino": "the fastest engine on a CPU: pip install openvino",
+    "onnxruntime": 'ONNX files, and an engine for many devices: pip install "inkstream[onnx]"',
+    "pyvirtualcam": 'a virtual camera for other programs: pip install "inkstream[virtualcam]"',
+}
 CAMERAS_TRIED = 4  # where the system does not list its cameras
 CAMERA_TIMEOUT = 2.0  # seconds
 
@@ -159,11 +163,15 @@ def models() -> Iterator[Finding]:
 
 
 def engines() -> Iterator[Finding]:
-    """Ways to run the networks."""
+    """Ways to run the networks, and which one acceleration: auto takes."""
+    from ..engines import choose
     from ..engines import engines as known
+    from ..lora.devices import resolve_device
+    from .config import StreamConfig
 
     for engine in known():
         yield Finding(engine.name, not engine.why_not or None, engine.why_not or "ready")
+    yield Finding("auto", True, str(choose("auto", resolve_device(StreamConfig()).type)))
 
 
 def folders() -> Iterator[Finding]:

@@ -16,6 +16,9 @@ BENCHES = {
     "compare": "Our loop against streamdiffusion 0.1.1 and plain diffusers, taking turns.",
     "paper": "StreamDiffusion's published tables, as ratios beside the published ones.",
     "scale": "What a frame costs with more sessions, size, steps and ControlNets.",
+    "latency": "From the stroke to the changed pixel in the preview, with every stage (X11).",
+    "torch_vs_trt": "The fastest engine there is against torch: fps, latency, memory.",
+    "soak": "A long session: memory slope, drift of the frame rate, p99 over p50.",
 }
 
 

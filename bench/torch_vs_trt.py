@@ -1,0 +1,142 @@
+"""The fastest engine there is against torch: frames per second, latency and memory.
+
+That engine is TensorRT where it can run; where it cannot, the table says why, and the fastest of the others takes its
+place. Two measurements: each engine alone in a process of its own, for compile time and memory; then both in one
+process, taking turns, for the ratio of their times, which holds when the machine's speed drifts.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.table import Table
+
+from .. import engines
+from ..stream import Stream
+from ..stream.commands._common import ConfigOption, SetOption, load_run
+from ..stream.configfile import RunConfig
+from ..stream.errors import EngineError
+from ..stream.frame import Size
+from . import _plot, fps
+from ._measure import StreamRender, alternate, pages, ratio
+from ._models import Models, ShapeOption, engine_named
+from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
+
+TORCH = "eager"
+KEYS = ("engine",)
+FIGURES = {"p50_ms": "less", "p99_ms": "less", "peak_mb": "less", "compile_s": "less"}
+
+
+def measure(
+    models: Models, engine: str = "auto", frames: int = 60, rounds: int = 10, alone: bool = True
+) -> dict[str, Any]:
+    """``engine`` against torch. ``alone``: measure memory in processes of their own; else in this one, one by one."""
+    configuration = {**models.describe(), "frames": frames, "rounds": rounds}
+    configuration["stream"] = models.variant().model_dump(mode="json")
+    result = result_of("torch_vs_trt", configuration, models.device, KEYS, FIGURES)
+    result["not_here"] = {each.name: each.why_not for each in engines.engines() if each.why_not}
+    named, why_not = engine_named(engine, models.device)
+    if why_not:
+        raise EngineError(f"--engine {engine}: {why_not}")
+    for name in dict.fromkeys((TORCH, named)):
+        measured = _in_process if alone else _here
+        row = {"engine": name, **measured(models, name, frames)}
+        row["requested"], row["engine"] = name, row["engine"] if name == TORCH else name
+        result["rows"].append(row)
+    if named != TORCH:
+        result["rows"][1] |= _against(models, named, frames, rounds)
+    return result
+
+
+def _here(models: Models, engine: str, frames: int) -> dict[str, Any]:
+    return fps.run(models, models.variant(engine=engine), frames)
+
+
+def _in_process(models: Models, engine: str, frames: int) -> dict[str, Any]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_alone, models.run, models.shape, engine, frames, torch.get_num_threads()).result()
+
+
+def _alone(run: RunConfig, shape: str | None, engine: str, frames: int, threads: int) -> dict[str, Any]:
+    logging.basicConfig(level=logging.WARNING)
+    torch.set_num_threads(threads)
+    return _here(Models(run, shape), engine, frames)
+
+
+def _against(models: Models, engine: str, frames: int, rounds: int) -> dict[str, float]:
+    """How many times as long torch takes; both on the same pictures, turn and turn about."""
+    made = {}
+    for name in (TORCH, engine):
+        config = models.variant(engine=name, similar_image_filter_threshold=None)
+        made[name] = StreamRender(Stream(models.pipe(config), config))
+    config = made[TORCH].stream.config
+    drawing = pages(Size(config.width, config.height))
+    for render in made.values():
+        for page in drawing[: len(config.t_index_list) + 3]:
+            render(page)
+    times = alternate(made, drawing, rounds, max(1, frames // rounds))
+    return ratio(times[TORCH], times[engine])
+
+
+def table(result: dict[str, Any]) -> Table:
+    """The result for people."""
+    settings = result["configuration"]
+    shown = table_of(
+        f"The fastest engine against torch: {settings['model']}, {settings['dtype']}",
+        ("engine",),
+        ("fps", "p50 ms", "p95 ms", "p99 ms", "compile s", "peak MB", "torch's time / its", "in rounds"),
+    )
+    for row in result["rows"]:
+        times = (f"{row[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms"))
+        against = ("", "")
+        if "ratio" in row:
+            against = (f"{row['ratio']:.2f}", f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}")
+        more = (f"{row['compile_s']:.1f}", f"{row['peak_mb']:,.0f}")
+        shown.add_row(row["engine"], f"{row['fps']:.1f}", *times, *more, *against)
+    notes = [f"{name} is not measured: {why}" for name, why in result["not_here"].items()]
+    if len(result["rows"]) == 1:
+        notes.append("there is no faster engine here than torch's own")
+    shown.caption = "\n".join(notes)
+    return shown
+
+
+def draw(result: dict[str, Any]) -> Any:
+    """Frames per second and memory, side by side."""
+    title = f"Engines, {result['configuration']['model']}"
+    figure, (left, right) = _plot.figure(result, title, panels=2, height=2.6)
+    names = [row["engine"] for row in result["rows"]]
+    for axis, key, label, digits in ((left, "fps", "frames per second", ".1f"), (right, "peak_mb", "peak MB", ",.0f")):
+        # One colour for each engine, in both panels.
+        for number, row in enumerate(result["rows"]):
+            values = [row[key] if other == number else None for other in range(len(names))]
+            _plot.bars(axis, names, {row["engine"]: values}, digits, first=1 - number)
+        _plot.name(axis, label)
+    return figure
+
+
+def main(
+    config: ConfigOption = "ink-tiny",
+    shape: ShapeOption = None,
+    sets: SetOption = None,
+    engine: Annotated[str, typer.Option(metavar="NAME", help="The engine; auto is the fastest there is.")] = "auto",
+    frames: Annotated[int, typer.Option(min=10, help="Frames of each.")] = 60,
+    rounds: Annotated[int, typer.Option(min=2, help="How often they take turns.")] = 10,
+    json: JsonOption = None,
+    plot: PlotOption = None,
+    compare: CompareOption = None,
+    keep: KeepOption = False,
+) -> None:
+    """Measure the fastest engine there is (TensorRT where it runs) against torch: fps, latency and memory."""
+    wanted = Wanted(json, plot, compare, keep)
+    result = measure(Models(load_run(config, sets), shape), engine, frames, rounds)
+    wanted.publish(result, table(result), draw)
+
+
+if __name__ == "__main__":
+    typer.run(main)

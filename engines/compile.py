@@ -1,0 +1,130 @@
+"""torch.compile: each unit one compiled graph, and on CUDA each captured in a CUDA graph. CUDA is unverified here.
+
+Kernels are compiled once for the fixed shapes of the stream, and Inductor's cache lies in the user's cache folder, so
+that a second start is quicker. Inputs are copied into buffers at fixed addresses, on CUDA in the same stream: nothing
+in a call waits for the GPU, and a prompt, a scale or a step that changes is a copy like any other. On a CPU it wins
+little over eager; it is there for the same code to be tested everywhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..stream.errors import EngineError
+from . import Options
+from .cache import private_folder, user_cache
+from .shapes import Shapes
+from .units import Positional, Units, make_units, positional_units
+
+log = logging.getLogger(__name__)
+BACKEND = "inductor"
+_WARM_UPS = 3  # calls on a side stream before a capture, as PyTorch's documentation asks
+# Beyond max-autotune: worth it for convolutions of one pixel, which are matrix products, and for small batches.
+_TUNING = {"conv_1x1_as_mm": True, "coordinate_descent_tuning": True}
+
+
+def available(where: str = "") -> str:
+    """Why it cannot run here; empty: it can."""
+    if where:
+        return f"it runs where the networks are; use compile, without :{where}, and set device"
+    if torch.cuda.is_available():
+        from torch.utils._triton import has_triton
+
+        return "" if has_triton() else "Triton is not installed, which comes with PyTorch's CUDA builds: pytorch.org"
+    return "" if _cpp_compiler() else "there is no C++ compiler: install g++ (Linux), Xcode's tools (macOS) or MSVC"
+
+
+def _cpp_compiler() -> str | None:
+    names = (os.environ.get("CXX"), "g++", "clang++", "cl")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -> Units:
+    """Units that are compiled, and captured on CUDA. Raises EngineError when a network cannot be compiled."""
+    started = time.perf_counter()
+    device = pipe.unet.device
+    folder = Path(options.folder) if options.folder else user_cache() / "engines"
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(private_folder(folder / "inductor")))
+    for module in (pipe.unet, pipe.vae, *controlnets):
+        module.to(memory_format=torch.channels_last)
+    pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+    calls = {}
+    units = positional_units(pipe, controlnets, shapes)
+    for index, (name, unit) in enumerate(units.items()):
+        options.progress(f"compiling {name}", index / len(units))
+        began = time.perf_counter()
+        try:
+            calls[name] = _Compiled(unit, name, shapes, device, pool)
+        except Exception as error:
+            raise EngineError(f"compile: {name} cannot be compiled: {type(error).__name__}: {error}"[:400]) from error
+        log.info("compile: %s in %.1f s", name, time.perf_counter() - began)
+    options.progress("compiled", 1.0)
+    log.info("compile: ready after %.1f s", time.perf_counter() - started)
+    about = f"torch.compile {torch.__version__} on {device}, {str(pipe.unet.dtype).removeprefix('torch.')}"
+    return make_units(calls, shapes, "compile", about)
+
+
+class _Compiled:
+    """One compiled unit with buffers for its inputs; its result is overwritten by the next call."""
+
+    def __init__(self, unit: Positional, name: str, shapes: Shapes, device: torch.device, pool: Any) -> None:
+        self._name = name
+        with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._buffers = [value.to(device) for value in shapes.example(name)]
+            run = torch.compile(unit, backend=BACKEND, fullgraph=True, dynamic=False, options=_settings(device))
+            self._run: Callable[[], Tensor] = lambda: run(*self._buffers)
+            self._graph = _Captured(self._run, device, pool) if device.type == "cuda" else None
+            if self._graph is None:
+                self._run()
+
+    def __call__(self, *values: Tensor) -> Tensor:
+        # Not in inference mode, so that it is the mode that it was compiled in, whoever calls.
+        with torch.inference_mode(False), torch.no_grad():
+            for buffer, value in zip(self._buffers, values, strict=True):
+                if buffer.shape != value.shape:
+                    raise EngineError(
+                        f"compile: {self._name} was built for an input of {tuple(buffer.shape)}, got "
+                        f"{tuple(value.shape)}; build the engine again for this shape"
+                    )
+                if buffer.data_ptr() != value.data_ptr():
+                    buffer.copy_(value, non_blocking=True)
+            return self._run() if self._graph is None else self._graph.replay()
+
+
+class _Captured:
+    """A CUDA graph of ``run``. Other threads may use the GPU while it is captured."""
+
+    def __init__(self, run: Callable[[], Tensor], device: torch.device, pool: Any) -> None:
+        side = torch.cuda.Stream(device)
+        side.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(side):
+            for _ in range(_WARM_UPS):
+                run()
+        torch.cuda.current_stream(device).wait_stream(side)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
+            self._result = run()
+
+    def replay(self) -> Tensor:
+        """Run it again on what is in the buffers now."""
+        self._graph.replay()
+        return self._result
+
+
+def _settings(device: torch.device) -> dict[str, Any] | None:
+    if device.type != "cuda":
+        return None
+    from torch._inductor import list_mode_options
+
+    return {**list_mode_options("max-autotune-no-cudagraphs"), **_TUNING}

@@ -1,0 +1,179 @@
+"""TensorRT 10.12 and 11: the fastest engine on an NVIDIA GPU. Unverified on real hardware.
+
+Each unit is exported to ONNX in the precision of its network, and built into a plan for exactly the shapes of the
+stream. Plans are kept in the engine cache: signed, found by everything that decides them, and built again when the
+library, the GPU or the driver no longer takes them. Every new or refitted engine is held to the unit that it was made
+from before anything is shown. Prompts, control scales and LoRA scales are inputs, so changing them builds nothing; a
+LoRA of the same shape is refitted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from . import Options
+from ._trt_build import Precision, Profile, Recipe
+from ._trt_library import library, why_not
+from ._trt_make import Job, Maker
+from ._trt_memory import CudaMemory, cuda_missing
+from ._trt_onnx import OnnxFile
+from .cache import EngineCache, Entry
+from .export import to_onnx, write
+from .fingerprint import weights_digest
+from .shapes import Shapes
+from .units import Positional, Units, make_units, positional_units
+
+log = logging.getLogger(__name__)
+_SIMPLE = (bool, int, float, str, tuple)
+PRECISIONS: dict[torch.dtype, Precision] = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
+
+
+def available(where: str = "") -> str:
+    """Why it cannot run here; empty: it can."""
+    if where:
+        return f"it runs on the GPU that the networks are on; use tensorrt, without :{where}"
+    missing = cuda_missing()
+    if missing:
+        return missing
+    if importlib.util.find_spec("onnx") is None:
+        return "networks cannot be exported: pip install onnx onnxscript"
+    return why_not()
+
+
+def build(
+    pipe: Any,
+    controlnets: list[Any],
+    shapes: Shapes,
+    options: Options,
+    *,
+    reach: tuple[Shapes, Shapes] | None = None,
+    quantised: Mapping[str, Path] | None = None,
+) -> Units:
+    """Units on engines that are built, refitted or come from the cache, and were run once.
+
+    ``reach``: the smallest and the largest shapes that plans are to serve; they run a little slower than plans for one
+    size. ``quantised``: for a unit's name, an ONNX file with the same inputs and with Q/DQ nodes (int8 or fp8, as
+    NVIDIA's ModelOpt writes them) that is built in place of the unit's own export.
+    Raises EngineError with one reason.
+    """
+    started = time.perf_counter()
+    memory = CudaMemory(pipe.unet.device)
+    maker = Maker(memory, EngineCache(options.folder))
+    units = positional_units(pipe, controlnets, shapes)
+    calls: dict[str, Callable[..., Any]] = {}
+    for index, (name, unit) in enumerate(units.items()):
+        maker.progress = _share(options.progress, index, len(units))
+        job = make_job(name, unit, shapes, reach)
+        if quantised and name in quantised:
+            job = quantised_job(job, Path(quantised[name]))
+        calls[name] = maker.engine(job)
+    options.progress("TensorRT", 1.0)
+    log.info("TensorRT: ready after %.1f s", time.perf_counter() - started)
+    about = f"TensorRT {library().version} on {memory.hardware.model}, {job.recipe.precision}"
+    return make_units(calls, shapes, "tensorrt", about)
+
+
+def make_job(name: str, unit: Positional, shapes: Shapes, reach: tuple[Shapes, Shapes] | None = None) -> Job:
+    """What is wanted of one unit, for one size or for all sizes that are in ``reach``. Raises EngineError."""
+    first = next(unit.parameters())
+    precision = PRECISIONS.get(first.dtype)
+    if precision is None:
+        raise EngineError(f"{name}: got a network in {first.dtype}, expected one of {', '.join(map(str, PRECISIONS))}")
+    wanted = shapes.inputs(name)
+    profile = Profile.fixed(wanted)
+    if reach is not None:
+        profile = Profile.ranged(reach[0].inputs(name), wanted, reach[1].inputs(name))
+
+    def export(folder: Path) -> Path:
+        with torch.inference_mode(False):
+            return write(to_onnx(unit, name, shapes, not profile.static), folder / f"{name}.onnx")
+
+    # Plans that can be refitted are a little slower, and only LoRAs are ever changed.
+    refit = bool(shapes.loras) and name == "denoise"
+    return Job(
+        name=name,
+        unit=unit,
+        shapes=wanted,
+        example=tuple(value.to(first.device) for value in shapes.example(name)),
+        export=export,
+        profile=profile,
+        recipe=Recipe(precision, refit=refit),
+        graph=structure_digest(unit, shapes.loras),
+        weights=weights_digest(unit),
+        size=(shapes.width, shapes.height),
+        loras=shapes.loras if name == "denoise" else (),
+        controlnets=shapes.controlnets if name in ("embed", "denoise") else 0,
+    )
+
+
+def quantised_job(job: Job, path: Path) -> Job:
+    """The same unit from an ONNX file with Q/DQ nodes. Raises EngineError for a file without any."""
+    file = OnnxFile.open(path)
+    precision: Precision = "fp8" if any(weight.dtype == "FP8" for weight in file.weights) else "int8"
+    return replace(
+        job,
+        export=lambda folder: path,
+        recipe=replace(job.recipe, precision=precision),
+        graph=file.graph_digest,
+        weights=file.weights_digest,
+    )
+
+
+def unusable(entry: Entry) -> str:
+    """Why a plan of the cache will not be used on this machine as it is now; empty: it may be, or it is not known."""
+    library_name, device = str(entry.parts.get("library", "")), str(entry.parts.get("device", ""))
+    if not library_name.startswith("tensorrt ") or available():
+        return ""
+    here = library()
+    if library_name not in (
+        f"tensorrt {here.version}",
+        *(f"tensorrt {n} and later" for n in range(10, here.major + 1)),
+    ):
+        return f"built by {library_name}, and this is {here.version}"
+    capabilities = {
+        CudaMemory(torch.device("cuda", index)).hardware.capability for index in range(torch.cuda.device_count())
+    }
+    if device.split(" ")[0] not in capabilities and not device.endswith("and newer"):
+        return f"built for {device}, and here is {', '.join(sorted(capabilities))}"
+    return ""
+
+
+def structure_digest(unit: nn.Module, loras: tuple[str, ...]) -> str:
+    """SHA-256 of a network without its weights, and of the versions of what exports it.
+
+    The names of LoRAs count by their place only: LoRAs of the same shape are the same network.
+    """
+    numbered = {name: f"lora {number}" for number, name in enumerate(loras)}
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, tuple | list):
+            return [renamed(item) for item in value]
+        return ".".join(numbered.get(part, part) for part in value.split(".")) if isinstance(value, str) else value
+
+    parts = []
+    for path, part in unit.named_modules():
+        simple = {name: renamed(value) for name, value in vars(part).items() if isinstance(value, _SIMPLE)}
+        config = part.config if isinstance(getattr(part, "config", None), dict) else {}
+        parts.append([renamed(path), type(part).__qualname__, part.extra_repr(), simple, dict(config)])
+    tensors = [*unit.named_parameters(), *unit.named_buffers()]
+    described = [[renamed(name), list(tensor.shape), str(tensor.dtype)] for name, tensor in tensors]
+    versions = {name: version(name) for name in ("inkstream", "torch", "diffusers", "peft", "onnx", "onnxscript")}
+    text = json.dumps([parts, described, versions], sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _share(progress: Callable[[str, float | None], Any], index: int, count: int) -> Callable[[str, float | None], Any]:
+    """Progress of one of several pieces of work, as a part of the whole."""
+    return lambda text, part: progress(f"TensorRT: {text}", (index + (part or 0.0)) / count)

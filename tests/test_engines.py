@@ -1,0 +1,289 @@
+"""Engines: which one is chosen and why, that all give the same pictures, and that live changes build nothing."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from inkstream import engines
+from inkstream.bench.tiny import tiny_lora, tiny_sd
+from inkstream.engines import Options, choose
+from inkstream.engines import compile as compiled
+from inkstream.engines.shapes import Shapes
+from inkstream.engines.units import Units
+from inkstream.stream import Stream, StreamConfig
+from inkstream.stream.errors import EngineError
+
+FASTEST = dict(engines.FASTEST)  # before conftest makes auto mean eager
+SIDE = 64
+BASE = {"width": SIDE, "height": SIDE, "warmup": 0, "similar_image_filter_threshold": None}
+SKETCH = {**BASE, "mode": "sketch", "t_index_list": (0, 25), "cfg_type": "full", "guidance_scale": 1.5}
+NAMES = ["openvino", "onnxruntime", "compile"]
+
+
+@pytest.fixture
+def kinds(monkeypatch):
+    """Engines that answer as told: {name: why not, or EngineError that its build raises}."""
+
+    def install(**answers):
+        class Module:
+            def __init__(self, name):
+                self.name = name
+
+            def available(self, where=""):
+                answer = answers[self.name]
+                return answer if isinstance(answer, str) else ""
+
+            def build(self, pipe, controlnets, shapes, options):
+                if isinstance(answers[self.name], EngineError):
+                    raise answers[self.name]
+                return Units(*[lambda value: value] * 4, name=self.name, about=options.where)
+
+        monkeypatch.setattr(engines, "FASTEST", FASTEST)
+        monkeypatch.setattr(engines, "names", lambda: tuple(answers))
+        monkeypatch.setattr(engines, "_module", Module)
+
+    return install
+
+
+class Pipe:
+    """As much of a pipeline as choosing needs."""
+
+    class unet:
+        device = torch.device("cpu")
+
+
+def frames(count, seed=0):
+    """Pictures of one growing drawing."""
+    rng, page, result = np.random.default_rng(seed), np.full((SIDE, SIDE, 3), 255, np.uint8), []
+    for _ in range(count):
+        x, y = rng.integers(0, SIDE - 16, 2)
+        page = page.copy()
+        page[y : y + 3, x : x + 16] = rng.integers(0, 120, 3)
+        result.append(page)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("device", "answers", "name", "reasons"),
+    [
+        ("cpu", {"tensorrt": "", "openvino": "", "eager": ""}, "openvino", {}),
+        ("cpu", {"openvino": "not installed", "eager": ""}, "eager", {"openvino": "not installed"}),
+        ("cpu", {"compile": "", "eager": ""}, "eager", {}),
+        ("cuda", {"tensorrt": "", "compile": "", "eager": ""}, "tensorrt", {}),
+        ("cuda", {"tensorrt": "old", "compile": "", "eager": ""}, "compile", {"tensorrt": "old"}),
+        ("cuda", {"compile": "no Triton", "openvino": "", "eager": ""}, "eager", {"compile": "no Triton"}),
+        ("mps", {"openvino": "", "compile": "", "eager": ""}, "eager", {}),
+    ],
+)
+def test_auto_takes_the_fastest_and_says_why_not_the_others(kinds, device, answers, name, reasons):
+    kinds(**answers)
+    choice = choose("auto", device)
+    assert (choice.name, choice.passed_over) == (name, reasons)
+    assert all(f"not {other}: {why}" in str(choice) for other, why in reasons.items())
+
+
+def test_a_named_engine_runs_or_says_why_not(kinds):
+    kinds(tensorrt="", openvino="no wheels for this system", eager="")
+    assert choose("none").name == choose("xformers", "mps").name == "eager"
+    with pytest.raises(EngineError, match="acceleration 'openvino' cannot run here: no wheels for this system"):
+        choose("openvino")
+    with pytest.raises(EngineError, match="networks that are on cuda, and these are on cpu"):
+        choose("tensorrt", "cpu")
+    with pytest.raises(EngineError, match="got 'fast', expected one of: auto, tensorrt, openvino, eager, none"):
+        choose("fast")
+
+
+def test_what_an_engine_runs_on_can_be_named(kinds):
+    kinds(openvino="", eager="")
+    assert choose("openvino:gpu").where == "gpu"
+    assert engines.build("openvino:gpu", Pipe, [], None).about == "gpu"
+
+
+def test_every_engine_there_is_says_whether_it_can_run():
+    found = {engine.name: engine.why_not for engine in engines.engines()}
+    assert found["eager"] == ""
+    assert {"openvino", "compile", "onnxruntime"} < set(found)
+    assert "pip install" in engines._module("onnxruntime").available("directml")
+    assert "without :gpu" in engines._module("compile").available("gpu")
+
+
+def test_auto_passes_over_an_engine_that_cannot_take_the_networks(kinds, caplog):
+    kinds(openvino=EngineError("openvino: an operator is missing"), eager="")
+    units = engines.build("auto", Pipe, [], None)
+    assert units.name == "eager"
+    assert units.passed_over == {"openvino": "openvino: an operator is missing"}
+    assert "openvino cannot take these networks" in caplog.text
+    with pytest.raises(EngineError, match="an operator is missing"):
+        engines.build("openvino", Pipe, [], None)
+
+
+def test_an_engine_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr(engines._module("openvino").importlib.util, "find_spec", lambda name, package=None: None)
+    with pytest.raises(EngineError, match="OpenVINO is not installed: pip install"):
+        engines._module("openvino").available() and Stream(tiny_sd(), acceleration="openvino", **BASE)
+
+
+@pytest.fixture(scope="module")
+def style(tmp_path_factory):
+    return str(tiny_lora(tiny_sd(), tmp_path_factory.mktemp("lora") / "style.safetensors", conv=True, time=True))
+
+
+def changed_all_the_time(stream, style):
+    """All pictures of a stream on which everything that is live changes before every frame, by their frame."""
+    outputs, pages = [], frames(4)
+    for number in range(100):
+        part = number / 100
+        stream.update(
+            prompt=f"a car {number % 7}",
+            negative_prompt=f"fog {number % 3}",
+            seed=number,
+            guidance_scale=1.2 + part,
+            controlnets=[{"conditioning_scale": 0.5 + part}],
+            lora_dict={style: part},
+        )
+        outputs.append(stream(pages[number % 4]))
+    outputs += stream.drain()
+    return {output.source_id: output.pixels for output in outputs if output}
+
+
+@pytest.fixture(scope="module")
+def of_eager(style):
+    stream = Stream(tiny_sd(controlnets=1), acceleration="eager", lora_dict={style: 0.0}, **SKETCH)
+    return changed_all_the_time(stream, style)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_hundred_live_changes_build_nothing_and_look_as_under_eager(name, style, of_eager, engine_dir, monkeypatch):
+    lacking = engines._module(name).available()
+    if lacking:
+        pytest.skip(f"needs {'g++' if name == 'compile' else name}: {lacking}")
+    monkeypatch.setattr(compiled, "BACKEND", "eager")  # Inductor takes minutes; see test_compiled_by_inductor
+    built = []
+    build = engines.build
+    monkeypatch.setattr(engines, "build", lambda *given: built.append(given[0]) or build(*given))
+    settings = {**SKETCH, "engine_dir": engine_dir, "lora_dict": {style: 0.0}}
+    stream = Stream(tiny_sd(controlnets=1), acceleration=name, **settings)
+    assert (built, stream.engine.name) == ([name], name)
+    graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    pictures = changed_all_the_time(stream, style)
+    assert built == [name]
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == graphs
+    assert sorted(pictures) == sorted(of_eager) == list(range(100))
+    assert all(np.abs(pictures[i].astype(int) - of_eager[i]).max() <= 1 for i in pictures)
+    with pytest.raises(EngineError, match="was not built"):
+        stream.engine.encode(torch.zeros(1, 3, SIDE, SIDE))
+    with pytest.raises(EngineError, match=r"decode was built for .*4, 8, 8.*got \(1, 4, 9, 8\)"):
+        stream.engine.decode(torch.zeros(1, 4, 9, 8))
+
+
+def test_a_new_shape_is_built_by_update_and_kept(monkeypatch):
+    """Whoever changes the shape waits for the compiler, not the frames; the shape before is kept."""
+    built = []
+    build = engines.build
+    monkeypatch.setattr(engines, "build", lambda *given: built.append(threading.current_thread()) or build(*given))
+    stream = Stream(tiny_sd(controlnets=1), **{**SKETCH, "warmup": 2})
+    assert len(built) == 1
+    for size in (72, 64, 72):
+        waiter = threading.Thread(target=stream.update, kwargs={"width": size})
+        waiter.start()
+        while waiter.is_alive():
+            stream(frames(1)[0])
+            waiter.join(0.001)
+        assert stream(frames(1)[0]) is not None
+        assert len(built) == 2
+    assert built[1] is not threading.current_thread()
+    stream.update(t_index_list=[0, 16, 32])
+    assert len(built) == 3
+
+
+def test_a_lora_loaded_live_leaves_frames_in_flight_as_they_were(style, monkeypatch):
+    monkeypatch.setattr(compiled, "BACKEND", "eager")
+    monkeypatch.setattr(compiled, "available", lambda where="": "")
+    pages = frames(4)
+    stream = Stream(tiny_sd(), acceleration="compile", t_index_list=(20, 40), cfg_type="none", **BASE)
+    outputs = [stream(page) for page in pages[:2]]
+    stream.update(lora_dict={style: 0.8})
+    outputs += [stream(page) for page in pages[2:]] + stream.drain()
+    outputs = {output.source_id: output.pixels.astype(int) for output in outputs if output}
+    for number, lora in ((0, {}), (1, {}), (2, {style: 0.8}), (3, {style: 0.8})):
+        settings = {**BASE, "t_index_list": (20, 40), "cfg_type": "none", "lora_dict": lora}
+        alone = Stream(tiny_sd(), acceleration="eager", **settings)
+        expected = [output for output in [alone(pages[number]), *alone.drain()] if output][0].pixels
+        assert np.abs(outputs[number] - expected).max() <= 1, number
+
+
+def test_compiled_by_inductor(tmp_path, monkeypatch):
+    """The smallest unit, through the real compiler."""
+    lacking = compiled.available()
+    if lacking:
+        pytest.skip(f"needs g++: {lacking}")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    pipe = tiny_sd(controlnets=1)
+    shapes = Shapes(1, 2, SIDE, SIDE, (4, 8, 8), (77, 32), controlnets=1, features=32, encodes=False)
+    unit = compiled.positional_units(pipe, [pipe.controlnet], shapes)["embed"]
+    run = compiled._Compiled(unit, "embed", shapes, torch.device("cpu"), None)
+    for seed in range(2):
+        value = torch.rand(1, 1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
+        with torch.inference_mode():
+            assert torch.allclose(run(value), unit(value), atol=1e-5)
+    assert list(tmp_path.iterdir())  # what it compiled is kept
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs gpu: there is no CUDA device")
+@pytest.mark.parametrize("name", ["eager", "compile"])
+def test_no_host_synchronisation_inside_a_step(name, recwarn):
+    """PyTorch itself counts them: a step of frames that are on the GPU already waits for nothing."""
+    stream = Stream(tiny_sd(controlnets=1).to("cuda"), acceleration=name, **SKETCH)
+    for page in frames(4):
+        stream(page)
+    plan = stream._plan
+    prepared = plan.preparer.prepare(frames(1)[0])
+    with torch.inference_mode():
+        entry = stream._entry(plan, [(None, prepared)], plan.recipe)
+        plan.steps.step(entry)
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            torch.zeros(1, device="cuda").item()
+            counted = len([warning for warning in recwarn if "synchroniz" in str(warning.message)])
+            assert counted == 1  # so that the count is not zero because nobody counts
+            recwarn.clear()
+            for _ in range(5):
+                plan.steps.step(entry)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert not [warning for warning in recwarn if "synchroniz" in str(warning.message)]
+
+
+def test_shapes_know_every_input():
+    shapes = Shapes(2, 3, 64, 96, (4, 12, 8), (77, 32), controlnets=2, features=16, loras=("a", "b"))
+    assert shapes.units == ("encode", "embed", "denoise", "decode")
+    assert shapes.inputs("encode") == {"image": (2, 3, 96, 64)}
+    assert shapes.inputs("denoise") == {
+        "sample": (3, 4, 12, 8),
+        "timestep": (3,),
+        "text": (3, 77, 32),
+        "features": (2, 3, 16, 12, 8),
+        "scales": (2, 3),
+        "lora": (2, 3),
+    }
+    bare = Shapes(1, 1, 64, 64, (4, 8, 8), (77, 32), pooled=8, guidance=5, encodes=False)
+    assert bare.units == ("denoise", "decode")
+    assert list(bare.inputs("denoise")) == ["sample", "timestep", "text", "pooled", "time_ids", "guidance"]
+    assert [value.shape for value in bare.example("denoise")] == [
+        torch.Size(s) for s in bare.inputs("denoise").values()
+    ]
+
+
+def test_every_engine_of_the_configuration_is_known():
+    accepted = StreamConfig.model_fields["acceleration"].annotation.__args__
+    for name in accepted:
+        plain = name.partition(":")[0]
+        assert plain == "auto" or plain in engines.MODULES or plain in engines.ALIASES
+    assert {"auto", *engines.MODULES, *engines.ALIASES} <= set(accepted)
+
+
+def test_options_stay_silent_by_default():
+    assert Options().progress("nothing to see", 0.5) is None

@@ -1,0 +1,482 @@
+"""The TensorRT engine as a whole: from a pipeline to engines, by way of the cache, on a fake library."""
+
+import logging
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from inkstream import engines
+from inkstream.bench.tiny import tiny_lora, tiny_sd
+from inkstream.engines import _trt_signed as signed
+from inkstream.engines import tensorrt
+from inkstream.engines._trt_build import Profile, Recipe
+from inkstream.engines._trt_make import Job, Maker
+from inkstream.engines._trt_memory import CudaMemory
+from inkstream.engines._trt_run import check_numbers
+from inkstream.engines.cache import EngineCache
+from inkstream.engines.fake_tensorrt import HostMemory, fake
+from inkstream.engines.shapes import Shapes
+from inkstream.engines.units import Embed, positional_units
+from inkstream.lora.switch import LoraSet
+from inkstream.stream import Stream
+from inkstream.stream.errors import EngineError
+
+
+@pytest.fixture(params=["10.12.0.36", "11.4.0.106"])
+def trt(request, monkeypatch):
+    module = fake(request.param)
+    monkeypatch.setitem(sys.modules, "tensorrt", module)
+    return module
+
+
+@pytest.fixture
+def trt11(monkeypatch):
+    module = fake("11.4.0.106")
+    monkeypatch.setitem(sys.modules, "tensorrt", module)
+    return module
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return EngineCache(tmp_path / "engines", signed.Signature(tmp_path / "plan.key"))
+
+
+class Unit(nn.Module):
+    """``relu(conv(x)) scale``: a unit small enough to be exported by hand."""
+
+    def __init__(self, seed=0):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.conv = nn.Conv2d(3, 4, 3, padding=1)
+
+    def forward(self, x, scale):
+        return torch.relu(self.conv(x)) * scale
+
+    def export(self, folder):
+        free = [1, 3, "height", "width"]
+        nodes = [
+            helper.make_node("Conv", ["x", "w", "b"], ["c"], pads=[1] * 4),
+            helper.make_node("Relu", ["c"], ["r"]),
+            helper.make_node("Mul", ["r", "scale"], ["y"]),
+        ]
+        info = helper.make_tensor_value_info
+        weights = {"w": self.conv.weight, "b": self.conv.bias}
+        graph = helper.make_graph(
+            nodes,
+            "unit",
+            [info("x", TensorProto.FLOAT, free), info("scale", TensorProto.FLOAT, [1])],
+            [info("y", TensorProto.FLOAT, [1, 4, *free[2:]])],
+            [numpy_helper.from_array(value.detach().cpu().numpy(), name) for name, value in weights.items()],
+        )
+        path = folder / "unit.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+        return path
+
+
+def job(unit, size=8, **changes):
+    shapes = {"x": (1, 3, size, size), "scale": (1,)}
+    generator = torch.Generator().manual_seed(size)
+    settings = {
+        "name": "denoise",
+        "unit": unit,
+        "shapes": shapes,
+        "example": (torch.randn(shapes["x"], generator=generator), torch.tensor([0.7])),
+        "export": unit.export,
+        "profile": Profile.fixed(shapes),
+        "recipe": Recipe("fp32"),
+        "graph": "graph",
+        "weights": str(unit.conv.weight.sum().item()),
+        "size": (size, size),
+    }
+    return Job(**{**settings, **changes})
+
+
+def right(engine, job):
+    with torch.no_grad():
+        torch.testing.assert_close(engine(*job.example), job.unit(*job.example))
+
+
+def count(trt, *names):
+    return [trt._world.calls.count(name) for name in names]
+
+
+# --- from the cache, refitted, or built
+
+
+def test_an_engine_is_built_once_and_found_again(trt, cache):
+    wanted = job(Unit())
+    right(Maker(HostMemory(trt), cache).engine(wanted), wanted)
+    right(Maker(HostMemory(trt), cache).engine(wanted), wanted)
+    assert count(trt, "build") == [1]
+
+
+def test_other_weights_sizes_precisions_and_gpus_are_other_plans(trt, cache):
+    maker = Maker(HostMemory(trt), cache)
+    wanted = job(Unit())
+    keys = [maker.key(wanted)]
+    keys += [maker.key(job(Unit(1))), maker.key(job(Unit(), 16)), maker.key(replace(wanted, recipe=Recipe("fp16")))]
+    keys += [maker.key(replace(wanted, controlnets=1)), maker.key(replace(wanted, loras=("ink",)))]
+    keys += [Maker(HostMemory(fake(trt.__version__, "sm_120")), cache).key(wanted)]
+    assert len({key.digest for key in keys}) == len(keys)
+
+
+def test_a_tampered_plan_never_reaches_the_library(trt, cache, caplog):
+    maker, wanted = Maker(HostMemory(trt), cache), job(Unit())
+    maker.engine(wanted)
+    path = cache.path(maker.key(wanted))
+    path.write_bytes(path.read_bytes().replace(b"relu", b"rely").replace(b"Relu", b"Tanh"))
+    trt._world.calls.clear()
+    with caplog.at_level(logging.WARNING):
+        engine = maker.engine(wanted)
+    assert trt._world.calls[:2] == ["build", "deserialize"]  # what is deserialised is the new one
+    assert "altered" in caplog.text
+    right(engine, wanted)
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-5], lambda data: b"", lambda data: b"FAKETRT0" + data])
+def test_a_truncated_or_foreign_plan_never_reaches_the_library(trt, cache, change):
+    maker, wanted = Maker(HostMemory(trt), cache), job(Unit())
+    maker.engine(wanted)
+    path = cache.path(maker.key(wanted))
+    path.write_bytes(change(path.read_bytes()))
+    trt._world.calls.clear()
+    right(maker.engine(wanted), wanted)
+    assert trt._world.calls[0] == "build"
+
+
+def test_a_plan_that_the_driver_does_not_take_is_built_again(trt, cache, caplog):
+    maker, wanted = Maker(HostMemory(trt), cache), job(Unit())
+    maker.engine(wanted)
+    old, trt._world.device = trt._world.device, "sm_90 after an update of the driver"
+    with caplog.at_level(logging.WARNING):
+        right(maker.engine(wanted), wanted)
+    assert count(trt, "build") == [2]
+    assert "incompatible device; it is built again" in caplog.text
+    assert old
+
+
+def test_a_gpu_that_takes_no_plan_at_all_is_a_named_error_not_a_loop(trt, cache):
+    trt._world.faults.add("deserialize")
+    with pytest.raises(EngineError, match=r"loading the denoise engine built for 8x8 fp32 failed: .*incompatible"):
+        Maker(HostMemory(trt), cache).engine(job(Unit()))
+    assert count(trt, "build") == [1]
+    assert [entry.parts["unit"] for entry in cache.entries()] == ["timings"]
+
+
+def test_without_memory_nothing_is_built_again(trt, cache):
+    maker, wanted = Maker(HostMemory(trt), cache), job(Unit())
+    maker.engine(wanted)
+    trt._world.faults.add("context")
+    with pytest.raises(EngineError, match=r"giving memory to the denoise engine.*out of memory"):
+        maker.engine(wanted)
+    assert count(trt, "build") == [1]
+    assert cache.load(maker.key(wanted)) is not None
+
+
+def test_an_engine_that_computes_something_else_is_neither_used_nor_kept(trt, cache):
+    unit = Unit()
+    wrong = replace(job(unit), export=Unit(1).export)
+    with pytest.raises(EngineError, match=r"denoise engine that was built is wrong.*acceleration: compile"):
+        Maker(HostMemory(trt), cache).engine(wrong)
+    assert [entry.parts["unit"] for entry in cache.entries()] == ["timings"]
+
+
+def test_kernels_are_timed_once_for_each_version_and_gpu(trt, cache):
+    maker = Maker(HostMemory(trt), cache)
+    for size in (8, 16):
+        maker.engine(job(Unit(), size))
+    assert [built["timings_known"] for built in trt._world.builds] == [0, 3]
+    (path,) = (entry.path for entry in cache.entries() if entry.parts["unit"] == "timings")
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    maker.engine(job(Unit(), 24))
+    assert trt._world.builds[-1]["timings_known"] == 0
+
+
+def test_a_ranged_plan_serves_a_size_that_was_not_built(trt, cache):
+    maker, unit = Maker(HostMemory(trt), cache), Unit()
+    low, usual, high = ({"x": (1, 3, size, size), "scale": (1,)} for size in (4, 8, 16))
+    maker.engine(job(unit, profile=Profile.ranged(low, usual, high)))
+    wanted = job(unit, 12)
+    right(maker.engine(wanted), wanted)
+    assert count(trt, "build") == [1]
+    maker.engine(job(unit, 24))  # outside
+    assert count(trt, "build") == [2]
+
+
+def test_a_stripped_plan_gets_its_weights_at_every_start(trt, cache):
+    wanted = replace(job(Unit()), recipe=Recipe("fp32", strip=True))
+    for _ in range(2):
+        right(Maker(HostMemory(trt), cache).engine(wanted), wanted)
+    assert count(trt, "build", "refit") == [1, 2]
+    stored = next(path.read_bytes() for path in cache.folder.glob("denoise*.plan"))
+    assert wanted.unit.conv.weight.detach().numpy().tobytes() not in stored
+
+
+# --- refit
+
+REFIT = Recipe("fp32", refit=True)
+
+
+def test_other_weights_are_refitted_instead_of_built(trt, cache):
+    maker = Maker(HostMemory(trt), cache)
+    first, second = (replace(job(Unit(seed)), recipe=REFIT, loras=(f"lora{seed}",)) for seed in (0, 1))
+    running = maker.engine(first)
+    right(maker.engine(second), second)
+    right(running, first)  # the one that a stream runs is left alone
+    assert count(trt, "build", "refit") == [1, 1]
+    right(maker.engine(second), second)  # and the next start finds it
+    assert count(trt, "build", "refit") == [1, 1]
+
+
+@pytest.mark.parametrize("fault", ["refit", "refit-lies", "forget-refit"])
+def test_a_refit_that_goes_wrong_becomes_a_build(trt, cache, fault, caplog):
+    maker = Maker(HostMemory(trt), cache)
+    maker.engine(replace(job(Unit(0)), recipe=REFIT))
+    trt._world.faults.add(fault)
+    second = replace(job(Unit(1)), recipe=REFIT)
+    right(maker.engine(second), second)
+    assert count(trt, "build") == [2]
+    assert "cannot be refitted, so it is built" in caplog.text
+
+
+def test_a_refit_that_forgot_a_small_change_is_found_out(trt, cache, caplog):
+    maker, unit, changed = Maker(HostMemory(trt), cache), Unit(), Unit()
+    maker.engine(replace(job(unit), recipe=REFIT))
+    with torch.no_grad():
+        changed.conv.weight *= 1.005
+    trt._world.faults.add("forget-refit")
+    second = replace(job(changed), recipe=REFIT)
+    right(maker.engine(second), second)
+    assert count(trt, "build") == [2]
+    assert "relative error" in caplog.text
+
+
+def test_what_was_written_out_after_a_refit_is_not_refitted_again(trt, cache):
+    maker = Maker(HostMemory(trt), cache)
+    jobs = [replace(job(Unit(seed)), recipe=REFIT) for seed in range(3)]
+    maker.engine(jobs[0])
+    maker.engine(jobs[1])
+    cache.remove(maker.key(jobs[0]))
+    right(maker.engine(jobs[2]), jobs[2])
+    assert count(trt, "build") == [2]
+
+
+# --- the units of a pipeline
+
+
+def denoise(lora=None, controlnets=0, **lora_settings):
+    """The denoise unit of a small pipeline, with one LoRA of this name in it, and its shapes."""
+    pipe = tiny_sd(controlnets=controlnets)
+    loras = LoraSet(pipe)
+    if lora is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            loras.load(tiny_lora(pipe, Path(folder) / "lora.safetensors", **lora_settings), name=lora)
+    nets = [pipe.controlnet] if controlnets else []
+    shapes = Shapes(1, 2, 64, 64, (4, 8, 8), (77, 32), len(nets), 32 * len(nets), loras=loras.names)
+    return positional_units(pipe, nets, shapes)["denoise"], shapes
+
+
+def test_loras_of_the_same_shape_are_the_same_network():
+    ink, paint = (tensorrt.make_job("denoise", *denoise(name, seed=seed)) for seed, name in enumerate(("ink", "paint")))
+    assert ink.graph == paint.graph
+    assert ink.weights != paint.weights
+    assert ink.loras == ("ink",)
+    assert ink.recipe.refit
+    for other in (denoise("ink", rank=2), denoise("ink", conv=True), denoise(), denoise("ink", controlnets=1)):
+        assert tensorrt.make_job("denoise", *other).graph != ink.graph
+
+
+def test_an_autoencoders_plan_serves_every_set_of_loras_and_controlnets():
+    pipe = tiny_sd(controlnets=1)
+    plain = Shapes(1, 2, 64, 64, (4, 8, 8), (77, 32))
+    full = replace(plain, controlnets=1, features=32, loras=("ink",))
+    jobs = [
+        tensorrt.make_job("decode", positional_units(pipe, [], plain)["decode"], shapes) for shapes in (plain, full)
+    ]
+    assert len({(job.graph, job.weights, job.loras, job.controlnets, job.recipe) for job in jobs}) == 1
+
+
+def test_only_what_changes_is_refittable():
+    unit, shapes = denoise()
+    job = tensorrt.make_job("denoise", unit, shapes)
+    assert not job.recipe.refit
+    assert (job.recipe.precision, job.size, job.profile.static) == ("fp32", (64, 64), True)
+    assert job.shapes == {"sample": (2, 4, 8, 8), "timestep": (2,), "text": (2, 77, 32)}
+
+
+def test_a_setting_without_weights_is_part_of_the_network():
+    rgb, bgr = (Embed([tiny_sd(controlnets=1).controlnet]) for _ in range(2))
+    bgr.flipped = (True,)
+    assert tensorrt.structure_digest(rgb, ()) != tensorrt.structure_digest(bgr, ())
+
+
+def test_a_reach_of_sizes_is_a_ranged_profile():
+    unit, shapes = denoise()
+    reach = tuple(replace(shapes, width=8 * side, height=8 * side, latent=(4, side, side)) for side in (4, 16))
+    job = tensorrt.make_job("denoise", unit, shapes, reach)
+    assert str(job.profile).startswith("sample 2x4x(4..8..16)x(4..8..16), timestep 2, text 2x77x32")
+
+
+def test_a_quantised_file_takes_the_place_of_the_export(trt, cache, tmp_path):
+    wanted = job(Unit())
+    with pytest.raises(EngineError, match="got no Q/DQ nodes"):
+        Maker(HostMemory(trt), cache).engine(tensorrt.quantised_job(wanted, wanted.unit.export(tmp_path)))
+    parsed = onnx.load(tmp_path / "unit.onnx")
+    scale = {"s": np.float32(0.05), "z": np.int8(0)}
+    parsed.graph.initializer.extend(numpy_helper.from_array(np.asarray(v), name) for name, v in scale.items())
+    parsed.graph.node[0].input[0] = "xq"
+    parsed.graph.node.insert(0, helper.make_node("DequantizeLinear", ["q", "s", "z"], ["xq"]))
+    parsed.graph.node.insert(0, helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]))
+    onnx.save(parsed, tmp_path / "unit.onnx")
+    quantised = tensorrt.quantised_job(wanted, tmp_path / "unit.onnx")
+    maker = Maker(HostMemory(trt), cache)
+    assert maker.key(quantised).precision == "int8"
+    engine = maker.engine(quantised)
+    error = check_numbers(engine, wanted.unit, wanted.example, 0.5)
+    assert 1e-4 < error < 0.1
+
+
+def test_without_a_gpu_it_says_so(monkeypatch):
+    if torch.cuda.is_available():
+        pytest.skip("needs no-gpu: there is one")
+    assert "CUDA" in tensorrt.available() or "GPU" in tensorrt.available()
+    with pytest.raises(EngineError, match=r"it takes networks that are on cuda"):
+        engines.choose("tensorrt", "cpu")
+    with pytest.raises(EngineError, match="runs on an NVIDIA GPU, got device cpu"):
+        CudaMemory(torch.device("cpu"))
+    assert "without :dla" in tensorrt.available("dla")
+
+
+def test_plans_for_another_gpu_or_version_are_unusable_here(trt, cache, monkeypatch):
+    monkeypatch.setattr(tensorrt, "cuda_missing", lambda: "")
+    monkeypatch.setattr(tensorrt, "CudaMemory", lambda device: HostMemory(trt))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    Maker(HostMemory(trt), cache).engine(job(Unit()))
+    assert cache.prune(unusable=tensorrt.unusable) == []
+    entry = cache.entries()[0]
+    for part, value in (("library", "tensorrt 10.0.1"), ("device", "sm_75 NVIDIA T4")):
+        other = replace(entry, parts={**entry.parts, part: value})
+        assert value in tensorrt.unusable(other)
+    assert tensorrt.unusable(replace(entry, parts={**entry.parts, "library": "openvino 1"})) == ""
+    monkeypatch.setattr(tensorrt, "cuda_missing", lambda: "no GPU")
+    assert tensorrt.unusable(other) == ""  # another day it may be there again
+
+
+def test_progress_covers_all_units(trt, cache):
+    said = []
+    maker = Maker(HostMemory(trt), cache, tensorrt._share(lambda text, part: said.append((text, part)), 1, 4))
+    maker.engine(job(Unit()))
+    assert said[0] == ("TensorRT: exporting denoise", 0.25)
+    assert said[-1][1] == 0.5
+    assert all(0.25 <= part <= 0.5 for _, part in said)
+
+
+@pytest.fixture
+def runs_here(trt11, monkeypatch, tmp_path):
+    """The engine on the fake library and on CPU memory, as if a GPU were there."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(tensorrt, "CudaMemory", lambda device: HostMemory(trt11))
+    monkeypatch.setattr(tensorrt, "cuda_missing", lambda: "")
+    monkeypatch.setitem(engines.DEVICES, "tensorrt", ("cpu",))
+    return trt11
+
+
+def pictures(stream, count=4):
+    generator = np.random.default_rng(0)
+    frames = [generator.integers(0, 255, (64, 64, 3), dtype=np.uint8) for _ in range(count)]
+    return [output.pixels for output in (stream(frame) for frame in frames) if output is not None]
+
+
+def test_a_stream_shows_what_eager_shows_and_changes_build_nothing(runs_here, tmp_path):
+    pipe = tiny_sd()
+    settings = {"width": 64, "height": 64, "prompt": "a boat", "engine_dir": str(tmp_path / "mine")}
+    ours = Stream(pipe, acceleration="tensorrt", **settings)
+    eager = Stream(pipe, acceleration="eager", **settings)
+    assert ours.engine.about == "TensorRT 11.4.0.106 on Fake, fp32"
+    for change in ({}, {"prompt": "a house"}, {"guidance_scale": 1.4}, {"seed": 5}):
+        before = runs_here._world.calls.count("build")
+        for stream in (ours, eager):
+            stream.update(**change)
+        for got, expected in zip(pictures(ours), pictures(eager), strict=True):
+            assert np.abs(got.astype(int) - expected.astype(int)).max() <= 1
+        assert runs_here._world.calls.count("build") == before
+    again = Stream(pipe, acceleration="tensorrt", **settings)
+    assert runs_here._world.calls.count("build") == 3  # encode, denoise, decode; once
+    assert len(pictures(again)) == 3
+
+
+# --- on the real thing
+
+
+@pytest.fixture
+def gpu(monkeypatch, tmp_path):
+    """The memory of a real GPU, with the real library."""
+    why_not = tensorrt.available()
+    if why_not:
+        pytest.skip(f"needs tensorrt: {why_not}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return CudaMemory(torch.device("cuda"))
+
+
+def on_gpu(seed=0, size=8, **changes):
+    wanted = job(Unit(seed).cuda(), size, **changes)
+    return replace(wanted, example=tuple(value.cuda() for value in wanted.example))
+
+
+@pytest.mark.tensorrt
+def test_real_engines_are_built_found_and_refitted(gpu, cache):
+    maker = Maker(gpu, cache)
+    first, second = on_gpu(0, recipe=REFIT), on_gpu(1, recipe=REFIT)
+    for wanted in (first, second, first, second):
+        right(maker.engine(wanted), wanted)
+    assert len(cache.entries()) == 3  # two plans, and the timings
+
+
+@pytest.mark.tensorrt
+def test_a_real_ranged_plan_serves_many_sizes(gpu, cache):
+    maker = Maker(gpu, cache)
+    low, usual, high = ({"x": (1, 3, size, size), "scale": (1,)} for size in (4, 8, 16))
+    maker.engine(on_gpu(profile=Profile.ranged(low, usual, high)))
+    for size in (4, 12, 16):
+        wanted = on_gpu(size=size)
+        right(maker.engine(wanted), wanted)
+    assert len(cache.entries()) == 2
+
+
+@pytest.mark.tensorrt
+def test_a_real_engine_is_captured_in_a_cuda_graph_and_never_waits(gpu, cache):
+    wanted = on_gpu()
+    engine = Maker(gpu, cache).engine(wanted)
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        engine(*wanted.example)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            engine(*engine.inputs.values())
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    other = torch.randn_like(wanted.example[0])
+    engine.inputs["x"].copy_(other)
+    graph.replay()
+    with torch.no_grad():
+        torch.testing.assert_close(engine.output, wanted.unit(other, wanted.example[1]), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.tensorrt
+@pytest.mark.parametrize(("dtype", "psnr"), [(torch.float32, 40), (torch.bfloat16, 30), (torch.float16, 30)])
+def test_a_real_stream_shows_what_eager_shows(gpu, dtype, psnr):
+    pipe = tiny_sd(controlnets=1).to("cuda", dtype)
+    settings = {"width": 64, "height": 64, "prompt": "a boat"}
+    ours, theirs = (pictures(Stream(pipe, acceleration=name, **settings)) for name in ("tensorrt", "eager"))
+    error = np.mean((np.stack(ours).astype(float) - np.stack(theirs)) ** 2)
+    assert 10 * np.log10(255**2 / max(error, 1e-9)) >= psnr
