@@ -91,7 +91,11 @@ class DiffusersRender:
         scheduler = LCMScheduler.from_config(pipe.scheduler.config)
         components = {name: getattr(pipe, name) for name in ("vae", "text_encoder", "tokenizer", "unet")}
         self._pipe = StableDiffusionImg2ImgPipeline(
-            **components, scheduler=scheduler, safety_checker=None, feature_extractor=None, requires_safety_checker=False
+            **components,
+            scheduler=scheduler,
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
         )
         self._pipe.set_progress_bar_config(disable=True)
         guided = config.cfg_type == "full" and config.guidance_scale > 1

@@ -31,7 +31,9 @@ RESULTS = "Results"
 
 JsonOption = Annotated[
     Path | None,
-    typer.Option("--json", metavar="FILE", dir_okay=False, rich_help_panel=RESULTS, help="Write the figures to a file."),
+    typer.Option(
+        "--json", metavar="FILE", dir_okay=False, rich_help_panel=RESULTS, help="Write the figures to a file."
+    ),
 ]
 PlotOption = Annotated[
     Path | None,

@@ -1,4 +1,4 @@
-"""How much work a frame is: floating point operations of the eager units, counted without running them.
+"""How much work a frame is: floating point operations of the eager units, counted on tensors without memory.
 
 A multiplication with its addition counts as two; attention is counted, norms and activations are not.
 """
@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+from torch.func import functional_call
+from torch.utils.flop_counter import FlopCounterMode
 
 from ..engines.units import Decode, Denoise, Embed, Encode
 from ..stream.config import StreamConfig
@@ -29,7 +29,7 @@ def gflop_per_frame(pipe: Any, config: StreamConfig) -> dict[str, float]:
     enabled = [net.enabled for net in config.controlnets] or [True] * len(nets)
     nets = [net for net, on in zip(nets, enabled, strict=False) if on]
     frames = config.frame_buffer_size
-    with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+    with torch.no_grad():
         counted = _count(pipe, nets, config, frames)
     counted = {unit: flop / frames / 1e9 for unit, flop in counted.items()}
     return {**counted, "total": sum(counted.values())}
@@ -45,13 +45,13 @@ def unet_rows(config: StreamConfig) -> int:
 
 
 def _count(pipe: Any, nets: list[Any], config: StreamConfig, frames: int) -> dict[str, int]:
-    unet, vae, device = pipe.unet, pipe.vae, pipe.unet.device
+    unet, vae = pipe.unet, pipe.vae
     scale = int(pipe.vae_scale_factor)
     h, w = config.height // scale, config.width // scale
     rows = unet_rows(config)
 
     def made(*shape: int) -> Tensor:
-        return torch.empty(shape, device=device)
+        return torch.empty(shape, device="meta")
 
     counted = dict.fromkeys(("encode", "embed", "denoise", "decode"), 0)
     if config.mode == "img2img":
@@ -83,11 +83,8 @@ def _text_width(unet: Any) -> int:
 
 
 def _flops(unit: torch.nn.Module, *inputs: Tensor, **more: Tensor) -> int:
-    def attention(q: Any, k: Any, v: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:
-        return sdpa_flop_count(q, k, v)
-
-    # The attention that PyTorch takes on a CPU is not in its own table.
-    also = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention}
-    with FlopCounterMode(display=False, custom_mapping=also) as counter:
-        unit.eval()(*inputs, **more)
+    own = [*unit.named_parameters(remove_duplicate=False), *unit.named_buffers(remove_duplicate=False)]
+    weightless = {name: torch.empty_like(value, device="meta") for name, value in own}
+    with FlopCounterMode(display=False) as counter:
+        functional_call(unit.eval(), weightless, inputs, more, tie_weights=False)
     return counter.get_total_flops()

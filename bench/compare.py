@@ -169,7 +169,9 @@ def table(result: dict[str, Any]) -> Table:
         if "ratio" in row:
             near = "-" if row["psnr_db"] is None else f"{row['psnr_db']:.0f}"
             against = (f"{row['ratio']:.2f}", f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}", near)
-        shown.add_row(*first, *times, f"{row['first_call_s']:.1f}", *against, style="bold" if row["contender"] == OURS else None)
+        shown.add_row(
+            *first, *times, f"{row['first_call_s']:.1f}", *against, style="bold" if row["contender"] == OURS else None
+        )
     return shown
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -141,9 +140,7 @@ def table(result: dict[str, Any]) -> Table:
             continue
         times = [f"{row[key]:.1f}" if row[key] is not None else "-" for key in ("p50_ms", "p95_ms", "p99_ms")]
         more = (f"{row['compile_s']:.1f}", f"{row['warmup_s']:.1f}", f"{row['peak_mb']:,.0f}")
-        shown.add_row(
-            *first, f"{row['fps']:.1f}", *times, *more, f"{row['gflop']:,.1f}", f"{row['peak_fraction']:.0%}"
-        )
+        shown.add_row(*first, f"{row['fps']:.1f}", *times, *more, f"{row['gflop']:,.1f}", f"{row['peak_fraction']:.0%}")
     return shown
 
 
@@ -173,7 +170,9 @@ def numbers(option: str, text: str | None) -> list[int | None]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise ConfigError(f"{option}: got {text!r}, expected whole numbers with commas between, for example 1,2,4") from None
+        raise ConfigError(
+            f"{option}: got {text!r}, expected whole numbers with commas between, for example 1,2,4"
+        ) from None
 
 
 def guidances(text: str | None) -> list[str | None]:

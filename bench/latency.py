@@ -17,6 +17,7 @@ comes once for each step of the batch), and ``capture``, a part of painted to ca
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from dataclasses import dataclass
@@ -27,10 +28,10 @@ from rich.table import Table
 
 from ..stream import Session, Stream
 from ..stream.commands._common import ConfigOption, SetOption, load_run
+from ..stream.driver import StreamLike
 from ..stream.errors import ConfigError
 from ..stream.fake import FakeStream
 from ..stream.frame import Output, Rect, Size
-from ..stream.driver import StreamLike
 from ..stream.sinks import Status
 from ..stream.sinks.window import WindowSink
 from . import _plot
@@ -69,7 +70,7 @@ class Stroke:
     def spans(self) -> dict[str, float]:
         """Seconds of each of ``STAGES``."""
         moments = (self.pressed, self.painted, self.captured, self.rendered, self.shown, self.seen)
-        parts = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+        parts = [later - earlier for earlier, later in itertools.pairwise(moments)]
         return dict(zip(STAGES, [*parts, self.seen - self.pressed], strict=True))
 
 
@@ -226,7 +227,9 @@ def draw(result: dict[str, Any]) -> Any:
     base = [0.0] * len(strokes)
     for number, stage in enumerate(STAGES[:-1]):
         values = [max(0.0, each[stage]) for each in strokes]
-        axis.bar(range(len(strokes)), values, bottom=base, width=0.9, label=stage, color=_plot.COLOURS[(number + 3) % 5])
+        axis.bar(
+            range(len(strokes)), values, bottom=base, width=0.9, label=stage, color=_plot.COLOURS[(number + 3) % 5]
+        )
         base = [a + b for a, b in zip(base, values, strict=True)]
     whole = next(row for row in result["rows"] if row["stage"] == STAGES[-1])
     _plot.level(axis, whole["p50_ms"], f"p50 {whole['p50_ms']:.0f} ms")

@@ -47,7 +47,9 @@ def _rows(models: Models, what: str, values: list[Any], rounds: int, frames: int
         config = models.variant(**{setting: value, "similar_image_filter_threshold": None, **same})
         pipe = models.pipe(config)
         renders[value] = StreamRender(Stream(pipe, config))
-        works[value] = gflop_per_frame(pipe, config)["total"]
+        # The work of one frame is the same however many enter together.
+        again = what == "sessions" and works
+        works[value] = works[values[0]] if again else gflop_per_frame(pipe, config)["total"]
         drawings[value] = pages(Size(config.width, config.height))
         for page in drawings[value][: len(config.t_index_list) + 2]:
             renders[value](page)
@@ -61,6 +63,7 @@ def _rows(models: Models, what: str, values: list[Any], rounds: int, frames: int
             {
                 "what": what,
                 "value": str(value) if isinstance(value, Size) else value,
+                "engine": renders[value].stream.engine.name,
                 "ms_per_frame": median(spent) * 1e3,
                 "fps": 1 / median(spent),
                 **percentiles(flat(times[value])),
@@ -90,7 +93,8 @@ def table(result: dict[str, Any]) -> Table:
         times = (f"{row[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms"))
         figures = (f"{row['ms_per_frame']:.1f}", f"{row['fps']:.1f}", f"{row['cost']:.2f}", f"{row['work']:.2f}")
         shown.add_row(WORDS[row["what"]], str(row["value"]), *figures, *times)
-    shown.caption = "cost: time, work: floating point operations, both of a frame and over the first value"
+    shown.caption = f"engine: {', '.join(dict.fromkeys(row['engine'] for row in result['rows']))}\n"
+    shown.caption += "cost: time, work: floating point operations, both of a frame and over the first value"
     return shown
 
 

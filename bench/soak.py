@@ -7,6 +7,7 @@ and ``fps_drift`` (the last third over the first of what is left: below 1 it has
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from array import array
@@ -143,9 +144,7 @@ def draw(result: dict[str, Any]) -> Any:
     _plot.lines(left, {"memory": (minutes, [each["memory_mb"] for each in samples])}, dots=False)
     left.set_ylim(0, 1.25 * max(each["memory_mb"] for each in samples))
     _plot.name(left, "resident memory, MB", "minutes")
-    rates = [
-        (b["rendered"] - a["rendered"]) / (b["at_s"] - a["at_s"]) for a, b in zip(samples, samples[1:], strict=False)
-    ]
+    rates = [(b["rendered"] - a["rendered"]) / (b["at_s"] - a["at_s"]) for a, b in itertools.pairwise(samples)]
     _plot.lines(right, {"fps": (minutes[1:], rates)}, dots=False)
     right.set_ylim(0, 1.25 * max(rates, default=1.0))
     _plot.name(right, "frames per second", "minutes")

@@ -63,6 +63,8 @@ class Options:
     """Where built engines are kept; None is the user's cache folder."""
     where: str = ""
     """What it is to run on; empty: its own choice."""
+    int8: bool = False
+    """Whether the networks run in INT8; only openvino does that."""
     progress: Progress = field(default=lambda text, part: None)
     """Is told what is being done."""
 
@@ -113,6 +115,10 @@ def build(name: str, pipe: Any, controlnets: list[Any], shapes: Shapes, options:
     networks. Raises EngineError.
     """
     options = options or Options()
+    if options.int8:
+        if name != "auto" and name.partition(":")[0] != "openvino":
+            raise EngineError(f"dtype int8: only openvino runs it, got acceleration {name!r}; set acceleration to auto")
+        name = "openvino" if name == "auto" else name
     refused: dict[str, str] = {}
     while True:
         choice = choose(name, pipe.unet.device.type, refused)

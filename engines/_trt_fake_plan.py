@@ -36,7 +36,7 @@ class World:
     version: str
     device: str
     faults: set[str] = field(default_factory=set)
-    """Faults of the real library to act out: build, deserialize, context, execute, refit, refit-lies, forget-refit."""
+    """Faults to act out: build, deserialize, memory, context, execute, refit, refit-lies, forget-refit."""
     calls: list[str] = field(default_factory=list)
     """Names of what was called, in order: build, deserialize, execute, refit."""
     builds: list[dict[str, Any]] = field(default_factory=list)
@@ -111,7 +111,7 @@ class Executable:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
+        self._session: Any = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
@@ -133,7 +133,8 @@ def _array(address: int, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     """A view of memory."""
     kind = np.dtype(NUMPY[dtype])
     size = int(np.prod(shape)) * kind.itemsize
-    return np.frombuffer((ctypes.c_char * size).from_address(address), kind).reshape(shape)
+    memory: Any = (ctypes.c_char * size).from_address(address)
+    return np.frombuffer(memory, kind).reshape(shape)
 
 
 def replace_weights(model: onnx.ModelProto, values: Mapping[str, np.ndarray]) -> None:

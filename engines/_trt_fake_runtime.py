@@ -50,6 +50,8 @@ class Runtime(Strict):
             header, model = unpack(plan)
         except ValueError as error:
             return self._refuse(f"IRuntime::deserializeCudaEngine: {error}")
+        if "memory" in self._world.faults:
+            return self._refuse("[defaultAllocator] Cuda Runtime (out of memory)")
         if header["version"] != self._world.version:
             return self._refuse(f"version tag does not match: {header['version']}, current {self._world.version}")
         if header["device"] != self._world.device or "deserialize" in self._world.faults:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,9 @@ class Dims(Strict):
     def __getitem__(self, index: Any) -> Any:
         return self._sizes[index]
 
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._sizes)
+
     def __eq__(self, other: object) -> bool:
         return tuple(self._sizes) == tuple(other)  # type: ignore[call-overload]
 
@@ -118,18 +122,18 @@ class Weights(Strict):
     """A view of somebody's memory: nothing is copied."""
 
     def __init__(self, *arguments: Any) -> None:
-        if len(arguments) == 1 and isinstance(arguments[0], np.ndarray):
-            self._array: Any = arguments[0]
+        if len(arguments) == 1:
+            self._array: Any = typed(arguments[0], np.ndarray, "Weights")
             names = {np.dtype(kind): name for name, kind in TYPES.values()}
             self._dtype = DataType[names[self._array.dtype]]
             return
-        dtype, pointer, count = arguments
+        dtype, pointer, count = arguments  # pyright: ignore[reportAssignmentType] - the bindings have two constructors
         self._dtype = typed(dtype, DataType, "Weights")
         typed(pointer, int, "Weights")
         kind = np.dtype(NUMPY[dtype.name])
         size = max(0, typed(count, int, "Weights")) * kind.itemsize
-        memory = (ctypes.c_char * size).from_address(pointer) if size else b""
-        self._array = np.frombuffer(memory, kind) if size else np.zeros(0, kind)
+        memory: Any = (ctypes.c_char * size).from_address(pointer) if size else b""
+        self._array = np.frombuffer(memory, kind)
 
     @property
     def dtype(self) -> Any:

@@ -10,24 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, numpy_helper
 
 from ..stream.errors import EngineError
 from .onnxfile import open_onnx
 
-# ONNX element type -> name of the TensorRT data type
-TYPES = {
-    TensorProto.FLOAT: "FLOAT",
-    TensorProto.FLOAT16: "HALF",
-    TensorProto.BFLOAT16: "BF16",
-    TensorProto.INT8: "INT8",
-    TensorProto.UINT8: "UINT8",
-    TensorProto.INT32: "INT32",
-    TensorProto.INT64: "INT64",
-    TensorProto.BOOL: "BOOL",
-    TensorProto.FLOAT8E4M3FN: "FP8",
-}
+# what ONNX calls a data type -> what TensorRT calls it
+TYPES = {"FLOAT16": "HALF", "BFLOAT16": "BF16", "FLOAT8E4M3FN": "FP8"}
 
 
 @dataclass(frozen=True)
@@ -74,10 +62,12 @@ class OnnxFile:
     @cached_property
     def weights(self) -> list[Weight]:
         """Every initializer, in the graph's own order."""
+        from onnx import TensorProto
+
         return [
             Weight(
                 tensor.name,
-                TYPES.get(tensor.data_type, f"ONNX type {tensor.data_type}"),
+                TYPES.get(kind := TensorProto.DataType.Name(tensor.data_type), kind),
                 tuple(tensor.dims),
                 hashlib.sha256(self._array(tensor).tobytes()).hexdigest()[:32],
             )
@@ -87,7 +77,9 @@ class OnnxFile:
     @cached_property
     def graph_digest(self) -> str:
         """SHA-256 of everything but the content of the weights."""
-        bare = onnx.ModelProto()
+        from onnx import ModelProto, TensorProto
+
+        bare = ModelProto()
         bare.CopyFrom(self.model)
         for tensor in bare.graph.initializer:
             content = TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
@@ -104,6 +96,8 @@ class OnnxFile:
         return self._array(self.model.graph.initializer[index])
 
     def _array(self, tensor: Any) -> np.ndarray:
+        from onnx import numpy_helper
+
         try:
             return np.ascontiguousarray(numpy_helper.to_array(tensor, base_dir=str(self.path.parent)))
         except (OSError, ValueError) as error:

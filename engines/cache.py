@@ -306,4 +306,5 @@ def _key(parts: Mapping[str, Any]) -> PlanKey | None:
     """The key of these parts; None when another version of inkstream wrote them."""
     if parts.keys() != {part.name for part in fields(PlanKey)}:
         return None
-    return PlanKey(**{name: tuple(value) if isinstance(value, list) else value for name, value in parts.items()})
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in parts.items()}
+    return PlanKey(**values)

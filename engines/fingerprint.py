@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-
 _MAKERS = ("units.py", "times.py", "export.py", "openvino.py")
 
 

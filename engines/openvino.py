@@ -25,6 +25,7 @@ from ..stream.errors import EngineError
 from . import Options
 from .cache import EngineCache, Plan, PlanKey
 from .fingerprint import graph_digest, weights_digest
+from .quantize import Quantiser, float32_units, quantised_key
 from .shapes import Shapes
 from .times import TimesOutside
 from .units import Positional, Units, make_units, positional_units
@@ -52,13 +53,18 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
     started = time.perf_counter()
     device = (options.where or "cpu").upper()
     compiler = _Compiler(device, pipe.unet.dtype, EngineCache(options.folder))
-    units = {name: _adapted(name, unit) for name, unit in positional_units(pipe, controlnets, shapes).items()}
+    exported = positional_units(pipe, controlnets, shapes, float32_units(options))
+    units = {name: _adapted(name, unit) for name, unit in exported.items()}
     calls = {}
     for index, (name, unit) in enumerate(units.items()):
         options.progress(f"OpenVINO: {name}", index / len(units))
         example = tuple(unit.before(*shapes.example(name)))
         key = compiler.key(name, unit, [tuple(value.shape) for value in example], shapes)
-        calls[name] = _Graph(compiler.compiled(key, unit, example, options), name, unit, example)
+        quantiser = None
+        if options.int8:
+            key = quantised_key(key, compiler.cache)
+            quantiser = Quantiser(name, unit, tuple(shapes.inputs(name)), options.progress)
+        calls[name] = _Graph(compiler.compiled(key, unit, example, options, quantiser), name, unit, example)
         calls[name](*shapes.example(name))
     options.progress("OpenVINO", 1.0)
     log.info("OpenVINO: ready after %.1f s", time.perf_counter() - started)
@@ -101,7 +107,7 @@ class _Compiler:
         self._ov = runtime()
         self._core = self._ov.Core()
         self._device = device
-        self._cache = cache
+        self.cache = cache
         name, needed = _PRECISIONS.get(dtype, ("f32", ""))
         able = needed in self._core.get_property(device, "OPTIMIZATION_CAPABILITIES")
         self._precision = name if able else "f32"
@@ -110,6 +116,7 @@ class _Compiler:
             self._settings["INFERENCE_NUM_THREADS"] = torch.get_num_threads()
         self._full_name = self._core.get_property(device, "FULL_DEVICE_NAME")
         self.about = ""
+        self._kept: list[str] = []  # units that are not INT8, and why
 
     def key(self, name: str, unit: nn.Module, inputs: list[tuple[int, ...]], shapes: Shapes) -> PlanKey:
         """Everything that decides the compiled graph."""
@@ -125,25 +132,37 @@ class _Compiler:
             flags=tuple(f"{setting}={value}" for setting, value in self._settings.items()),
         )
 
-    def compiled(self, key: PlanKey, unit: nn.Module, example: tuple[Tensor, ...], options: Options) -> Any:
-        """The compiled graph of a unit, from the cache if it is there."""
+    def compiled(
+        self,
+        key: PlanKey,
+        unit: nn.Module,
+        example: tuple[Tensor, ...],
+        options: Options,
+        quantiser: Quantiser | None = None,
+    ) -> Any:
+        """The compiled graph of a unit, from the cache if it is there; ``quantiser`` makes it INT8 first."""
         fresh: list[Any] = []
 
         def make() -> Plan:
-            fresh.append(self._compile(key.unit, unit, example))
+            fresh.append(self._compile(key.unit, unit, example, quantiser))
             data = fresh[0].export_model()
-            return Plan(data.getvalue() if isinstance(data, io.BytesIO) else bytes(data))
+            notes = quantiser.notes if quantiser else {}
+            return Plan(data.getvalue() if isinstance(data, io.BytesIO) else bytes(data), notes)
 
-        plan = self._cache.get(key, make, options.progress)
+        plan = self.cache.get(key, make, options.progress)
         try:
             compiled = fresh[0] if fresh else self._core.import_model(plan.data, self._device, self._settings)
         except RuntimeError as error:
-            raise EngineError(f"openvino: {_first_line(error)}; remove it: {self._cache.path(key)}") from error
+            raise EngineError(f"openvino: {first_line(error)}; remove it: {self.cache.path(key)}") from error
         precision = compiled.get_property("INFERENCE_PRECISION_HINT")
-        self.about = f"OpenVINO on {self._full_name}, {precision.get_type_name()}"
+        self._kept += [plan.notes["kept"]] if "kept" in plan.notes else []
+        names = ["int8 in " * (quantiser is not None) + precision.get_type_name(), *self._kept]
+        self.about = f"OpenVINO on {self._full_name}, {'; '.join(names)}"
         return compiled
 
-    def _compile(self, name: str, unit: nn.Module, example: tuple[Tensor, ...]) -> Any:
+    def _compile(
+        self, name: str, unit: nn.Module, example: tuple[Tensor, ...], quantiser: Quantiser | None = None
+    ) -> Any:
         started = time.perf_counter()
         try:
             with torch.no_grad(), warnings.catch_warnings():
@@ -151,11 +170,18 @@ class _Compiler:
                 program = torch.export.export(unit, example, strict=False)
                 model = self._ov.convert_model(program)
             model.reshape({given: list(value.shape) for given, value in zip(model.inputs, example, strict=True)})
-            compiled = self._core.compile_model(model, self._device, self._settings)
+            if quantiser is not None:
+                model = quantiser(model, self._compiled)
+            compiled = self._compiled(model)
+        except EngineError:
+            raise
         except Exception as error:
-            raise EngineError(f"openvino: {name} cannot be compiled: {_first_line(error)}") from error
+            raise EngineError(f"openvino: {name} cannot be compiled: {first_line(error)}") from error
         log.info("OpenVINO: %s compiled in %.1f s", name, time.perf_counter() - started)
         return compiled
+
+    def _compiled(self, model: Any) -> Any:
+        return self._core.compile_model(model, self._device, self._settings)
 
 
 class _Graph:
@@ -211,7 +237,8 @@ def runtime() -> Any:
         return openvino
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error of OpenVINO says, in one line."""
     text = str(error).strip()
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Exception from")]
     return f"{type(error).__name__}: {lines[0] if lines else text}"[:300]

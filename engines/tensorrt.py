@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..stream.errors import EngineError
 from . import Options
 from ._trt_build import Precision, Profile, Recipe
 from ._trt_library import library, why_not
@@ -47,8 +48,8 @@ def available(where: str = "") -> str:
     missing = cuda_missing()
     if missing:
         return missing
-    if importlib.util.find_spec("onnx") is None:
-        return "networks cannot be exported: pip install onnx onnxscript"
+    if not all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript")):
+        return 'networks cannot be exported without ONNX: pip install "inkstream[onnx]"'
     return why_not()
 
 
@@ -151,7 +152,7 @@ def unusable(entry: Entry) -> str:
 
 
 def structure_digest(unit: nn.Module, loras: tuple[str, ...]) -> str:
-    """SHA-256 of a network without its weights, and of the versions of what exports it.
+    """SHA-256 of a network without its weights, and of the code that exports it.
 
     The names of LoRAs count by their place only: LoRAs of the same shape are the same network.
     """
@@ -165,12 +166,14 @@ def structure_digest(unit: nn.Module, loras: tuple[str, ...]) -> str:
     parts = []
     for path, part in unit.named_modules():
         simple = {name: renamed(value) for name, value in vars(part).items() if isinstance(value, _SIMPLE)}
-        config = part.config if isinstance(getattr(part, "config", None), dict) else {}
-        parts.append([renamed(path), type(part).__qualname__, part.extra_repr(), simple, dict(config)])
+        config: Any = getattr(part, "config", None)
+        config = dict(config) if isinstance(config, dict) else {}
+        parts.append([renamed(path), type(part).__qualname__, part.extra_repr(), simple, config])
     tensors = [*unit.named_parameters(), *unit.named_buffers()]
     described = [[renamed(name), list(tensor.shape), str(tensor.dtype)] for name, tensor in tensors]
     versions = {name: version(name) for name in ("inkstream", "torch", "diffusers", "peft", "onnx", "onnxscript")}
-    text = json.dumps([parts, described, versions], sort_keys=True, default=repr)
+    code = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("export.py", "units.py")]
+    text = json.dumps([parts, described, versions, code], sort_keys=True, default=repr)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -38,7 +38,7 @@ def resolve_dtype(config: StreamConfig, device: torch.device) -> torch.dtype:
     CUDA: float16 from Volta (compute capability 7.0) on, which keeps three more bits than bfloat16, and float32 before,
     where half precision is slower. Apple: float16. CPU: bfloat16 where it has instructions for it, else float32.
     """
-    if config.dtype != "auto":
+    if config.dtype not in ("auto", "int8"):  # an engine quantises what is loaded
         return DTYPES[config.dtype]
     if device.type == "cuda":
         return torch.float16 if torch.cuda.get_device_capability(device) >= (7, 0) else torch.float32

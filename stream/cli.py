@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from .commands import bench, build, config, demo, doctor, engines, models, run
+from .commands import bench, build, config, demo, doctor, engines, models, quantize, run
 from .errors import ConfigError, InkstreamError
 from .signals import INTERRUPTED
 
@@ -86,6 +86,7 @@ app.command()(demo.demo)
 app.command()(run.run)
 app.command()(doctor.doctor)
 app.command()(build.build)
+app.command()(quantize.quantize)
 app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")
 app.add_typer(engines.app, name="engines")

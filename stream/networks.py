@@ -192,7 +192,8 @@ class Networks:
         for known, units in self._built:
             if known == wanted:
                 return units
-        options = engines.Options(folder=config.engine_dir, progress=self._progress)
+        int8 = config.dtype == "int8"
+        options = engines.Options(folder=config.engine_dir, int8=int8, progress=self._progress)
         with torch.inference_mode(False):
             units = engines.build(config.acceleration, self.pipe, nets, shapes, options)
         self._built = [(wanted, units), *self._built[:1]]

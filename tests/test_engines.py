@@ -210,7 +210,7 @@ def test_a_lora_loaded_live_leaves_frames_in_flight_as_they_were(style, monkeypa
     for number, lora in ((0, {}), (1, {}), (2, {style: 0.8}), (3, {style: 0.8})):
         settings = {**BASE, "t_index_list": (20, 40), "cfg_type": "none", "lora_dict": lora}
         alone = Stream(tiny_sd(), acceleration="eager", **settings)
-        expected = [output for output in [alone(pages[number]), *alone.drain()] if output][0].pixels
+        expected = next(output for output in [alone(pages[number]), *alone.drain()] if output).pixels
         assert np.abs(outputs[number] - expected).max() <= 1, number
 
 

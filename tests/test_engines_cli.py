@@ -105,7 +105,7 @@ class Built:
 
     def __init__(self, config):
         self.config = config
-        self.engine = SimpleNamespace(engine="eager", about="PyTorch", passed_over={"tensorrt": "no GPU"})
+        self.engine = SimpleNamespace(name="eager", about="PyTorch", passed_over={"tensorrt": "no GPU"})
 
     @classmethod
     def from_pretrained(cls, model, config=None, *, progress=None):

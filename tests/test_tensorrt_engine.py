@@ -1,5 +1,6 @@
 """The TensorRT engine as a whole: from a pipeline to engines, by way of the cache, on a fake library."""
 
+import ast
 import logging
 import sys
 import tempfile
@@ -172,11 +173,12 @@ def test_a_gpu_that_takes_no_plan_at_all_is_a_named_error_not_a_loop(trt, cache)
     assert [entry.parts["unit"] for entry in cache.entries()] == ["timings"]
 
 
-def test_without_memory_nothing_is_built_again(trt, cache):
+@pytest.mark.parametrize("fault", ["context", "memory"])
+def test_without_memory_nothing_is_built_again(trt, cache, fault):
     maker, wanted = Maker(HostMemory(trt), cache), job(Unit())
     maker.engine(wanted)
-    trt._world.faults.add("context")
-    with pytest.raises(EngineError, match=r"giving memory to the denoise engine.*out of memory"):
+    trt._world.faults.add(fault)
+    with pytest.raises(EngineError, match=r"(giving memory to|loading) the denoise engine.*out of memory"):
         maker.engine(wanted)
     assert count(trt, "build") == [1]
     assert cache.load(maker.key(wanted)) is not None
@@ -210,6 +212,8 @@ def test_a_ranged_plan_serves_a_size_that_was_not_built(trt, cache):
     assert count(trt, "build") == [1]
     maker.engine(job(unit, 24))  # outside
     assert count(trt, "build") == [2]
+    maker.engine(job(unit, profile=Profile.ranged(usual, usual, high)))  # a narrower range was asked for
+    assert count(trt, "build") == [3]
 
 
 def test_a_stripped_plan_gets_its_weights_at_every_start(trt, cache):
@@ -260,7 +264,7 @@ def test_a_refit_that_forgot_a_small_change_is_found_out(trt, cache, caplog):
     assert "relative error" in caplog.text
 
 
-def test_what_was_written_out_after_a_refit_is_not_refitted_again(trt, cache):
+def test_what_was_written_out_after_a_refit_is_not_refitted_again(trt, cache, caplog):
     maker = Maker(HostMemory(trt), cache)
     jobs = [replace(job(Unit(seed)), recipe=REFIT) for seed in range(3)]
     maker.engine(jobs[0])
@@ -268,6 +272,7 @@ def test_what_was_written_out_after_a_refit_is_not_refitted_again(trt, cache):
     cache.remove(maker.key(jobs[0]))
     right(maker.engine(jobs[2]), jobs[2])
     assert count(trt, "build") == [2]
+    assert "cannot be refitted" not in caplog.text  # it was not even tried
 
 
 # --- the units of a pipeline
@@ -343,6 +348,21 @@ def test_a_quantised_file_takes_the_place_of_the_export(trt, cache, tmp_path):
     engine = maker.engine(quantised)
     error = check_numbers(engine, wanted.unit, wanted.example, 0.5)
     assert 1e-4 < error < 0.1
+
+
+def test_a_precision_that_tensorrt_lacks_is_named():
+    unit, shapes = denoise()
+    with pytest.raises(EngineError, match=r"denoise: got a network in torch\.float64, expected one of torch\.float32"):
+        tensorrt.make_job("denoise", unit.double(), shapes)
+
+
+def test_looking_at_the_engine_needs_neither_onnx_nor_tensorrt():
+    folder = Path(engines.__file__).parent
+    for path in (folder / "tensorrt.py", *folder.glob("_trt_*.py")):
+        imports = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = {getattr(node, "module", None) or node.names[0].name for node in imports}
+        if not path.name.startswith("_trt_fake"):
+            assert not {name.split(".")[0] for name in names} & {"onnx", "onnxruntime", "google"}, path.name
 
 
 def test_without_a_gpu_it_says_so(monkeypatch):

@@ -46,7 +46,7 @@ def build(
     if asked:
         wanted += [f"width={asked[0].width}", f"height={asked[0].height}"]
     chosen = load_run(config, wanted, model=model)
-    with _shown() as progress:
+    with shown() as progress:
         started = time.perf_counter()
         stream = Stream.from_pretrained(chosen.model, chosen.stream, progress=progress)
         try:
@@ -65,13 +65,13 @@ def _say(stream: Stream, started: float) -> None:
     units = stream.engine
     seconds = time.perf_counter() - started
     about = f" ({units.about})" if units.about else ""
-    typer.echo(f"{stream.size}: {units.engine}{about}, ready after {seconds:.1f} s")
+    typer.echo(f"{stream.size}: {units.name}{about}, ready after {seconds:.1f} s")
     for name, why in units.passed_over.items():
         note(f"not {name}: {why}")
 
 
 @contextmanager
-def _shown() -> Iterator[Callable[..., Any]]:
+def shown() -> Iterator[Callable[..., Any]]:
     """A progress bar on stderr, and the function that moves it."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

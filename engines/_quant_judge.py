@@ -1,0 +1,98 @@
+"""Whether INT8 is worth it: how far pictures are from each other, and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+LEAST_SPEEDUP = 1.2  # against bfloat16
+LEAST_PSNR = 25.0  # dB against eager
+
+
+@dataclass(frozen=True)
+class Row:
+    """One precision, measured. Pictures are compared with those of eager float32."""
+
+    precision: str
+    median_ms: float
+    """Of a frame, host to host."""
+    disk_mb: float
+    """Its graphs in the engine cache."""
+    memory_mb: float
+    """What the process grew by when the stream was loaded."""
+    psnr_db: float
+    ssim: float
+    edge_f1: float
+    kept: tuple[str, ...] = ()
+    """Units that are not in this precision, and why."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether INT8 is recommended, and which conditions failed."""
+
+    recommended: bool
+    failed: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if self.recommended:
+            return "int8 is recommended here: set dtype to int8"
+        return f"int8 is not recommended here: {'; '.join(self.failed)}"
+
+
+def verdict(int8: Row, bf16: Row) -> Verdict:
+    """INT8 must be at least 1.2 times as fast as bfloat16, and at least 25 dB from eager."""
+    failed = []
+    speedup = bf16.median_ms / int8.median_ms
+    if not speedup >= LEAST_SPEEDUP:
+        failed.append(f"{speedup:.2f} times as fast as {bf16.precision}, at least {LEAST_SPEEDUP:g} are asked")
+    if not int8.psnr_db >= LEAST_PSNR:
+        failed.append(f"{int8.psnr_db:.1f} dB from eager, at least {LEAST_PSNR:g} are asked")
+    return Verdict(not failed, tuple(failed))
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    """Peak signal to noise in dB of (..., 3) uint8 pictures; 100 where they are equal."""
+    error = float(((a.astype(np.float64) - b) ** 2).mean())
+    return float(min(100.0, 10 * np.log10(255.0**2 / error))) if error else 100.0
+
+
+def ssim(a: np.ndarray, b: np.ndarray) -> float:
+    """Structural similarity of the luma of (H, W, 3) uint8 RGB pictures, 1 where equal (Wang et al. 2004)."""
+    x, y = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64) for picture in (a, b))
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return cv2.GaussianBlur(values, (11, 11), 1.5)
+
+    mx, my = mean(x), mean(y)
+    vx, vy, both = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    return float((((2 * mx * my + c1) * (2 * both + c2)) / ((mx * mx + my * my + c1) * (vx + vy + c2))).mean())
+
+
+def edge_f1(got: np.ndarray, expected: np.ndarray, tolerance: int = 2) -> float:
+    """F1 of the edges of one (H, W, 3) uint8 RGB picture against another's, ``tolerance`` pixels apart at most.
+
+    Edges are Canny's (thresholds 40 and 100) after a blur of sigma 1. Two pictures without any agree.
+    """
+    found, wanted = (_edges(picture) for picture in (got, expected))
+    if not found.any() and not wanted.any():
+        return 1.0
+    precision, recall = _covered(found, wanted, tolerance), _covered(wanted, found, tolerance)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def _edges(picture: np.ndarray) -> np.ndarray:
+    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return cv2.Canny(cv2.GaussianBlur(gray, (0, 0), 1.0), 40, 100) > 0
+
+
+def _covered(edges: np.ndarray, by: np.ndarray, tolerance: int) -> float:
+    """The part of some edges that others are near to."""
+    if not edges.any() or not by.any():
+        return 0.0
+    side = 2 * tolerance + 1
+    near = cv2.dilate(by.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    return float(near[edges].mean())

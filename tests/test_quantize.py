@@ -1,0 +1,194 @@
+"""INT8: what calibrates is what entered the units, what is kept is found again, and a worse trade is called one."""
+
+import importlib.util
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from inkstream.bench.tiny import tiny_sd
+from inkstream.engines import Options, build, quantize
+from inkstream.engines._quant_judge import Row, edge_f1, psnr, ssim, verdict
+from inkstream.engines.quantize import Samples, calibrated_by, record
+from inkstream.lora.devices import resolve_dtype
+from inkstream.stream import Stream, StreamConfig
+from inkstream.stream.errors import EngineError
+from inkstream.stream.sources.demo import prompt_for, sketch, subjects
+
+SIDE = 64
+SETTINGS = {
+    "width": SIDE,
+    "height": SIDE,
+    "warmup": 0,
+    "similar_image_filter_threshold": None,
+    "mode": "sketch",
+    "t_index_list": (0, 25),
+    "cfg_type": "none",
+    "guidance_scale": 1.0,
+}
+
+
+def needs(*names):
+    for name in names:
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"needs {name}")
+
+
+def drawings(count, side=SIDE):
+    names = subjects()
+    return [(sketch(names[i % len(names)], side, i), prompt_for(names[i % len(names)])) for i in range(count)]
+
+
+def tiny(**settings):
+    return Stream(tiny_sd(controlnets=1), **{**SETTINGS, **settings})
+
+
+def pictures(stream, count):
+    outputs = []
+    for picture, prompt in drawings(count, stream.size.width):
+        stream.update(prompt=prompt)
+        outputs += [stream(picture), *stream.drain()]
+    return np.stack([output.pixels for output in outputs if output is not None])
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    stream = tiny(acceleration="eager", dtype="float32")
+    return record(stream, drawings(6), "test")
+
+
+def test_calibration_records_what_entered_the_units():
+    stream = tiny(acceleration="eager", dtype="float32")
+    entered = []
+    handle = stream.engine.decode.register_forward_pre_hook(lambda unit, given: entered.append(given[0].clone()))
+    samples = record(stream, drawings(3))
+    handle.remove()
+    assert {name: len(calls) for name, calls in samples.inputs.items()} == {"embed": 4, "denoise": 4, "decode": 3}
+    assert all(
+        torch.equal(call["latent"], value) for call, value in zip(samples.inputs["decode"], entered, strict=True)
+    )
+    first = samples.inputs["denoise"][0]
+    assert set(first) >= {"sample", "timestep", "text", "features", "scales"}
+    assert not torch.equal(first["text"][0], samples.inputs["denoise"][2]["text"][0])  # each drawing's own prompt
+    stream(drawings(1)[0][0])
+    assert len(samples.inputs["denoise"]) == 4  # nothing is recorded any more
+
+
+def test_the_recipe_follows_every_recorded_value(recorded):
+    changed = {name: [dict(call) for call in calls] for name, calls in recorded.inputs.items()}
+    changed["decode"][0]["latent"] = changed["decode"][0]["latent"] + 1e-3
+    recipes = {recorded.recipe, Samples("test", changed).recipe, Samples("other", recorded.inputs).recipe}
+    assert len(recipes) == 3
+    assert Samples("test", recorded.inputs).recipe == recorded.recipe
+
+
+def test_calibration_wants_an_eager_stream_and_frames():
+    stream = tiny(acceleration="eager")
+    with pytest.raises(EngineError, match="got no frame"):
+        record(stream, [])
+
+
+@pytest.mark.parametrize(
+    ("ms", "db", "failed"),
+    [
+        (10.0, 25.0, ()),
+        (8.0, 40.0, ()),
+        (10.1, 30.0, ("times as fast",)),
+        (12.0, 30.0, ("1.00 times as fast",)),
+        (5.0, 24.9, ("24.9 dB",)),
+        (5.0, float("nan"), ("dB",)),
+        (20.0, 10.0, ("0.60 times as fast", "10.0 dB")),
+    ],
+)
+def test_a_worse_trade_is_not_called_an_improvement(ms, db, failed):
+    bf16 = Row("bf16", 12.0, 40.0, 100.0, 40.0, 0.99, 0.98)
+    found = verdict(Row("int8", ms, 10.0, 80.0, db, 0.9, 0.9), bf16)
+    assert found.recommended == (not failed)
+    assert len(found.failed) == len(failed)
+    assert all(part in text for part, text in zip(failed, found.failed, strict=True))
+    assert ("not recommended" in str(found)) == bool(failed)
+
+
+def test_measures_of_pictures():
+    a = sketch("house" if "house" in subjects() else subjects()[0], 128)
+    b = np.full_like(a, 255)
+    assert (psnr(a, a), ssim(a, a), edge_f1(a, a)) == (100.0, pytest.approx(1.0), 1.0)
+    assert psnr(np.zeros_like(a), b) == 0.0
+    assert (edge_f1(b, a), edge_f1(b, b)) == (0.0, 1.0)
+    assert edge_f1(np.roll(a, 2, axis=1), a) > 0.95 > edge_f1(np.roll(a, 6, axis=1), a)
+    assert ssim(a, 255 - a) < 0.5
+
+
+def test_int8_loads_the_networks_in_what_auto_would_take():
+    cpu = torch.device("cpu")
+    assert resolve_dtype(StreamConfig(dtype="int8"), cpu) == resolve_dtype(StreamConfig(dtype="auto"), cpu)
+
+
+def test_another_engine_never_takes_int8():
+    with pytest.raises(EngineError, match="only openvino runs it, got acceleration 'eager'"):
+        tiny(dtype="int8", acceleration="eager")
+    with pytest.raises(EngineError, match="'none'"):
+        build("none", None, [], None, Options(int8=True))
+
+
+def test_without_calibration_int8_says_what_to_do(tmp_path):
+    needs("openvino")
+    with pytest.raises(EngineError, match="inkstream quantize"):
+        tiny(dtype="int8", acceleration="auto", engine_dir=str(tmp_path))
+
+
+def test_without_nncf_the_fault_names_what_to_install(recorded, tmp_path, monkeypatch):
+    needs("openvino")
+    find = importlib.util.find_spec
+    monkeypatch.setattr(quantize.importlib.util, "find_spec", lambda name, *a: name != "nncf" and find(name, *a))
+    with (
+        pytest.raises(EngineError, match=r'needs nncf, not installed: pip install "inkstream\[quantize\]"'),
+        calibrated_by(recorded),
+    ):
+        tiny(dtype="int8", engine_dir=str(tmp_path))
+
+
+def test_int8_shows_what_eager_shows_and_a_second_start_quantises_nothing(recorded, tmp_path, monkeypatch):
+    needs("nncf", "openvino")
+    with calibrated_by(recorded):
+        tiny(dtype="int8", engine_dir=str(tmp_path)).close()
+    reporters = [name for name in sys.modules if name.startswith("openvino_telemetry")]
+    assert not reporters  # nobody is told that something is quantised
+    monkeypatch.setattr(quantize.Quantiser, "__call__", None)
+    stream = tiny(dtype="int8", engine_dir=str(tmp_path))
+    assert (stream.engine.name, "int8" in stream.engine.about) == ("openvino", True)
+    expected = pictures(tiny(acceleration="eager", dtype="float32"), 4)
+    got = pictures(stream, 4)
+    assert 25.0 <= psnr(got, expected) < 60.0  # above that nothing was quantised
+
+
+def test_a_unit_that_loses_too_much_stays_as_it_is(recorded, tmp_path, monkeypatch):
+    needs("nncf", "openvino")
+    monkeypatch.setattr(quantize, "LEAST_SNR", 1000.0)
+    with calibrated_by(recorded):
+        tiny(dtype="int8", engine_dir=str(tmp_path)).close()
+    again = tiny(dtype="int8", engine_dir=str(tmp_path))
+    assert "decode is not INT8" in again.engine.about
+    assert psnr(pictures(again, 2), pictures(tiny(acceleration="eager", dtype="float32"), 2)) > 40.0
+
+
+def test_the_command_measures_the_embedded_model(tmp_path):
+    needs("nncf", "openvino")
+    from inkstream.stream.cli import app
+
+    file = tmp_path / "price.json"
+    small = ["--set", "width=64", "--set", "height=64", "--set", f"engine_dir={tmp_path}", "--json", str(file)]
+    few = ["--samples", "2", "--judge", "2", "--frames", "2", "--rounds", "2"]
+    result = CliRunner().invoke(app, ["quantize", "--config", "ink-tiny", *few, *small])
+    assert result.exit_code == 0, result.output
+    found = json.loads(file.read_text())
+    fp32, _, int8 = found["rows"]
+    assert [row["precision"] for row in found["rows"]] == ["fp32", "bf16", "int8"]
+    assert fp32["psnr_db"] > 40.0
+    assert int8["psnr_db"] < fp32["psnr_db"]
+    assert int8["disk_mb"] < 0.5 * fp32["disk_mb"]
+    assert found["verdict"]["recommended"] == (not found["verdict"]["failed"])
+    assert "recommended" in result.output
