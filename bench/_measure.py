@@ -6,7 +6,7 @@ import gc
 import platform
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -129,18 +129,18 @@ class StreamRender:
 
 
 def alternate(
-    contenders: dict[str, Callable[[np.ndarray], Any]],
-    drawing: Sequence[np.ndarray],
+    contenders: Mapping[Any, Callable[[Any], Any]],
+    drawing: Sequence[Any],
     rounds: int,
     frames: int,
     clock: Callable[[], float] = time.perf_counter,
-) -> dict[str, list[list[float]]]:
+) -> dict[Any, list[list[float]]]:
     """Time contenders in turn, A B A B: for each the seconds of every call, by round.
 
     Each round gives ``frames`` pictures to every contender, so that all of them meet the same swings of the machine's
     speed. Contenders return when their picture is on the host.
     """
-    times: dict[str, list[list[float]]] = {name: [] for name in contenders}
+    times: dict[Any, list[list[float]]] = {name: [] for name in contenders}
     for number in range(rounds):
         for name, render in contenders.items():
             spent = []

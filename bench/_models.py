@@ -92,7 +92,7 @@ class Models:
         own = list(self.run.stream.controlnets)
         if not count and own and self.shape is None:
             return [own[0].model_copy(update={"enabled": False})]  # a model brings its own unless one is named
-        own = own or [ControlNetConfig()]
+        own = own or [ControlNetConfig.model_validate({})]
         return (own + own[-1:] * count)[:count]
 
     def describe(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from ..stream.errors import ConfigError
@@ -92,7 +93,7 @@ def rows(axis: Any, labels: list[str], values: list[float], unit: str, digits: s
     axis.margins(x=0.12)
 
 
-def lines(axis: Any, series: dict[str, tuple[list[float], list[float]]], dots: bool = True) -> None:
+def lines(axis: Any, series: dict[str, tuple[Sequence[float], Sequence[float]]], dots: bool = True) -> None:
     """Lines through (x, y) for each series."""
     for number, (label, (x, y)) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]

@@ -7,6 +7,7 @@ levels, autoencoder, precision and seed as our stream, and get the prompt encode
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -90,7 +91,8 @@ class DiffusersRender:
             raise ConfigError(f"diffusers: got guidance {config.cfg_type}, expected none or full")
         scheduler = LCMScheduler.from_config(pipe.scheduler.config)
         components = {name: getattr(pipe, name) for name in ("vae", "text_encoder", "tokenizer", "unet")}
-        self._pipe = StableDiffusionImg2ImgPipeline(
+        kind: Any = StableDiffusionImg2ImgPipeline
+        self._pipe = kind(
             **components,
             scheduler=scheduler,
             safety_checker=None,
@@ -102,7 +104,7 @@ class DiffusersRender:
         positive, negative = self._pipe.encode_prompt(
             str(config.prompt), pipe.device, 1, guided, negative_prompt=config.negative_prompt
         )
-        self._prompts: dict[str, Tensor] = {"prompt_embeds": positive}
+        self._prompts: dict[str, Any] = {"prompt_embeds": positive}
         if guided:
             self._prompts["negative_prompt_embeds"] = negative
         schedule = make_schedule(

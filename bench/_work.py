@@ -53,7 +53,7 @@ def _count(pipe: Any, nets: list[Any], config: StreamConfig, frames: int) -> dic
     def made(*shape: int) -> Tensor:
         return torch.empty(shape, device="meta")
 
-    counted = dict.fromkeys(("encode", "embed", "denoise", "decode"), 0)
+    counted: dict[str, int] = {"encode": 0, "embed": 0, "denoise": 0, "decode": 0}
     if config.mode == "img2img":
         counted["encode"] = _flops(Encode(vae), made(frames, 3, config.height, config.width))
     features = made(0, rows)

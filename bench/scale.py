@@ -40,7 +40,8 @@ def measure(models: Models, values: dict[str, list[Any]], rounds: int = 6, frame
 
 def _rows(models: Models, what: str, values: list[Any], rounds: int, frames: int) -> list[dict[str, Any]]:
     setting = "frame_buffer_size" if what == "sessions" else what
-    rows, renders, drawings, works, memory = [], {}, {}, {}, Memory(models.device)
+    rows: list[dict[str, Any]] = []
+    renders, drawings, works, memory = {}, {}, {}, Memory(models.device)
     # Without a ControlNet nothing would carry the drawing in mode sketch, and another mode has other work.
     same = {"mode": "img2img"} if what == "controlnets" else {}
     for value in values:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -33,6 +34,7 @@ from ..stream.errors import ConfigError
 from .tiny import _quiet, tiny_tokenizer
 
 EMBEDDED = "ink-tiny"
+SHAPES = Path(__file__).with_name("shapes")
 PARTS = ("unet", "controlnet", "text_encoder", "text_encoder_2", "vae", "vae_kl", "scheduler", "parameters")
 # Random numbers are drawn once and repeated. A prime length, so that they never line up with the rows of a matrix.
 BLOCK = 4_194_301
@@ -41,7 +43,7 @@ BLOCK = 4_194_301
 def shapes() -> dict[str, str]:
     """Names of the shapes, with what each is."""
     found = {EMBEDDED: "the embedded model"}
-    for item in sorted(files(__package__).joinpath("shapes").iterdir(), key=lambda item: item.name):
+    for item in sorted(SHAPES.iterdir(), key=lambda item: item.name):
         if item.name.endswith(".json"):
             found[item.name.removesuffix(".json")] = json.loads(item.read_text("utf-8"))["about"]
     return found
@@ -53,7 +55,7 @@ def load_shape(name: str) -> dict[str, Any]:
         return _embedded()
     if name not in shapes():
         raise ConfigError(f"shape: got {name!r}, expected one of: {', '.join(shapes())}")
-    shape = json.loads(files(__package__).joinpath("shapes", f"{name}.json").read_text("utf-8"))
+    shape = json.loads(SHAPES.joinpath(f"{name}.json").read_text("utf-8"))
     if "base" not in shape:
         return shape
     base = load_shape(shape["base"])

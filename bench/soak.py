@@ -94,7 +94,7 @@ def measure(
 
 
 def _sample(at: float, metrics: Metrics, device: torch.device) -> dict[str, float]:
-    process = psutil.Process()
+    process: Any = psutil.Process()
     found = {"at_s": at, "memory_mb": resident(), "rendered": metrics.counter("frames_rendered")}
     if device.type == "cuda":
         found["gpu_mb"] = torch.cuda.memory_reserved(device) / MB

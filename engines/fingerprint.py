@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 _MAKERS = ("units.py", "times.py", "export.py", "openvino.py")
+_PLAIN = (bool, int, float, str, tuple)
 
 
 def weights_digest(module: nn.Module) -> str:
@@ -26,11 +29,21 @@ def weights_digest(module: nn.Module) -> str:
 
 def graph_digest(module: nn.Module) -> str:
     """SHA-256 of a network without its weights, and of the code that turns it into a graph."""
-    configs = [dict(part.config) for part in module.modules() if isinstance(getattr(part, "config", None), dict)]
+    configs = [_settings(part.config) for part in module.modules() if isinstance(getattr(part, "config", None), dict)]
+    # Numbers and flags that a module was made with decide its graph, and no configuration holds them.
+    plain = [
+        (path, {name: value for name, value in vars(part).items() if name[0] != "_" and isinstance(value, _PLAIN)})
+        for path, part in module.named_modules()
+    ]
     tensors = [(name, tuple(tensor.shape), str(tensor.dtype)) for name, tensor in _tensors(module)]
     versions = {name: version(name) for name in ("inkstream", "torch", "diffusers", "peft")}
-    text = json.dumps([repr(module), configs, tensors, versions, _own_code()], sort_keys=True, default=repr)
+    text = json.dumps([repr(module), configs, plain, tensors, versions, _own_code()], sort_keys=True, default=repr)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without what diffusers notes for itself, which comes in another order every time."""
+    return {name: value for name, value in config.items() if not name.startswith("_")}
 
 
 @cache

@@ -89,7 +89,13 @@ def record(stream: Stream, frames: Iterable[tuple[Any, str | None]], source: str
 def _keeper(calls: list[dict[str, Tensor]]) -> Callable[..., None]:
     def keep(unit: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         given = inspect.signature(unit.forward).bind(*args, **kwargs).arguments
-        calls.append({k: v.detach().float().cpu().clone() for k, v in given.items() if isinstance(v, Tensor)})
+        calls.append(
+            {
+                k: v.detach().float().cpu().clone(memory_format=torch.contiguous_format)
+                for k, v in given.items()
+                if isinstance(v, Tensor)
+            }
+        )
 
     return keep
 

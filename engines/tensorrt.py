@@ -13,9 +13,11 @@ import hashlib
 import importlib.util
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -156,25 +158,27 @@ def structure_digest(unit: nn.Module, loras: tuple[str, ...]) -> str:
 
     The names of LoRAs count by their place only: LoRAs of the same shape are the same network.
     """
-    numbered = {name: f"lora {number}" for number, name in enumerate(loras)}
+    numbered = {name: f"#{number}" for number, name in enumerate(loras)}
 
-    def renamed(value: Any) -> Any:
-        if isinstance(value, tuple | list):
-            return [renamed(item) for item in value]
-        return ".".join(numbered.get(part, part) for part in value.split(".")) if isinstance(value, str) else value
+    def renamed(path: str) -> str:  # PEFT keeps the parts of a LoRA under its name: lora_A.ink, lora_dropout.ink
+        return re.sub(r"(lora_\w+\.)([^.]+)", lambda found: found[1] + numbered.get(found[2], found[2]), path)
 
     parts = []
     for path, part in unit.named_modules():
-        simple = {name: renamed(value) for name, value in vars(part).items() if isinstance(value, _SIMPLE)}
+        simple = {name: value for name, value in vars(part).items() if isinstance(value, _SIMPLE) and value != loras}
         config: Any = getattr(part, "config", None)
         config = dict(config) if isinstance(config, dict) else {}
         parts.append([renamed(path), type(part).__qualname__, part.extra_repr(), simple, config])
     tensors = [*unit.named_parameters(), *unit.named_buffers()]
     described = [[renamed(name), list(tensor.shape), str(tensor.dtype)] for name, tensor in tensors]
     versions = {name: version(name) for name in ("inkstream", "torch", "diffusers", "peft", "onnx", "onnxscript")}
-    code = [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("export.py", "units.py")]
-    text = json.dumps([parts, described, versions, code], sort_keys=True, default=repr)
+    text = json.dumps([parts, described, versions, _exporting_code()], sort_keys=True, default=repr)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def _exporting_code() -> list[str]:
+    return [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("export.py", "units.py")]
 
 
 def _share(progress: Callable[[str, float | None], Any], index: int, count: int) -> Callable[[str, float | None], Any]:

@@ -5,7 +5,7 @@ InkstreamError
 ├── ModelError           a model, or a part of it, cannot be loaded or does not fit
 │   ├── UnsafeWeightsError   a file format that can carry code
 │   └── LoraError            a LoRA that does not fit, or is damaged
-├── EngineError          the network gave no usable picture, or an engine cannot run
+├── EngineError          the network gave no usable picture, or an engine cannot run (engines: PlanRefused, PlanUnfit)
 ├── FrameError           one frame is unusable: it is counted and left out
 ├── SourceError
 │   ├── SourceUnavailable    cannot be opened; the message holds a hint

@@ -56,6 +56,7 @@ class Networks:
                     f"got {type(pipe).__name__} without {part}, "
                     f"expected a Stable Diffusion or SDXL pipeline of diffusers"
                 )
+        self._device: torch.device = pipe.unet.device  # asking a network walks through all of it
         prediction = pipe.scheduler.config.get("prediction_type", "epsilon")
         if prediction not in ("epsilon", "v_prediction"):
             raise ModelError(f"got prediction type {prediction!r}, expected epsilon or v_prediction")
@@ -229,7 +230,7 @@ class Networks:
     @torch.inference_mode()
     def recipe(self, config: StreamConfig, revision: int) -> Recipe:
         """Tensors for one configuration, on the device."""
-        device, unet = self.pipe.unet.device, self.pipe.unet
+        device, unet = self._device, self.pipe.unet
         steps = len(config.t_index_list)
         generator = torch.Generator().manual_seed(config.seed)
         noise = torch.randn((steps, *self._latent(config)), generator=generator).to(device)
@@ -261,7 +262,7 @@ class Networks:
         indices, count = config.t_index_list, config.num_inference_steps
         if config.mode == "img2img":
             indices = influenced(indices, count, config.drawing_influence)
-        return make_schedule(self.pipe.scheduler.config, config.scheduler, indices, count, self.pipe.unet.device)
+        return make_schedule(self.pipe.scheduler.config, config.scheduler, indices, count, self._device)
 
 
 def _silent(text: str, part: float | None) -> None:

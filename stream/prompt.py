@@ -19,6 +19,7 @@ class PromptEncoder:
 
     def __init__(self, pipe: Any) -> None:
         self._pipe = pipe
+        self._device = pipe.device  # asking walks through all networks
         self._cache: OrderedDict[str, Embeds] = OrderedDict()
 
     def forget(self) -> None:
@@ -33,7 +34,7 @@ class PromptEncoder:
         with torch.inference_mode():
             result = self._pipe.encode_prompt(
                 prompt=text,
-                device=self._pipe.device,
+                device=self._device,
                 num_images_per_prompt=1,
                 do_classifier_free_guidance=False,
             )

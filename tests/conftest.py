@@ -63,6 +63,17 @@ def auto_is_eager(monkeypatch):
     monkeypatch.setattr("inkstream.engines.FASTEST", {})
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """Networks this small gain nothing from threads, and lose much where the cores are busy with other things."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def engine_dir(request):
     """A folder for built engines that the next test run finds again, which saves it most of a minute."""

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from inkstream import engines
-from inkstream.bench import compare, fps, latency, paper, scale, soak, torch_vs_trt
+from inkstream.bench import compare, fps, goals, latency, paper, scale, soak, torch_vs_trt
 from inkstream.bench._measure import Memory, StreamRender, alternate, drive, matmul_peak, pages, ratio
 from inkstream.bench._models import Models, plain_run, spread
 from inkstream.bench._results import Wanted, machine_name
@@ -351,6 +351,33 @@ def test_an_engine_and_torch_take_turns(models):
     assert 0.2 < found["ratio"] < 5, "an engine against itself"
 
 
+def test_goals_are_not_measured_without_a_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    result = goals.measure()
+    assert [row["skipped_because"] for row in result["rows"]] == ["not measured: this machine has no NVIDIA GPU"] * 5
+    assert "inkstream bench goals" in goals.table(result).caption
+    shown_and_drawn(goals, result)
+
+
+def test_goals_are_measured_against_eager_in_the_same_run(reference, monkeypatch):
+    monkeypatch.setattr(goals, "compiler_missing", lambda: "not in a test")
+    tiny = {"shape": "ink-tiny", "floor_ms": 0.1, "gate_ms": 1e6, "target_ms": 1e5, "stretch_ms": 0.2}
+    cases = [
+        goals.Case("alone", steps=1, faster=(1.0, 1.0), **tiny),
+        goals.Case("steered", steps=1, faster=(1.0, 1.0), controlnets=1, **tiny),
+        goals.Case("together", steps=1, faster=None, sessions=2, **tiny),
+    ]
+    result = goals.measure(cases, SMALL, ["dtype=float32"], "eager", frames=4, rounds=2, anywhere=True)
+    alone, steered, together = result["rows"]
+    assert alone["against"].startswith("streamdiffusion") and steered["against"] == "our eager engine"
+    assert alone["ratio"] > 0 and "ratio" not in together
+    assert together["ms_per_frame"] == pytest.approx(together["p50_ms"] / 2, rel=0.5)
+    assert alone["verdict"] == "", "the goals are for another machine"
+    assert goals.verdict(alone, "NVIDIA H200") == "target"
+    assert goals.verdict({**alone, "ms_per_frame": 1e7}, "NVIDIA H200") == "missed"
+    shown_and_drawn(goals, result)
+
+
 class Hoard:
     """A sink that keeps a megabyte of every picture."""
 
@@ -416,7 +443,7 @@ def test_latency_needs_its_programs(monkeypatch):
 def test_every_bench_explains_itself_on_the_command_line():
     from inkstream.stream.commands.bench import BENCHES
 
-    for name in ("fps", "compare", "paper", "latency", "scale", "torch_vs_trt", "soak"):
+    for name in ("fps", "compare", "paper", "latency", "scale", "torch_vs_trt", "soak", "goals"):
         module = importlib.import_module(f"inkstream.bench.{name}")
         done = run_cli(module, "--help")
         assert done.exit_code == 0 and "--json" in done.output and "--plot" in done.output, name

@@ -1,5 +1,6 @@
 """Engines: which one is chosen and why, that all give the same pictures, and that live changes build nothing."""
 
+import importlib.util
 import threading
 
 import numpy as np
@@ -15,6 +16,7 @@ from inkstream.engines.units import Units
 from inkstream.stream import Stream, StreamConfig
 from inkstream.stream.errors import EngineError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 FASTEST = dict(engines.FASTEST)  # before conftest makes auto mean eager
 SIDE = 64
 BASE = {"width": SIDE, "height": SIDE, "warmup": 0, "similar_image_filter_threshold": None}
@@ -120,13 +122,17 @@ def test_auto_passes_over_an_engine_that_cannot_take_the_networks(kinds, caplog)
 
 
 def test_an_engine_that_is_not_installed_is_named(monkeypatch):
-    monkeypatch.setattr(engines._module("openvino").importlib.util, "find_spec", lambda name, package=None: None)
-    with pytest.raises(EngineError, match="OpenVINO is not installed: pip install"):
-        engines._module("openvino").available() and Stream(tiny_sd(), acceleration="openvino", **BASE)
+    find = importlib.util.find_spec
+    missing = ("openvino", "onnxscript")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name in missing else find(name, *rest))
+    with pytest.raises(EngineError, match='openvino.* cannot run here: OpenVINO is not installed: pip install "openv'):
+        Stream(tiny_sd(), acceleration="openvino", **BASE)
+    with pytest.raises(EngineError, match="onnxruntime' cannot run here: onnxscript is not installed: pip install onnx"):
+        Stream(tiny_sd(), acceleration="onnxruntime", **BASE)
 
 
 @pytest.fixture(scope="module")
-def style(tmp_path_factory):
+def style(one_thread, tmp_path_factory):
     return str(tiny_lora(tiny_sd(), tmp_path_factory.mktemp("lora") / "style.safetensors", conv=True, time=True))
 
 

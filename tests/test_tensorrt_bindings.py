@@ -47,7 +47,8 @@ def wheel(request):
         if done.returncode:
             pytest.skip(f"needs tensorrt-bindings: {(done.stderr.strip().splitlines() or ['pip failed'])[-1]}")
         with zipfile.ZipFile(next(folder.glob("*.whl"))) as archive:
-            archive.extractall(folder)
+            archive.extractall(folder / "unpacking")
+        (folder / "unpacking" / "tensorrt_bindings").rename(folder / "tensorrt_bindings")  # whole or not at all
     return folder, version
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
@@ -291,8 +292,10 @@ def denoise(lora=None, controlnets=0, **lora_settings):
 
 
 def test_loras_of_the_same_shape_are_the_same_network():
-    ink, paint = (tensorrt.make_job("denoise", *denoise(name, seed=seed)) for seed, name in enumerate(("ink", "paint")))
-    assert ink.graph == paint.graph
+    ink, paint, odd = (
+        tensorrt.make_job("denoise", *denoise(name, seed=seed)) for seed, name in enumerate(("ink", "paint", "0"))
+    )
+    assert ink.graph == paint.graph == odd.graph
     assert ink.weights != paint.weights
     assert ink.loras == ("ink",)
     assert ink.recipe.refit
@@ -416,22 +419,49 @@ def pictures(stream, count=4):
     return [output.pixels for output in (stream(frame) for frame in frames) if output is not None]
 
 
-def test_a_stream_shows_what_eager_shows_and_changes_build_nothing(runs_here, tmp_path):
+def small(seed=0):
+    """A pipeline whose UNet is exported in two seconds."""
     pipe = tiny_sd()
-    settings = {"width": 64, "height": 64, "prompt": "a boat", "engine_dir": str(tmp_path / "mine")}
-    ours = Stream(pipe, acceleration="tensorrt", **settings)
-    eager = Stream(pipe, acceleration="eager", **settings)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        pipe.unet = UNet2DConditionModel(
+            sample_size=8,
+            block_out_channels=(32,),
+            layers_per_block=1,
+            down_block_types=("CrossAttnDownBlock2D",),
+            mid_block_type=None,
+            up_block_types=("UpBlock2D",),
+            cross_attention_dim=32,
+            norm_num_groups=8,
+        ).eval()
+    return pipe
+
+
+def test_a_stream_shows_what_eager_shows_and_changes_build_nothing(runs_here, tmp_path):
+    pipe, calls = small(), runs_here._world.calls
+    ink, paint = (str(tiny_lora(pipe, tmp_path / f"{n}.safetensors", seed=n, strength=1.0)) for n in range(2))
+    settings = {"width": 64, "height": 64, "prompt": "a boat", "engine_dir": str(tmp_path / "mine"), "warmup": 0}
+
+    def streams(lora):
+        return [Stream(small(), acceleration=name, lora_dict={lora: 0.8}, **settings) for name in ("tensorrt", "eager")]
+
+    def same(ours, eager):
+        shown = pictures(ours), pictures(eager)
+        for got, expected in zip(*shown, strict=True):
+            assert np.abs(got.astype(int) - expected.astype(int)).max() <= 1
+        return shown[0][-1]
+
+    ours, eager = streams(ink)
     assert ours.engine.about == "TensorRT 11.4.0.106 on Fake, fp32"
-    for change in ({}, {"prompt": "a house"}, {"guidance_scale": 1.4}, {"seed": 5}):
-        before = runs_here._world.calls.count("build")
+    assert calls.count("build") == 3  # encode, denoise, decode
+    seen = [same(ours, eager)]
+    for change in ({"prompt": "a house"}, {"guidance_scale": 1.4}, {"seed": 5}, {"lora_dict": {ink: 0.2}}):
         for stream in (ours, eager):
             stream.update(**change)
-        for got, expected in zip(pictures(ours), pictures(eager), strict=True):
-            assert np.abs(got.astype(int) - expected.astype(int)).max() <= 1
-        assert runs_here._world.calls.count("build") == before
-    again = Stream(pipe, acceleration="tensorrt", **settings)
-    assert runs_here._world.calls.count("build") == 3  # encode, denoise, decode; once
-    assert len(pictures(again)) == 3
+        seen.append(same(ours, eager))
+    assert len({picture.tobytes() for picture in seen}) == len(seen)  # every change does show
+    same(*streams(paint))  # another LoRA of the same shape
+    assert (calls.count("build"), calls.count("refit")) == (3, 1)
 
 
 # --- on the real thing

@@ -18,6 +18,7 @@ BENCHES = {
     "scale": "What a frame costs with more sessions, size, steps and ControlNets.",
     "latency": "From the stroke to the changed pixel in the preview, with every stage (X11).",
     "torch_vs_trt": "The fastest engine there is against torch: fps, latency, memory.",
+    "goals": "The speed goals on an NVIDIA GPU: floor, gate, target, and what is reached.",
     "soak": "A long session: memory slope, drift of the frame rate, p99 over p50.",
 }
 
