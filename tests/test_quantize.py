@@ -107,11 +107,19 @@ def test_calibration_wants_an_eager_stream_and_frames():
 )
 def test_a_worse_trade_is_not_called_an_improvement(ms, db, failed):
     bf16 = Row("bf16", 12.0, 40.0, 100.0, 40.0, 0.99, 0.98)
-    found = verdict(Row("int8", ms, 10.0, 80.0, db, 0.9, 0.9), bf16)
+    fp32 = Row("fp32", 30.0, 40.0, 100.0, 90.0, 1.0, 1.0)
+    found = verdict(Row("int8", ms, 10.0, 80.0, db, 0.9, 0.9), fp32, bf16)
     assert found.recommended == (not failed)
     assert len(found.failed) == len(failed)
     assert all(part in text for part, text in zip(failed, found.failed, strict=True))
     assert ("not recommended" in str(found)) == bool(failed)
+
+
+def test_int8_must_also_beat_float32_where_that_is_faster_than_bfloat16():
+    fp32, bf16, int8 = (
+        Row(name, ms, 1.0, 1.0, 40.0, 1.0, 1.0) for name, ms in (("fp32", 11), ("bf16", 15), ("int8", 10))
+    )
+    assert verdict(int8, fp32, bf16).failed == ("1.10 times as fast as fp32, at least 1.2 are asked",)
 
 
 def test_measures_of_pictures():

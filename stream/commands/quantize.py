@@ -61,7 +61,7 @@ def quantize(
         for why in row.kept:
             note(why)
     by_name = {row.precision: row for row in rows}
-    judgement = verdict(by_name["int8"], by_name["bf16"])
+    judgement = verdict(by_name["int8"], by_name["fp32"], by_name["bf16"])
     typer.echo(f"load of the machine {found['load_before']:.1f} to {found['load_after']:.1f}")
     typer.echo(str(judgement))
     if json is not None:
@@ -121,6 +121,7 @@ def measure(
         kept = tuple(part for part in stream.engine.about.split("; ")[1:])
         rows.append(Row(name, float(np.median(flat(times[name]))) * 1e3, disk, memory, *quality[name], kept=kept))
     return {"rows": rows, "machine": about, "load_before": about["load"], "load_after": machine("cpu")["load"]} | {
+        "round_medians_ms": {name: [float(np.median(spent)) * 1e3 for spent in each] for name, each in times.items()},
         "calibration": recorded.recipe,
         "samples": samples,
         "judged": judged,
