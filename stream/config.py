@@ -144,7 +144,7 @@ class StreamConfig(_Frozen):
 
     # --- running
     acceleration: Acceleration = "auto"
-    """The engine: auto is the fastest there is; a named one runs or says why it cannot. none and xformers mean eager."""
+    """The engine: auto is the fastest; a named one runs or says why it cannot. none and xformers mean eager."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
     dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
+from statistics import mean, median
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from ._common import ConfigOption, JsonOption, ModelOption, SetOption, check_writable, console, load_run, note
 from .build import shown
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ...engines._quant_judge import Row
     from ..configfile import RunConfig
     from ..stream import Stream
 
-Picture = tuple[np.ndarray, str | None]
+    Picture = tuple[np.ndarray, str | None]
+
 Progress = Callable[..., Any]
 PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
 # Sketches that judge are drawn by another hand than those that calibrate.
@@ -119,9 +122,9 @@ def measure(
     rows = []
     for name, (stream, disk, memory) in loaded.items():
         kept = tuple(part for part in stream.engine.about.split("; ")[1:])
-        rows.append(Row(name, float(np.median(flat(times[name]))) * 1e3, disk, memory, *quality[name], kept=kept))
+        rows.append(Row(name, median(flat(times[name])) * 1e3, disk, memory, *quality[name], kept=kept))
     return {"rows": rows, "machine": about, "load_before": about["load"], "load_after": machine("cpu")["load"]} | {
-        "round_medians_ms": {name: [float(np.median(spent)) * 1e3 for spent in each] for name, each in times.items()},
+        "round_medians_ms": {name: [median(spent) * 1e3 for spent in each] for name, each in times.items()},
         "calibration": recorded.recipe,
         "samples": samples,
         "judged": judged,
@@ -195,11 +198,13 @@ def _frame(pixels: np.ndarray, index: int) -> Any:
 
 def _quality(got: list[np.ndarray], expected: list[np.ndarray]) -> tuple[float, float, float]:
     """PSNR of all pictures together, means of SSIM and edge F1."""
+    import numpy as np
+
     from ...engines._quant_judge import edge_f1, psnr, ssim
 
     pairs = list(zip(got, expected, strict=True))
     together = psnr(np.stack(got), np.stack(expected))
-    return together, float(np.mean([ssim(*pair) for pair in pairs])), float(np.mean([edge_f1(*pair) for pair in pairs]))
+    return together, mean(float(ssim(*pair)) for pair in pairs), mean(float(edge_f1(*pair)) for pair in pairs)
 
 
 def _table(rows: list[Row]) -> Any:
