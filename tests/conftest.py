@@ -15,6 +15,11 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is slow now and then, which says nothing about an example.
+settings.register_profile("inkstream", deadline=None)
+settings.load_profile("inkstream")
 
 REFERENCE = "0.1.1"
 REQUIRED = {name.strip().lower() for name in os.environ.get("INKSTREAM_REQUIRE", "").split(",")} - {""}
