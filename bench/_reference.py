@@ -14,12 +14,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import LCMScheduler, StableDiffusionImg2ImgPipeline
+from diffusers import LCMScheduler
 from torch import Tensor
 
+from ..lora.quiet import quiet
 from ..stream.config import StreamConfig
 from ..stream.errors import ConfigError
 from ..stream.schedule import make_schedule
+
+with quiet():  # that there is no torchvision is on purpose, and said at import
+    from diffusers import StableDiffusionImg2ImgPipeline
 
 REFERENCE = "0.1.1"
 Render = Callable[[np.ndarray], np.ndarray]

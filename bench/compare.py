@@ -4,8 +4,8 @@ Contenders alternate A B A B in short rounds on the same pictures, with the same
 precision and seed; each has networks of its own, because a memory layout belongs to the network. ``ratio`` is the
 median of a contender's times over that of our eager loop: above 1, ours is faster. ``ratio_low`` and ``ratio_high`` are
 the least and most of the single rounds. ``psnr_db`` says how near the contender's pictures are to ours, so that a
-fast wrong answer is seen (99: equal). The published loop's self guidance with one step carries noise from frame to
-frame and cannot agree; the diffusers pipeline draws new noise between two steps, so that it agrees with one step only.
+fast wrong answer is seen (99: equal). Only the published loop's self guidance with one step cannot agree, because it
+carries noise from frame to frame.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ._models import Models, ShapeOption, engine_named
 from ._reference import DiffusersRender, StreamDiffusionRender, compiler_missing, streamdiffusion
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 from .fps import guidances, numbers
-from .shapes import random_pipeline
+from .shapes import load_shape, random_pipeline
 
 OURS = "inkstream eager"
 KEYS = ("cfg_type", "steps", "contender")
@@ -58,8 +58,12 @@ def measure(
     streamdiffusion()
     if models.shape is None:
         raise ConfigError("compare: name a --shape; each contender needs a copy of the same weights")
-    configuration = {**models.describe(), "rounds": rounds, "frames_a_round": frames}
-    configuration["stream"] = models.variant(controlnets=0, mode="img2img").model_dump(mode="json")
+    if "text_encoder_2" in load_shape(models.shape):
+        raise ConfigError(f"compare: got --shape {models.shape}, but the reference runs Stable Diffusion 1 and 2 only")
+    timed = "CPU time of one thread" if clock is time.thread_time else "wall clock"
+    configuration = {**models.describe(), "rounds": rounds, "frames_a_round": frames, "timed": timed}
+    base = models.variant(controlnets=0, mode="img2img", scheduler="lcm")
+    configuration["stream"] = base.model_dump(mode="json")
     result = result_of("compare", configuration, models.device, KEYS, FIGURES)
     for cfg_type in cfg_types:
         for number in steps:
@@ -69,6 +73,7 @@ def measure(
                 cfg_type=cfg_type,
                 controlnets=0,
                 mode="img2img",
+                scheduler="lcm",
                 similar_image_filter_threshold=None,
             )
             made, absent = contenders(models, config, engines, compile_reference)
@@ -206,6 +211,9 @@ def main(
     rounds: Annotated[int, typer.Option(min=2, help="How often the contenders take turns.")] = 12,
     frames: Annotated[int, typer.Option(min=1, help="Frames of each turn.")] = 6,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of PyTorch on the CPU.")] = None,
+    cpu_time: Annotated[
+        bool, typer.Option("--cpu-time", help="Count CPU time of one thread: for a CPU that others keep busy.")
+    ] = False,
     compile_reference: Annotated[
         bool, typer.Option(help="Also the reference with channels_last and torch.compile; takes minutes on a CPU.")
     ] = torch.cuda.is_available(),
@@ -222,13 +230,15 @@ def main(
         inkstream bench compare --config sd-turbo --shape sd-turbo --steps 1 --cfg-type none
     """
     wanted = Wanted(json, plot, compare, keep)
-    if threads is not None:
-        torch.set_num_threads(threads)
+    if threads is not None or cpu_time:
+        torch.set_num_threads(1 if cpu_time else threads or 1)
     models = Models(load_run(config, sets), shape)
     chosen = [each for each in guidances(cfg_type) if each]
     counts = [number for number in numbers("--steps", steps) if number]
-    engines = tuple(part.strip() for part in engine.split(","))
-    result = measure(models, chosen, counts, rounds, frames, engines, compile_reference)
+    # Other engines have threads of their own, whose time is not this thread's.
+    engines = () if cpu_time else tuple(part.strip() for part in engine.split(","))
+    clock = time.thread_time if cpu_time else time.perf_counter
+    result = measure(models, chosen, counts, rounds, frames, engines, compile_reference, clock)
     wanted.publish(result, table(result), draw)
 
 

@@ -15,23 +15,27 @@ from typing import Any, Literal
 
 import torch
 from accelerate import init_empty_weights
-from diffusers import (
-    AutoencoderKL,
-    AutoencoderTiny,
-    ControlNetModel,
-    LCMScheduler,
-    StableDiffusionControlNetPipeline,
-    StableDiffusionPipeline,
-    StableDiffusionXLControlNetPipeline,
-    StableDiffusionXLPipeline,
-    UNet2DConditionModel,
-)
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from .. import models
+from ..lora.quiet import quiet
 from ..stream.errors import ConfigError
-from .tiny import _quiet, tiny_tokenizer
+
+with quiet():  # that there is no torchvision is on purpose, and said at import
+    from diffusers import (
+        AutoencoderKL,
+        AutoencoderTiny,
+        ControlNetModel,
+        LCMScheduler,
+        StableDiffusionControlNetPipeline,
+        StableDiffusionPipeline,
+        StableDiffusionXLControlNetPipeline,
+        StableDiffusionXLPipeline,
+        UNet2DConditionModel,
+    )
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    from .tiny import tiny_tokenizer
 
 EMBEDDED = "ink-tiny"
 SHAPES = Path(__file__).with_name("shapes")
@@ -98,7 +102,7 @@ def random_pipeline(
     text = shape["text_encoder"]
     tokenizer = tiny_tokenizer()
     tokenizer.model_max_length = text["max_position_embeddings"]
-    with _quiet():
+    with quiet():
         parts: dict[str, Any] = {
             "vae": fill(AutoencoderTiny, shape["vae"]) if vae == "tiny" else fill(AutoencoderKL, shape["vae_kl"]),
             "unet": fill(UNet2DConditionModel, shape["unet"]),
@@ -140,7 +144,7 @@ def empty_part(name: str, part: str) -> Any:
 
 
 def _empty(kind: Any, config: dict[str, Any]) -> Any:
-    with _quiet(), init_empty_weights(include_buffers=False):
+    with quiet(), init_empty_weights(include_buffers=False):
         if kind in (CLIPTextModel, CLIPTextModelWithProjection):
             return kind(CLIPTextConfig(**config)).eval()
         return kind.from_config(config).eval()

@@ -27,6 +27,8 @@ def open_onnx(path: str | Path) -> Any:
         model = onnx.load(str(path), load_external_data=False)
     except (OSError, DecodeError) as error:
         raise EngineError(f"{path}: not an ONNX file that can be read: {error or 'damaged'}") from error
+    if not model.opset_import:  # every ONNX file has one; any text of no length parses as well
+        raise EngineError(f"{path}: not an ONNX file that can be read: it is empty")
     for tensor in _tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             _check(path, tensor)

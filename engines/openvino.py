@@ -1,7 +1,7 @@
 """OpenVINO: the fastest engine on a CPU; Intel's GPUs and NPUs by ``openvino:gpu`` and ``openvino:npu`` (unverified).
 
-Each unit becomes one graph of fixed shapes, by way of ``torch.export``. It runs in bfloat16 where the networks are in
-bfloat16 and the device has instructions for it, else in float32; sinusoids of timesteps stay outside of it (see
+Each unit becomes one graph of fixed shapes, by way of ``torch.export``. It runs in half precision where the
+networks are and the device has instructions for it, else in float32; sinusoids of timesteps stay outside of it (see
 ``times``). Inputs are read where PyTorch has them and results written where it reads them: a call copies and allocates
 nothing. Compiled graphs are kept in the engine cache, so that a second start takes a moment.
 """
@@ -25,6 +25,7 @@ from ..stream.errors import EngineError
 from . import Options
 from .cache import EngineCache, Plan, PlanKey
 from .fingerprint import graph_digest, weights_digest
+from .kept import kept
 from .quantize import Quantiser, float32_units, quantised_key
 from .shapes import Shapes
 from .times import TimesOutside
@@ -32,8 +33,8 @@ from .units import Positional, Units, make_units, positional_units
 
 log = logging.getLogger(__name__)
 _LOADING = threading.Lock()
-# What OpenVINO calls a precision, and what a device says when it has instructions for it.
-_PRECISIONS = {torch.bfloat16: ("bf16", "BF16"), torch.float16: ("f16", "FP16")}
+# For networks in half precision, what to run them in, best first: OpenVINO's name, and that of the device's ability.
+_HALF = {torch.bfloat16: (("bf16", "BF16"), ("f16", "FP16")), torch.float16: (("f16", "FP16"), ("bf16", "BF16"))}
 
 
 def available(where: str = "") -> str:
@@ -108,9 +109,8 @@ class _Compiler:
         self._core = self._ov.Core()
         self._device = device
         self.cache = cache
-        name, needed = _PRECISIONS.get(dtype, ("f32", ""))
-        able = needed in self._core.get_property(device, "OPTIMIZATION_CAPABILITIES")
-        self._precision = name if able else "f32"
+        able = self._core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+        self._precision = next((name for name, ability in _HALF.get(dtype, ()) if ability in able), "f32")
         self._settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": self._precision}
         if device == "CPU":
             self._settings["INFERENCE_NUM_THREADS"] = torch.get_num_threads()
@@ -149,7 +149,7 @@ class _Compiler:
             notes = quantiser.notes if quantiser else {}
             return Plan(data.getvalue() if isinstance(data, io.BytesIO) else bytes(data), notes)
 
-        plan = self.cache.get(key, make, options.progress)
+        plan = kept(self.cache, key, make, options.progress)
         try:
             compiled = fresh[0] if fresh else self._core.import_model(plan.data, self._device, self._settings)
         except RuntimeError as error:

@@ -314,6 +314,14 @@ def test_without_the_reference_compare_says_how_to_get_it(models, monkeypatch):
         compare.measure(models, ["none"], [1])
 
 
+def test_compare_refuses_what_the_reference_cannot_run(reference):
+    run = plain_run("sdxl", SMALL, ["device=cpu"])
+    with pytest.raises(ConfigError, match="the reference runs Stable Diffusion 1 and 2 only"):
+        compare.measure(Models(run, "sdxl"), ["none"], [1])
+    with pytest.raises(ConfigError, match="name a --shape"):
+        compare.measure(Models(run), ["none"], [1])
+
+
 def test_paper_puts_the_published_ratios_beside(models):
     result = paper.measure(models, batch_steps=(1, 2), guidance_steps=(4,), rounds=2, frames=1)
     rows = {(row["table"], row["steps"], row["what"]): row for row in result["rows"]}

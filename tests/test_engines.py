@@ -125,9 +125,11 @@ def test_an_engine_that_is_not_installed_is_named(monkeypatch):
     find = importlib.util.find_spec
     missing = ("openvino", "onnxscript")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name in missing else find(name, *rest))
-    with pytest.raises(EngineError, match='openvino.* cannot run here: OpenVINO is not installed: pip install "openv'):
+    with pytest.raises(EngineError, match=r'openvino.* cannot run here: OpenVINO is not installed: pip install "openv'):
         Stream(tiny_sd(), acceleration="openvino", **BASE)
-    with pytest.raises(EngineError, match="onnxruntime' cannot run here: onnxscript is not installed: pip install onnx"):
+    with pytest.raises(
+        EngineError, match="onnxruntime' cannot run here: onnxscript is not installed: pip install onnx"
+    ):
         Stream(tiny_sd(), acceleration="onnxruntime", **BASE)
 
 
@@ -205,7 +207,8 @@ def test_a_new_shape_is_built_by_update_and_kept(monkeypatch):
 
 
 def test_a_lora_loaded_live_leaves_frames_in_flight_as_they_were(style, monkeypatch):
-    monkeypatch.setattr(compiled, "BACKEND", "eager")
+    """Units that an engine was made from have no layer in common with the pipeline that the LoRA is put into."""
+    monkeypatch.setattr(torch, "compile", lambda unit, **settings: unit)
     monkeypatch.setattr(compiled, "available", lambda where="": "")
     pages = frames(4)
     stream = Stream(tiny_sd(), acceleration="compile", t_index_list=(20, 40), cfg_type="none", **BASE)
@@ -222,10 +225,13 @@ def test_a_lora_loaded_live_leaves_frames_in_flight_as_they_were(style, monkeypa
 
 def test_compiled_by_inductor(tmp_path, monkeypatch):
     """The smallest unit, through the real compiler."""
+    import torch._inductor.config as inductor
+
     lacking = compiled.available()
     if lacking:
         pytest.skip(f"needs g++: {lacking}")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(inductor, "compile_threads", 1)  # starting helpers takes longer than they save
     pipe = tiny_sd(controlnets=1)
     shapes = Shapes(1, 2, SIDE, SIDE, (4, 8, 8), (77, 32), controlnets=1, features=32, encodes=False)
     unit = compiled.positional_units(pipe, [pipe.controlnet], shapes)["embed"]

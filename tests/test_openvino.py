@@ -128,6 +128,14 @@ def test_what_it_cannot_compile_is_named(monkeypatch, tmp_path):
         build_units("openvino", tiny_sd(), [], SMALL, Options(folder=str(tmp_path)))
 
 
+def test_without_a_folder_to_keep_them_in_graphs_are_compiled_all_the_same(small, tmp_path, caplog):
+    (tmp_path / "file").write_text("no folder")
+    units = build_units("openvino", tiny_sd(), [], SMALL, Options(folder=str(tmp_path / "file" / "engines")))
+    given = SMALL.example("decode")
+    assert torch.equal(units.decode(*given), small[0].decode(*given))
+    assert "will be built again next time" in caplog.text
+
+
 def test_hardware_that_is_not_there_is_named():
     assert "finds no QPU, only CPU" in openvino.available("qpu")
     assert openvino.available() == openvino.available("cpu") == ""
