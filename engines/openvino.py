@@ -33,6 +33,7 @@ from .units import Positional, Units, make_units, positional_units
 
 log = logging.getLogger(__name__)
 _LOADING = threading.Lock()
+_core: Any = None
 # For networks in half precision, what to run them in, best first: OpenVINO's name, and that of the device's ability.
 _HALF = {torch.bfloat16: (("bf16", "BF16"), ("f16", "FP16")), torch.float16: (("f16", "FP16"), ("bf16", "BF16"))}
 
@@ -43,7 +44,7 @@ def available(where: str = "") -> str:
         return 'OpenVINO is not installed: pip install "openvino>=2026.0"'
     if where in ("", "cpu"):
         return ""
-    found = runtime().Core().available_devices
+    found = core().available_devices
     if not any(name.partition(".")[0].lower() == where for name in found):
         return f"OpenVINO finds no {where.upper()}, only {', '.join(found)}; install its driver, or use openvino:cpu"
     return ""
@@ -106,7 +107,7 @@ class _Compiler:
 
     def __init__(self, device: str, dtype: torch.dtype, cache: EngineCache) -> None:
         self._ov = runtime()
-        self._core = self._ov.Core()
+        self._core = core()
         self._device = device
         self.cache = cache
         able = self._core.get_property(device, "OPTIMIZATION_CAPABILITIES")
@@ -235,6 +236,20 @@ def runtime() -> Any:
         else:
             import openvino
         return openvino
+
+
+def core() -> Any:
+    """OpenVINO's ``Core``, one for the whole process and never let go.
+
+    Its CPU plugin gives the thread that loads it a stack for signals, and frees that stack when the Core goes; from
+    another thread it cannot take it back first, and then the next signal, a Ctrl-C say, ends the process.
+    """
+    global _core
+    openvino = runtime()
+    with _LOADING:
+        if _core is None:
+            _core = openvino.Core()
+        return _core
 
 
 def first_line(error: BaseException) -> str:

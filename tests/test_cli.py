@@ -115,8 +115,12 @@ def test_a_fault_leaves_with_1_and_debug_shows_where_it_came_from(stream, monkey
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_loading_leaves_with_130(stream, monkeypatch, number):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
     monkeypatch.setattr(stream, "from_pretrained", lambda *_, **__: signal.raise_signal(number))
-    command("run", "--source", "fake", "--sink", "null", code=130)
+    try:
+        command("run", "--source", "fake", "--sink", "null", code=130)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 

@@ -3,8 +3,10 @@
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -58,7 +60,7 @@ def test_embedded_model_looks_as_under_eager(of_eager, engine_dir, dtype, least)
     pictures, stream = rendered(acceleration="openvino", dtype=dtype, engine_dir=engine_dir)
     assert len(pictures) == len(PAGES)
     assert psnr(pictures, of_eager).min() >= least
-    capable = "BF16" in openvino.runtime().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capable = "BF16" in openvino.core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     expected = "bf16" if dtype == "bfloat16" and capable else "f32"
     assert stream.engine.about.endswith(f", {expected}")
 
@@ -174,3 +176,25 @@ def test_openvino_is_imported_without_its_telemetry(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert json.loads(done.stdout) == []
     assert list(tmp_path.glob("intel*")) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such stacks")
+def test_a_signal_survives_an_engine_that_another_thread_let_go(engine_dir):
+    """OpenVINO frees the stack on which the main thread handles signals when its Core goes."""
+    code = textwrap.dedent(f"""
+        import faulthandler, gc, signal, threading
+        from inkstream.bench.tiny import tiny_sd
+        from inkstream.engines import Options, build
+        from inkstream.engines.shapes import Shapes
+
+        faulthandler.enable()  # gives the main thread such a stack
+        signal.signal(signal.SIGTERM, lambda number, _: print("handled", number))
+        shapes = Shapes(1, 2, 64, 64, (4, 8, 8), (77, 32), encodes=False)
+        units = [build("openvino", tiny_sd(), [], shapes, Options(folder={engine_dir!r}))]
+        dropper = threading.Thread(target=lambda: (units.clear(), gc.collect()))
+        dropper.start()
+        dropper.join()
+        signal.raise_signal(signal.SIGTERM)
+    """)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"handled {signal.SIGTERM:d}\n"), done.stderr
