@@ -153,6 +153,18 @@ def alternate(
     return times
 
 
+def cpu_clock(threads: int | None, cpu_time: bool) -> Callable[[], float]:
+    """The clock of a comparison, with PyTorch set to ``threads``; ``cpu_time``: the CPU time of its only thread."""
+    if cpu_time or threads is not None:
+        torch.set_num_threads(1 if cpu_time else threads or 1)
+    return time.thread_time if cpu_time else time.perf_counter
+
+
+def clock_name(clock: Callable[[], float]) -> str:
+    """What a clock counts, for the result."""
+    return "CPU time of one thread" if clock is time.thread_time else "wall clock"
+
+
 def ratio(slow: list[list[float]], fast: list[list[float]]) -> dict[str, float]:
     """How many times as long ``slow`` takes: the ratio of the medians, and the least and most of the single rounds."""
     by_round = [median(a) / median(b) for a, b in zip(slow, fast, strict=True)]

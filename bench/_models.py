@@ -28,6 +28,12 @@ ShapeOption = Annotated[
 ]
 
 
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads of PyTorch on the CPU.")]
+CpuTimeOption = Annotated[
+    bool, typer.Option("--cpu-time", help="Count CPU time of one thread: for a CPU that others keep busy.")
+]
+
+
 class Models:
     """Pipelines by their number of ControlNets, each loaded or built once."""
 

@@ -26,8 +26,8 @@ from ..stream.config import StreamConfig
 from ..stream.errors import ConfigError, EngineError
 from ..stream.frame import Size
 from . import _plot
-from ._measure import StreamRender, alternate, flat, pages, percentiles, ratio
-from ._models import Models, ShapeOption, engine_named
+from ._measure import StreamRender, alternate, clock_name, cpu_clock, flat, pages, percentiles, ratio
+from ._models import CpuTimeOption, Models, ShapeOption, ThreadsOption, engine_named
 from ._reference import DiffusersRender, StreamDiffusionRender, compiler_missing, streamdiffusion
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 from .fps import guidances, numbers
@@ -60,8 +60,7 @@ def measure(
         raise ConfigError("compare: name a --shape; each contender needs a copy of the same weights")
     if "text_encoder_2" in load_shape(models.shape):
         raise ConfigError(f"compare: got --shape {models.shape}, but the reference runs Stable Diffusion 1 and 2 only")
-    timed = "CPU time of one thread" if clock is time.thread_time else "wall clock"
-    configuration = {**models.describe(), "rounds": rounds, "frames_a_round": frames, "timed": timed}
+    configuration = {**models.describe(), "rounds": rounds, "frames_a_round": frames, "timed": clock_name(clock)}
     base = models.variant(controlnets=0, mode="img2img", scheduler="lcm")
     configuration["stream"] = base.model_dump(mode="json")
     result = result_of("compare", configuration, models.device, KEYS, FIGURES)
@@ -210,10 +209,8 @@ def main(
     engine: Annotated[str, typer.Option(metavar="A,B", help="Engines of ours beside eager.")] = "auto",
     rounds: Annotated[int, typer.Option(min=2, help="How often the contenders take turns.")] = 12,
     frames: Annotated[int, typer.Option(min=1, help="Frames of each turn.")] = 6,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of PyTorch on the CPU.")] = None,
-    cpu_time: Annotated[
-        bool, typer.Option("--cpu-time", help="Count CPU time of one thread: for a CPU that others keep busy.")
-    ] = False,
+    threads: ThreadsOption = None,
+    cpu_time: CpuTimeOption = False,
     compile_reference: Annotated[
         bool, typer.Option(help="Also the reference with channels_last and torch.compile; takes minutes on a CPU.")
     ] = torch.cuda.is_available(),
@@ -230,14 +227,12 @@ def main(
         inkstream bench compare --config sd-turbo --shape sd-turbo --steps 1 --cfg-type none
     """
     wanted = Wanted(json, plot, compare, keep)
-    if threads is not None or cpu_time:
-        torch.set_num_threads(1 if cpu_time else threads or 1)
+    clock = cpu_clock(threads, cpu_time)
     models = Models(load_run(config, sets), shape)
     chosen = [each for each in guidances(cfg_type) if each]
     counts = [number for number in numbers("--steps", steps) if number]
     # Other engines have threads of their own, whose time is not this thread's.
     engines = () if cpu_time else tuple(part.strip() for part in engine.split(","))
-    clock = time.thread_time if cpu_time else time.perf_counter
     result = measure(models, chosen, counts, rounds, frames, engines, compile_reference, clock)
     wanted.publish(result, table(result), draw)
 

@@ -9,6 +9,8 @@ is what is measured, so the engine is eager unless ``acceleration`` is set.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from statistics import median
 from typing import Annotated, Any
 
@@ -21,8 +23,8 @@ from ..stream.commands._common import SetOption
 from ..stream.config import StreamConfig
 from ..stream.frame import Size
 from . import _plot
-from ._measure import StreamRender, alternate, flat, pages, ratio
-from ._models import Models, ShapeOption, plain_run
+from ._measure import StreamRender, alternate, clock_name, cpu_clock, flat, pages, ratio
+from ._models import CpuTimeOption, Models, ShapeOption, ThreadsOption, plain_run
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 from .fps import numbers
 
@@ -46,14 +48,23 @@ def measure(
     guidance_steps: tuple[int, ...] = (1, 2, 3, 4, 5),
     rounds: int = 6,
     frames: int = 3,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Any]:
     """Both tables; within each all contenders take turns. Rows: ``ratio``, and ``published`` where the paper has it."""
-    configuration = {**models.describe(), "rounds": rounds, "frames_a_round": frames, "published": PAPER}
+    timed = clock_name(clock)
+    configuration = {
+        **models.describe(),
+        "rounds": rounds,
+        "frames_a_round": frames,
+        "timed": timed,
+        "published": PAPER,
+    }
     configuration["stream"] = _config(models).model_dump(mode="json")
     result = result_of("paper", configuration, models.device, KEYS, FIGURES)
-    result["rows"] = _batch(models, batch_steps, rounds, frames)
+    turns = {"rounds": rounds, "frames": frames, "clock": clock}
+    result["rows"] = _batch(models, batch_steps, turns)
     for steps in guidance_steps:
-        result["rows"] += _guidance(models, steps, rounds, frames)
+        result["rows"] += _guidance(models, steps, turns)
     return result
 
 
@@ -62,23 +73,23 @@ def _config(models: Models, **changes: Any) -> StreamConfig:
     return models.variant(**{**plain, **changes})
 
 
-def _times(models: Models, configs: dict[Any, StreamConfig], rounds: int, frames: int) -> dict[Any, list[list[float]]]:
+def _times(models: Models, configs: dict[Any, StreamConfig], turns: dict[str, Any]) -> dict[Any, list[list[float]]]:
     renders = {name: StreamRender(Stream(models.pipe(config), config)) for name, config in configs.items()}
     first = next(iter(configs.values()))
     drawing = pages(Size(first.width, first.height))
     for name, render in renders.items():
         for page in drawing[: len(configs[name].t_index_list) + 1]:
             render(page)
-    return alternate(renders, drawing, rounds, frames)
+    return alternate(renders, drawing, **turns)
 
 
-def _batch(models: Models, steps: tuple[int, ...], rounds: int, frames: int) -> list[dict[str, Any]]:
+def _batch(models: Models, steps: tuple[int, ...], turns: dict[str, Any]) -> list[dict[str, Any]]:
     configs = {
         (together, count): _config(models, steps=count, cfg_type="none", use_denoising_batch=together)
         for count in steps
         for together in (False, True)
     }
-    times = _times(models, configs, rounds, frames)
+    times = _times(models, configs, turns)
     middle = {name: median(flat(spent)) for name, spent in times.items()}
     rows, one = [], steps[0]
     for count in steps:
@@ -96,9 +107,9 @@ def _batch(models: Models, steps: tuple[int, ...], rounds: int, frames: int) -> 
     return rows
 
 
-def _guidance(models: Models, steps: int, rounds: int, frames: int) -> list[dict[str, Any]]:
+def _guidance(models: Models, steps: int, turns: dict[str, Any]) -> list[dict[str, Any]]:
     kinds = ("none", "self", "initialize", "full")
-    times = _times(models, {kind: _config(models, steps=steps, cfg_type=kind) for kind in kinds}, rounds, frames)
+    times = _times(models, {kind: _config(models, steps=steps, cfg_type=kind) for kind in kinds}, turns)
     rows = []
     for slow, fast in PAIRS:
         published = 1.0 if slow == "none" else None  # "merely lightweight vector operations"
@@ -160,6 +171,8 @@ def main(
     guidance_steps: Annotated[str, typer.Option(metavar="N,N", help="Steps of the guidance table.")] = "1,2,3,4,5",
     rounds: Annotated[int, typer.Option(min=2, help="How often the contenders take turns.")] = 6,
     frames: Annotated[int, typer.Option(min=1, help="Frames of each turn.")] = 3,
+    threads: ThreadsOption = None,
+    cpu_time: CpuTimeOption = False,
     json: JsonOption = None,
     plot: PlotOption = None,
     compare: CompareOption = None,
@@ -174,7 +187,7 @@ def main(
     sides = Size.parse(size or ("512" if torch.cuda.is_available() else "256"))
     models = Models(plain_run(shape, sides, ["acceleration=eager", *(sets or [])]), shape)
     counts = [tuple(n for n in numbers("--steps", text) if n) for text in (batch_steps, guidance_steps)]
-    result = measure(models, counts[0], counts[1], rounds, frames)
+    result = measure(models, counts[0], counts[1], rounds, frames, cpu_clock(threads, cpu_time))
     wanted.publish(result, table(result), draw)
 
 
