@@ -58,6 +58,13 @@ class Models:
                 self._pipes[count] = random_pipeline(self.shape, count, dtype=self.dtype, device=self.device)
         return self._pipes[count]
 
+    def in_dtype(self, dtype: str) -> Models:
+        """The same in another precision (a name of ``StreamConfig.dtype``), with networks of its own."""
+        if dtype == str(self.dtype).removeprefix("torch."):
+            return self
+        stream = self.run.stream.changed(dtype=dtype)
+        return Models(self.run.model_copy(update={"stream": stream}), self.shape)
+
     def variant(
         self,
         *,

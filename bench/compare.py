@@ -20,6 +20,7 @@ import torch
 import typer
 from rich.table import Table
 
+from ..lora.devices import resolve_dtype
 from ..stream import Stream
 from ..stream.commands._common import ConfigOption, SetOption, load_run
 from ..stream.config import StreamConfig
@@ -87,12 +88,14 @@ def measure(
 def contenders(
     models: Models, config: StreamConfig, engines: tuple[str, ...], compile_reference: bool
 ) -> tuple[dict[str, Render], dict[str, str]]:
-    """Everyone who takes part, ours first, and who cannot, with the reason."""
+    """Everyone who takes part, ours first, and who cannot, with the reason.
 
-    def pipe() -> Any:
-        return random_pipeline(
-            str(models.shape), dtype=models.dtype, device=models.device, prediction_type="epsilon", seed=0
-        )
+    Where ``dtype`` is set to another one than inkstream would take here, inkstream as it is installed takes part too:
+    its own choice of engine and precision.
+    """
+
+    def pipe(dtype: torch.dtype = models.dtype) -> Any:
+        return random_pipeline(str(models.shape), dtype=dtype, device=models.device, prediction_type="epsilon", seed=0)
 
     made: dict[str, Render] = {OURS: StreamRender(Stream(pipe(), config))}
     absent: dict[str, str] = {}
@@ -106,6 +109,11 @@ def contenders(
             made[f"inkstream {named}"] = StreamRender(Stream(pipe(), config.changed(acceleration=named)))
         except EngineError as error:
             absent[f"inkstream {named}"] = str(error)
+    installed = config.changed(acceleration="auto", dtype="auto")
+    dtype = resolve_dtype(installed, models.device)
+    if engines and dtype != models.dtype:
+        name = f"inkstream {engine_named('auto', models.device)[0]} {str(dtype).removeprefix('torch.')}"
+        made[name] = StreamRender(Stream(pipe(dtype), installed))
     made["streamdiffusion"] = StreamDiffusionRender(pipe(), config)
     made["streamdiffusion channels_last"] = StreamDiffusionRender(pipe(), config, "channels_last")
     name = "streamdiffusion compile"

@@ -10,27 +10,29 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
 import torch
-from diffusers import (
-    AutoencoderKL,
-    AutoencoderTiny,
-    ControlNetModel,
-    LCMScheduler,
-    StableDiffusionControlNetPipeline,
-    StableDiffusionPipeline,
-    StableDiffusionXLControlNetPipeline,
-    StableDiffusionXLPipeline,
-    UNet2DConditionModel,
-)
-from diffusers.utils import logging as diffusers_logging
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from ..lora.quiet import quiet
+
+with quiet():  # that there is no torchvision is on purpose, and said at import
+    from diffusers import (
+        AutoencoderKL,
+        AutoencoderTiny,
+        ControlNetModel,
+        LCMScheduler,
+        StableDiffusionControlNetPipeline,
+        StableDiffusionPipeline,
+        StableDiffusionXLControlNetPipeline,
+        StableDiffusionXLPipeline,
+        UNet2DConditionModel,
+    )
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 Prediction = Literal["epsilon", "v_prediction"]
 Vae = Literal["tiny", "kl"]
@@ -161,7 +163,7 @@ def tiny_kohya_lora(
 def _build(
     prediction_type: Prediction, controlnets: int, vae: Vae, seed: int, unet_config: dict[str, Any], sdxl: bool = False
 ) -> Any:
-    with torch.random.fork_rng(devices=[]), _quiet(), torch.no_grad():
+    with torch.random.fork_rng(devices=[]), quiet(), torch.no_grad():
         torch.manual_seed(seed)
         context_dim = unet_config["cross_attention_dim"]
         unet = _unet(unet_config)
@@ -340,14 +342,3 @@ def _lora_factors(
             up = torch.randn(outputs, rank, *(1 for _ in kernel), generator=generator) * strength * rank**-0.5
             yield component, name, "A", down
             yield component, name, "B", up
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep diffusers from warning that a tiny autoencoder is not the class it expects."""
-    level = diffusers_logging.get_verbosity()
-    diffusers_logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        diffusers_logging.set_verbosity(level)

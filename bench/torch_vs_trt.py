@@ -1,8 +1,9 @@
 """The fastest engine there is against torch: frames per second, latency and memory.
 
 That engine is TensorRT where it can run; where it cannot, the table says why, and the fastest of the others takes its
-place. Two measurements: each engine alone in a process of its own, for compile time and memory; then both in one
-process, taking turns, for the ratio of their times, which holds when the machine's speed drifts.
+place. Torch runs in the engine's precision, and on a CPU in float32 as well, which is what it usually runs there. Two
+measurements: each alone in a process of its own, for compile time and memory; then all in one process, taking turns,
+for the ratio of their times, which holds when the machine's speed drifts.
 """
 
 from __future__ import annotations
@@ -28,14 +29,17 @@ from ._models import Models, ShapeOption, engine_named
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 
 TORCH = "eager"
-KEYS = ("engine",)
+KEYS = ("engine", "dtype")
 FIGURES = {"p50_ms": "less", "p99_ms": "less", "peak_mb": "less", "compile_s": "less"}
 
 
 def measure(
     models: Models, engine: str = "auto", frames: int = 60, rounds: int = 10, alone: bool = True
 ) -> dict[str, Any]:
-    """``engine`` against torch. ``alone``: measure memory in processes of their own; else in this one, one by one."""
+    """``engine`` against torch. ``alone``: measure memory in processes of their own; else in this one, one by one.
+
+    Rows of torch have ``ratio``: how many times as long as the engine it takes.
+    """
     configuration = {**models.describe(), "frames": frames, "rounds": rounds}
     configuration["stream"] = models.variant().model_dump(mode="json")
     result = result_of("torch_vs_trt", configuration, models.device, KEYS, FIGURES)
@@ -43,14 +47,20 @@ def measure(
     named, why_not = engine_named(engine, models.device)
     if why_not:
         raise EngineError(f"--engine {engine}: {why_not}")
-    for name in dict.fromkeys((TORCH, named)):
+    against = {} if named == TORCH else _against(models, named, frames, rounds)
+    for name, dtype in contenders(models, named):
         measured = _in_process if alone else _here
-        row = {"engine": name, **measured(models, name, frames)}
+        row = {"engine": name, "dtype": dtype, **measured(models.in_dtype(dtype), name, frames)}
         row["requested"], row["engine"] = name, row["engine"] if name == TORCH else name
-        result["rows"].append(row)
-    if named != TORCH:
-        result["rows"][1] |= _against(models, named, frames, rounds)
+        result["rows"].append(row | against.get((name, dtype), {}))
     return result
+
+
+def contenders(models: Models, engine: str) -> list[tuple[str, str]]:
+    """(engine, precision) of everyone who takes part: torch, then ``engine``."""
+    dtype = str(models.dtype).removeprefix("torch.")
+    precisions = ("float32", dtype) if models.device.type == "cpu" else (dtype,)
+    return list(dict.fromkeys([*((TORCH, each) for each in precisions), (engine, dtype)]))
 
 
 def _here(models: Models, engine: str, frames: int) -> dict[str, Any]:
@@ -69,19 +79,21 @@ def _alone(run: RunConfig, shape: str | None, engine: str, frames: int, threads:
     return _here(Models(run, shape), engine, frames)
 
 
-def _against(models: Models, engine: str, frames: int, rounds: int) -> dict[str, float]:
-    """How many times as long torch takes; both on the same pictures, turn and turn about."""
+def _against(models: Models, engine: str, frames: int, rounds: int) -> dict[tuple[str, str], dict[str, float]]:
+    """How many times as long torch takes; all on the same pictures, turn and turn about."""
     made = {}
-    for name in (TORCH, engine):
-        config = models.variant(engine=name, similar_image_filter_threshold=None)
-        made[name] = StreamRender(Stream(models.pipe(config), config))
-    config = made[TORCH].stream.config
+    for name, dtype in contenders(models, engine):
+        each = models.in_dtype(dtype)
+        config = each.variant(engine=name, similar_image_filter_threshold=None)
+        made[name, dtype] = StreamRender(Stream(each.pipe(config), config))
+    config = models.variant()
     drawing = pages(Size(config.width, config.height))
     for render in made.values():
         for page in drawing[: len(config.t_index_list) + 3]:
             render(page)
     times = alternate(made, drawing, rounds, max(1, frames // rounds))
-    return ratio(times[TORCH], times[engine])
+    *torches, last = times
+    return {each: ratio(times[each], times[last]) for each in torches}
 
 
 def table(result: dict[str, Any]) -> Table:
@@ -89,8 +101,8 @@ def table(result: dict[str, Any]) -> Table:
     settings = result["configuration"]
     shown = table_of(
         f"The fastest engine against torch: {settings['model']}, {settings['dtype']}",
-        ("engine",),
-        ("fps", "p50 ms", "p95 ms", "p99 ms", "compile s", "peak MB", "torch's time / its", "in rounds"),
+        ("engine", "precision"),
+        ("fps", "p50 ms", "p95 ms", "p99 ms", "compile s", "peak MB", "its time / the engine's", "in rounds"),
     )
     for row in result["rows"]:
         times = (f"{row[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms"))
@@ -98,9 +110,9 @@ def table(result: dict[str, Any]) -> Table:
         if "ratio" in row:
             against = (f"{row['ratio']:.2f}", f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}")
         more = (f"{row['compile_s']:.1f}", f"{row['peak_mb']:,.0f}")
-        shown.add_row(row["engine"], f"{row['fps']:.1f}", *times, *more, *against)
+        shown.add_row(row["engine"], row["dtype"], f"{row['fps']:.1f}", *times, *more, *against)
     notes = [f"{name} is not measured: {why}" for name, why in result["not_here"].items()]
-    if len(result["rows"]) == 1:
+    if all(row["engine"] == TORCH for row in result["rows"]):
         notes.append("there is no faster engine here than torch's own")
     shown.caption = "\n".join(notes)
     return shown
@@ -110,12 +122,12 @@ def draw(result: dict[str, Any]) -> Any:
     """Frames per second and memory, side by side."""
     title = f"Engines, {result['configuration']['model']}"
     figure, (left, right) = _plot.figure(result, title, panels=2, height=2.6)
-    names = [row["engine"] for row in result["rows"]]
+    names = [f"{row['engine']} {row['dtype']}" for row in result["rows"]]
     for axis, key, label, digits in ((left, "fps", "frames per second", ".1f"), (right, "peak_mb", "peak MB", ",.0f")):
         # One colour for each engine, in both panels.
         for number, row in enumerate(result["rows"]):
             values = [row[key] if other == number else None for other in range(len(names))]
-            _plot.bars(axis, names, {row["engine"]: values}, digits, first=1 - number)
+            _plot.bars(axis, names, {names[number]: values}, digits, first=len(names) - 1 - number)
         _plot.name(axis, label)
     return figure
 

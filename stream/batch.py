@@ -110,6 +110,11 @@ class StreamBatch:
         """How many frames have entered and not come out."""
         return sum(tag is not None for entry in self._in_row[:-1] if entry for tag in entry.tags)
 
+    def clear(self) -> None:
+        """Let go of everything in flight, and of the memory that it took."""
+        self._rows, self._network, self._in_row = {}, {}, []
+        self._latent = self._stock = self._features = torch.empty(0)
+
     def step(self, entry: Entry) -> Finished | None:
         """One tick: frames enter, every row takes its step, and the last row's frames come out (None: nobody's)."""
         x, features = self.loop.enter(entry)
@@ -217,6 +222,9 @@ class SequentialSteps:
             loop.lora_rows(1) if loop.lora_rows else None
         )  # (A, 1): one frame's scales serve every row of a call
         self.pending = 0
+
+    def clear(self) -> None:
+        """Nothing is in flight."""
 
     def step(self, entry: Entry) -> Finished | None:
         """Take F frames through all steps."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from .config import StreamConfig
-from .errors import FrameError
+from .errors import FrameError, MemoryFull
 from .frame import Frame, Output, Size
 from .intake import MAX_REFUSED, Intake
 from .mailbox import Mailbox, MailboxClosed
@@ -37,6 +37,7 @@ class StreamLike(Protocol):
     def __call__(self, frame: Frame, gated: bool = True) -> Output | None: ...
     def advance(self) -> Output | None: ...
     def update(self, **changes: Any) -> int: ...
+    def step_down(self) -> str: ...
 
 
 class Driver:
@@ -59,6 +60,7 @@ class Driver:
         stall_after: float,
         deliver: Callable[[Output], bool],
         report: Callable[[], None],
+        say: Callable[[str], None],
     ) -> None:
         self.frozen = False  # the mailbox is held
         self.static = False  # the newest frame was like the last rendered one
@@ -73,6 +75,7 @@ class Driver:
         self._stall_after = stall_after
         self._deliver = deliver
         self._report = report
+        self._say = say
         self._last: Frame | None = None  # the newest frame that entered the stream
         self._revision = -1  # of the configuration under which the stream was last given a frame
         self._entered_at = clock()  # when a frame last entered the stream
@@ -86,7 +89,7 @@ class Driver:
                 self._turn()
         except MailboxClosed:
             while self._going() and self._stream.pending:
-                self._hand_on(self._stream.advance())
+                self._advance()
                 self._report()
 
     def _going(self) -> bool:
@@ -104,7 +107,7 @@ class Driver:
         if frame is not None:
             self._submit(frame)
         elif pending:
-            self._hand_on(self._stream.advance())
+            self._advance()
         self._report()
 
     def _again_in(self) -> float | None:
@@ -143,6 +146,10 @@ class Driver:
         skipped = self._metrics.counter("frames_skipped")
         try:
             output = self._stream(frame, gated=self._intake.live)
+        except MemoryFull as error:
+            self._step_down(error)
+            self._submit(frame)
+            return
         except FrameError as error:
             self._metrics.count("frames_refused")
             self._refused += 1
@@ -156,6 +163,17 @@ class Driver:
         if not self.static:
             self._last, self._entered_at = frame, self._clock()
         self._hand_on(output)
+
+    def _advance(self) -> None:
+        try:
+            self._hand_on(self._stream.advance())
+        except MemoryFull as error:
+            self._step_down(error)
+
+    def _step_down(self, error: MemoryFull) -> None:
+        """Go on with less; raises MemoryFull where nothing smaller is left, so that this ends."""
+        log.info("%s", error)
+        self._say(f"the device's memory is full, so it goes on with {self._stream.step_down()}")
 
     def _hand_on(self, output: Output | None) -> None:
         if output is not None and not self._stop.is_set() and self._deliver(output):

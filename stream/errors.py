@@ -6,6 +6,7 @@ InkstreamError
 │   ├── UnsafeWeightsError   a file format that can carry code
 │   └── LoraError            a LoRA that does not fit, or is damaged
 ├── EngineError          the network gave no usable picture, or an engine cannot run (engines: PlanRefused, PlanUnfit)
+│   └── MemoryFull           the device has no memory left; a smaller configuration may run
 ├── FrameError           one frame is unusable: it is counted and left out
 ├── SourceError
 │   ├── SourceUnavailable    cannot be opened; the message holds a hint
@@ -39,6 +40,10 @@ class LoraError(ModelError):
 
 class EngineError(InkstreamError):
     """The network gave no usable picture, or an engine cannot run."""
+
+
+class MemoryFull(EngineError):
+    """The device has no memory left for the configuration."""
 
 
 class FrameError(InkstreamError, ValueError):

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from .config import StreamConfig
+from .errors import MemoryFull
 from .frame import Frame, Output, Size, as_rgb, place
 from .gate import Gate
+from .memory import smaller_picture
 from .metrics import Metrics
 
 
@@ -20,7 +22,8 @@ class FakeStream:
     """Behaves like a stream batch of ``steps`` rows: the picture of a frame comes out ``steps - 1`` calls later.
 
     The picture is the negative of the input, fitted to ``size`` (its sides at least 64, multiples of 8). Every call
-    that costs a step takes ``delay`` seconds. ``sleep`` is what waits for that long.
+    that costs a step takes ``delay`` seconds. ``sleep`` is what waits for that long. ``memory``: how many pixels its
+    memory holds; larger pictures raise MemoryFull.
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class FakeStream:
         size: Size = Size(64, 64),  # noqa: B008 - a tuple, it cannot change
         clock: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
+        memory: int | None = None,
     ) -> None:
         self.config = StreamConfig.build(
             width=size.width, height=size.height, t_index_list=tuple(range(steps)), num_inference_steps=max(50, steps)
@@ -38,6 +42,7 @@ class FakeStream:
         self.size = size
         self.metrics = Metrics(clock)
         self._delay = delay
+        self._memory = memory
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
@@ -71,6 +76,9 @@ class FakeStream:
         with self.metrics.span("prepare"):
             pixels = as_rgb(frame.pixels)
             self.size = Size(config.width, config.height)
+            if self._memory is not None and config.width * config.height > self._memory:
+                self.close()
+                raise MemoryFull(f"got {self.size}, expected at most {self._memory} pixels")
             pixels = place(Size.of(pixels), self.size, config.fit).apply(pixels)
             enters = not gated or revision != self._seen or self.fading or self._gate.changed(pixels)
         if not enters:
@@ -94,6 +102,14 @@ class FakeStream:
             self._to_fade = frames if self.config.prompt != before.prompt else min(frames, self._to_fade)
             self.revision += 1
             return self.revision
+
+    def step_down(self) -> str:
+        """Go on with smaller pictures; returns what is different. Raises MemoryFull where there are none."""
+        step = smaller_picture(self.config)
+        if step is None:
+            raise MemoryFull(f"nothing smaller than {self.config.width}x{self.config.height} is left")
+        self.update(**step[1])
+        return step[0]
 
     def close(self) -> None:
         """Drop what is pending."""

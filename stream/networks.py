@@ -200,6 +200,22 @@ class Networks:
         self._built = [(wanted, units), *self._built[:1]]
         return units
 
+    def keep_newest(self) -> None:
+        """Forget the units of the shape before, whose memory is needed."""
+        del self._built[1:]
+
+    def work_in_tiles(self, config: StreamConfig) -> bool:
+        """Make the autoencoder work in tiles, for less memory; returns whether that is new, and does anything."""
+        vae = self.pipe.vae
+        side = getattr(vae, "tile_sample_min_size", None)
+        in_pieces = hasattr(vae, "enable_tiling") and not getattr(vae, "use_tiling", False)
+        if not in_pieces or side is None or max(config.width, config.height) <= side:
+            return False
+        if not self._built or self._built[0][1].name != "eager":  # a compiled one is as it was compiled
+            return False
+        vae.enable_tiling()
+        return True
+
     def _shapes(self, config: StreamConfig, nets: list[Any]) -> Shapes:
         unet, frames = self.pipe.unet, config.frame_buffer_size
         rows = frames * (len(config.t_index_list) if config.use_denoising_batch else 1)

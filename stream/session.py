@@ -72,7 +72,16 @@ class Session:
         self._inbox: Mailbox[Frame] = Mailbox()
         self._intake = Intake(source, self._inbox, self.metrics, clock, self._stop, self._inbox.wake, retry)
         self._driver = Driver(
-            stream, self._intake, self._inbox, self.metrics, clock, self._stop, stall_after, self._deliver, self._report
+            stream,
+            self._intake,
+            self._inbox,
+            self.metrics,
+            clock,
+            self._stop,
+            stall_after,
+            deliver=self._deliver,
+            report=self._report,
+            say=self._say,
         )
         self._fanout = Fanout(
             sinks,

@@ -17,10 +17,11 @@ from ..engines.units import Units
 from .batch import Entry, Finished, Loop, SequentialSteps, StreamBatch
 from .codec import to_condition, to_image, to_pixels
 from .config import StreamConfig
-from .errors import EngineError
+from .errors import EngineError, MemoryFull
 from .frame import Frame, Output, Size, as_rgb
 from .gate import Gate
 from .guidance import make_guidance
+from .memory import memory_named, smaller_batch, smaller_picture
 from .metrics import Metrics
 from .networks import Networks
 from .prepare import Prepared, Preparer
@@ -154,11 +155,12 @@ class Stream:
         ``frame`` is a ``Frame``, an (H, W, 3) uint8 array of any size, or anything ``as_rgb`` reads (a PIL image).
         With a batch of K steps the picture of a frame comes K - 1 calls later. A frame like the last rendered one does
         not enter when ``gated``: the batch advances while it holds frames, and after that the call costs nothing.
-        Raises FrameError for an unusable frame (nothing changes), EngineError after ten unusable pictures in a row.
+        Raises FrameError for an unusable frame (nothing changes), EngineError after ten unusable pictures in a row,
+        MemoryFull when the device's memory is full: then nothing is in flight any more, and ``step_down`` may help.
         """
         if not isinstance(frame, Frame):
             frame = Frame(frame, self._next_id, self.metrics.clock())
-        with self._rendering, torch.inference_mode():
+        with self._rendering, torch.inference_mode(), memory_named(self._abandon):
             plan = self._take_plan()
             with self.metrics.span("prepare"):
                 fitted = plan.preparer.fitted(as_rgb(frame.pixels))
@@ -177,7 +179,7 @@ class Stream:
 
     def advance(self) -> Output | None:
         """One step without a new frame, so that what is in flight comes out; None when nothing does."""
-        with self._rendering, torch.inference_mode():
+        with self._rendering, torch.inference_mode(), memory_named(self._abandon):
             self._take_plan()
             return self._advance()
 
@@ -195,21 +197,58 @@ class Stream:
 
         None leaves a setting as it is. A prompt is encoded here, in the caller's thread; the loop takes the result
         between two frames. ``controlnets=[{"conditioning_scale": 0.5}]`` changes the first one only;
-        ``lora_dict={"style.safetensors": 0.8}`` sets a scale, or loads a LoRA. Raises ConfigError, ModelError or
-        LoraError, and then nothing has changed.
+        ``lora_dict={"style.safetensors": 0.8}`` sets a scale, or loads a LoRA. Raises ConfigError, ModelError,
+        LoraError or MemoryFull, and then nothing has changed.
         """
-        with self._updating:
+        with self._updating, memory_named(self._networks.keep_newest):
             old = self._plan
             config = self._networks.change(old.config, old.config.changed(**changes), self._rendering)
             self._plan = self._make_plan(config, old, old.recipe.revision + 1)
             return self.revision
 
+    def step_down(self) -> str:
+        """After MemoryFull: go on with the next smaller configuration; returns what is different, for people.
+
+        First smaller batches, then an autoencoder that works in tiles, then smaller pictures. Raises MemoryFull when
+        nothing smaller is left.
+        """
+        config, changes, said = self.config, {}, []
+        while True:
+            step = smaller_batch(config)
+            if step is None and self._networks.work_in_tiles(config):
+                step = "an autoencoder that works in tiles", {}
+            step = step or smaller_picture(config)
+            if step is None:
+                raise MemoryFull(
+                    f"the memory is full, and nothing smaller than {config.width}x{config.height}, one frame at a "
+                    f"time, is left: use a smaller model, or close other programs"
+                )
+            said.append(step[0])
+            changes |= step[1]
+            config = config.changed(**step[1])
+            try:
+                self.update(**changes)
+            except MemoryFull:
+                continue
+            self._networks.keep_newest()
+            return ", ".join(said)
+
     def close(self) -> None:
         """Let go of everything in flight."""
         with self._rendering:
-            self._waiting.clear()
             self._ready.clear()
-            self._running = self._last_entry = None
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Of what entered and is not finished; what comes next starts anew."""
+        for plan in filter(None, (self._running, self._plan)):
+            plan.steps.clear()
+        self._waiting.clear()
+        self._running = self._last_entry = None
+
+    def _abandon(self) -> None:
+        self.metrics.count("frames_dropped", self.pending - len(self._ready))
+        self._let_go()
 
     def _make_plan(self, config: StreamConfig, old: Plan | None, revision: int) -> Plan:
         recipe = self._networks.recipe(config, revision)

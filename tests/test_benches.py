@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from inkstream import engines
-from inkstream.bench import compare, fps, goals, latency, paper, scale, soak, torch_vs_trt
+from inkstream.bench import changes, compare, fidelity, fps, goals, latency, paper, scale, soak, torch_vs_trt
 from inkstream.bench._measure import Memory, StreamRender, alternate, drive, matmul_peak, pages, ratio
 from inkstream.bench._models import Models, plain_run, spread
 from inkstream.bench._results import Wanted, machine_name
@@ -20,6 +20,7 @@ from inkstream.bench._results import compare as compare_results
 from inkstream.bench._work import gflop_per_frame, unet_rows
 from inkstream.bench.shapes import empty_part, load_shape, random_pipeline, shapes
 from inkstream.stream import Stream, StreamConfig
+from inkstream.stream.configfile import load_config
 from inkstream.stream.errors import ConfigError, EngineError
 from inkstream.stream.fake import FakeStream
 from inkstream.stream.frame import Size
@@ -260,9 +261,9 @@ def test_changes_between_results():
         rows = [{"engine": "eager", "steps": steps, "p50_ms": ms, "fps": 1e3 / ms, "mb": mb} for steps in (1, 2)]
         return {"bench": "x", "keys": ["engine", "steps"], "figures": {"p50_ms": "less", "fps": "more"}, "rows": rows}
 
-    changes = compare_results(of(20.0, 1), of(10.0, 1))
-    assert len(changes) == 4 and {change.verdict for change in changes} == {"better"}
-    assert all(change.gain == pytest.approx(2.0) for change in changes)
+    found = compare_results(of(20.0, 1), of(10.0, 1))
+    assert len(found) == 4 and {change.verdict for change in found} == {"better"}
+    assert all(change.gain == pytest.approx(2.0) for change in found)
     assert {change.verdict for change in compare_results(of(10.0, 1), of(20.0, 1))} == {"worse"}
     assert {change.verdict for change in compare_results(of(10.0, 1), of(10.1, 1))} == {"same"}
     with pytest.raises(ConfigError, match="got a result of y, expected one of x"):
@@ -353,10 +354,66 @@ def test_torch_alone_is_said_to_be_the_fastest_where_it_is(models):
     shown_and_drawn(torch_vs_trt, result)
 
 
-def test_an_engine_and_torch_take_turns(models):
-    found = torch_vs_trt._against(models, "eager", frames=4, rounds=2)
-    assert found["ratio_low"] <= found["ratio"] <= found["ratio_high"]
-    assert 0.2 < found["ratio"] < 5, "an engine against itself"
+def test_an_engine_and_torch_take_turns(models, monkeypatch):
+    monkeypatch.setattr(torch_vs_trt, "engine_named", lambda *_: ("eager", ""))
+    assert torch_vs_trt.contenders(models, "eager") == [("eager", "float32")]
+    half = models.in_dtype("bfloat16")
+    assert torch_vs_trt.contenders(half, "other") == [
+        ("eager", "float32"),
+        ("eager", "bfloat16"),
+        ("other", "bfloat16"),
+    ]
+    assert half.in_dtype("bfloat16") is half
+    found = torch_vs_trt._against(half, "eager", frames=4, rounds=2)
+    assert found.keys() == {("eager", "float32")}
+    (each,) = found.values()
+    assert 0 < each["ratio_low"] <= each["ratio_high"]
+    assert 0.1 < each["ratio"] < 10, "torch against itself in another precision"
+
+
+def test_changes_are_made_and_lose_nothing(models):
+    run = models.in_dtype("float32").run
+    result = changes.measure(run, "ink-tiny", ("eager", "tensorrt"), changes=3, frames_per_change=2)
+    row, absent = result["rows"]
+    assert (row["engine"], row["frames_lost"], row["rebuilt"], row["in_order"]) == ("eager", 0, 0, True)
+    assert row["frames_entered"] == changes.WARM_FRAMES + 3 * 2 * 2
+    assert 0 < row["p50_ms"] <= row["max_ms"] and row["max_over_p50"] == row["max_ms"] / row["p50_ms_without"]
+    assert torch.cuda.is_available() or "skipped_because" in absent
+    shown_and_drawn(changes, result)
+
+
+def test_fidelity_finds_equal_pictures_equal_and_others_not():
+    page = np.zeros((32, 32, 3), np.uint8)
+    page[8:24, 8:24] = 200
+    same = fidelity.quality([page, page], [page, page])
+    assert (same.psnr_db, same.worst_db, same.edge_f1) == (100.0, 100.0, 1.0) and same.ssim == pytest.approx(1.0)
+    other = fidelity.quality([page, np.roll(page, 8, 1)], [page, page])
+    assert other.worst_db < other.psnr_db < 25 and other.ssim < 0.9 and other.edge_f1 < 1.0
+
+
+def test_fidelity_has_a_row_for_every_engine_and_precision():
+    settings = ["width=128", "height=128", "device=cpu"]
+    run = load_config("ink-tiny", dict(text.split("=") for text in settings))
+    result = fidelity.measure(run, ("eager", "tensorrt"), ("float32", "bfloat16"), count=2)
+    assert [(row["engine"], row["dtype"]) for row in result["rows"]] == [
+        ("eager", "bfloat16"),
+        ("tensorrt", "float32"),
+        ("tensorrt", "bfloat16"),
+    ]
+    row = result["rows"][0]
+    assert row["met"] and row["psnr_db"] > 30 and row["ssim"] > 0.95
+    shown_and_drawn(fidelity, result)
+
+
+def test_a_rebuild_is_counted(models):
+    stream = models.in_dtype("float32")
+    made = changes._Bench(Stream(stream.pipe(stream.variant()), stream.variant()), "")
+    made.begin()
+    made.render(changing=True)
+    made._stream.update(t_index_list=(0, 10, 20, 30))  # another number of rows
+    made.render(changing=True)
+    made.render(changing=True)
+    assert made._rebuilt == 1
 
 
 def test_goals_are_not_measured_without_a_gpu(monkeypatch):

@@ -150,6 +150,7 @@ class Turns:
             stall_after=1e9,
             deliver=lambda output: self.outputs.append((round(self.now, 6), output.source_id)),
             report=lambda: None,
+            say=print,
         )
 
     def get(self, timeout=None):

@@ -279,6 +279,7 @@ def test_a_stall_is_reported_even_when_its_time_comes_just_after_a_report():
         stall_after=1.0,
         deliver=lambda output: True,
         report=report,
+        say=print,
     )
     inbox.put(Frame(picture(0)))
     thread = threading.Thread(target=driver.run, daemon=True)

@@ -11,12 +11,13 @@ app = typer.Typer(no_args_is_help=True, help="Measure this computer with inkstre
 # module of inkstream.bench -> what it measures; its ``main`` is a function with options, as ``typer.run`` takes it
 BENCHES = {
     "loop": "What the live loop itself costs, without a network.",
-    "changes": "What a change of prompt, LoRA scale, ControlNet scale or seed costs while frames are rendered.",
+    "changes": "What a change of prompt, scales, guidance or seed costs while frames are rendered.",
     "fps": "Frames per second: engines, steps, guidances, sizes, ControlNets.",
     "compare": "Our loop against streamdiffusion 0.1.1 and plain diffusers, taking turns.",
     "paper": "StreamDiffusion's published tables, as ratios beside the published ones.",
     "scale": "What a frame costs with more sessions, size, steps and ControlNets.",
     "latency": "From the stroke to the changed pixel in the preview, with every stage (X11).",
+    "fidelity": "How near every engine's pictures are to those of eager float32.",
     "torch_vs_trt": "The fastest engine there is against torch: fps, latency, memory.",
     "goals": "The speed goals on an NVIDIA GPU: floor, gate, target, and what is reached.",
     "soak": "A long session: memory slope, drift of the frame rate, p99 over p50.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
-from statistics import mean, median
+from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[..., Any]
 PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
-# Sketches that judge are drawn by another hand than those that calibrate.
-CALIBRATING, JUDGING = 0, 1000
+CALIBRATING = 0  # seed of the sketches that calibrate; those that judge are drawn by another hand
 
 
 def quantize(
@@ -80,6 +79,7 @@ def measure(
 ) -> dict[str, Any]:
     """Calibrate, build and measure; gives ``rows``, one for each precision, and what they were measured with."""
     from ...bench._measure import StreamRender, alternate, flat, machine
+    from ...bench.fidelity import pictures, quality, sketches
     from ...engines._quant_judge import Row
     from ...engines.quantize import calibrated_by, missing, record
     from .. import Stream
@@ -93,9 +93,9 @@ def measure(
 
     about = machine("cpu")
     side = max(run.stream.width, run.stream.height)
-    sketches = list(_sketches(judged, side, JUDGING))
+    judging = list(sketches(judged, side))
     with closing(made(acceleration="eager", dtype="float32")) as eager:
-        expected = _pictures(eager, sketches, progress, "eager")
+        expected = pictures(eager, judging, lambda part: progress("pictures: eager", part))
     with closing(made(acceleration="eager", dtype="auto")) as eager:
         calibrating = _frames(source, samples, side)
         counted = _told(calibrating, samples, progress, "calibrating")
@@ -108,12 +108,13 @@ def measure(
         for name, dtype in PRECISIONS.items():
             loaded[name] = _loaded(lambda dtype=dtype: made(acceleration="openvino", dtype=dtype))
     try:
-        quality = {
-            name: _quality(_pictures(each[0], sketches, progress, name), expected) for name, each in loaded.items()
-        }
+        judgement = {}
+        for name, (stream, *_) in loaded.items():
+            got = pictures(stream, judging, lambda part, name=name: progress(f"pictures: {name}", part))
+            judgement[name] = quality(got, expected)
         progress("timing", None)
         renders = {name: StreamRender(each[0]) for name, each in loaded.items()}
-        drawing = [sketch for sketch, _ in sketches]
+        drawing = [sketch for sketch, _ in judging]
         alternate(renders, drawing, 1, 3)  # warm
         times = alternate(renders, drawing, rounds, frames)
     finally:
@@ -122,7 +123,7 @@ def measure(
     rows = []
     for name, (stream, disk, memory) in loaded.items():
         kept = tuple(part for part in stream.engine.about.split("; ")[1:])
-        rows.append(Row(name, median(flat(times[name])) * 1e3, disk, memory, *quality[name], kept=kept))
+        rows.append(Row(name, median(flat(times[name])) * 1e3, disk, memory, *judgement[name][:3], kept))
     return {"rows": rows, "machine": about, "load_before": about["load"], "load_after": machine("cpu")["load"]} | {
         "round_medians_ms": {name: [median(spent) * 1e3 for spent in each] for name, each in times.items()},
         "calibration": recorded.recipe,
@@ -148,19 +149,12 @@ def _loaded(make: Callable[[], Stream]) -> tuple[Stream, float, float]:
     return stream, sum(read) / 1e6, grown
 
 
-def _sketches(count: int, side: int, seed: int) -> Iterator[Picture]:
-    from ..sources.demo import prompt_for, sketch, subjects
-
-    names = subjects()
-    for index in range(count):
-        name = names[index % len(names)]
-        yield sketch(name, side, seed + index), prompt_for(name, index // len(names))
-
-
 def _frames(source: str, count: int, side: int) -> Iterator[Picture]:
     """Frames that calibrate: sketches with prompts that suit them, or what a source gives."""
     if source == "demo":
-        yield from _sketches(count, side, CALIBRATING)
+        from ...bench.fidelity import sketches
+
+        yield from sketches(count, side, CALIBRATING)
         return
     from ..errors import SourceEnded
     from ..sources import open_source
@@ -177,34 +171,6 @@ def _told(frames: Iterator[Picture] | list[Picture], count: int, progress: Progr
     for index, each in enumerate(frames):
         progress(text, index / count)
         yield each
-
-
-def _pictures(stream: Stream, sketches: list[Picture], progress: Progress, name: str) -> list[np.ndarray]:
-    """The picture of every sketch, in order."""
-    pictures = {}
-    for index, (sketch, prompt) in enumerate(_told(sketches, len(sketches), progress, f"pictures: {name}")):
-        stream.update(prompt=prompt)
-        for output in [stream(_frame(sketch, index), gated=False), *stream.drain()]:
-            if output is not None:
-                pictures[output.source_id] = output.pixels.copy()
-    return [pictures[index] for index in range(len(sketches))]
-
-
-def _frame(pixels: np.ndarray, index: int) -> Any:
-    from ..frame import Frame
-
-    return Frame(pixels, id=index)
-
-
-def _quality(got: list[np.ndarray], expected: list[np.ndarray]) -> tuple[float, float, float]:
-    """PSNR of all pictures together, means of SSIM and edge F1."""
-    import numpy as np
-
-    from ...engines._quant_judge import edge_f1, psnr, ssim
-
-    pairs = list(zip(got, expected, strict=True))
-    together = psnr(np.stack(got), np.stack(expected))
-    return together, mean(float(ssim(*pair)) for pair in pairs), mean(float(edge_f1(*pair)) for pair in pairs)
 
 
 def _table(rows: list[Row]) -> Any:
