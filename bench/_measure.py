@@ -20,6 +20,7 @@ import torch
 from ..stream.frame import Frame, Size
 from ..stream.metrics import Metrics
 from ..stream.sources.fake import FakeSource
+from ._progress import tell
 from .loop import machine as loop_machine
 
 PAGES = 16
@@ -142,6 +143,7 @@ def alternate(
     """
     times: dict[Any, list[list[float]]] = {name: [] for name in contenders}
     for number in range(rounds):
+        tell(f"{len(contenders)} take turns", number / rounds)
         for name, render in contenders.items():
             spent = []
             for frame in range(frames):

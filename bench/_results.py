@@ -24,6 +24,7 @@ from ..stream.config import StreamConfig
 from ..stream.errors import ConfigError
 from ..stream.metrics import write_json
 from ._measure import machine
+from ._progress import done
 
 KEPT = Path("bench") / "results"
 SAME = 0.03  # a change of less than this part is no change
@@ -91,13 +92,15 @@ class Wanted:
 
     def publish(self, result: dict[str, Any], shown: Table, draw: Callable[[dict[str, Any]], Any]) -> None:
         """Print the table and do the rest. ``draw`` makes a figure of matplotlib from a result."""
+        done()
+        tables = [shown, *([changes_table(read_result(self.compare), result)] if self.compare else [])]
         screen = Console(highlight=False)
-        wide = Console(width=1000).measure(shown).maximum
+        wide = max(Console(width=1000).measure(table).maximum for table in tables)
         screen.width = max(screen.width, wide)  # a cut number is worse than a wrapped line
         screen.print(shown)
         screen.print(_small_print(result), style="dim")
-        if self.compare:
-            screen.print(changes_table(read_result(self.compare), result))
+        for table in tables[1:]:
+            screen.print(table)
         folder = KEPT / machine_name(result["machine"])
         if self.keep:
             folder.mkdir(parents=True, exist_ok=True)

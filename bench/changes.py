@@ -24,6 +24,7 @@ from ..stream.errors import EngineError
 from ..stream.sources.demo import sketch
 from . import _plot
 from ._models import Models, ShapeOption, engine_named
+from ._progress import tell
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 from .tiny import tiny_lora
 
@@ -76,6 +77,7 @@ def _row(models: Models, engine: str, changes: int, frames_per_change: int) -> d
                 bench.render(changing=None)
             bench.begin()
             for number in range(changes):
+                tell(f"{engine}: change {number + 1} of {changes}", number / changes)
                 bench.render_block(number, frames_per_change)
             bench.finish()
         return bench.result()

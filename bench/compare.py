@@ -29,6 +29,7 @@ from ..stream.frame import Size
 from . import _plot
 from ._measure import StreamRender, alternate, clock_name, cpu_clock, flat, pages, percentiles, ratio
 from ._models import CpuTimeOption, Models, ShapeOption, ThreadsOption, engine_named
+from ._progress import tell
 from ._reference import DiffusersRender, StreamDiffusionRender, compiler_missing, streamdiffusion
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 from .fps import guidances, numbers
@@ -76,6 +77,7 @@ def measure(
                 scheduler="lcm",
                 similar_image_filter_threshold=None,
             )
+            tell(f"{cfg_type}, {number} steps: preparing")
             made, absent = contenders(models, config, engines, compile_reference)
             made = {name: wrap(name, render) for name, render in made.items()}
             rows = _rows(made, config, rounds, frames, clock)

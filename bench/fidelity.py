@@ -17,11 +17,11 @@ from rich.table import Table
 from ..engines._quant_judge import edge_f1, psnr, ssim
 from ..stream import Frame, Stream
 from ..stream.commands._common import ConfigOption, SetOption, load_run
-from ..stream.commands.build import shown
 from ..stream.errors import EngineError
 from ..stream.sources.demo import prompt_for, sketch, subjects
 from . import _plot
 from ._models import Models, engine_named
+from ._progress import tell
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,6 @@ def measure(
     engines: tuple[str, ...],
     dtypes: tuple[str, ...],
     count: int = 50,
-    progress: Callable[[str, float | None], Any] = lambda text, part: None,
 ) -> dict[str, Any]:
     """Every engine in every precision; returns the result (see ``_results``)."""
     models = Models(run)
@@ -89,9 +88,9 @@ def measure(
 
     def rendered(engine: str, dtype: str) -> list[Any]:
         config = run.stream.changed(acceleration=engine, dtype=dtype)
-        stream = Stream.from_pretrained(run.model, config, progress=progress)
+        stream = Stream.from_pretrained(run.model, config, progress=tell)
         try:
-            return pictures(stream, drawn, lambda part: progress(f"{engine} {dtype}: pictures", part))
+            return pictures(stream, drawn, lambda part: tell(f"{engine} {dtype}: pictures", part))
         finally:
             stream.close()
 
@@ -166,8 +165,7 @@ def main(
     unknown = [name for name in parts[1] if name not in GOALS]
     if unknown:
         raise typer.BadParameter(f"got {unknown[0]!r}, expected some of: {', '.join(GOALS)}", param_hint="--dtype")
-    with shown() as progress:
-        result = measure(load_run(config, sets), *parts, sketches, progress)
+    result = measure(load_run(config, sets), *parts, sketches)
     wanted.publish(result, table(result), draw)
 
 

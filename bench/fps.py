@@ -28,6 +28,7 @@ from ..stream.guidance import make_guidance
 from . import _plot
 from ._measure import Memory, drive, matmul_peak, pages, resident
 from ._models import Models, ShapeOption, engine_named
+from ._progress import tell
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 from ._work import gflop_per_frame
 
@@ -52,7 +53,9 @@ def measure(
     result = result_of("fps", configuration, models.device, KEYS, FIGURES)
     result["matmul_tflops"] = matmul_peak(models.device, matmul_seconds)
     peak = max(result["matmul_tflops"].values())
-    for count, cfg_type, size, number, engine in itertools.product(controlnets, cfg_types, sizes, steps, engines):
+    wanted = list(itertools.product(controlnets, cfg_types, sizes, steps, engines))
+    for index, (count, cfg_type, size, number, engine) in enumerate(wanted):
+        tell(f"{engine}, row {index + 1} of {len(wanted)}", index / len(wanted))
         changes = {"steps": number, "size": size, "cfg_type": cfg_type, "controlnets": count}
         result["rows"].append(measure_row(models, engine, changes, frames, peak))
     return result

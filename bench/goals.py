@@ -26,6 +26,7 @@ from ..stream.frame import Size
 from . import _plot
 from ._measure import StreamRender, alternate, drive, flat, pages, ratio
 from ._models import Models, engine_named, plain_run
+from ._progress import tell
 from ._reference import StreamDiffusionRender, compiler_missing, streamdiffusion
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 from .shapes import random_pipeline
@@ -82,6 +83,7 @@ def measure(
     }
     result = result_of("goals", configuration, device, KEYS, FIGURES)
     for case in cases:
+        tell(case.case)
         row: dict[str, Any] = {**asdict(case), "faster": list(case.faster or ())}
         if device.type == "cuda" or anywhere:
             models = Models(plain_run(case.shape, size, [f"device={device.type}", *(sets or [])]), case.shape)

@@ -39,6 +39,7 @@ from ._canvas import SPOT
 from ._desk import TITLE, Desk, Eye, differs, preview_window, spots
 from ._measure import percentiles
 from ._models import Models, ShapeOption
+from ._progress import tell
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 
 STAGES = (
@@ -147,6 +148,7 @@ class _Hand:
         try:
             places = spots(self._desk.side)
             for number in range(self._wanted):
+                tell(f"stroke {number + 1} of {self._wanted}", number / self._wanted)
                 if self.stop.is_set():
                     return
                 self.strokes.append(self._stroke(*places[number % len(places)]))

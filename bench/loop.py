@@ -25,6 +25,7 @@ from ..stream.metrics import Metrics, write_json
 from ..stream.session import Session
 from ..stream.sinks import Status
 from ..stream.sources.fake import FakeSource
+from ._progress import done, tell
 
 GOAL_MS = 2.0
 
@@ -54,6 +55,7 @@ def measure(frames: int = 2000, size: Size = Size(512, 512), fps: float = 200.0)
     ``frames`` are rendered for the overhead, from a live source of ``fps`` on which a pen writes on and on, and a tenth
     of them (at least 20) for the backlog.
     """
+    tell("the loop alone")
     return {
         "configuration": {"frames": frames, "size": str(size), "fps": fps, "stream": "FakeStream", "steps": 1},
         "machine": machine(),
@@ -103,6 +105,7 @@ def _gate(size: Size, times: int = 200) -> dict[str, Any]:
 
 
 def _backlog(frames: int, size: Size, fps: float = 240.0, delay: float = 0.05) -> dict[str, Any]:
+    tell("240 frames a second into 20")
     metrics = Metrics()
     ages = _Ages(metrics)
     source = FakeSource(size, fps=fps, pattern="stroke")
@@ -155,6 +158,7 @@ def main(
 ) -> None:
     """Measure what the loop itself costs, without a network."""
     result = measure(frames, Size.parse(size))
+    done()
     Console().print(table(result))
     if json is not None:
         write_json(json, result)

@@ -25,6 +25,7 @@ from ..stream.frame import Size
 from . import _plot
 from ._measure import StreamRender, alternate, clock_name, cpu_clock, flat, pages, ratio
 from ._models import CpuTimeOption, Models, ShapeOption, ThreadsOption, plain_run
+from ._progress import tell
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 from .fps import numbers
 
@@ -74,6 +75,7 @@ def _config(models: Models, **changes: Any) -> StreamConfig:
 
 
 def _times(models: Models, configs: dict[Any, StreamConfig], turns: dict[str, Any]) -> dict[Any, list[list[float]]]:
+    tell(f"{len(configs)} streams: preparing")
     renders = {name: StreamRender(Stream(models.pipe(config), config)) for name, config in configs.items()}
     first = next(iter(configs.values()))
     drawing = pages(Size(first.width, first.height))

@@ -19,6 +19,7 @@ from ..stream.frame import Size
 from . import _plot
 from ._measure import Memory, StreamRender, alternate, flat, pages, percentiles
 from ._models import Models, ShapeOption
+from ._progress import tell
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 from ._work import gflop_per_frame
 from .fps import numbers
@@ -45,6 +46,7 @@ def _rows(models: Models, what: str, values: list[Any], rounds: int, frames: int
     # Without a ControlNet nothing would carry the drawing in mode sketch, and another mode has other work.
     same = {"mode": "img2img"} if what == "controlnets" else {}
     for value in values:
+        tell(f"{WORDS[what]} {value}: preparing")
         config = models.variant(**{setting: value, "similar_image_filter_threshold": None, **same})
         pipe = models.pipe(config)
         renders[value] = StreamRender(Stream(pipe, config))

@@ -31,6 +31,7 @@ from ..stream.sources.fake import FakeSource
 from . import _plot
 from ._measure import MB, percentiles, resident
 from ._models import Models, ShapeOption
+from ._progress import tell
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 
 KEYS = ("what",)
@@ -82,6 +83,7 @@ def measure(
     began, samples = time.perf_counter(), []
     try:
         while time.perf_counter() - began < seconds and not session.wait(every):
+            tell("soaking", min(1.0, (time.perf_counter() - began) / seconds))
             samples.append(_sample(time.perf_counter() - began, session.metrics, device))
             said(samples[-1])
     finally:

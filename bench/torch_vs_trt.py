@@ -26,6 +26,7 @@ from ..stream.frame import Size
 from . import _plot, fps
 from ._measure import StreamRender, alternate, pages, ratio
 from ._models import Models, ShapeOption, engine_named
+from ._progress import tell
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 
 TORCH = "eager"
@@ -49,6 +50,7 @@ def measure(
         raise EngineError(f"--engine {engine}: {why_not}")
     against = {} if named == TORCH else _against(models, named, frames, rounds)
     for name, dtype in contenders(models, named):
+        tell(f"{name} {dtype}, alone")
         measured = _in_process if alone else _here
         row = {"engine": name, "dtype": dtype, **measured(models.in_dtype(dtype), name, frames)}
         row["requested"], row["engine"] = name, row["engine"] if name == TORCH else name

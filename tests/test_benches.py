@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from inkstream import engines
-from inkstream.bench import changes, compare, fidelity, fps, goals, latency, paper, scale, soak, torch_vs_trt
+from inkstream.bench import _progress, changes, compare, fidelity, fps, goals, latency, paper, scale, soak, torch_vs_trt
 from inkstream.bench._measure import Memory, StreamRender, alternate, drive, matmul_peak, pages, ratio
 from inkstream.bench._models import Models, plain_run, spread
 from inkstream.bench._results import Wanted, machine_name
@@ -527,3 +527,12 @@ def test_a_render_gives_none_while_the_batch_fills(models):
     drawing = pages(SMALL, 3)
     assert render(drawing[0]) is None
     assert render(drawing[1]).shape == (64, 64, 3)
+
+
+def test_progress_is_told_to_who_watches_and_to_nobody_else(monkeypatch):
+    _progress.tell("nobody hears it", 0.5)
+    heard = []
+    monkeypatch.setattr(_progress, "_watcher", lambda *told: heard.append(told))
+    alternate({"a": lambda page: None}, [0], rounds=2, frames=1)
+    _progress.done()
+    assert heard == [("1 take turns", 0.0), ("1 take turns", 0.5), (None, None)]

@@ -26,9 +26,12 @@ BENCHES = {
 
 def _add(name: str, purpose: str) -> None:
     def bench(context: typer.Context) -> None:
+        from ...bench._progress import shown
+
         inner = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         inner.command()(importlib.import_module(f"...bench.{name}", __package__).main)
-        code = inner(list(context.args), prog_name=context.command_path, standalone_mode=False)
+        with shown(name):
+            code = inner(list(context.args), prog_name=context.command_path, standalone_mode=False)
         if code:
             raise typer.Exit(code)
 
