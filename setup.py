@@ -6,7 +6,8 @@ PARTS = ["stream", "adapters", "engines", "lora", "bench", "configs", "models"]
 
 setup(
     packages=[f"inkstream.{part}" for part in PARTS]
-    + ["inkstream.stream.sources", "inkstream.stream.sinks", "inkstream.stream.commands"],
+    + ["inkstream.stream.sources", "inkstream.stream.sinks", "inkstream.stream.commands"]
+    + ["inkstream.lora.data", "inkstream.lora.train", "inkstream.lora.evaluate"],
     package_dir={f"inkstream.{part}": part for part in PARTS},
     package_data={
         "inkstream.bench": ["shapes/*.json"],

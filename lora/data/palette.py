@@ -1,0 +1,45 @@
+"""The classes of things that scenes are made of, each with its colour, and the control image that is drawn from both.
+
+A control image has white lines over black, or over every pixel's class colour at 70 % brightness, so that a line is
+seen on any class. Either all of a picture has its class colours or nothing has.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+CLASSES: dict[str, tuple[int, int, int]] = {  # name -> RGB, 0 to 255; the order is the number of the class
+    "sky": (120, 180, 255),
+    "ground": (128, 128, 128),
+    "hill": (90, 120, 90),
+    "body": (220, 20, 60),
+    "glass": (0, 220, 220),
+    "wheel": (30, 30, 30),
+    "light": (255, 240, 80),
+    "wall": (200, 140, 90),
+    "roof": (150, 60, 40),
+    "window": (60, 90, 200),
+    "door": (110, 60, 20),
+    "balcony": (200, 200, 200),
+    "tree": (0, 130, 40),
+    "sea": (0, 60, 180),
+    "sand": (240, 210, 140),
+    "grass": (110, 200, 60),
+    "rock": (100, 90, 80),
+    "mountain": (150, 140, 170),
+    "trim": (70, 0, 80),
+}
+NUMBER = {name: number for number, name in enumerate(CLASSES)}
+BRIGHTNESS = 0.7
+
+
+def colours() -> np.ndarray:
+    """(classes, 3) uint8: the colour of each class as it appears in a control image."""
+    return (np.array(list(CLASSES.values()), np.float32) * BRIGHTNESS).round().astype(np.uint8)
+
+
+def control_image(lines: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of ``lines`` (H, W) uint8, white on black, over black or over the colours of ``labels``."""
+    share = lines.astype(np.float32)[..., None] / 255
+    below = 0.0 if labels is None else colours()[labels].astype(np.float32) * (1 - share)
+    return np.broadcast_to(255 * share + below, (*lines.shape, 3)).round().astype(np.uint8)

@@ -1,0 +1,1 @@
+"""How good a model is: what it makes of drawings that it has never seen."""

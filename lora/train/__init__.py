@@ -1,0 +1,1 @@
+"""Trainers: autoencoder, base, ControlNet, few-step distillation, LoRA."""
