@@ -342,3 +342,10 @@ def _lora_factors(
             up = torch.randn(outputs, rank, *(1 for _ in kernel), generator=generator) * strength * rank**-0.5
             yield component, name, "A", down
             yield component, name, "B", up
+
+
+def generated(pipe: Any, **more: Any) -> Any:
+    """(64, 64, 3) float32 in [0, 1]: what a pipeline itself makes of one prompt and one seed; ``more`` goes into it."""
+    pipe.set_progress_bar_config(disable=True)
+    settings = {"num_inference_steps": 2, "guidance_scale": 1.0, "height": 64, "width": 64, "output_type": "np"}
+    return pipe("a red car", generator=torch.Generator().manual_seed(1), **settings, **more).images[0]

@@ -1,8 +1,10 @@
 """How the units of a frame (encode, embed, denoise, decode) run on the hardware that is there.
 
-An engine is a module with two functions:
+An engine is a module with these functions:
 
 - ``available(where="") -> str``: empty when it can run here, else why not, in one line. It loads nothing heavy.
+- ``slow_start(pipe, controlnets, shapes, options) -> str``, where building can take minutes: why ``auto`` should not
+  make anybody wait for it; empty: what it needs is kept.
 - ``build(pipe, controlnets, shapes, options) -> Units``: units that are ready, so that no frame waits for a compiler.
   They stay as they are when layers of the pipeline are replaced later. It raises EngineError with one reason.
 """
@@ -112,7 +114,7 @@ def build(name: str, pipe: Any, controlnets: list[Any], shapes: Shapes, options:
     """Make the units of a pipeline with the engine called ``name``; see ``choose``.
 
     They are ready: whatever had to be compiled is compiled. ``auto`` also passes over an engine that cannot take these
-    networks. Raises EngineError.
+    networks, or that would have to build for minutes first. Raises EngineError.
     """
     options = options or Options()
     if options.int8:
@@ -124,6 +126,13 @@ def build(name: str, pipe: Any, controlnets: list[Any], shapes: Shapes, options:
         choice = choose(name, pipe.unet.device.type, refused)
         try:
             module = _module(choice.name)
+            wait = getattr(module, "slow_start", None)
+            if name == "auto" and wait is not None:
+                refused[choice.name] = wait(pipe, controlnets, shapes, options)
+                if refused[choice.name]:
+                    log.info("%s is passed over: %s", choice.name, refused[choice.name])
+                    continue
+                del refused[choice.name]
             units = module.build(pipe, controlnets, shapes, replace(options, where=choice.where))
         except EngineError as error:
             if name != "auto" or choice.name == "eager":

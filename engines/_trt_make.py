@@ -96,6 +96,25 @@ class Maker:
             plan = self.cache.get(key, lambda: self._refitted(job, key, made) or self._build(job, made), self.progress)
             return made[0] if made else self._load(job, key, plan)
 
+    def quick(self, job: Job) -> bool:
+        """Whether ``engine`` would find a plan, or one that it can refit: seconds, not minutes."""
+        key = self.key(job)
+        if self.cache.path(key).is_file():
+            return True
+        serves = any(self._serves(job, entry) for _, entry in self.cache.similar(key, "profile"))
+        refits = job.recipe.refit and any(
+            entry.notes.get("weights") for _, entry in self.cache.similar(key, "weights", "loras")
+        )
+        return serves or refits
+
+    @staticmethod
+    def _serves(job: Job, entry: Entry) -> bool:
+        """Whether a plan for a range of sizes holds the one that is asked for."""
+        ranges = {name: Range(low, high, high) for name, (low, high) in entry.notes.get("ranges", {}).items()}
+        if not job.profile.static or ranges.keys() != job.shapes.keys():
+            return False
+        return all(ranges[name].holds(job.shapes[name]) for name in ranges)
+
     def _stored(self, job: Job, key: PlanKey) -> Engine | None:
         """From the plan of this very key, unless there is none, or it turns out not to be fit."""
         try:
@@ -110,9 +129,8 @@ class Maker:
 
     def _ranged(self, job: Job, key: PlanKey) -> Engine | None:
         """From a plan for a range of sizes that holds the one that is asked for."""
-        for other, entry in self.cache.similar(key, "profile") if job.profile.static else ():
-            ranges = {name: Range(low, high, high) for name, (low, high) in entry.notes.get("ranges", {}).items()}
-            if ranges.keys() == job.shapes.keys() and all(ranges[name].holds(job.shapes[name]) for name in ranges):
+        for other, entry in self.cache.similar(key, "profile"):
+            if self._serves(job, entry):
                 engine = self._stored(job, other)
                 if engine is not None:
                     return engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
@@ -13,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-_MAKERS = ("units.py", "times.py", "export.py", "openvino.py")
 _PLAIN = (bool, int, float, str, tuple)
 
 
@@ -27,29 +27,45 @@ def weights_digest(module: nn.Module) -> str:
     return total.hexdigest()
 
 
-def graph_digest(module: nn.Module) -> str:
-    """SHA-256 of a network without its weights, and of the code that turns it into a graph."""
-    configs = [_settings(part.config) for part in module.modules() if isinstance(getattr(part, "config", None), dict)]
-    # Numbers and flags that a module was made with decide its graph, and no configuration holds them.
-    plain = [
-        (path, {name: value for name, value in vars(part).items() if name[0] != "_" and isinstance(value, _PLAIN)})
-        for path, part in module.named_modules()
-    ]
-    tensors = [(name, tuple(tensor.shape), str(tensor.dtype)) for name, tensor in _tensors(module)]
-    versions = {name: version(name) for name in ("inkstream", "torch", "diffusers", "peft")}
-    text = json.dumps([repr(module), configs, plain, tensors, versions, _own_code()], sort_keys=True, default=repr)
+def graph_digest(
+    module: nn.Module,
+    made_by: tuple[str, ...],
+    libraries: tuple[str, ...] = (),
+    loras: tuple[str, ...] = (),
+) -> str:
+    """SHA-256 of a network without its weights, and of the code that turns it into a graph.
+
+    That code is the files ``made_by`` of this folder, PyTorch, diffusers, PEFT, and ``libraries``. The names of
+    ``loras`` count by their place only: LoRAs of the same shape are the same network.
+    """
+    numbered = {name: f"#{number}" for number, name in enumerate(loras)}
+
+    def renamed(path: str) -> str:  # PEFT keeps the parts of a LoRA under its name: lora_A.ink, lora_dropout.ink
+        return re.sub(r"(lora_\w+\.)([^.]+)", lambda found: found[1] + numbered.get(found[2], found[2]), path)
+
+    parts = []
+    for path, part in module.named_modules():
+        # Numbers and flags that a module was made with decide its graph, and no configuration holds them all.
+        plain = {name: value for name, value in vars(part).items() if isinstance(value, _PLAIN) and value != loras}
+        config: Any = getattr(part, "config", None)
+        parts.append([renamed(path), type(part).__qualname__, part.extra_repr(), plain, _settings(config)])
+    tensors = [[renamed(name), list(tensor.shape), str(tensor.dtype)] for name, tensor in _tensors(module)]
+    versions = {name: version(name) for name in ("inkstream", "torch", "diffusers", "peft", *libraries)}
+    text = json.dumps([parts, tensors, versions, _code(made_by)], sort_keys=True, default=repr)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(config: Any) -> dict[str, Any]:
     """A configuration without what diffusers notes for itself, which comes in another order every time."""
+    if not isinstance(config, Mapping):
+        return {}
     return {name: value for name, value in config.items() if not name.startswith("_")}
 
 
 @cache
-def _own_code() -> str:
+def _code(names: tuple[str, ...]) -> str:
     folder = Path(__file__).parent
-    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in _MAKERS)).hexdigest()
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in names)).hexdigest()
 
 
 def _tensors(module: nn.Module) -> list[tuple[str, Tensor]]:

@@ -46,6 +46,7 @@ _NEEDS = {
     "cpu": 'pip install "onnxruntime"',
 }
 _ELEMENT = np.float32
+_MADE_BY = ("units.py", "export.py", "onnxruntime.py")
 
 
 def available(where: str = "") -> str:
@@ -115,7 +116,7 @@ def _key(name: str, unit: Positional, shapes: Shapes, precision: torch.dtype) ->
 
     return PlanKey(
         unit=name,
-        graph=graph_digest(unit),
+        graph=graph_digest(unit, _MADE_BY, ("onnx", "onnxscript")),
         weights=weights_digest(unit),
         profile=str(shapes.inputs(name)),
         precision=str(precision),

@@ -9,21 +9,15 @@ LoRA of the same shape is refitted.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import json
 import logging
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from ..stream.errors import EngineError
 from . import Options
@@ -34,12 +28,12 @@ from ._trt_memory import CudaMemory, cuda_missing
 from ._trt_onnx import OnnxFile
 from .cache import EngineCache, Entry
 from .export import to_onnx, write
-from .fingerprint import weights_digest
+from .fingerprint import graph_digest, weights_digest
 from .shapes import Shapes
 from .units import Positional, Units, make_units, positional_units
 
 log = logging.getLogger(__name__)
-_SIMPLE = (bool, int, float, str, tuple)
+_MADE_BY = ("export.py", "units.py")
 PRECISIONS: dict[torch.dtype, Precision] = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
@@ -53,6 +47,16 @@ def available(where: str = "") -> str:
     if not all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript")):
         return 'networks cannot be exported without ONNX: pip install "inkstream[onnx]"'
     return why_not()
+
+
+def slow_start(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -> str:
+    """Why nobody should be made to wait for it unasked: plans that would have to be built. Empty: all are kept."""
+    maker = Maker(CudaMemory(pipe.unet.device), EngineCache(options.folder))
+    units = positional_units(pipe, controlnets, shapes).items()
+    missing = [name for name, unit in units if not maker.quick(make_job(name, unit, shapes))]
+    if not missing:
+        return ""
+    return f'no plan is kept for {", ".join(missing)}, and building takes minutes: run "inkstream build" once'
 
 
 def build(
@@ -113,7 +117,7 @@ def make_job(name: str, unit: Positional, shapes: Shapes, reach: tuple[Shapes, S
         export=export,
         profile=profile,
         recipe=Recipe(precision, refit=refit),
-        graph=structure_digest(unit, shapes.loras),
+        graph=graph_digest(unit, _MADE_BY, ("onnx", "onnxscript"), shapes.loras),
         weights=weights_digest(unit),
         size=(shapes.width, shapes.height),
         loras=shapes.loras if name == "denoise" else (),
@@ -151,34 +155,6 @@ def unusable(entry: Entry) -> str:
     if device.split(" ")[0] not in capabilities and not device.endswith("and newer"):
         return f"built for {device}, and here is {', '.join(sorted(capabilities))}"
     return ""
-
-
-def structure_digest(unit: nn.Module, loras: tuple[str, ...]) -> str:
-    """SHA-256 of a network without its weights, and of the code that exports it.
-
-    The names of LoRAs count by their place only: LoRAs of the same shape are the same network.
-    """
-    numbered = {name: f"#{number}" for number, name in enumerate(loras)}
-
-    def renamed(path: str) -> str:  # PEFT keeps the parts of a LoRA under its name: lora_A.ink, lora_dropout.ink
-        return re.sub(r"(lora_\w+\.)([^.]+)", lambda found: found[1] + numbered.get(found[2], found[2]), path)
-
-    parts = []
-    for path, part in unit.named_modules():
-        simple = {name: value for name, value in vars(part).items() if isinstance(value, _SIMPLE) and value != loras}
-        config: Any = getattr(part, "config", None)
-        config = dict(config) if isinstance(config, dict) else {}
-        parts.append([renamed(path), type(part).__qualname__, part.extra_repr(), simple, config])
-    tensors = [*unit.named_parameters(), *unit.named_buffers()]
-    described = [[renamed(name), list(tensor.shape), str(tensor.dtype)] for name, tensor in tensors]
-    versions = {name: version(name) for name in ("inkstream", "torch", "diffusers", "peft", "onnx", "onnxscript")}
-    text = json.dumps([parts, described, versions, _exporting_code()], sort_keys=True, default=repr)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-@cache
-def _exporting_code() -> list[str]:
-    return [(Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("export.py", "units.py")]
 
 
 def _share(progress: Callable[[str, float | None], Any], index: int, count: int) -> Callable[[str, float | None], Any]:

@@ -1,4 +1,4 @@
-"""A stream without a network: for tests, for measuring the loop alone, and for trying a source or a sink."""
+"""A stream without a network and time that does not pass, for tests, for the loop alone, and for trying things out."""
 
 from __future__ import annotations
 
@@ -124,3 +124,20 @@ class FakeStream:
         if done is None:
             return None
         return Output(done.pixels, done.source_id, done.captured_at, done.revision, done.input, self._clock())
+
+
+class FakeTime(threading.Event):
+    """A clock, and an event whose ``wait`` moves the clock instead of waiting."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        super().__init__()
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Let ``timeout`` seconds pass at once, unless it is set."""
+        if not self.is_set():
+            self.now += timeout or 0.0
+        return self.is_set()

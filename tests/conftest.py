@@ -141,3 +141,30 @@ def _install_reference(folder) -> None:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
         pytest.skip(f"needs streamdiffusion: {last}")
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory):
+    """Small models saved in diffusers layout; nobody may change them."""
+    from inkstream.bench.tiny import tiny_sd, tiny_sd21, tiny_sdxl
+
+    place = tmp_path_factory.mktemp("models")
+    tiny_sd(vae="kl").save_pretrained(place / "sd")
+    tiny_sd(controlnets=2).save_pretrained(place / "control")
+    tiny_sdxl().save_pretrained(place / "sdxl")
+    tiny_sd21().save_pretrained(place / "sd21", variant="fp16")
+    return place
+
+
+@pytest.fixture
+def sd(folders, tmp_path):
+    """A copy of a model's folder that a test may spoil; weights are links."""
+    for path in (folders / "sd").rglob("*"):
+        copy = tmp_path / "sd" / path.relative_to(folders / "sd")
+        if path.is_dir():
+            copy.mkdir(parents=True)
+        elif path.suffix == ".safetensors":
+            copy.hardlink_to(path)
+        else:
+            copy.write_bytes(path.read_bytes())
+    return tmp_path / "sd"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from inkstream.stream.errors import ConfigError, SourceEnded
+from inkstream.stream.fake import FakeTime
 from inkstream.stream.sources import Source, open_source
 from inkstream.stream.sources._hand import FASTEST, Paper, Stroke, draw_by_hand
 from inkstream.stream.sources._subjects import subject
@@ -182,20 +183,8 @@ def test_frames_end_it_and_pictures_are_the_caller_s():
     assert not (open_source("demo:size=64,live=0").read() == 7).any()
 
 
-class FakeTime(threading.Event):
-    now = 10.0
-
-    def __call__(self):
-        return self.now
-
-    def wait(self, timeout=None):
-        if not self.is_set():
-            self.now += timeout
-        return self.is_set()
-
-
 def test_live_drawing_keeps_the_hand_s_time_whatever_the_reader_does():
-    quick_time, slow_time = FakeTime(), FakeTime()
+    quick_time, slow_time = FakeTime(10.0), FakeTime(10.0)
     quick = DemoSource(96, fps=30, subject="van", clock=quick_time, stop=quick_time)
     slow = DemoSource(96, fps=30, subject="van", clock=slow_time, stop=slow_time)
     assert quick.live

@@ -121,6 +121,25 @@ def test_auto_passes_over_an_engine_that_cannot_take_the_networks(kinds, caplog)
         engines.build("openvino", Pipe, [], None)
 
 
+def test_auto_lets_nobody_wait_for_minutes(kinds, monkeypatch):
+    kinds(openvino="", eager="")
+    slow = {"openvino": "no plan is kept for denoise"}
+    plain = engines._module
+
+    def module(name):
+        made = plain(name)
+        made.slow_start = lambda *_: slow.get(name, "")
+        return made
+
+    monkeypatch.setattr(engines, "_module", module)
+    units = engines.build("auto", Pipe, [], None)
+    assert (units.name, dict(units.passed_over)) == ("eager", slow)
+    assert engines.build("openvino", Pipe, [], None).name == "openvino", "one that was asked for is built"
+    slow.clear()
+    units = engines.build("auto", Pipe, [], None)
+    assert (units.name, dict(units.passed_over)) == ("openvino", {})
+
+
 def test_an_engine_that_is_not_installed_is_named(monkeypatch):
     find = importlib.util.find_spec
     missing = ("openvino", "onnxscript")

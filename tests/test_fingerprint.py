@@ -1,8 +1,13 @@
 """Two networks share a built engine only where nothing that decides their graph differs."""
 
 from inkstream.bench.tiny import tiny_sd
-from inkstream.engines.fingerprint import graph_digest, weights_digest
+from inkstream.engines import fingerprint
+from inkstream.engines.fingerprint import weights_digest
 from inkstream.engines.units import Embed, Encode
+
+
+def graph_digest(module, **more):
+    return fingerprint.graph_digest(module, ("units.py",), **more)
 
 
 def test_the_order_of_channels_is_part_of_the_graph():
@@ -20,6 +25,16 @@ def test_the_scale_of_latents_is_part_of_the_graph():
     before = graph_digest(unit)
     unit.scale *= 2
     assert graph_digest(unit) != before
+
+
+def test_the_code_and_the_libraries_are_part_of_the_graph():
+    unit = Encode(tiny_sd().vae)
+    digests = {
+        fingerprint.graph_digest(unit, ("units.py",)),
+        fingerprint.graph_digest(unit, ("units.py", "export.py")),
+        fingerprint.graph_digest(unit, ("units.py",), ("numpy",)),
+    }
+    assert len(digests) == 3
 
 
 def test_weights_do_not_change_the_graph_but_their_own_digest():

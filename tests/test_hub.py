@@ -10,7 +10,7 @@ import torch
 from huggingface_hub.errors import CacheNotFound, GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 from safetensors.torch import save_file
 
-from inkstream.bench.tiny import tiny_sd, tiny_sdxl
+from inkstream.bench.tiny import generated, tiny_sd
 from inkstream.lora import hub, registry
 from inkstream.lora.describe import describe
 from inkstream.lora.load import load_pipeline
@@ -19,29 +19,6 @@ from inkstream.stream.config import StreamConfig
 from inkstream.stream.errors import ModelError, UnsafeWeightsError
 
 PLAIN = StreamConfig(device="cpu", dtype="float32", use_tiny_vae=False)
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """Small models saved in diffusers layout."""
-    place = tmp_path_factory.mktemp("models")
-    tiny_sd(vae="kl").save_pretrained(place / "sd")
-    tiny_sdxl().save_pretrained(place / "sdxl")
-    return place
-
-
-@pytest.fixture
-def sd(folders, tmp_path):
-    """A copy of a model's folder that a test may spoil; weights are links."""
-    for path in (folders / "sd").rglob("*"):
-        copy = tmp_path / "sd" / path.relative_to(folders / "sd")
-        if path.is_dir():
-            copy.mkdir(parents=True)
-        elif path.suffix == ".safetensors":
-            copy.hardlink_to(path)
-        else:
-            copy.write_bytes(path.read_bytes())
-    return tmp_path / "sd"
 
 
 @pytest.fixture(autouse=True)
@@ -60,22 +37,6 @@ def no_hub(monkeypatch, tmp_path):
 
 def same(a, b):
     return np.allclose(a, b, atol=1e-5)  # convolutions differ in the last digit with where memory lies
-
-
-def picture(pipe, **more):
-    pipe.set_progress_bar_config(disable=True)
-    generator = torch.Generator().manual_seed(1)
-    result = pipe(
-        "a red car",
-        num_inference_steps=2,
-        guidance_scale=1.0,
-        height=64,
-        width=64,
-        output_type="np",
-        generator=generator,
-        **more,
-    )
-    return result.images[0]
 
 
 # --- the embedded model, the cache and the hub
@@ -166,7 +127,7 @@ def test_a_hub_model_is_downloaded_without_pickles_or_code_and_runs(folders, sd,
     calls = a_hub(monkeypatch, tmp_path, sd)
     told = []
     pipe = load_pipeline("owner/sd", PLAIN, lambda text, part: told.append((text, part)))
-    assert same(picture(pipe), picture(tiny_sd(vae="kl")))
+    assert same(generated(pipe), generated(tiny_sd(vae="kl")))
     expected = sorted(
         path.relative_to(folders / "sd").as_posix() for path in (folders / "sd").rglob("*") if path.is_file()
     )

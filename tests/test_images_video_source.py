@@ -15,24 +15,11 @@ import pytest
 from PIL import Image, ImageOps
 
 from inkstream.stream.errors import FrameError, SourceEnded, SourceError, SourceUnavailable
+from inkstream.stream.fake import FakeTime
 from inkstream.stream.frame import Size
 from inkstream.stream.sources import open_source
 from inkstream.stream.sources.images import ImagesSource, load_image
 from inkstream.stream.sources.video import MAX_BROKEN, VideoSource
-
-
-class FakeTime(threading.Event):
-    def __init__(self, now=50.0):
-        super().__init__()
-        self.now = now
-
-    def __call__(self):
-        return self.now
-
-    def wait(self, timeout=None):
-        if not self.is_set():
-            self.now += timeout
-        return self.is_set()
 
 
 def picture(level, size=(40, 30)):

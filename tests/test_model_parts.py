@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from inkstream.bench.tiny import tiny_sd, tiny_sd21, tiny_sdxl
+from inkstream.bench.tiny import generated, tiny_sd, tiny_sd21, tiny_sdxl
 from inkstream.lora import devices, hub, load, registry
 from inkstream.lora.describe import describe, file_family
 from inkstream.lora.load import load_controlnet, load_pipeline
@@ -14,17 +14,6 @@ from inkstream.stream.config import ControlNetConfig, StreamConfig
 from inkstream.stream.errors import ConfigError, LoraError, ModelError
 
 PLAIN = StreamConfig(device="cpu", dtype="float32", use_tiny_vae=False)
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """Small models saved in diffusers layout."""
-    place = tmp_path_factory.mktemp("models")
-    tiny_sd(vae="kl").save_pretrained(place / "sd")
-    tiny_sd(controlnets=2).save_pretrained(place / "control")
-    tiny_sdxl().save_pretrained(place / "sdxl")
-    tiny_sd21().save_pretrained(place / "sd21", variant="fp16")
-    return place
 
 
 @pytest.fixture(autouse=True)
@@ -42,22 +31,6 @@ def same(a, b):
     return np.allclose(a, b, atol=1e-5)  # convolutions differ in the last digit with where memory lies
 
 
-def picture(pipe, **more):
-    pipe.set_progress_bar_config(disable=True)
-    generator = torch.Generator().manual_seed(1)
-    result = pipe(
-        "a red car",
-        num_inference_steps=2,
-        guidance_scale=1.0,
-        height=64,
-        width=64,
-        output_type="np",
-        generator=generator,
-        **more,
-    )
-    return result.images[0]
-
-
 # --- ControlNets and the tiny autoencoder
 
 
@@ -67,8 +40,8 @@ def test_own_controlnets_come_in_order(folders):
     whole = load_pipeline(folders / "control", PLAIN)
     one = load_pipeline(folders / "control", PLAIN.changed(controlnets=[{}]))
     assert same(
-        picture(whole, image=[image, image], controlnet_conditioning_scale=[1.0, 0.0]),
-        picture(one, image=image, controlnet_conditioning_scale=1.0),
+        generated(whole, image=[image, image], controlnet_conditioning_scale=[1.0, 0.0]),
+        generated(one, image=image, controlnet_conditioning_scale=1.0),
     )
     with pytest.raises(ModelError, match=r"controlnets\.2\.model_id: not set"):
         load_pipeline(folders / "control", PLAIN.changed(controlnets=[{}, {}, {}]))
@@ -204,7 +177,7 @@ def single(folders, tmp_path, monkeypatch):
 
 
 def test_a_single_file_gives_the_same_pipeline(single):
-    assert np.allclose(picture(load_pipeline(single, PLAIN)), picture(tiny_sd(vae="kl")), atol=1e-5)
+    assert np.allclose(generated(load_pipeline(single, PLAIN)), generated(tiny_sd(vae="kl")), atol=1e-5)
 
 
 def test_a_single_file_may_say_what_it_predicts(single):

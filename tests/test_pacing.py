@@ -6,23 +6,8 @@ import time
 import pytest
 
 from inkstream.stream.errors import ConfigError
+from inkstream.stream.fake import FakeTime
 from inkstream.stream.pacing import Pacer, wait_until
-
-
-class FakeTime(threading.Event):
-    """A clock, and an event whose ``wait`` moves the clock instead of waiting."""
-
-    def __init__(self, now=1000.0):
-        super().__init__()
-        self.now = now
-
-    def __call__(self):
-        return self.now
-
-    def wait(self, timeout=None):
-        if not self.is_set():
-            self.now += timeout
-        return self.is_set()
 
 
 def test_the_grid_is_kept_without_drift():

@@ -13,28 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inkstream.stream.errors import ConfigError, FrameError, SourceEnded, SourceLost, SourceUnavailable
+from inkstream.stream.fake import FakeTime
 from inkstream.stream.frame import Size
 from inkstream.stream.sources import KINDS, Source, camera, open_source, source_present
 from inkstream.stream.sources.camera import CameraSource
 from inkstream.stream.sources.fake import FakeSource, read_counter, write_counter
 from inkstream.stream.spec import parse_spec
-
-
-class FakeTime(threading.Event):
-    """A clock, and an event whose ``wait`` moves the clock instead of waiting."""
-
-    def __init__(self, now=1000.0):
-        super().__init__()
-        self.now = now
-
-    def __call__(self):
-        return self.now
-
-    def wait(self, timeout=None):
-        if not self.is_set():
-            self.now += timeout
-        return self.is_set()
-
 
 # --- specifications
 

@@ -26,7 +26,7 @@ from inkstream.engines._trt_run import check_numbers
 from inkstream.engines.cache import EngineCache
 from inkstream.engines.fake_tensorrt import HostMemory, fake
 from inkstream.engines.shapes import Shapes
-from inkstream.engines.units import Embed, positional_units
+from inkstream.engines.units import positional_units
 from inkstream.lora.switch import LoraSet
 from inkstream.stream import Stream
 from inkstream.stream.errors import EngineError
@@ -217,6 +217,20 @@ def test_a_ranged_plan_serves_a_size_that_was_not_built(trt, cache):
     assert count(trt, "build") == [3]
 
 
+def test_it_is_known_whether_an_engine_would_have_to_be_built(trt, cache):
+    maker, unit = Maker(HostMemory(trt), cache), Unit()
+    wanted = replace(job(unit), recipe=REFIT)
+    assert not maker.quick(wanted)
+    maker.engine(wanted)
+    assert maker.quick(wanted)
+    assert maker.quick(replace(job(Unit(1)), recipe=REFIT)), "other weights are refitted"
+    assert not maker.quick(job(Unit(1))), "a plan that was not made to be refitted"
+    low, usual, high = ({"x": (1, 3, size, size), "scale": (1,)} for size in (16, 24, 32))
+    maker.engine(job(unit, 24, profile=Profile.ranged(low, usual, high)))
+    assert maker.quick(job(unit, 20)) and not maker.quick(job(unit, 40))
+    assert not maker.quick(job(unit, 24, profile=Profile.ranged(usual, usual, high))), "a range wants a plan of its own"
+
+
 def test_a_stripped_plan_gets_its_weights_at_every_start(trt, cache):
     wanted = replace(job(Unit()), recipe=Recipe("fp32", strip=True))
     for _ in range(2):
@@ -319,12 +333,6 @@ def test_only_what_changes_is_refittable():
     assert not job.recipe.refit
     assert (job.recipe.precision, job.size, job.profile.static) == ("fp32", (64, 64), True)
     assert job.shapes == {"sample": (2, 4, 8, 8), "timestep": (2,), "text": (2, 77, 32)}
-
-
-def test_a_setting_without_weights_is_part_of_the_network():
-    rgb, bgr = (Embed([tiny_sd(controlnets=1).controlnet]) for _ in range(2))
-    bgr.flipped = (True,)
-    assert tensorrt.structure_digest(rgb, ()) != tensorrt.structure_digest(bgr, ())
 
 
 def test_a_reach_of_sizes_is_a_ranged_profile():

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from inkstream.bench.tiny import tiny_sd, tiny_sd21, tiny_sdxl
+from inkstream.bench.tiny import generated, tiny_sd, tiny_sdxl
 from inkstream.lora import load
 from inkstream.lora.describe import describe
 from inkstream.lora.load import load_pipeline
@@ -23,49 +23,8 @@ from inkstream.stream.errors import ModelError, UnsafeWeightsError
 PLAIN = StreamConfig(device="cpu", dtype="float32", use_tiny_vae=False)
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """Small models saved in diffusers layout."""
-    place = tmp_path_factory.mktemp("models")
-    tiny_sd(vae="kl").save_pretrained(place / "sd")
-    tiny_sd(controlnets=2).save_pretrained(place / "control")
-    tiny_sdxl().save_pretrained(place / "sdxl")
-    tiny_sd21().save_pretrained(place / "sd21", variant="fp16")
-    return place
-
-
-@pytest.fixture
-def sd(folders, tmp_path):
-    """A copy of a model's folder that a test may spoil; weights are links."""
-    for path in (folders / "sd").rglob("*"):
-        copy = tmp_path / "sd" / path.relative_to(folders / "sd")
-        if path.is_dir():
-            copy.mkdir(parents=True)
-        elif path.suffix == ".safetensors":
-            copy.hardlink_to(path)
-        else:
-            copy.write_bytes(path.read_bytes())
-    return tmp_path / "sd"
-
-
 def same(a, b):
     return np.allclose(a, b, atol=1e-5)  # convolutions differ in the last digit with where memory lies
-
-
-def picture(pipe, **more):
-    pipe.set_progress_bar_config(disable=True)
-    generator = torch.Generator().manual_seed(1)
-    result = pipe(
-        "a red car",
-        num_inference_steps=2,
-        guidance_scale=1.0,
-        height=64,
-        width=64,
-        output_type="np",
-        generator=generator,
-        **more,
-    )
-    return result.images[0]
 
 
 def spoil(path, **changes):
@@ -172,7 +131,7 @@ def test_pickles_are_refused_with_the_way_out(tmp_path, name):
 
 def test_a_folder_gives_the_same_pipeline(folders):
     pipe = load_pipeline(folders / "sd", PLAIN)
-    assert same(picture(pipe), picture(tiny_sd(vae="kl")))
+    assert same(generated(pipe), generated(tiny_sd(vae="kl")))
     assert not any(p.requires_grad for p in pipe.unet.parameters())
     assert not any(module.training for module in (pipe.unet, pipe.vae, pipe.text_encoder))
 
@@ -191,7 +150,7 @@ def test_all_families_load_and_are_told_apart(folders):
 
 
 def test_sdxl_gives_the_same_picture(folders):
-    assert same(picture(load_pipeline(folders / "sdxl", PLAIN)), picture(tiny_sdxl()))
+    assert same(generated(load_pipeline(folders / "sdxl", PLAIN)), generated(tiny_sdxl()))
 
 
 def test_precision_is_that_of_the_configuration(folders):

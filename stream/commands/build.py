@@ -24,7 +24,7 @@ def build(
     ] = None,
     engine: Annotated[
         str | None,
-        typer.Option("--engine", metavar="NAME", help="Which engine (inkstream engines list), tensorrt for example."),
+        typer.Option("--engine", metavar="NAME", help="Which engine, tensorrt for example; else the fastest there is."),
     ] = None,
     sets: SetOption = None,
 ) -> None:
@@ -38,6 +38,8 @@ def build(
         inkstream build --config sd-turbo --engine tensorrt
         inkstream build -c sd15-lcm --size 512x512 --size 768x512
     """
+    from ...engines import choose
+    from ...lora.devices import resolve_device
     from .. import Stream
     from ..frame import Size
 
@@ -46,6 +48,9 @@ def build(
     if asked:
         wanted += [f"width={asked[0].width}", f"height={asked[0].height}"]
     chosen = load_run(config, wanted, model=model)
+    if chosen.stream.acceleration == "auto":  # which would not wait for what is to be built here
+        fastest = choose("auto", resolve_device(chosen.stream).type).name
+        chosen = chosen.model_copy(update={"stream": chosen.stream.changed(acceleration=fastest)})
     with shown() as progress:
         started = time.perf_counter()
         stream = Stream.from_pretrained(chosen.model, chosen.stream, progress=progress)
