@@ -1,0 +1,116 @@
+"""What scenes can be, and how that is said: one grammar, and paraphrases in the same words.
+
+Colours of buildings depend on the material, materials and roofs on the style. Words may be added here; models were
+trained on those that are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+KINDS = ("car", "building", "landscape")
+FINISHES = ("glossy", "matte", "metallic")
+CAR_COLOURS = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "white", "black", "silver")
+CAR_STYLES = ("sedan", "coupe", "hatchback", "suv", "pickup", "van", "wagon")
+VIEWS = {"side": 0.36, "front three-quarter": 0.27, "rear three-quarter": 0.22, "front": 0.08, "rear": 0.07}
+GROUNDS = ("road", "grass", "sand", "snow")
+TIMES = ("day", "sunset", "overcast", "night")
+STUDIO = "studio"
+FARS = {"snowy mountains": "mountain", "green hills": "hill", "the sea": "sea"}  # words -> class
+NEARS = ("grass", "sand", "snow", "rocks")
+BUILDING_STYLES = ("house", "cottage", "warehouse", "apartment block", "skyscraper")
+MATERIALS = {
+    "house": ("brick", "wood", "stone", "concrete"),
+    "cottage": ("wood", "stone", "brick"),
+    "warehouse": ("brick", "concrete", "wood"),
+    "apartment block": ("brick", "concrete", "stone", "glass"),
+    "skyscraper": ("glass", "concrete", "stone"),
+}
+BUILDING_COLOURS = {
+    "brick": ("red", "brown", "beige", "grey"),
+    "wood": ("brown", "white", "yellow", "blue", "green", "red"),
+    "concrete": ("grey", "white", "beige"),
+    "glass": ("blue", "grey", "green"),
+    "stone": ("grey", "beige", "brown"),
+}
+ROOFS = {
+    "house": ("gable", "hip"),
+    "cottage": ("gable", "hip"),
+    "warehouse": ("gable", "flat"),
+    "apartment block": ("flat", "hip"),
+    "skyscraper": ("flat",),
+}
+WITH_BALCONIES = ("apartment block", "skyscraper")
+_SMALL_WORDS = ("a", "an", "and", "from", "in", "of", "on", "the")
+NONE = "none"  # the word of a tag whose thing is not there
+
+
+def vocabulary() -> dict[str, tuple[str, ...]]:
+    """Every tag with the words it can have in a caption; ``grammar`` holds the words between them."""
+    colours = dict.fromkeys((*CAR_COLOURS, *(word for words in BUILDING_COLOURS.values() for word in words)))
+    return {
+        "kind": KINDS,
+        "style": (*CAR_STYLES, *BUILDING_STYLES),
+        "finish": FINISHES,
+        "colour": tuple(colours),
+        "material": tuple(BUILDING_COLOURS),
+        "roof": ("gable", "hip", "flat"),
+        "balconies": ("balconies",),
+        "view": tuple(VIEWS),
+        "ground": (*GROUNDS, STUDIO),
+        "time": (*TIMES, STUDIO),
+        "far": tuple(FARS),
+        "near": NEARS,
+        "trees": ("trees",),
+        "grammar": (*_SMALL_WORDS, "made", "roof", "seen", "under", "view", "with"),
+    }
+
+
+def sentences(tags: Mapping[str, str]) -> tuple[str, ...]:
+    """True sentences about a scene, the one of the grammar first."""
+    return {"car": _car, "building": _building, "landscape": _landscape}[tags["kind"]](tags)
+
+
+def _place(tags: Mapping[str, str]) -> tuple[str, str]:
+    """Where it is, in the grammar's words and in others."""
+    if tags["time"] == STUDIO:
+        return "in a studio", "in the studio"
+    return f"on {tags['ground']}, {tags['time']}", f"{tags['time']}, on {tags['ground']}"
+
+
+def _a(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def _car(tags: Mapping[str, str]) -> tuple[str, ...]:
+    finish, colour, style, view = (tags[name] for name in ("finish", "colour", "style", "view"))
+    place, otherwise = _place(tags)
+    return (
+        f"a {finish} {colour} {style} car, {view} view, {place}",
+        f"{_a(colour)} {style}, {finish}, {otherwise}, {view} view",
+        f"{finish} {colour} {style} car seen from the {view}, {place}",
+        f"{_a(colour)} {style} car, {finish}, {place}",
+    )
+
+
+def _building(tags: Mapping[str, str]) -> tuple[str, ...]:
+    colour, material, style, roof = (tags[name] for name in ("colour", "material", "style", "roof"))
+    balconies = "" if tags["balconies"] == NONE else " and balconies"
+    place, otherwise = _place(tags)
+    return (
+        f"a {colour} {material} {style} with a {roof} roof{balconies}, {place}",
+        f"{_a(style)} made of {colour} {material}, {roof} roof{balconies}, {otherwise}",
+        f"{style} of {colour} {material} under a {roof} roof{balconies}, {place}",
+        f"a {colour} {material} building{balconies.replace(' and', ' with')}, {place}",
+    )
+
+
+def _landscape(tags: Mapping[str, str]) -> tuple[str, ...]:
+    far, near, time = tags["far"], tags["near"], tags["time"]
+    trees = "" if tags["trees"] == NONE else " and trees"
+    return (
+        f"a landscape with {far}, {near}{trees}, {time}",
+        f"{near}{trees}, {far}, {time}",
+        f"{_a(time)} landscape of {far} with {near}{trees}",
+        f"a landscape with {far} and {near}, {time}",
+    )

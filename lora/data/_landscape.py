@@ -1,0 +1,255 @@
+"""Landscapes in layers: sky; mountains, hills or the sea; ground; rocks and trees in front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ._camera import Rays, View
+from ._canvas import Canvas, ground_colour, ground_distance, haze
+from ._draws import Draws
+from ._grammar import FARS, NONE
+from ._noise import mix, noise, step
+from ._table import Table
+from ._tree import bark, crown, leaves
+
+if TYPE_CHECKING:
+    from .scenes import Scene
+
+FIELD = 0.8
+EYE = 1.6  # metres above the ground
+TREES, ROCKS = 3, 6  # at most
+CLASSES = {"grass": "grass", "sand": "sand", "snow": "ground", "rocks": "sand"}  # what lies near -> class
+_FAR = {"mountain": (3000.0, 1500.0), "hill": (800.0, 400.0)}  # metres to both ridges
+
+
+def landscape_shape(draws: Draws, tags: Mapping[str, str]) -> tuple[dict[str, float], View]:
+    """Where everything is, in picture sizes from the middle and from the horizon, and the view."""
+    shape = {
+        "ridge_at": draws.unit("ridge"),
+        "shore": draws.between("shore", 0.12, 0.22),
+        "rocks": float(draws.whole("rocks", 3, ROCKS)) if tags["near"] == "rocks" else 0.0,
+        "trees": float(draws.whole("trees", 1, TREES)) if tags["trees"] != NONE else 0.0,
+    }
+    horizon = draws.between("horizon", -0.12, 0.10)
+    below = 0.5 + horizon  # what there is of the ground
+    for number in range(TREES):
+        # Each has its own third of the picture, so that crowns may touch but do not hide each other.
+        third = (number + draws.whole("first tree", 0, TREES - 1)) % TREES
+        foot = draws.between(f"tree {number} foot", 0.35, 0.92) * below
+        shape[f"tree{number}_x"] = (third - 1) * 0.3 + draws.between(f"tree {number}", -0.1, 0.1)
+        shape[f"tree{number}_foot"] = -max(foot, shape["shore"] + 0.10 if tags["far"] == "the sea" else 0.0)
+        shape[f"tree{number}_height"] = foot * draws.between(f"tree {number} height", 1.15, 1.75)
+        shape[f"tree{number}_turn"] = draws.between(f"tree {number} turn", 0.0, 6.28)
+    for number in range(ROCKS):
+        foot = draws.between(f"rock {number} foot", 0.55, 0.95) * below
+        shape[f"rock{number}_x"] = draws.between(f"rock {number}", -0.48, 0.48)
+        shape[f"rock{number}_foot"] = -max(foot, shape["shore"] + 0.08 if tags["far"] == "the sea" else 0.0)
+        shape[f"rock{number}_size"] = foot * draws.between(f"rock {number} size", 0.14, 0.30)
+        shape[f"rock{number}_turn"] = draws.between(f"rock {number} turn", 0.0, 6.28)
+    return shape, View(0.0, 0.0, 0.0, (0.0, EYE, 0.0), FIELD, place=(0.0, horizon))
+
+
+class _Layers:
+    """Coordinates that turn with the camera: x and e are picture sizes to the right of a fixed direction and above the
+    horizon, as they were before zooming."""
+
+    def __init__(self, scenes: Sequence[Scene], rays: Rays, shape: Table) -> None:
+        camera = rays.camera.over_pictures()
+        turned = camera.eye.new_tensor([scene.view.yaw for scene in scenes])[:, None, None] / camera.spread
+        self.x = (rays.across - camera.place[0]) / camera.zoom + turned  # (B, 1, S)
+        self.e = rays.above / camera.zoom  # (B, S, 1)
+        self.spread = camera.spread
+        self.level = camera.level
+        self.shape = shape
+
+    def distance(self, e: Tensor) -> Tensor:
+        """Metres along the level to ground that is seen ``-e`` below the horizon."""
+        return EYE / (-e * self.spread).clamp_min(1e-4)
+
+
+def paint_landscapes(canvas: Canvas, scenes: Sequence[Scene], light: Table, rays: Rays) -> None:
+    """Paint everything but the sky; ``light`` is the table of the scenes."""
+    shape = Table.of([scene.shape for scene in scenes], canvas.colour.device).over_pictures()
+    light = light.over_pictures()
+    layers = _Layers(scenes, rays, shape)
+    up = canvas.normal.new_tensor([0, 1, 0])[:, None, None, None]
+    begin = _far(canvas, scenes, light, rays, layers, up)
+    _near(canvas, scenes, light, rays, layers, begin, up)
+    most = [max(int(scene.shape[name]) for scene in scenes) for name in ("rocks", "trees")]
+    _shadows(canvas, layers, most)
+    for number in range(most[0]):
+        _rock(canvas, light, layers, number)
+    for number in range(most[1]):
+        _tree(canvas, light, layers, number)
+
+
+def _chosen(scenes: Sequence[Scene], tag: str, word: str, like: Tensor) -> Tensor:
+    """(B, 1, 1) bool: whether each scene has that word."""
+    return torch.tensor([scene.tags[tag] == word for scene in scenes], device=like.device)[:, None, None]
+
+
+def _far(canvas: Canvas, scenes: Sequence[Scene], light: Table, rays: Rays, layers: _Layers, up: Tensor) -> Tensor:
+    """What is far away; returns where the ground begins, (B, 1, S) picture sizes above the horizon."""
+    x, at = layers.x, layers.shape.ridge_at
+    begin = 0.012 * noise("smooth", x * 0.2 + at, 0.7 + 0 * x) - 0.014
+    for words, name in FARS.items():
+        here = _chosen(scenes, "far", words, x)
+        if not any(scene.tags["far"] == words for scene in scenes):
+            continue
+        if name == "sea":
+            shore = -layers.shape.shore + 0.022 * noise("smooth", x * 0.16 + at, 0.4 + 0 * x)
+            _sea(canvas, light, rays, layers, here, shore, up)
+            begin = torch.where(here, shore, begin)
+        else:
+            _ridges(canvas, light, layers, here, name)
+    return begin
+
+
+def _ridges(canvas: Canvas, light: Table, layers: _Layers, here: Tensor, name: str) -> None:
+    """Two ridges, one behind the other; their folds hang on their lines."""
+    x, e, at = layers.x, layers.e, layers.shape.ridge_at
+    mountain = name == "mountain"
+    lying = 0.7 * canvas.normal.new_tensor([0, 1, 0])[:, None, None, None] - 0.714 * layers.level
+    for number, (size, low, pale) in enumerate([(0.30, 0.10, 0.5), (0.16, 0.03, 0.22)]):
+        across = x * 0.30 + at * 3 + number * 0.37
+        if mountain:
+            top = low + size * (0.45 + 0.30 * noise("soft", across, 0.2 + number * 0.3 + 0 * x))
+        else:
+            top = low + 0.45 * size * (0.5 + 0.45 * noise("smooth", across * 1.2, 0.6 + number * 0.3 + 0 * x))
+        under = top - e  # (B, S, S)
+        inside = here & (under > 0) & (e > -0.03)
+        if mountain:
+            colour = _slopes(light, x, e, under, number)
+        else:
+            folds = noise("soft", x * 0.5 + number * 0.3, under * 1.1)
+            rise = step(0.16, 0.0, under)
+            green = canvas.normal.new_tensor([0.15, 0.32, 0.11])[:, None, None, None] * (1 + 0.12 * folds)
+            colour = green * (light.sun * (0.42 + 0.30 * rise) + light.air)
+        colour = mix(colour, light.horizon, pale * (1 - 0.45 * step(0.0, 0.3, e)))
+        canvas.paint(inside, colour, name, 4 + number, _FAR[name][number], lying)
+
+
+def _slopes(light: Table, x: Tensor, e: Tensor, under: Tensor, number: int) -> Tensor:
+    """(3, B, S, S): rock below, snow above, lit from the left."""
+
+    def height(shift: float) -> Tensor:
+        along = (x + shift) * 0.9 + 0.35 * under + number * 0.3
+        return noise("soft", along, under * 0.45 + number * 0.2)
+
+    here = height(0.0)
+    slope = (height(0.012) - here) * 1.9
+    facing = (0.52 + slope).clamp(0.06, 1.15)
+    snow = step(-0.015, 0.075, e - 0.115 + 0.03 * here)
+    rock, white = (light.sun.new_tensor(tint)[:, None, None, None] for tint in ((0.27, 0.25, 0.27), (0.86, 0.89, 0.95)))
+    return mix(rock, white, snow) * (light.sun * facing + light.air * 0.9)
+
+
+def _sea(canvas: Canvas, light: Table, rays: Rays, layers: _Layers, here: Tensor, shore: Tensor, up: Tensor) -> None:
+    """Water from the horizon to the shore: it mirrors the sky, and breaks at the sand."""
+    x, e = layers.x, layers.e
+    away = 1 / (-e).clamp_min(0.004)
+    waves = noise("fine", x * away**0.75 * 0.07, away**0.75 * 0.30) / (1 + (away / 45) ** 2)
+    mirror = mix(light.horizon, light.zenith, ((-e) * 2.4 + 0.06 + 0.06 * waves).clamp(0, 1) ** 0.55)
+    deep = light.sun.new_tensor([0.02, 0.17, 0.26])[:, None, None, None] * (light.ambient + 0.5 * light.strength)
+    share = (0.34 + 0.16 * waves + 0.45 * step(0.10, 0.0, -e)).clamp(0, 1)
+    water = mix(deep, mirror, share)
+    breaking = step(0.016, 0.002, e - shore) * (0.85 + 0.25 * waves)
+    foam = light.sun.new_tensor([0.88, 0.93, 0.95])[:, None, None, None] * (light.air + 0.5 * light.sun)
+    water = mix(water, foam, breaking.clamp(0, 1))
+    inside = here & (e <= 0) & (e > shore)
+    canvas.paint(inside, water, "sea", 6, ground_distance(rays) * rays.along, up)
+
+
+def _near(
+    canvas: Canvas,
+    scenes: Sequence[Scene],
+    light: Table,
+    rays: Rays,
+    layers: _Layers,
+    begin: Tensor,
+    up: Tensor,
+) -> None:
+    x, e = layers.x, layers.e
+    names = [scene.tags["near"] for scene in scenes]
+    bare = ground_colour(names, light, x, e)
+    lit = bare * (light.sun * 0.72 + light.air) * (0.82 + 0.22 * step(0.0, -0.5, e))
+    sea = _chosen(scenes, "far", "the sea", x)
+    wet = step(0.035, 0.0, begin - e) * sea
+    lit = haze(light, lit, e - 1.0 * sea) * (1 - 0.35 * wet)
+    for name, label in CLASSES.items():
+        here = _chosen(scenes, "near", name, x) & (e <= begin)
+        if name in names:
+            canvas.paint(here, lit, label, 8, ground_distance(rays) * rays.along, up)
+
+
+def _item(shape: Table, kind: str, number: int, *names: str) -> list[Tensor]:
+    return [getattr(shape, f"{kind}{number}_{name}") for name in names]
+
+
+def _shadows(canvas: Canvas, layers: _Layers, most: Sequence[int]) -> None:
+    """Darken the ground to the right of rocks and trees; everything else is painted afterwards."""
+    x, e, shape = layers.x, layers.e, layers.shape
+    light = torch.ones_like(canvas.depth)
+    for number in range(most[0]):
+        cx, foot, size = _item(shape, "rock", number, "x", "foot", "size")
+        apart = torch.hypot((x - cx - size * 0.55) / (size * 1.45), (e - foot - size * 0.06) / (size * 0.30))
+        light = torch.where(number < shape.rocks, light * (1 - 0.55 * step(1.1, 0.75, apart)), light)
+    for number in range(most[1]):
+        cx, foot, height = _item(shape, "tree", number, "x", "foot", "height")
+        apart = torch.hypot((x - cx - height * 0.24) / (height * 0.46), (e - foot - height * 0.015) / (height * 0.085))
+        light = torch.where(number < shape.trees, light * (1 - 0.45 * step(1.1, 0.7, apart)), light)
+    canvas.colour = torch.where(e < 0, canvas.colour * light, canvas.colour)
+
+
+def _in_front(canvas: Canvas, far: Tensor) -> Tensor:
+    """(B, S, S) bool: whether something at ``far`` metres hides what is there; the ground it stands on is as far."""
+    return far < canvas.depth * 1.05
+
+
+def _rock(canvas: Canvas, light: Table, layers: _Layers, number: int) -> None:
+    x, e, shape = layers.x, layers.e, layers.shape
+    cx, foot, size, turn = _item(shape, "rock", number, "x", "foot", "size", "turn")
+    a, b = (x - cx) / (size * 1.3), (e - foot - size * 0.45) / size
+    angle = torch.atan2(b, a)
+    edge = 1 + 0.08 * torch.cos(3 * angle + turn) + 0.05 * torch.cos(5 * angle + 2 * turn)
+    outwards = torch.hypot(a, b) / edge
+    far = layers.distance(foot)
+    inside = (outwards < 1) & (b > -0.5) & (number < shape.rocks) & _in_front(canvas, far)
+    rough = noise("fine", a * 0.10 + 0.3 * turn, b * 0.10)
+    cracks = noise("soft", a * 0.11 + 0.2 * turn, b * 0.11)
+    facing = (-0.55 * a + 0.70 * b + 0.30 + 0.20 * cracks + 0.10 * rough).clamp(0, 1.1)
+    grey = light.sun.new_tensor([0.42, 0.40, 0.38])[:, None, None, None] * (1 + 0.06 * rough)
+    colour = grey * (light.sun * facing + light.air * 0.75) * (1 - 0.4 * step(-0.1, -0.5, b))
+    towards = (1 - outwards * outwards).clamp_min(0).sqrt()
+    canvas.paint(inside, colour, "rock", 20 + number, far, _bulge(canvas, layers, a, b, towards))
+
+
+def _bulge(canvas: Canvas, layers: _Layers, a: Tensor, b: Tensor, towards: Tensor) -> Tensor:
+    """(3, B, S, S): normals of a round thing, in the world."""
+    level = layers.level
+    right = torch.stack([-level[2], torch.zeros_like(level[0]), level[0]])
+    up = canvas.normal.new_tensor([0, 1, 0])[:, None, None, None]
+    normal = a * right + b * up - (towards + 0.05) * level
+    return normal / normal.norm(dim=0, keepdim=True).clamp_min(1e-6)
+
+
+def _tree(canvas: Canvas, light: Table, layers: _Layers, number: int) -> None:
+    x, e, shape = layers.x, layers.e, layers.shape
+    cx, foot, height, turn = _item(shape, "tree", number, "x", "foot", "height", "turn")
+    radius = height * 0.34
+    a, b = (x - cx) / radius, (e - foot - height * 0.66) / radius
+    far = layers.distance(foot)
+    there = (number < shape.trees) & _in_front(canvas, far)
+    trunk = ((x - cx).abs() < height * 0.03 * (1.25 + 0.35 * b)) & (e > foot) & (b < 0) & there
+    facing = -layers.level
+    width = (x - cx) / (height * 0.035)
+    canvas.paint(trunk, bark(light, width) + 0 * e, "tree", 40 + number, far, facing)
+    inside, sunlit = crown(a, b, turn)
+    towards = (1 - a * a - b * b).clamp_min(0).sqrt()
+    canvas.paint(
+        inside & there, leaves(light, sunlit, b), "tree", 50 + number, far, _bulge(canvas, layers, a, b, towards)
+    )

@@ -1,0 +1,85 @@
+"""Lines out of parts, and pictures brought down to their size."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .palette import NUMBER
+
+CREASE = 0.78  # cosine between neighbouring normals of a car's body where a person would draw a line
+GAIN = 1.6  # lines lose brightness when they are brought down; this gives it back
+
+
+def neighbours_differ(values: Tensor) -> Tensor:
+    """(B, H, W) -> bool, true on the right or lower one of two neighbours that are not the same."""
+    return _beside(values, lambda a, b: a != b)
+
+
+def _beside(values: Tensor, differ) -> Tensor:
+    found = torch.zeros(values.shape[-3:], dtype=torch.bool, device=values.device)
+    found[..., :, 1:] |= differ(values[..., :, 1:], values[..., :, :-1])
+    found[..., 1:, :] |= differ(values[..., 1:, :], values[..., :-1, :])
+    return found
+
+
+def creases(normal: Tensor, label: Tensor) -> Tensor:
+    """(B, H, W) bool: where a car's body folds; normal is (3, B, H, W)."""
+    folded = _beside(normal, lambda a, b: (a * b).sum(0) < CREASE)
+    body = label == NUMBER["body"]
+    inside = F.max_pool2d((~body).float()[:, None], 3, 1, 1)[:, 0] == 0
+    return folded & inside
+
+
+def clean_lines(part: Tensor, stroke: Tensor, size: int) -> Tensor:
+    """(B, size, size) uint8, white on black, of (B, S, S) parts and strokes."""
+    thin = (neighbours_differ(part) | stroke).float()[:, None]
+    wide = F.max_pool2d(F.pad(thin, (1, 0, 1, 0)), 2, 1)[:, 0]
+    return (brought_down(wide, size) * (255 * GAIN)).clamp(0, 255).round().to(torch.uint8)
+
+
+@functools.cache
+def _areas(large: int, small: int, device: torch.device) -> Tensor:
+    """(small, large): the share that each of the large pixels has in a small one."""
+    edges = torch.arange(small + 1, dtype=torch.float64) * large / small
+    begin = torch.arange(large, dtype=torch.float64)
+    covered = torch.minimum(edges[1:, None], begin + 1) - torch.maximum(edges[:-1, None], begin)
+    return (covered.clamp_min(0) * small / large).float().to(device)
+
+
+def brought_down(picture: Tensor, size: int) -> Tensor:
+    """(..., S, S) -> (..., size, size): every pixel the mean of the area that it covers."""
+    weights = _areas(picture.shape[-1], size, picture.device)
+    return weights @ picture @ weights.T
+
+
+def picked(values: Tensor, size: int) -> Tensor:
+    """(..., S, S) -> (..., size, size): the value at every pixel's middle, for what has no mean."""
+    large = values.shape[-1]
+    index = ((torch.arange(size, device=values.device) + 0.5) * large / size).long()
+    return values[..., index, :][..., index]
+
+
+def edges(depth: Tensor, normal: Tensor, label: Tensor) -> Tensor:
+    """(B, H, W) uint8, white on black: where depth jumps, surfaces fold, or the class changes.
+
+    depth is (B, H, W) in metres, normal (B, 3, H, W) of length 1, label (B, H, W).
+    """
+    nearness = 1 / depth  # 0 in the sky, and even on a plane, so that ground that runs away is no edge
+    jump = _second_difference(nearness) > 0.04 * nearness.clamp_min(2e-4)
+    folded = _beside(normal.movedim(1, 0), lambda a, b: (a * b).sum(0) < CREASE)
+    return (255 * (jump | folded | neighbours_differ(label))).to(torch.uint8)
+
+
+def _second_difference(values: Tensor) -> Tensor:
+    """(B, H, W): how much each value is off the line through its neighbours, the greater of both directions."""
+    padded = F.pad(values[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
+    middle = padded[:, 1:-1, 1:-1]
+    across = (padded[:, 1:-1, 2:] + padded[:, 1:-1, :-2] - 2 * middle).abs()
+    along = (padded[:, 2:, 1:-1] + padded[:, :-2, 1:-1] - 2 * middle).abs()
+    across[..., :, 0] = across[..., :, -1] = 0
+    along[..., 0, :] = along[..., -1, :] = 0
+    return torch.maximum(across, along)

@@ -1,0 +1,43 @@
+"""A tree: a round crown of leaves on a trunk, always seen from its front."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ._camera import SUN
+from ._noise import noise, step
+from ._table import Table
+
+TRUNK = (0.15, 0.095, 0.055)
+LEAVES = (0.10, 0.27, 0.07)
+
+
+def crown(a: Tensor, b: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
+    """Where a crown is, and how the sun falls on it.
+
+    ``a`` and ``b`` (..., H, W) are distances from its middle in radii, to the right and up; ``turn`` (...) in radians
+    tells one tree from another. Returns bool and 0 to about 1.3, both (..., H, W).
+    """
+    angle = torch.atan2(b, a)
+    edge = 1 + 0.07 * torch.cos(5 * angle + turn) + 0.05 * torch.cos(8 * angle + 1.7 * turn + 1)
+    outwards = torch.hypot(a, b) / edge
+    leaves = noise("fine", a * 0.075 + 0.31 * turn, b * 0.075)
+    boughs = noise("soft", a * 0.10 + 0.3 + 0.17 * turn, b * 0.10)
+    towards = (1 - outwards * outwards).clamp_min(0).sqrt()
+    length = sum(value * value for value in SUN) ** 0.5
+    facing = (a * SUN[0] + b * SUN[1] + towards * SUN[2]) / length
+    sunlit = (0.72 * facing + 0.20 * boughs + 0.16 * leaves + 0.30).clamp(0, 1.3)
+    return outwards < 1, sunlit * step(-1.6, 0.4, b)
+
+
+def leaves(light: Table, sunlit: Tensor, b: Tensor) -> Tensor:
+    """(3, ..., H, W): the colour of a crown; ``light`` is over pictures."""
+    green = light.sun.new_tensor(LEAVES)[:, None, None, None]
+    return green * (light.sun * 1.35 * sunlit + light.air * (0.75 + 0.45 * step(-1.0, 0.9, b)))
+
+
+def bark(light: Table, a: Tensor) -> Tensor:
+    """(3, ..., H, W): the colour of a trunk at ``a`` trunk widths to the right of its middle."""
+    brown = light.sun.new_tensor(TRUNK)[:, None, None, None]
+    return brown * (light.sun * step(0.6, -0.5, a) + light.air)

@@ -1,0 +1,99 @@
+"""Pictures of scenes, with everything that is known about every pixel; batched in torch, on any device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ...stream.errors import ConfigError
+from . import _outline
+from ._building import paint_buildings
+from ._camera import rays
+from ._canvas import Canvas
+from ._car import paint_cars
+from ._landscape import paint_landscapes
+from ._light import developed, light_of
+
+if TYPE_CHECKING:
+    from .scenes import Scene
+
+STEP = 4  # sizes are multiples of this, so that a picture is drawn a quarter larger and then brought down
+AT_ONCE = {"cpu": 1, "other": 32}  # pictures of one kind; one at a time stays within a CPU's caches
+_PAINTERS: dict[str, Callable[..., None]] = {
+    "car": paint_cars,
+    "building": paint_buildings,
+    "landscape": paint_landscapes,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Renders:
+    """B pictures of H x W pixels, on the device that rendered them."""
+
+    picture: Tensor
+    """(B, 3, H, W) float32 RGB, 0 to 1."""
+    labels: Tensor
+    """(B, H, W) uint8, indices of ``palette.CLASSES``."""
+    depth: Tensor
+    """(B, H, W) float32, metres along the view axis; inf in the sky."""
+    normals: Tensor
+    """(B, 3, H, W) float32 unit vectors: to the right, up, towards the camera."""
+    lines: Tensor
+    """(B, H, W) uint8, white on black: what a person would draw, exactly."""
+
+    def edges(self) -> Tensor:
+        """(B, H, W) uint8, white on black: discontinuities of depth, normals and labels."""
+        return _outline.edges(self.depth, self.normals, self.labels)
+
+
+def render(
+    scenes: Sequence[Scene], size: int = 256, device: str | torch.device = "cpu", at_once: int | None = None
+) -> Renders:
+    """Render scenes, of whatever kinds, to pictures of ``size`` x ``size``.
+
+    A scene gives the same picture alone or among others. ``at_once`` is how many of a kind are worked on together:
+    memory grows with it (about 90 MB each at 256). Raises ConfigError for a size that is not a multiple of 4 from 32
+    to 2048, and for no scenes.
+    """
+    if size % STEP or not 32 <= size <= 2048:
+        raise ConfigError(f"size: got {size}, expected a multiple of {STEP} from 32 to 2048")
+    if not scenes:
+        raise ConfigError("got no scenes, expected at least one")
+    device = torch.device(device)
+    together = at_once or AT_ONCE.get(device.type, AT_ONCE["other"])
+    kinds = dict.fromkeys(scene.kind for scene in scenes)
+    order: list[int] = []
+    parts: list[tuple[Tensor, ...]] = []
+    with torch.inference_mode():
+        for kind in kinds:
+            rows = [index for index, scene in enumerate(scenes) if scene.kind == kind]
+            for start in range(0, len(rows), together):
+                some = rows[start : start + together]
+                parts.append(_rendered([scenes[index] for index in some], size, device))
+                order += some
+        back = torch.tensor(order, device=device).argsort()
+        return Renders(*(torch.cat(each)[back] for each in zip(*parts, strict=True)))
+
+
+def _rendered(scenes: list[Scene], size: int, device: torch.device) -> tuple[Tensor, ...]:
+    """The fields of ``Renders`` for scenes of one kind."""
+    through = rays([scene.view for scene in scenes], size + size // STEP, device)
+    light = light_of(scenes, device)
+    canvas = Canvas.of_sky(light.over_pictures(), through)
+    _PAINTERS[scenes[0].kind](canvas, scenes, light, through)
+    camera = through.camera.over_pictures()
+    normal = _outline.picked(canvas.normal, size)  # (3, B, size, size) in the world
+    toward = -camera.forward
+    seen = torch.stack([(normal * axis).sum(0) for axis in (camera.right, camera.up, toward)], 1)
+    stroke = canvas.stroke | _outline.creases(canvas.normal, canvas.label)
+    return (
+        _outline.brought_down(developed(canvas.colour), size).clamp(0, 1).transpose(0, 1).contiguous(),
+        _outline.picked(canvas.label, size),
+        _outline.picked(canvas.depth, size),
+        seen / seen.norm(dim=1, keepdim=True).clamp_min(1e-6),
+        _outline.clean_lines(canvas.part, stroke, size),
+    )

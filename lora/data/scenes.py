@@ -1,0 +1,197 @@
+"""Cars, buildings and landscapes that can be drawn, described and rendered: what a scene is, and what becomes of it.
+
+A scene follows from a number. Everything that its picture shows is said by its caption or drawn by its lines: light
+comes from the left over the camera's shoulder, clouds and the ground's texture follow from the place in the picture,
+and at night every window is lit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...stream.errors import ConfigError
+from . import _grammar as grammar
+from . import hand
+from ._building_shape import building_shape
+from ._camera import View
+from ._car_shape import car_shape, view_word
+from ._draws import Draws
+from ._grammar import KINDS, NONE, STUDIO, vocabulary
+from ._landscape import landscape_shape
+from .render import Renders, render
+from .sample import Sample
+
+__all__ = ["KINDS", "Renders", "Scene", "caption", "captions", "render", "sample_scene", "samples", "vocabulary"]
+
+SHARES = {"car": 0.45, "building": 0.40, "landscape": 0.15}  # of scenes whose kind is not said
+STUDIO_SHARE = 0.2  # of cars
+_SHAPES = {"car": car_shape, "building": building_shape, "landscape": landscape_shape}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One thing, its surroundings, and where it is seen from."""
+
+    seed: int
+    kind: str
+    tags: Mapping[str, str]
+    """What it is, in the words of ``vocabulary()``; "none" where something is left out."""
+    shape: Mapping[str, float]
+    """Its measures, in metres; a landscape's in picture sizes."""
+    view: View
+
+    def seen_from(self, yaw: float | None = None, pitch: float | None = None, zoom: float | None = None) -> Scene:
+        """The same thing with the camera elsewhere; what is not given stays.
+
+        ``yaw`` and ``pitch`` are in radians: around the thing (a car's left side is at 0, its front at pi / 2), and
+        down upon it; in a landscape the camera turns instead. ``zoom`` 2 makes everything twice as large. A car's
+        ``view`` tag follows. Raises ConfigError for a pitch that is not from -0.1 to 1.2, or a zoom not from 0.2 to 5.
+        """
+        view = replace(
+            self.view,
+            yaw=self.view.yaw if yaw is None else yaw,
+            pitch=self.view.pitch if pitch is None else pitch,
+            zoom=self.view.zoom if zoom is None else zoom,
+        )
+        if not math.isfinite(view.yaw):
+            raise ConfigError(f"yaw: got {view.yaw}, expected a number of radians")
+        if not -0.1 <= view.pitch <= 1.2:
+            raise ConfigError(f"pitch: got {view.pitch:g}, expected -0.1 to 1.2 radians")
+        if not 0.2 <= view.zoom <= 5:
+            raise ConfigError(f"zoom: got {view.zoom:g}, expected 0.2 to 5")
+        tags = {**self.tags, "view": view_word(view.yaw)} if self.kind == "car" else self.tags
+        return replace(self, view=view, tags=tags)
+
+
+def sample_scene(seed: int, kind: str | None = None, **tags: str) -> Scene:
+    """The scene of a seed; the same one for ever.
+
+    ``kind`` is one of KINDS; without it 45 % are cars, 40 % buildings, 15 % landscapes. ``tags`` fix some of what it
+    is, for example ``colour="red"``; everything else stays as it is without them, where that can be. Raises ConfigError
+    for a seed below 0, and for words that are unknown or do not go together.
+    """
+    if seed < 0:
+        raise ConfigError(f"seed: got {seed}, expected 0 or more")
+    draws = Draws(seed)
+    if kind is None:
+        kind = draws.one_of("kind", SHARES)
+    if kind not in KINDS:
+        raise ConfigError(f"kind: got {kind!r}, expected one of: {', '.join(KINDS)}")
+    chosen = _TAGS[kind](_Chooser(draws, tags))
+    unknown = [name for name in tags if name not in chosen]
+    if unknown:
+        raise ConfigError(f"got the tag {unknown[0]!r}, expected some of: {', '.join(chosen)} for a {kind}")
+    shape, view = _SHAPES[kind](draws, chosen)
+    return Scene(seed, kind, {"kind": kind, **chosen}, shape, view)
+
+
+class _Chooser:
+    """Takes words that were asked for, and draws the others."""
+
+    def __init__(self, draws: Draws, wanted: Mapping[str, str]) -> None:
+        self._draws = draws
+        self._wanted = wanted
+
+    def __call__(self, name: str, options: Sequence[str] | Mapping[str, float]) -> str:
+        wanted = self._wanted.get(name)
+        if wanted is None:
+            return self._draws.one_of(f"tag {name}", options)
+        if wanted not in options:
+            raise ConfigError(f"{name}: got {wanted!r}, expected one of: {', '.join(options)}")
+        return wanted
+
+    def wants(self, name: str) -> str | None:
+        return self._wanted.get(name)
+
+
+def _car_tags(choose: _Chooser) -> dict[str, str]:
+    tags = {
+        "finish": choose("finish", grammar.FINISHES),
+        "colour": choose("colour", grammar.CAR_COLOURS),
+        "style": choose("style", grammar.CAR_STYLES),
+        "view": choose("view", grammar.VIEWS),
+    }
+    place = [choose.wants("time"), choose.wants("ground")]
+    outside = any(word not in (None, STUDIO) for word in place)
+    if STUDIO in place and outside:
+        raise ConfigError(f"got time {place[0]!r} with ground {place[1]!r}, expected both or none to be {STUDIO!r}")
+    share = (1 - STUDIO_SHARE) / len(grammar.TIMES)
+    times = dict.fromkeys(grammar.TIMES, share) | ({} if outside else {STUDIO: STUDIO_SHARE})
+    tags["time"] = STUDIO if place[1] == STUDIO else choose("time", times)
+    tags["ground"] = STUDIO if tags["time"] == STUDIO else choose("ground", grammar.GROUNDS)
+    return tags
+
+
+def _building_tags(choose: _Chooser) -> dict[str, str]:
+    styles = [style for style in grammar.BUILDING_STYLES if _materials(choose, style) and _can_be(choose, style)]
+    style = choose("style", styles or grammar.BUILDING_STYLES)
+    material = choose("material", _materials(choose, style) or grammar.MATERIALS[style])
+    return {
+        "style": style,
+        "material": material,
+        "colour": choose("colour", grammar.BUILDING_COLOURS[material]),
+        "roof": choose("roof", grammar.ROOFS[style]),
+        "balconies": choose("balconies", _balconies(style)),
+        "ground": choose("ground", grammar.GROUNDS),
+        "time": choose("time", grammar.TIMES),
+    }
+
+
+def _materials(choose: _Chooser, style: str) -> list[str]:
+    """What a style can be made of, if it is to have the colour that is asked for."""
+    colour, material = choose.wants("colour"), choose.wants("material")
+    possible = [each for each in grammar.MATERIALS[style] if material in (None, each)]
+    return [each for each in possible if colour is None or colour in grammar.BUILDING_COLOURS[each]]
+
+
+def _balconies(style: str) -> tuple[str, ...]:
+    return (NONE, "balconies") if style in grammar.WITH_BALCONIES else (NONE,)
+
+
+def _can_be(choose: _Chooser, style: str) -> bool:
+    """Whether a style can have the roof and the balconies that are asked for."""
+    roof, balconies = choose.wants("roof"), choose.wants("balconies")
+    return (roof is None or roof in grammar.ROOFS[style]) and (balconies is None or balconies in _balconies(style))
+
+
+def _landscape_tags(choose: _Chooser) -> dict[str, str]:
+    return {
+        "far": choose("far", tuple(grammar.FARS)),
+        "near": choose("near", grammar.NEARS),
+        "trees": choose("trees", {"trees": 0.75, NONE: 0.25}),
+        "time": choose("time", grammar.TIMES),
+    }
+
+
+_TAGS = {"car": _car_tags, "building": _building_tags, "landscape": _landscape_tags}
+
+
+def caption(scene: Scene) -> str:
+    """What a scene shows, in the grammar's one way to say it."""
+    return captions(scene)[0]
+
+
+def captions(scene: Scene) -> tuple[str, ...]:
+    """Sentences that are true of a scene, in the words of ``vocabulary()``; ``caption`` is the first."""
+    return grammar.sentences(scene.tags)
+
+
+def samples(renders: Renders, scenes: Sequence[Scene]) -> list[Sample]:
+    """Training pairs of rendered scenes; each scene's drawing is the same whenever it is made."""
+    pictures = (renders.picture * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()  # (B, H, W, 3)
+    lines, labels = renders.lines.cpu().numpy(), renders.labels.cpu().numpy()
+    result = []
+    for index, scene in enumerate(scenes):
+        sketch = drawings(lines[index], scene.seed, 1)[0]
+        result.append(Sample(pictures[index], sketch, captions(scene), lines[index], labels[index], scene.tags))
+    return result
+
+
+def drawings(lines: np.ndarray, seed: int, count: int, **how: Any) -> list[np.ndarray]:
+    """``count`` ways a person might draw a scene's lines (H, W) uint8, each (H, W) uint8 white on black."""
+    return [hand.drawn(lines, np.random.default_rng((seed, number)), **how) for number in range(count)]
