@@ -16,7 +16,7 @@ import numpy as np
 
 from ...adapters.lines import thin
 
-SEEN = 96  # level from which a pixel belongs to a line
+SEEN = 136  # level from which a pixel belongs to a line; beyond the halo of soft edges
 STRAIGHT_ON = np.cos(np.radians(35))  # lines that meet at less of a bend are one stroke
 SHORTEST = 3.0  # pixels at 256 x 256; what is shorter is no stroke
 _CROSS = np.ones((3, 3), np.uint8)
