@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..stream.errors import EngineError
-from .openvino import first_line, runtime
+from ._ov_library import first_line, runtime
 
 
 def package() -> Any:
-    """The package ``nncf``, imported without its telemetry, for the reason that ``openvino.runtime`` gives."""
+    """The package ``nncf``, imported without its telemetry, for the reason that ``_ov_library.runtime`` gives."""
     runtime()
     if "nncf" not in sys.modules:
         reporter = "openvino_telemetry"

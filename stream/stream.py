@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,35 +24,13 @@ from .guidance import make_guidance
 from .memory import memory_named, smaller_batch, smaller_picture
 from .metrics import Metrics
 from .networks import Networks
+from .plan import Plan, Tag
 from .prepare import Prepared, Preparer
-from .prompt import mix
 from .recipe import Embeds, Recipe
 
 log = logging.getLogger(__name__)
 # A network that fails once, on an odd prompt say, may recover; one that fails this often in a row will not.
 UNUSABLE_IN_A_ROW = 10
-
-
-@dataclass(frozen=True, eq=False)
-class Tag:
-    """What a picture keeps of its input through the batch."""
-
-    source_id: int
-    captured_at: float
-    revision: int
-    fitted: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """One configuration, ready to run. The loop takes a whole plan between two frames, or none of it."""
-
-    config: StreamConfig
-    recipe: Recipe
-    preparer: Preparer
-    steps: StreamBatch | SequentialSteps
-    fade_from: Embeds | None = None  # the prompt that this one fades in over
-    fade_over: int = 0  # frames that this takes
 
 
 class Stream:
@@ -310,24 +288,16 @@ class Stream:
         frames = config.prompt_transition_frames
         if old.config.prompt == config.prompt:
             frames = min(frames, self._fade_left(old))
-        return (self._current_prompt(old), frames) if frames else (None, 0)
+        return (old.prompt_after(self._faded if old is self._running else 0), frames) if frames else (None, 0)
 
     def _fade_left(self, plan: Plan) -> int:
-        return max(0, plan.fade_over - (self._faded if plan is self._running else 0))
-
-    def _current_prompt(self, plan: Plan) -> Embeds:
-        """The prompt of the newest frame, which may be half-way between two."""
-        if plan.fade_from is None or plan is not self._running:
-            return plan.recipe.prompt if plan.fade_from is None else plan.fade_from
-        share = min(1.0, self._faded / plan.fade_over)
-        return mix(plan.fade_from, plan.recipe.prompt, share, plan.config.prompt_interpolation)
+        return plan.fade_left(self._faded if plan is self._running else 0)
 
     def _recipe(self, plan: Plan) -> Recipe:
         """The recipe of the next frame: the plan's, or one on the way there."""
-        if not self._fade_left(plan):
-            return plan.recipe
-        self._faded += 1
-        return replace(plan.recipe, prompt=self._current_prompt(plan))
+        if self._fade_left(plan):
+            self._faded += 1
+        return plan.recipe_after(self._faded)
 
     def _entry(self, plan: Plan, frames: list[Any], recipe: Recipe) -> Entry:
         device = recipe.noise.device

@@ -167,7 +167,7 @@ def test_openvino_is_imported_without_its_telemetry(tmp_path):
     """Importing it would report to Google Analytics, and leave an identity in the home folder."""
     code = (
         "import json, sys\n"
-        "from inkstream.engines.openvino import runtime\n"
+        "from inkstream.engines._ov_library import runtime\n"
         "ov = runtime()\n"
         "assert ov.convert_model and runtime() is ov\n"
         "print(json.dumps([name for name in sys.modules if 'openvino_telemetry' in name]))\n"
