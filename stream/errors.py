@@ -7,6 +7,7 @@ InkstreamError
 │   └── LoraError            a LoRA that does not fit, or is damaged
 ├── EngineError          the network gave no usable picture, or an engine cannot run (engines: PlanRefused, PlanUnfit)
 │   └── MemoryFull           the device has no memory left; a smaller configuration may run
+├── DataError            pictures or pairs to train on are damaged, missing, or of no use
 ├── FrameError           one frame is unusable: it is counted and left out
 ├── SourceError
 │   ├── SourceUnavailable    cannot be opened; the message holds a hint
@@ -44,6 +45,10 @@ class EngineError(InkstreamError):
 
 class MemoryFull(EngineError):
     """The device has no memory left for the configuration."""
+
+
+class DataError(InkstreamError):
+    """Pictures or pairs to train on are damaged, missing, or of no use."""
 
 
 class FrameError(InkstreamError, ValueError):
