@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from .commands import bench, build, config, demo, doctor, engines, models, quantize, run
+from .commands import bench, build, config, demo, doctor, engines, evaluate, models, prepare, quantize, run, train
 from .errors import ConfigError, InkstreamError
 from .signals import INTERRUPTED
 
@@ -87,6 +87,9 @@ app.command()(run.run)
 app.command()(doctor.doctor)
 app.command()(build.build)
 app.command()(quantize.quantize)
+app.command()(evaluate.evaluate)
+app.command()(prepare.prepare)
+app.command()(train.train)
 app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")
 app.add_typer(engines.app, name="engines")

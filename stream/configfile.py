@@ -49,7 +49,7 @@ def presets() -> dict[str, str]:
     """Names of the presets that ship with the package, with what each is for (the first comment of its file)."""
     found = {}
     for item in sorted(files(configs).iterdir(), key=lambda item: item.name):
-        if item.name.endswith(".yaml"):
+        if item.name.endswith(".yaml") and not item.name.startswith("train_"):  # those say how to train, not what runs
             first = item.read_text("utf-8").splitlines()[:1]
             found[item.name.removesuffix(".yaml")] = "".join(first).lstrip("# ")
     return found

@@ -1,0 +1,84 @@
+"""A latent PatchGAN that sees the drawing: it sharpens what a regression leaves soft.
+
+Isola et al. 2017 (arXiv:1611.07004), hinge loss, spectral normalisation (arXiv:1802.05957), and the adaptive weight of
+VQGAN (Esser et al. 2021, arXiv:2012.09841): the pull is as strong as a share of the regression's own gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from . import storage
+from .noise import normal
+
+BLUR = 0.1  # noise on what the discriminator sees, so that it cannot win by tiny differences
+STRONGEST = 5.0
+
+
+class Discriminator(nn.Module):
+    """Latents (B, C, h, w) and lines (B, 1, 8 h, 8 w) -> (B, 1, h / 2, w / 2), higher where it looks real."""
+
+    def __init__(self, channels: int = 4, reduction: int = 8) -> None:
+        super().__init__()
+        self.reduction = reduction
+        self.latent = nn.Conv2d(channels, 64, 3, padding=1)
+        self.lines = nn.Conv2d(reduction * reduction, 64, 1)
+        self.body = nn.Sequential(
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(64, 96, 3, padding=1)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(96, 128, 4, stride=2, padding=1)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(128, 128, 3, padding=1)),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(128, 1, 3, padding=1),
+        )
+
+    def forward(self, latent: Tensor, lines: Tensor) -> Tensor:
+        return self.body(self.latent(latent) + self.lines(F.pixel_unshuffle(lines, self.reduction)))
+
+
+class Adversary:
+    """A discriminator and its optimiser."""
+
+    def __init__(self, device: torch.device, rate: float, channels: int = 4, reduction: int = 8) -> None:
+        self.network = Discriminator(channels, reduction).to(device)
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=rate, betas=(0.5, 0.98), weight_decay=0.0)
+
+    def learn(self, real: Tensor, made: Tensor, lines: Tensor, random: torch.Generator) -> Tensor:
+        """One step of the discriminator; gives its loss. ``real`` and ``made`` are latents."""
+        self.network.requires_grad_(True)
+        true, false = (
+            self.network(each.detach() + BLUR * normal(each.shape, random, each.device), lines).float()
+            for each in (real, made)
+        )
+        loss = F.relu(1 - true).mean() + F.relu(1 + false).mean()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        self.network.requires_grad_(False)
+        return loss.detach()
+
+    def pull(self, made: Tensor, lines: Tensor, base: Tensor, weight: float, random: torch.Generator) -> Tensor:
+        """What is added to a loss: ``made`` should look real, with ``weight`` of the gradient that ``base`` has."""
+        self.network.requires_grad_(False)
+        loss = -self.network(made + BLUR * normal(made.shape, random, made.device), lines).float().mean()
+        own = torch.autograd.grad(base, made, retain_graph=True)[0].float().norm()
+        pulled = torch.autograd.grad(loss, made, retain_graph=True)[0].float().norm()
+        return (weight * own / (pulled + 1e-8)).clamp(max=STRONGEST) * loss
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        for parameter, kept in self.optimiser.state.items():
+            for name, value in kept.items():
+                if isinstance(value, Tensor):
+                    kept[name] = storage.fitted(value, parameter)

@@ -1,0 +1,103 @@
+"""How a sample is varied: mirrored, its sketch unfinished or absent, its classes painted or not. Arrays (H, W) uint8.
+
+A live canvas is always unfinished, so a network that only saw finished sketches smears while the person still draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ..data.palette import NUMBER
+from ..data.sample import Sample
+from .config import DataConfig
+
+BACKGROUND = ("sky", "ground", "hill", "sea", "sand", "grass", "rock", "mountain")
+LINE = 64  # grey from which on a pixel counts as drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Varied:
+    """One sample as a step sees it."""
+
+    picture: np.ndarray  # (H, W, 3) uint8
+    lines: np.ndarray  # (H, W) uint8, white on black
+    clean: np.ndarray | None  # (H, W) uint8, exact lines
+    labels: np.ndarray | None  # (H, W) uint8
+    palette: bool
+    caption: str
+    flipped: bool
+
+
+def varied(sample: Sample, config: DataConfig, rng: np.random.Generator) -> Varied:
+    """One variation of a sample; the same generator gives the same one."""
+    chances = rng.random(6)
+    lines = sample.clean if sample.clean is not None and chances[0] < config.clean else sample.sketch
+    if chances[1] < config.blank:
+        lines = np.zeros_like(lines)
+    elif chances[1] < config.blank + config.partial:
+        lines = unfinished(lines, sample.labels, rng)
+    caption = sample.captions[int(rng.integers(len(sample.captions)))]
+    flipped = bool(chances[2] < config.flip)
+    turned = lambda array: array[:, ::-1] if flipped and array is not None else array
+    return Varied(
+        picture=turned(sample.picture),
+        lines=turned(lines),
+        clean=turned(sample.clean),
+        labels=turned(sample.labels),
+        palette=sample.labels is not None and bool(chances[3] < config.palette),
+        caption="" if chances[4] < config.caption_dropout else caption,
+        flipped=flipped,
+    )
+
+
+def unfinished(lines: np.ndarray, labels: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """The sketch at an earlier moment: without the horizon, with about a third of its lines missing, or half drawn."""
+    kind = rng.integers(3)
+    if kind == 0 and labels is not None:
+        return without_horizon(lines, labels)
+    return half_drawn(lines, rng) if kind == 1 else with_gaps(lines, rng)
+
+
+def without_horizon(lines: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Only the lines at things that stand before the background; all lines where there is nothing but background."""
+    things = ~np.isin(labels, [NUMBER[name] for name in BACKGROUND])
+    if not things.any():
+        return lines
+    reach = max(3, round(lines.shape[0] * 0.024)) | 1
+    near = cv2.dilate(things.astype(np.uint8), np.ones((reach, reach), np.uint8))
+    return lines * near
+
+
+def half_drawn(lines: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What is drawn up to a slanted front that leaves 30 to 80 % of the line pixels."""
+    rows, columns = np.nonzero(lines >= LINE)
+    if rows.size < 8:
+        return lines
+    angle = rng.uniform(0, 2 * np.pi)
+    across, down = np.cos(angle), np.sin(angle)
+    front = np.quantile(columns * across + rows * down, rng.uniform(0.3, 0.8))
+    height, width = lines.shape
+    place = np.arange(width)[None] * across + np.arange(height)[:, None] * down
+    return np.where(place <= front, lines, 0).astype(np.uint8)
+
+
+def with_gaps(lines: np.ndarray, rng: np.random.Generator, missing: float | None = None) -> np.ndarray:
+    """The sketch with round pieces of it missing, a share of 20 to 45 % of its line pixels by default."""
+    share = rng.uniform(0.2, 0.45) if missing is None else missing
+    drawn = lines >= LINE
+    rows, columns = np.nonzero(drawn)
+    if rows.size < 8:
+        return lines
+    left, goal = drawn.astype(np.uint8), rows.size * (1 - share)
+    for _ in range(64):
+        at = int(rng.integers(rows.size))
+        radius = int(rng.uniform(0.03, 0.12) * lines.shape[0])
+        cv2.circle(left, (int(columns[at]), int(rows[at])), radius, 0, -1)
+        if np.count_nonzero(left) <= goal:
+            break
+    erased = drawn & (left == 0)
+    faint = cv2.dilate(erased.astype(np.uint8), np.ones((3, 3), np.uint8))  # the soft rim of what is gone
+    return np.where((faint > 0) & (left == 0), 0, lines).astype(np.uint8)

@@ -1,0 +1,144 @@
+"""A tiny autoencoder (Ollin Boer Bohan's TAESD shape, https://github.com/madebyollin/taesd) from pictures alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...stream.errors import ConfigError
+from . import losses, seeds
+from .data import Batch, Batches, open_data, still
+from .devices import device_of, settle, threads
+from .kinds import AutoencoderConfig
+from .models import load_autoencoder
+from .noise import normal
+from .sheets import psnr, sheet, to_bytes
+from .task import Loss, Now, Task
+
+REDUCTION = 8  # pixels of a side that become one latent
+
+
+class AutoencoderTask(Task):
+    """Random crops, several per picture and step are never taken: variety counts more than pixels."""
+
+    config: AutoencoderConfig
+
+    def __init__(self, config: AutoencoderConfig, batches: Batches, held: list[Batch]) -> None:
+        self.config, self.batches, self.held = config, batches, held
+        self.device = device_of(config)
+        threads(config)
+        self.network: Any = _network(config)
+        settle([self.network.encoder, self.network.decoder], config, self.device, train=True)
+
+    def trained(self) -> dict[str, nn.Module]:
+        return {"vae": self.network}
+
+    def loss(self, batch: Batch, now: Now) -> Loss:
+        config, vae = self.config, self.network
+        x = self._crops(batch, now.random)  # (B, 3, crop, crop) in [-1, 1]
+        z = vae.encoder(x)
+        z = z.float()
+        noise = normal(z.shape, now.random, z.device)
+        got = vae.decoder(z + config.latent_noise * noise).float()
+        difference = got - x
+        parts = {
+            "mse": difference.square().mean(),
+            "l1": difference.abs().mean(),
+            "chroma": losses.chroma_l1(got, x),
+            "gradient": losses.gradients(difference),
+            "correlation": losses.correlation(z),
+            "standard": losses.standardised(z),
+        }
+        total = x.new_zeros(())
+        for name, value in parts.items():
+            total = total + getattr(config, f"{name}_weight") * value
+        return Loss(total, parts)
+
+    def _crops(self, batch: Batch, random: torch.Generator) -> Tensor:
+        """One crop of each picture; its corner is a multiple of 8, as every latent's is."""
+        side, crop = batch.picture.shape[1], self.config.crop
+        places = (side - crop) // REDUCTION + 1
+        corners = (torch.randint(0, places, (len(batch), 2), generator=random) * REDUCTION).tolist()
+        cut = torch.stack(
+            [batch.picture[row, y : y + crop, x : x + crop] for row, (y, x) in enumerate(corners)]
+        )  # (B, crop, crop, 3)
+        pictures = cut.permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        layout = torch.channels_last if self.config.channels_last else torch.contiguous_format
+        return pictures.contiguous(memory_format=layout)
+
+    def measure(self) -> dict[str, float]:
+        quality, latents = [], []
+        for x, z, got in self._held():
+            quality.append(psnr(got, x))
+            latents.append(z.float())
+        if not quality:
+            return {}
+        z = torch.cat(latents)
+        return {
+            "psnr_db": torch.cat(quality).mean().item(),
+            "latent_std": z.std().item(),
+            "latent_correlation": losses.correlation(z).item(),
+        }
+
+    def pictures(self) -> np.ndarray | None:
+        for x, _, got in self._held():
+            shown = self.config.validation_pictures
+            return sheet({"truth": to_bytes(x)[:shown], "reconstruction": to_bytes(got)[:shown]})
+        return None
+
+    def _held(self) -> Any:
+        """(pictures, latents, reconstructions) of the held-out batches."""
+        for batch in self.held:
+            x = batch.to(self.device).pictures()
+            z = self.network.encoder(x)
+            yield x, z, self.network.decoder(z).float()
+
+    def write(self, folder: Path) -> None:
+        """``scaling_factor`` makes the latents' standard deviation 1."""
+        spread = torch.cat([self.network.encoder(self._some(place)).float() for place in range(4)]).std().item()
+        vae = _network(self.config)
+        vae.load_state_dict(self.network.state_dict())
+        vae.register_to_config(scaling_factor=round(1 / spread, 4), shift_factor=0.0)
+        vae.to(memory_format=torch.contiguous_format).save_pretrained(folder)
+
+    def _some(self, place: int) -> Tensor:
+        """16 training pictures, always the same for a place."""
+        rng = seeds.numpy_generator(self.config.seed, seeds.VALIDATION, place)
+        chosen = [(int(index), rng) for index in rng.integers(0, len(self.batches.samples), 16)]
+        return self.batches.of(chosen).to(self.device).pictures()
+
+
+def _network(config: AutoencoderConfig) -> Any:
+    from diffusers import AutoencoderTiny
+
+    if config.init:
+        return load_autoencoder(config.init)
+    widths: Any = (config.channels,) * 4
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.number(config.seed, seeds.INIT))
+        return AutoencoderTiny(
+            encoder_block_out_channels=widths,
+            decoder_block_out_channels=widths,
+            num_encoder_blocks=config.encoder_blocks,
+            num_decoder_blocks=config.decoder_blocks,
+            latent_channels=config.latent_channels,
+        )
+
+
+def make(config: AutoencoderConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> AutoencoderTask:
+    """The task of a configuration. Raises ConfigError, and DataError when the pairs are damaged."""
+    samples, held = open_data(config.data, progress)
+    return from_samples(config, samples, held)
+
+
+def from_samples(config: AutoencoderConfig, samples: Any, held: Any) -> AutoencoderTask:
+    """The task on pairs that are there already."""
+    if config.crop > config.data.size:
+        raise ConfigError(f"crop: got {config.crop}, expected at most data.size = {config.data.size}")
+    batches = Batches(samples, config.data, config.train_batch_size, config.seed)
+    return AutoencoderTask(config, batches, still(held, config.data, config.validation_samples))

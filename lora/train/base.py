@@ -1,0 +1,333 @@
+"""A few-step model of drawings from scratch: text encoder, UNet and ControlNet together, by regression of x0.
+
+The networks predict v, and the loss is that of x0 in v's scale, at the timesteps that few-step samplers visit. An
+error of epsilon at t = 999 is multiplied by 14.6 on the way to x0; one of v is not. Later rows start from the network's
+own previous step, and from flat paintings, so that more steps add detail and a start picture keeps its colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...stream.errors import ConfigError
+from ..quiet import quiet
+from . import base_networks, losses, seeds, storage
+from .adversary import Adversary
+from .caches import Latents, captions_of, fingerprint
+from .data import Batch, Batches, open_data, still
+from .devices import device_of, settle, threads
+from .kinds import BaseConfig
+from .models import Codec, load_autoencoder
+from .noise import Noise, normal
+from .predict import lcm_steps, predict
+from .regions import flat
+from .sheets import psnr, sheet, to_bytes
+from .task import Loss, Now, Task
+from .timesteps import Timesteps
+from .tokens import build_tokenizer, load_tokenizer, token_ids
+
+BORDER = 8  # pixels at a crop's sides that do not count
+PULL_LATER = 0.02  # share of the budget in which the discriminator learns alone
+FLAT_FROM, FLAT_TO = 200, 800  # timesteps whose rows may start from a flat painting
+COLOURS_BELOW = 600  # timesteps whose rows may lose their caption
+LATENT_LIMIT = 5.0
+VALIDATED = (999, 499, 259)
+
+
+class BaseTask(Task):
+    """The three networks, the frozen autoencoder and, later in the run, the adversary."""
+
+    config: BaseConfig
+
+    def __init__(
+        self,
+        config: BaseConfig,
+        networks: base_networks.BaseNetworks,
+        tokenizer: Any,
+        vae: Any,
+        batches: Batches,
+        held: list[Batch],
+    ) -> None:
+        self.config, self.batches, self.held, self.tokenizer = config, batches, held, tokenizer
+        self.device = device_of(config)
+        threads(config)
+        self.networks, self.codec = networks, Codec(vae)
+        settle(self.trained().values(), config, self.device, train=True)
+        settle([vae], config.model_copy(update={"torch_compile": False}), self.device, train=False)
+        vae.eval()
+        self.noise = Noise.of(base_networks.scheduler(config.original_inference_steps), self.device)
+        self.timesteps = Timesteps.of(
+            config.original_inference_steps,
+            config.named_timesteps,
+            config.first_share,
+            config.named_share,
+            config.low_share,
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seeds.number(config.seed, seeds.INIT, 1))
+            channels, reduction = networks.unet.config.in_channels, self.codec.reduction
+            self.adversary = Adversary(self.device, config.gan_learning_rate, channels, reduction)
+        self._known: dict[str, Tensor] = {}
+
+    def trained(self) -> dict[str, nn.Module]:
+        nets = self.networks
+        return {"unet": nets.unet, "controlnet": nets.controlnet, "text_encoder": nets.text_encoder}
+
+    def extra(self) -> dict[str, Any]:
+        return {"adversary": self.adversary} if self.config.gan_weight else {}
+
+    # --- the loss, in the order of a step
+
+    def loss(self, batch: Batch, now: Now) -> Loss:
+        config = self.config
+        z0 = self.latents(batch)  # (B, C, h, w)
+        control, count = batch.control(), len(batch)
+        t = self.timesteps.draw(count, now.random)  # on the CPU
+        text = self.text(self._captions(batch, t, now.random))
+        x = self._start(z0, t, batch, now.random)
+        if torch.rand((), generator=now.random) < config.rollout and now.share >= config.rollout_from:
+            x = self._own_start(x, z0, t, text, control, now.random)
+        t = t.to(self.device)
+        x0 = self.noise.x0(x, self._v(x, t, text, control), t)
+        regression = losses.regression(x0, z0, self._scale(t))
+        total, parts = regression, {"latent": regression, "x0_mse": losses.weighted_mse(x0, z0).detach()}
+        if config.crop_weight and now.share >= config.crop_from:
+            parts["crop"] = self._crop_loss(x0, batch, now)
+            total = total + config.crop_weight * parts["crop"]
+        if config.gan_weight and now.share >= config.gan_from:
+            lines = batch.drawn()
+            parts["discriminator"] = self.adversary.learn(z0, x0, lines, now.random)
+            if now.share >= config.gan_from + PULL_LATER:
+                parts["pull"] = self.adversary.pull(x0, lines, regression, config.gan_weight, now.random)
+                total = total + parts["pull"]
+        return Loss(total, parts)
+
+    def latents(self, batch: Batch) -> Tensor:
+        """(B, C, h, w) float32: from the cache, else encoded now."""
+        return batch.latent.float() if batch.latent is not None else self.codec.encode(batch.pictures())
+
+    def text(self, captions: Sequence[str]) -> Tensor:
+        """(B, L, D), with gradients."""
+        new = [caption for caption in dict.fromkeys(captions) if caption not in self._known]
+        if new:
+            self._known.update(zip(new, token_ids(self.tokenizer, new), strict=True))
+        ids = torch.stack([self._known[caption] for caption in captions]).to(self.device)
+        return self.networks.text_encoder(ids)[0]
+
+    def _captions(self, batch: Batch, t: Tensor, random: torch.Generator) -> list[str]:
+        dropped = (torch.rand(len(t), generator=random) < self.config.low_caption_dropout) & (t < COLOURS_BELOW)
+        return ["" if gone else caption for caption, gone in zip(batch.captions, dropped.tolist(), strict=True)]
+
+    def _start(self, z0: Tensor, t: Tensor, batch: Batch, random: torch.Generator) -> Tensor:
+        """x_t of each row: of the picture, of its flat painting, or nothing but noise."""
+        noise = normal(z0.shape, random, self.device)
+        chance, pure = torch.rand(2, len(t), generator=random)
+        painted = (chance < self.config.flattened) & (t >= FLAT_FROM) & (t <= FLAT_TO)
+        nothing = (t == self.timesteps.last) & (pure < self.config.first_pure)
+        begin = torch.where(_rows(painted, z0), flat(z0, batch.labels), z0) if painted.any() else z0
+        x = self.noise.add(begin, noise, t.to(self.device))
+        return torch.where(_rows(nothing, x), noise, x)
+
+    @torch.no_grad()
+    def _own_start(
+        self, x: Tensor, z0: Tensor, t: Tensor, text: Tensor, control: Tensor, random: torch.Generator
+    ) -> Tensor:
+        """Rows after the first timestep start from what the network itself makes of the step before."""
+        rows = (t < self.timesteps.last).nonzero().flatten()
+        if not len(rows):
+            return x
+        last = torch.full((len(rows),), self.timesteps.last)
+        previous, same = torch.rand(2, len(rows), generator=random) < 0.5
+        before = torch.where(previous, self.timesteps.before(t[rows]), last)
+        noise, fresh = (normal(z0[: len(rows)].shape, random, self.device) for _ in range(2))
+        at, step = rows.to(self.device), before.to(self.device)
+        earlier = self.noise.add(z0[at], noise, step)
+        earlier = torch.where(_rows(before == self.timesteps.last, earlier), noise, earlier)
+        guess = self.noise.x0(earlier, self._v(earlier, step, text[at], control[at]), step)
+        guess = guess.clamp(-LATENT_LIMIT, LATENT_LIMIT)
+        again = torch.where(_rows(same, noise), noise, fresh)  # a stream keeps its noise, LCMScheduler draws anew
+        x = x.clone()
+        x[at] = self.noise.add(guess, again, t[rows].to(self.device))
+        return x
+
+    def _v(self, x: Tensor, t: Tensor, text: Tensor, control: Tensor) -> Tensor:
+        if self.config.channels_last:
+            x, control = (each.contiguous(memory_format=torch.channels_last) for each in (x, control))
+        return predict(self.networks.unet, [(self.networks.controlnet, 1.0)], x, t, text, [control])
+
+    def _scale(self, t: Tensor) -> Tensor:
+        """An error of x0 times this is one of v; at most twice."""
+        _, blur = self.noise.signal(t)
+        return 1 / blur.clamp(min=0.5)
+
+    def _crop_loss(self, x0: Tensor, batch: Batch, now: Now) -> Tensor:
+        """L1 and gradients of decoded crops, one of each of some rows, all at the same place."""
+        reduction = self.codec.reduction
+        stride = max(1, round(1 / self.config.crop_share))
+        rows = torch.arange(now.step % stride, len(batch), stride)
+        if not len(rows):
+            rows = torch.arange(len(batch))
+        height, width = x0.shape[-2:]
+        size = self.config.crop // reduction or height
+        y, x = (int(torch.randint(0, side - size + 1, (), generator=now.random)) for side in (height, width))
+        got = self.codec.decode(x0[rows.to(self.device), :, y : y + size, x : x + size])
+        y, x, size = y * reduction, x * reduction, size * reduction
+        cut = batch.picture[rows.to(self.device), y : y + size, x : x + size]
+        truth = cut.permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        return losses.picture_l1(got, truth, BORDER if size > 4 * BORDER and self.config.crop else 0)
+
+    # --- what it is measured by
+
+    @torch.no_grad()
+    def generate(self, batch: Batch, steps: Sequence[int], control: Tensor | None = None) -> Tensor:
+        """Latents (B, C, h, w) of these timesteps, from noise that belongs to each sample, new at every step."""
+        text = self.text(batch.captions)
+        control = batch.control() if control is None else control
+        shape = (self.networks.unet.config.in_channels, *(side // self.codec.reduction for side in control.shape[-2:]))
+        randoms = [seeds.generator(self.config.seed, seeds.VALIDATION, int(index)) for index in batch.index]
+        draw = lambda: torch.stack([torch.randn(shape, generator=each) for each in randoms]).to(self.device)
+        x = draw()
+        x0 = x
+        for place, step in enumerate(steps):
+            t = torch.full((len(batch),), step, device=self.device)
+            if place:
+                x = self.noise.add(x0, draw(), t)
+            x0 = self.noise.x0(x, self._v(x, t, text, control), t)
+        return x0
+
+    @torch.no_grad()
+    def measure(self) -> dict[str, float]:
+        found: dict[str, list[Tensor]] = {}
+        put = lambda name, value: found.setdefault(name, []).append(value.float().cpu().reshape(-1))
+        for batch in (each.to(self.device) for each in self.held):
+            z0, truth = self.codec.encode(batch.pictures()), batch.pictures()
+            control, text = batch.control(), self.text(batch.captions)
+            noise = torch.cat(
+                [
+                    torch.randn(1, *z0.shape[1:], generator=seeds.generator(self.config.seed, seeds.VALIDATION, int(i)))
+                    for i in batch.index
+                ]
+            ).to(self.device)
+            for step in VALIDATED:
+                t = torch.full((len(batch),), step, device=self.device)
+                x = noise if step == self.timesteps.last else self.noise.add(z0, noise, t)
+                x0 = self.noise.x0(x, self._v(x, t, text, control), t)
+                put(f"x0_mse_{step}", (x0 - z0).square().mean((1, 2, 3)))
+            for count in (1, 4):
+                got = self.codec.decode(self.generate(batch, self._steps(count)))
+                put(f"psnr_{count}", psnr(got, truth))
+                put(f"sharpness_{count}", _sharpness(got) / _sharpness(truth).clamp(min=1e-6))
+        return {name: torch.cat(values).mean().item() for name, values in found.items()}
+
+    def _steps(self, count: int) -> list[int]:
+        return lcm_steps(count, self.config.original_inference_steps)
+
+    @torch.no_grad()
+    def pictures(self) -> np.ndarray | None:
+        if not self.held:
+            return None
+        batch = self.held[0].to(self.device)
+        shown = self.config.validation_pictures
+        rows = {"sketch": batch.control() * 2 - 1}
+        for count in (1, 4):
+            rows[f"{count} step{'s' * (count > 1)}"] = self.codec.decode(self.generate(batch, self._steps(count)))
+        rows["truth"] = batch.pictures()
+        return sheet({name: to_bytes(values)[:shown] for name, values in rows.items()})
+
+    # --- what it leaves
+
+    def write(self, folder: Path) -> None:
+        """A pipeline in half precision, as ``StableDiffusionControlNetPipeline.from_pretrained`` reads it."""
+        from diffusers import StableDiffusionControlNetPipeline
+
+        parts = {name: _half(module) for name, module in self.trained().items()}
+        vae = _half(self.codec.vae)
+        vae.register_to_config(_name_or_path="")
+        pipe = StableDiffusionControlNetPipeline(
+            vae=vae,
+            tokenizer=self.tokenizer,
+            scheduler=base_networks.scheduler(self.config.original_inference_steps),
+            safety_checker=None,  # pyright: ignore[reportArgumentType]
+            feature_extractor=None,  # pyright: ignore[reportArgumentType]
+            requires_safety_checker=False,
+            **parts,
+        )
+        pipe.save_pretrained(folder, safe_serialization=True)
+
+
+def _rows(chosen: Tensor, like: Tensor) -> Tensor:
+    """A mask of rows (B,) as (B, 1, 1, 1) on the device of another tensor."""
+    return chosen.view(-1, 1, 1, 1).to(like.device)
+
+
+def _sharpness(pictures: Tensor) -> Tensor:
+    """(B,): mean magnitude of the Laplacian of the lightness."""
+    grey = (pictures.float().clamp(-1, 1) * torch.tensor(losses.LUMA, device=pictures.device).view(1, 3, 1, 1)).sum(1)
+    kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]], device=pictures.device).view(1, 1, 3, 3)
+    return F.conv2d(grey[:, None], kernel).abs().mean((1, 2, 3))
+
+
+def _half(module: Any) -> Any:
+    """A copy in half precision with the usual layout; the original trains on."""
+    config = module.config
+    made = type(module).from_config(config) if hasattr(type(module), "from_config") else type(module)(config)
+    made.load_state_dict({name: value.cpu() for name, value in module.state_dict().items()})
+    return made.to(torch.float16).eval()
+
+
+def make(config: BaseConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> BaseTask:
+    """The task of a configuration. Raises ConfigError, ModelError, and DataError when the pairs are damaged."""
+    samples, held = open_data(config.data, progress)
+    return from_samples(config, samples, held, progress, cache)
+
+
+def from_samples(
+    config: BaseConfig, samples: Any, held: Any, progress: Callable[..., Any] | None = None, cache: bool = True
+) -> BaseTask:
+    """The task on pairs that are there already; ``cache``: encode all pictures beforehand."""
+    device = device_of(config)
+    vae = load_autoencoder(config.autoencoder).to(device).eval().requires_grad_(False)
+    codec = Codec(vae)
+    if config.crop and config.crop % codec.reduction:
+        raise ConfigError(f"crop: got {config.crop}, expected a multiple of {codec.reduction}")
+    if config.init:
+        networks, tokenizer = base_networks.read(config.init, config)
+    else:
+        tokenizer = _tokenizer(config, samples, progress, keep=cache)
+        networks = base_networks.build(config, tokenizer, vae.config.latent_channels, codec.reduction)
+    latents = None
+    if cache:
+        half = torch.autocast(device.type, torch.bfloat16) if config.mixed_precision == "bf16" else nullcontext()
+
+        def encode(pictures: Tensor) -> Tensor:
+            with half:
+                return codec.encode(pictures)
+
+        key = fingerprint(vae, config.mixed_precision)
+        latents = Latents.made(config.folder / "cache", samples, key, encode, progress)
+    batches = Batches(samples, config.data, config.train_batch_size, config.seed, latents)
+    return BaseTask(config, networks, tokenizer, vae, batches, still(held, config.data, config.validation_samples))
+
+
+def _tokenizer(config: BaseConfig, samples: Any, progress: Callable[..., Any] | None, keep: bool) -> Any:
+    """That of the output folder, else one for the words of the captions, which is kept there."""
+    folder, length = config.folder / "tokenizer", config.networks.max_tokens
+    if (folder / "vocab.json").is_file():
+        return load_tokenizer(folder)
+    captions = captions_of(samples, progress)
+    with quiet():
+        if not keep:
+            with TemporaryDirectory() as place:
+                return build_tokenizer(captions, Path(place), length)
+        with storage.whole(folder) as part:
+            build_tokenizer(captions, part, length)
+    return load_tokenizer(folder)

@@ -1,0 +1,169 @@
+"""What frozen networks give, kept in memory-mapped files: latents of pictures, embeddings of captions.
+
+A file belongs to the data and the network that made it: both are in its name, so that another network, or other
+pictures, make another file. One that was broken off goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..data.sample import Samples
+
+Progress = Callable[..., Any]
+AHEAD = 16  # pictures that are encoded together
+
+
+def fingerprint(*parts: Any) -> str:
+    """16 hexadecimal digits that follow from networks (their weights), arrays and texts."""
+    made = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        if isinstance(part, nn.Module):
+            for name, value in sorted(part.state_dict().items()):
+                made.update(name.encode())
+                made.update(value.detach().float().cpu().contiguous().numpy().tobytes())
+        elif isinstance(part, np.ndarray):
+            made.update(np.ascontiguousarray(part).tobytes())
+        else:
+            made.update(repr(part).encode())
+    return made.hexdigest()
+
+
+def data_fingerprint(samples: Samples, looked_at: int = 16) -> str:
+    """That of a set of pairs: its length, and some of its samples."""
+    places = np.unique(np.linspace(0, len(samples) - 1, looked_at).astype(int))
+    seen = [samples[int(place)] for place in places]
+    return fingerprint(len(samples), *(sample.picture for sample in seen), *(sample.captions for sample in seen))
+
+
+class Latents:
+    """Latents of all pictures, and of their mirrored ones, as a network encodes them, times its scaling factor.
+
+    A convolution does not commute exactly with mirroring, so that both are kept. float16, (N, 2, C, h, w).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._array: np.ndarray | None = None
+
+    def read(self, index: int, flipped: bool) -> np.ndarray:
+        """(C, h, w) float16 of one picture."""
+        if self._array is None:
+            self._array = np.load(self.path, mmap_mode="r")
+        return self._array[index, int(flipped)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "_array": None}  # a worker maps the file itself
+
+    @classmethod
+    def made(
+        cls,
+        folder: Path,
+        samples: Samples,
+        key: str,
+        encode: Callable[[Tensor], Tensor],
+        progress: Progress | None = None,
+    ) -> Latents:
+        """Those of ``samples``, from the folder where they are there. ``encode``: (B, 3, H, W) in [-1, 1] -> latents.
+
+        ``key`` names the network that encodes. Raises OSError where the disk does not take them.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"latents-{data_fingerprint(samples)}-{key}.npy"
+        if not path.is_file():
+            _fill(path, len(samples), lambda start, stop: _encoded(samples, encode, start, stop), progress)
+        return cls(path)
+
+
+def _encoded(samples: Samples, encode: Callable[[Tensor], Tensor], start: int, stop: int) -> np.ndarray:
+    """(stop - start, 2, C, h, w) float16."""
+    pictures = np.stack([samples[index].picture for index in range(start, stop)])
+    both = [encode(_pictures(each)).cpu().half() for each in (pictures, pictures[:, :, ::-1])]
+    return torch.stack(both, 1).numpy()
+
+
+def _pictures(pictures: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+
+
+def _fill(
+    path: Path, count: int, rows: Callable[[int, int], np.ndarray], progress: Progress | None, text: str = "latents"
+) -> None:
+    """Fill an array file block by block, and give it its name when it is full."""
+    part, done_path = path.with_suffix(".part"), path.with_suffix(".done")
+    done = json.loads(done_path.read_text()) if done_path.is_file() and part.is_file() else 0
+    array: Any = np.load(part, mmap_mode="r+") if done else None
+    for start in range(done, count, AHEAD):
+        block = rows(start, min(start + AHEAD, count))
+        if array is None:
+            array = np.lib.format.open_memmap(part, "w+", block.dtype, (count, *block.shape[1:]))
+        array[start : start + len(block)] = block
+        if progress is not None:
+            progress(text, (start + len(block)) / count)
+        if (start // AHEAD) % 16 == 15:
+            array.flush()
+            done_path.write_text(json.dumps(start + len(block)))
+    array.flush()
+    del array
+    part.rename(path)
+    done_path.unlink(missing_ok=True)
+
+
+class Texts:
+    """Embeddings of captions, each computed once: several tensors for a caption, (L, D) and (P,) for example."""
+
+    def __init__(self, folder: Path | None, key: str, encode: Callable[[list[str]], Sequence[Tensor]]) -> None:
+        self.folder, self.key, self.encode = folder, key, encode
+        self._rows: dict[str, int] = {}
+        self._arrays: list[np.ndarray] = []
+
+    def prepare(self, captions: Iterable[str], progress: Progress | None = None) -> None:
+        """Encode all of these, and the empty one; from the folder where they are there."""
+        wanted = sorted({"", *captions})
+        self._rows = {caption: row for row, caption in enumerate(wanted)}
+        name = f"texts-{fingerprint(wanted)}-{self.key}"
+        example = self.encode([""])
+        self._arrays = []
+        for number in range(len(example)):
+            rows = lambda start, stop, number=number: self._block(wanted[start:stop], number)
+            if self.folder is None:
+                made = np.concatenate([rows(start, start + AHEAD) for start in range(0, len(wanted), AHEAD)])
+            else:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                path = self.folder / f"{name}-{number}.npy"
+                if not path.is_file():
+                    _fill(path, len(wanted), rows, progress, "captions")
+                made = np.load(path, mmap_mode="r")
+            self._arrays.append(made)
+
+    def _block(self, captions: list[str], number: int) -> np.ndarray:
+        return self.encode(captions)[number].detach().float().cpu().numpy()
+
+    def __call__(self, captions: Sequence[str], device: Any = "cpu") -> list[Tensor]:
+        """The tensors of these captions, (B, ...) float32; captions that were not prepared are encoded now."""
+        if all(caption in self._rows for caption in captions):
+            rows = [self._rows[caption] for caption in captions]
+            return [torch.from_numpy(np.array(array[rows])).to(device) for array in self._arrays]
+        return [each.detach().float().to(device) for each in self.encode(list(captions))]
+
+
+def captions_of(samples: Samples, progress: Progress | None = None) -> list[str]:
+    """All captions of a set of pairs, each once, in order."""
+    listed = getattr(samples, "captions", None)
+    if callable(listed):  # a set that knows them without decoding its pictures
+        found: Any = listed()
+        return sorted(set(found))
+    seen: set[str] = set()
+    for index in range(len(samples)):
+        seen.update(samples[index].captions)
+        if progress is not None and index % 64 == 0:
+            progress("captions", index / len(samples))
+    return sorted(seen)

@@ -1,0 +1,258 @@
+"""What every training is told: one frozen configuration of each kind, checked before anything is loaded.
+
+Options that diffusers' training scripts have carry their names. ``read`` takes a YAML file and ``--set`` on top.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ... import configs
+from ...stream import safeyaml
+from ...stream.configfile import build
+from ...stream.errors import ConfigError
+from ...stream.safeyaml import Document, Place
+
+TRACKERS = {"jsonl": "json", "wandb": "wandb", "trackio": "trackio", "tensorboard": "tensorboard"}  # name -> module
+TASKS = ("autoencoder", "base", "controlnet", "lcm", "lora")
+
+
+class Settings(BaseModel):
+    """A group of settings: unknown names and infinities are refused, and nothing changes later."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, protected_namespaces=()
+    )
+
+
+class DataConfig(Settings):
+    """Which pairs, and how they are varied while training."""
+
+    path: str = Field(min_length=1)
+    """A folder of pairs as inkstream prepare writes it, or a folder for rendered scenes."""
+    scenes: int = Field(0, ge=0, le=10_000_000)
+    """How many scenes to render into the folder where they are not there yet; 0: it is a folder of pairs."""
+    scenes_seed: int = Field(0, ge=0, lt=2**62)
+    """Seed of the first scene."""
+    size: int = Field(256, ge=32, le=2048, multiple_of=8)
+    """Side of the pictures in pixels."""
+    validation: int = Field(64, ge=0, le=100_000)
+    """How many of the rendered scenes, the last ones, are held out; a folder of pairs has its own split."""
+    flip: float = Field(0.5, ge=0, le=1)
+    """Share of samples that are mirrored."""
+    clean: float = Field(0.35, ge=0, le=1)
+    """Share of samples that come with their exact lines instead of a drawn sketch, where there are some."""
+    blank: float = Field(0.03, ge=0, le=1)
+    """Share of samples without any line."""
+    partial: float = Field(0.25, ge=0, le=1)
+    """Share of sketches that are unfinished: without the horizon, a third of the lines missing, or half drawn."""
+    palette: float = Field(0.4, ge=0, le=1)
+    """Share of samples whose lines lie over the colours of their classes, where classes are known."""
+    caption_dropout: float = Field(0.05, ge=0, le=1)
+    """Share of samples whose caption is empty."""
+
+
+class TrainConfig(Settings):
+    """What every kind of training has."""
+
+    output_dir: str = Field(min_length=1)
+    """Folder for checkpoints, the log, pictures and the finished model."""
+    data: DataConfig
+    """Which pairs, and how they are varied while training."""
+    seed: int = Field(0, ge=0, lt=2**62)
+    """Everything random follows from it."""
+
+    # --- how long
+    max_train_steps: int | None = Field(None, ge=1)
+    """Budget in steps."""
+    max_train_minutes: float | None = Field(None, gt=0)
+    """Budget in minutes of training, pauses between two runs not counted. Of two budgets the first to end counts."""
+
+    # --- where
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    mixed_precision: Literal["no", "bf16", "fp16"] = "bf16"
+    """Precision of the networks' arithmetic; weights and their sums stay float32."""
+    channels_last: bool = True
+    """Lay pictures out with their channels together, which convolutions like."""
+    torch_compile: bool = False
+    """Compile the networks: minutes at the start, faster on a GPU."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice instead of keeping them: less memory, a third slower."""
+    threads: int = Field(0, ge=0, le=1024)
+    """Threads of PyTorch on a CPU; 0: as many as it likes."""
+    dataloader_num_workers: int = Field(0, ge=0, le=256)
+    """Processes that prepare batches ahead; 0: the training itself does."""
+
+    # --- steps
+    train_batch_size: int = Field(16, ge=1, le=65_536)
+    """Samples a step and device."""
+    gradient_accumulation_steps: int = Field(1, ge=1, le=4096)
+    """Batches that are summed up before the weights change."""
+    max_grad_norm: float = Field(1.0, gt=0)
+    """Longer gradients are shortened to this."""
+    optimizer: Literal["adamw", "adamw8bit", "muon"] = "adamw"
+    """muon: Muon for matrices and kernels, AdamW for the rest. adamw8bit needs bitsandbytes and a GPU."""
+    learning_rate: float = Field(1e-4, gt=0, le=1)
+    """Rate of AdamW."""
+    muon_learning_rate: float = Field(3.5e-3, gt=0, le=1)
+    """Rate of Muon."""
+    adam_beta1: float = Field(0.9, ge=0, lt=1)
+    """Memory of AdamW's mean."""
+    adam_beta2: float = Field(0.999, ge=0, lt=1)
+    """Memory of AdamW's square."""
+    adam_weight_decay: float = Field(0.01, ge=0, le=1)
+    """Decay of weights."""
+    adam_epsilon: float = Field(1e-8, gt=0, le=1)
+    """Smallest divisor of AdamW."""
+    lr_warmup_steps: int = Field(60, ge=0)
+    """Steps in which the rates rise to their values."""
+    lr_flat: float = Field(0.55, ge=0, le=1)
+    """Share of the budget with constant rates; a cosine follows."""
+    lr_end: float = Field(0.01, ge=0, le=1)
+    """What the cosine ends at, as a share of the rate."""
+    ema_decay: float = Field(0.0, ge=0, lt=1)
+    """Decay of the running mean of the weights, which is what is validated and written; 0: the weights themselves."""
+
+    # --- what is kept
+    checkpointing_steps: int | None = Field(None, ge=1)
+    """Keep a checkpoint after this many steps."""
+    checkpointing_minutes: float | None = Field(5.0, gt=0)
+    """Keep a checkpoint after this many minutes."""
+    checkpoints_total_limit: int = Field(3, ge=2, le=10_000)
+    """How many checkpoints stay; two at least, because the newest can be damaged."""
+    model_at_checkpoints: bool = False
+    """Write the model at every checkpoint, too, not only at the end."""
+
+    # --- what is looked at
+    validation_steps: int | None = Field(None, ge=1)
+    """Measure on held-out samples after this many steps."""
+    validation_minutes: float | None = Field(5.0, gt=0)
+    """Measure on held-out samples after this many minutes."""
+    validation_samples: int = Field(48, ge=1, le=10_000)
+    """How many held-out samples are measured, always the same."""
+    validation_pictures: int = Field(8, ge=0, le=64)
+    """How many of them are shown on a sheet at each validation."""
+    logging_seconds: float = Field(30.0, gt=0)
+    """One line for people after this many seconds; the file has every step."""
+    report_to: tuple[Literal["jsonl", "wandb", "trackio", "tensorboard"], ...] = ("jsonl",)
+    """Where figures go; metrics.jsonl is always written."""
+    tracker_project_name: str = Field("inkstream", min_length=1, max_length=128)
+    """Project at wandb and trackio."""
+    tracker_offline: bool = True
+    """wandb writes to the output folder and sends nothing."""
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> TrainConfig:
+        if self.max_train_steps is None and self.max_train_minutes is None:
+            raise ValueError("max_train_steps: got no budget, expected max_train_steps or max_train_minutes")
+        return self
+
+    @model_validator(mode="after")
+    def _trackers_are_there(self) -> TrainConfig:
+        missing = [name for name in self.report_to if find_spec(TRACKERS[name]) is None]
+        if missing:
+            raise ValueError(
+                f"report_to: got {missing[0]!r}, which is not installed; pip install {missing[0]}, or leave it out"
+            )
+        if self.optimizer == "adamw8bit" and find_spec("bitsandbytes") is None:
+            raise ValueError(
+                "optimizer: got 'adamw8bit', which needs bitsandbytes; pip install bitsandbytes, or set adamw"
+            )
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """The output folder."""
+        return Path(self.output_dir).expanduser()
+
+
+Config = TypeVar("Config", bound=TrainConfig)
+
+
+def kind_of(task: str) -> type[TrainConfig]:
+    """The configuration of a kind of training; raises ConfigError for an unknown kind."""
+    from . import kinds
+
+    if task not in TASKS:
+        raise ConfigError(f"train: got the kind {task!r}, expected one of: {', '.join(TASKS)}")
+    return {
+        "autoencoder": kinds.AutoencoderConfig,
+        "base": kinds.BaseConfig,
+        "controlnet": kinds.ControlNetConfig,
+        "lcm": kinds.LcmConfig,
+        "lora": kinds.LoraConfig,
+    }[task]
+
+
+def read(name: str | Path, kind: type[Config], overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read a YAML file, or one of the files that ship (``train_lora``), as a configuration of ``kind``.
+
+    ``overrides`` are settings by dotted path and come on top. Raises ConfigError: ``file:line:column: setting: got,
+    expected``.
+    """
+    return parse(*_text(name), kind, overrides)
+
+
+def parse(text: str, name: str, kind: type[Config], overrides: Mapping[str, Any] | None = None) -> Config:
+    """As ``read``, from text; ``name`` stands for the file in messages."""
+    document = safeyaml.read(text, name)
+    if document.value is None:
+        document = Document({}, document.places, document.keys)
+    if isinstance(document.value, dict):
+        document = _overridden(document, overrides or {})
+    return build(document, kind)
+
+
+def _text(name: str | Path) -> tuple[str, str]:
+    """(text, name of the file) of a shipped configuration or a file."""
+    shipped = files(configs) / f"{name}.yaml"
+    if str(name).startswith("train_") and shipped.is_file():
+        return shipped.read_text("utf-8"), f"{name}.yaml"
+    path = Path(name).expanduser()
+    try:
+        if path.stat().st_size > safeyaml.MAX_BYTES:
+            raise ConfigError(f"{path}: got more than {safeyaml.MAX_BYTES >> 10} KiB, expected a configuration file")
+        return path.read_bytes().decode("utf-8-sig"), str(path)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: got a byte that is no UTF-8 text at {error.start}, expected YAML") from None
+    except OSError as error:
+        raise ConfigError(f"--config: {str(name)!r} cannot be read: {error.strerror}; name a YAML file") from None
+
+
+def _overridden(document: Document, overrides: Mapping[str, Any]) -> Document:
+    """The document with single settings replaced; missing groups are made on the way."""
+    value, places = copy.deepcopy(document.value), dict(document.places)
+    for path, new in overrides.items():
+        parts, target = path.split("."), value
+        for depth, part in enumerate(parts[:-1]):
+            there = ".".join(parts[: depth + 1])
+            target = _inside(target, part, path, there)
+        if isinstance(target, list):
+            _inside(target, parts[-1], path, path)
+            target[int(parts[-1])] = new
+        else:
+            target[parts[-1]] = new
+        places[path] = Place(f"--set {path}")
+    return Document(value, places, document.keys)
+
+
+def _inside(target: Any, part: str, path: str, there: str) -> Any:
+    if isinstance(target, dict):
+        if target.get(part) is None:
+            target[part] = {}
+        found = target[part]
+    else:
+        if not (part.isascii() and part.isdigit() and len(part) < 5 and int(part) < len(target)):
+            raise ConfigError(f"--set {path}: got {part!r}, expected an index from 0 to {len(target) - 1}")
+        found = target[int(part)]
+    if there != path and not isinstance(found, dict | list):
+        raise ConfigError(f"--set {path}: {there} holds {found!r}, which has no parts; set it whole")
+    return found

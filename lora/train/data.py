@@ -1,0 +1,233 @@
+"""Batches from any set of pairs. Batch k is a function of k and the seed alone: that is what makes resuming exact."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ...stream.errors import ConfigError
+from ..data.palette import colours
+from ..data.sample import Sample, Samples
+from . import seeds
+from .augment import varied
+from .caches import Latents
+from .config import DataConfig
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """B samples. Pictures are bytes until they are on the device, where they take a quarter of the way."""
+
+    index: Tensor  # (B,) int64, which samples
+    flipped: Tensor  # (B,) bool
+    picture: Tensor  # (B, H, W, 3) uint8
+    lines: Tensor  # (B, H, W) uint8
+    clean: Tensor | None  # (B, H, W) uint8, exact lines
+    labels: Tensor | None  # (B, H, W) uint8
+    palette: Tensor  # (B,) bool: whether the classes are painted
+    captions: tuple[str, ...]
+    latent: Tensor | None  # (B, C, h, w) float16, from the cache
+
+    def to(self, device: Any) -> Batch:
+        """The same on a device."""
+        moved = {
+            field.name: value.to(device, non_blocking=True)
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), Tensor)
+        }
+        return replace(self, **moved)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def pictures(self) -> Tensor:
+        """(B, 3, H, W) float32 in [-1, 1]."""
+        return self.picture.permute(0, 3, 1, 2).float().div(127.5).sub(1)
+
+    def drawn(self) -> Tensor:
+        """(B, 1, H, W) float32 in [0, 1]: the lines."""
+        return self.lines[:, None].float().div(255)
+
+    def control(self) -> Tensor:
+        """(B, 3, H, W) float32 in [0, 1]: white lines over black, or over the colours of the classes."""
+        return control_images(self.lines, self.labels, self.palette)
+
+
+def control_images(lines: Tensor, labels: Tensor | None, palette: Tensor) -> Tensor:
+    """As ``palette.control_image`` for a batch on any device: (B, 3, H, W) float32 in [0, 1]."""
+    share = lines[:, None].float().div(255)  # (B, 1, H, W)
+    if labels is None:
+        return share.expand(-1, 3, -1, -1).contiguous()
+    table = torch.from_numpy(colours().astype(np.float32) / 255).to(lines.device)
+    below = table[labels.long()].permute(0, 3, 1, 2) * palette.view(-1, 1, 1, 1)
+    return below * (1 - share) + share
+
+
+class Part:
+    """Some of a set of pairs, by position: a ``Samples`` itself."""
+
+    def __init__(self, samples: Samples, start: int, stop: int) -> None:
+        self.samples, self.start, self.stop = samples, start, stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, index: int) -> Sample:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self.samples[self.start + index]
+
+
+def open_data(config: DataConfig, progress: Any = None) -> tuple[Samples, Samples]:
+    """(training, held out) pairs of a configuration; renders scenes first where it asks for them.
+
+    Raises ConfigError when there is nothing there, DataError when a folder of pairs is damaged.
+    """
+    folder = Path(config.path).expanduser()
+    if config.scenes:
+        from ..data.cache import SceneCache
+
+        if config.validation >= config.scenes:
+            raise ConfigError(
+                f"data.validation: got {config.validation} of {config.scenes} scenes, expected fewer than data.scenes"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        told = {"progress": progress} if progress is not None else {}
+        cache = SceneCache(folder, config.scenes_seed, config.scenes, config.size, **told)
+        border = len(cache) - config.validation
+        return Part(cache, 0, border), Part(cache, border, len(cache))
+    if not folder.is_dir():
+        raise ConfigError(
+            f"data.path: got {config.path!r}, which is no folder; name one that inkstream prepare made, or set "
+            "data.scenes to render some"
+        )
+    from ..data.folder import Pairs
+
+    train = Pairs(folder, split="train", size=config.size)
+    held = (
+        Pairs(folder, split="validation", size=config.size) if (folder / "validation").is_dir() else Part(train, 0, 0)
+    )
+    if not len(train):
+        raise ConfigError(f"data.path: {config.path} holds no pairs, expected one at least")
+    return train, held
+
+
+class Batches(Dataset):
+    """Batch k for every k, without an end: each epoch is one random order of all samples."""
+
+    def __init__(
+        self,
+        samples: Samples,
+        config: DataConfig,
+        batch_size: int,
+        seed: int = 0,
+        latents: Latents | None = None,
+    ) -> None:
+        if not len(samples):
+            raise ConfigError("data: got no samples, expected one at least")
+        self.samples, self.config, self.batch_size, self.seed, self.latents = samples, config, batch_size, seed, latents
+        self._epoch, self._order = -1, np.zeros(0, np.int64)
+
+    def __getitem__(self, number: int) -> Batch:
+        places = range(number * self.batch_size, (number + 1) * self.batch_size)
+        return self.of([(self._at(place), seeds.numpy_generator(self.seed, seeds.SAMPLE, place)) for place in places])
+
+    def of(self, chosen: list[tuple[int, np.random.Generator]]) -> Batch:
+        """The batch of these samples, each varied by its generator."""
+        rows = [(index, varied(self._checked(index), self.config, rng)) for index, rng in chosen]
+        clean, labels = [row.clean for _, row in rows], [row.labels for _, row in rows]
+        latent = None
+        if self.latents is not None:
+            latent = torch.from_numpy(np.stack([self.latents.read(index, row.flipped) for index, row in rows]))
+        return Batch(
+            index=torch.tensor([index for index, _ in rows]),
+            flipped=torch.tensor([row.flipped for _, row in rows]),
+            picture=_stacked([row.picture for _, row in rows]),
+            lines=_stacked([row.lines for _, row in rows]),
+            clean=None if any(each is None for each in clean) else _stacked(clean),
+            labels=None if any(each is None for each in labels) else _stacked(labels),
+            palette=torch.tensor([row.palette for _, row in rows]),
+            captions=tuple(row.caption for _, row in rows),
+            latent=latent,
+        )
+
+    def _checked(self, index: int) -> Sample:
+        sample, side = self.samples[index], self.config.size
+        if sample.picture.shape != (side, side, 3):
+            raise ConfigError(
+                f"data.size: got {side}, but picture {index} is {sample.picture.shape[1]}x{sample.picture.shape[0]}; "
+                "set data.size to what the pairs have"
+            )
+        return sample
+
+    def _at(self, place: int) -> int:
+        """Which sample is at a place of the endless order."""
+        epoch, within = divmod(place, len(self.samples))
+        if epoch != self._epoch:
+            rng = seeds.numpy_generator(self.seed, seeds.ORDER, epoch)
+            self._epoch, self._order = epoch, rng.permutation(len(self.samples))
+        return int(self._order[within])
+
+    def since(self, number: int, workers: int = 0) -> Iterator[Batch]:
+        """Batches from ``number`` on; ``workers`` processes prepare them ahead, in the same order."""
+        if not workers:
+            return (self[each] for each in _count(number))
+        context = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+        loader = DataLoader(
+            self,
+            batch_size=None,
+            sampler=_From(number),
+            num_workers=workers,
+            prefetch_factor=2,
+            multiprocessing_context=context,
+            worker_init_fn=_quiet_worker,
+            generator=torch.Generator(),  # else it takes a number of the global one, which a resumed run would miss
+        )
+        return iter(loader)
+
+
+class _From(torch.utils.data.Sampler):
+    def __init__(self, start: int) -> None:
+        self.start = start
+
+    def __iter__(self) -> Iterator[int]:
+        return _count(self.start)
+
+
+def _count(number: int) -> Iterator[int]:
+    while True:
+        yield number
+        number += 1
+
+
+def _quiet_worker(_: int) -> None:
+    import cv2
+
+    cv2.setNumThreads(0)
+
+
+def _stacked(arrays: list[Any]) -> Tensor:
+    return torch.from_numpy(np.stack(arrays))
+
+
+def still(samples: Samples, config: DataConfig, count: int, seed: int = 0) -> list[Batch]:
+    """The first ``count`` samples in batches of up to 16, without any variation: finished sketches, first captions."""
+    plain = config.model_copy(
+        update=dict.fromkeys(("flip", "clean", "blank", "partial", "palette", "caption_dropout"), 0.0)
+    )
+    batches = Batches(samples, plain, 1, seed)
+    made = []
+    for start in range(0, min(count, len(samples)), 16):
+        chosen = range(start, min(start + 16, count, len(samples)))
+        batch = batches.of([(index, seeds.numpy_generator(seed, seeds.VALIDATION, index)) for index in chosen])
+        firsts = tuple(samples[index].captions[0] for index in chosen)
+        made.append(replace(batch, captions=firsts))
+    return made

@@ -1,0 +1,60 @@
+"""Where training runs, and in which precision: one process, one device, through accelerate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...stream.config import StreamConfig
+from ...stream.errors import ConfigError
+from ..devices import resolve_device
+from .config import TrainConfig
+
+
+def device_of(config: TrainConfig) -> torch.device:
+    """The device of a configuration; raises ConfigError when it is not there."""
+    return resolve_device(StreamConfig.build(device=config.device))
+
+
+def accelerated(config: TrainConfig) -> Any:
+    """An accelerator: autocast, loss scaling and clipping for the device and the precision."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    device = device_of(config)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError("train: got several processes, expected one: it trains on one device; start it by itself")
+    if config.mixed_precision == "fp16" and device.type == "cpu":
+        raise ConfigError("mixed_precision: got fp16 on a CPU, expected bf16 or no")
+    AcceleratorState._reset_state(reset_partial_state=True)  # else one process could only ever use one precision
+    before = os.environ.get("ACCELERATE_TORCH_DEVICE")
+    os.environ["ACCELERATE_TORCH_DEVICE"] = str(device)
+    try:
+        return Accelerator(cpu=device.type == "cpu", mixed_precision=config.mixed_precision)
+    finally:
+        os.environ.pop("ACCELERATE_TORCH_DEVICE")
+        if before is not None:
+            os.environ["ACCELERATE_TORCH_DEVICE"] = before
+
+
+def settle(networks: Iterable[nn.Module], config: TrainConfig, device: torch.device, train: bool) -> None:
+    """Put networks on the device, laid out, compiled and with checkpointing as configured, frozen unless ``train``."""
+    for network in networks:
+        module: Any = network
+        module.requires_grad_(train).to(device, dtype=torch.float32)
+        if config.channels_last:
+            module.to(memory_format=torch.channels_last)
+        if train and config.gradient_checkpointing and hasattr(module, "enable_gradient_checkpointing"):
+            module.enable_gradient_checkpointing()
+        if config.torch_compile:
+            module.compile()
+
+
+def threads(config: TrainConfig) -> None:
+    """Set PyTorch's threads where the configuration names a number."""
+    if config.threads:
+        torch.set_num_threads(config.threads)

@@ -1,0 +1,339 @@
+"""The training loop: steps, checkpoints, validation and logs of any ``Task``, within a budget.
+
+A step is a function of the weights, the optimisers, the step's number and the seed. All of that is in a checkpoint, so
+that a run that was killed goes on with the same losses (bit for bit on a CPU, if the budget is in steps).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...stream.errors import ConfigError, InkstreamError, ModelError
+from ...stream.signals import interrupts
+from . import seeds, storage
+from .checkpoint import Checkpoints
+from .config import TrainConfig
+from .devices import accelerated
+from .optimisers import Ema, Schedule, optimisers, set_rates
+from .outputs import write_model
+from .task import Now, Task
+from .trackers import Trackers
+
+logger = logging.getLogger(__name__)
+Progress = Callable[..., Any]
+NOT_FINITE = 20  # steps in a row whose loss or gradient is no number, after which it makes no sense to go on
+
+
+class TrainError(InkstreamError):
+    """Training cannot go on."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a run ended."""
+
+    steps: int
+    seconds: float
+    interrupted: bool
+    model: Path | None
+    """Folder of the model; None after an interruption, where a checkpoint is kept instead."""
+
+
+class Loop:
+    """One training. ``clock`` gives seconds; ``say(line)`` is told a line now and then."""
+
+    def __init__(
+        self,
+        task: Task,
+        config: TrainConfig,
+        *,
+        say: Callable[[str], Any] = logger.info,
+        progress: Progress | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.task, self.config, self.say, self.clock = task, config, say, clock
+        self.progress: Progress = progress or (lambda text, part=None: None)
+        self.step, self.spent = 0, 0.0
+        self.stopping = False
+        self.accelerator = accelerated(config)
+        self.parameters = task.parameters()
+        if not self.parameters:
+            raise ConfigError("train: nothing is trained; name modules that the network has")
+        weights = list(self.parameters.values())
+        made = optimisers(self.parameters, config)
+        self.optimisers: list[Any] = [self.accelerator.prepare_optimizer(each) for each in made]
+        self.ema = Ema(weights, config.ema_decay)
+        self.schedule = Schedule(config.lr_warmup_steps, config.lr_flat, config.lr_end)
+        self.checkpoints = Checkpoints(config.folder, config.checkpoints_total_limit)
+        self.trackers: Trackers | None = None
+        self._bad, self._began = 0, 0.0
+        self._checkpoint_due = Due(config.checkpointing_steps, _seconds(config.checkpointing_minutes))
+        self._validation_due = Due(config.validation_steps, _seconds(config.validation_minutes))
+        self._line_due = Due(None, config.logging_seconds)
+
+    # --- the whole
+
+    def run(self, resume: str | None = None) -> Finished:
+        """Train until the budget is spent or a signal asks to stop, and write the model.
+
+        Raises ConfigError when there are checkpoints already and ``resume`` names none, TrainError when the loss stays
+        no number.
+        """
+        output = self.config.folder
+        output.mkdir(parents=True, exist_ok=True)
+        storage.sweep(output)
+        storage.sweep(self.checkpoints.folder)
+        self._resume(resume)
+        self.trackers = Trackers(self.config, self.step)
+        try:
+            with interrupts(self._stop):
+                self._train()
+            if self.stopping:
+                kept = self.checkpoint()
+                self.say(
+                    f"stopped at step {self.step:,}; {kept or 'no checkpoint'} is kept: go on with --resume latest"
+                )
+                return Finished(self.step, self.spent, True, None)
+            self._validate()
+            self.checkpoint()
+            model = self.write()
+            self.say(f"done: {self.step:,} steps in {self.spent / 60:.1f} minutes; {model}")
+            return Finished(self.step, self.spent, False, model)
+        finally:
+            self.trackers.close()
+
+    def _stop(self, _: int) -> None:
+        """A signal: end after the running step."""
+        self.stopping = True
+
+    def share(self) -> float:
+        """How much of the budget is spent, 0 to 1."""
+        steps = self.step / self.config.max_train_steps if self.config.max_train_steps else 0.0
+        minutes = self.spent / 60 / self.config.max_train_minutes if self.config.max_train_minutes else 0.0
+        return min(1.0, max(steps, minutes))
+
+    def _train(self) -> None:
+        batches = self.task.batches.since(self.step * self.config.gradient_accumulation_steps, self._workers)
+        if self.step == 0:
+            self._validate()
+        for due in (self._checkpoint_due, self._validation_due, self._line_due):
+            due.start(self.clock())
+        while self.share() < 1 and not self.stopping:
+            started = self.clock()
+            figures = self.one_step(batches)
+            self.spent += self.clock() - started
+            self._log(figures)
+            last = self.share() >= 1
+            if not last and self._validation_due.now(self.step, self.clock()):
+                self._validate()
+            if not last and self._checkpoint_due.now(self.step, self.clock()):
+                self.checkpoint()
+                if self.config.model_at_checkpoints:
+                    self.write()
+
+    @property
+    def _workers(self) -> int:
+        return self.config.dataloader_num_workers
+
+    # --- one step
+
+    def one_step(self, batches: Iterator[Any]) -> dict[str, float]:
+        """One change of the weights; gives what is logged of it."""
+        for module in self.task.trained().values():
+            module.train()
+        rate = self.schedule.factor(self.step, self.share())
+        set_rates(self.optimisers, rate)
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
+        parts = self._accumulate(batches)
+        norm = self.accelerator.clip_grad_norm_(list(self.parameters.values()), self.config.max_grad_norm)
+        parts["gradient_norm"] = norm
+        names = list(parts)
+        values = torch.stack([torch.as_tensor(parts[name]).float().reshape(()).cpu() for name in names]).tolist()
+        figures = dict(zip(names, values, strict=True)) | {"lr": rate * self.config.learning_rate}
+        finite = math.isfinite(figures["loss"]) and math.isfinite(figures["gradient_norm"])
+        if finite or self.accelerator.scaler is not None:  # a scaler leaves such steps out by itself
+            for optimiser in self.optimisers:
+                optimiser.step()
+        self.step += 1
+        if finite:
+            self.ema.update(self.step)
+        self._check_finite(finite)
+        return figures
+
+    def _accumulate(self, batches: Iterator[Any]) -> dict[str, Any]:
+        """Gradients of all parts of a step, and the means of what they log."""
+        count, total = self.config.gradient_accumulation_steps, {}
+        for part in range(count):
+            random = seeds.generator(self.config.seed, seeds.STEP, self.step, part)
+            batch = next(batches).to(self.task.device)
+            with self.accelerator.autocast():
+                loss = self.task.loss(batch, Now(self.step, self.share(), random))
+            self.accelerator.backward(loss.total / count)
+            for name, value in {"loss": loss.total.detach(), **loss.parts}.items():
+                total[name] = total.get(name, 0.0) + (value.detach() if isinstance(value, Tensor) else value) / count
+        return total
+
+    def _check_finite(self, finite: bool) -> None:
+        self._bad = 0 if finite else self._bad + 1
+        if self._bad == 1:
+            logger.warning("step %d: the loss or its gradient is not finite; the step is left out", self.step)
+        if self._bad >= NOT_FINITE:
+            raise TrainError(
+                f"got {NOT_FINITE} steps in a row until step {self.step:,} without a finite loss; lower learning_rate, "
+                f"or set mixed_precision: no, and go on with --resume latest"
+            )
+
+    # --- what is kept
+
+    def checkpoint(self) -> Path | None:
+        """Keep everything; None, after a warning, where the disk does not take it."""
+        if self.trackers is not None:
+            self.trackers.flush()
+        return self.checkpoints.save(self.step, self.state())
+
+    def state(self) -> dict[str, Any]:
+        """All that a run needs to go on."""
+        return {
+            "step": self.step,
+            "seconds": self.spent,
+            "weights": {name: value.detach() for name, value in self.parameters.items()},
+            "ema": self.ema.means,
+            "optimisers": [each.state_dict() for each in self.optimisers],
+            "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler is not None else None,
+            "extra": {name: each.state_dict() for name, each in self.task.extra().items()},
+            "random": seeds.states(),
+            "configuration": self.config.model_dump(mode="json"),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Set everything to a state. Raises ModelError when it is of other networks."""
+        weights = state["weights"]
+        shapes = {name: tuple(value.shape) for name, value in self.parameters.items()}
+        other = sorted(
+            name
+            for name in shapes.keys() | weights.keys()
+            if name not in shapes or name not in weights or tuple(weights[name].shape) != shapes[name]
+        )
+        if other or len(state["ema"]) != len(self.ema.means):
+            what = other[0] if other else "ema_decay"
+            raise ModelError(f"--resume: the checkpoint is of other networks ({what}); use its configuration")
+        with torch.no_grad():
+            for name, value in self.parameters.items():
+                value.copy_(weights[name])
+        self.ema.load(state["ema"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+            for parameter, kept in optimiser.state.items():
+                for name, value in kept.items():
+                    if isinstance(value, Tensor):
+                        kept[name] = storage.fitted(value, parameter)
+        if state["scaler"] is not None and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        for name, each in self.task.extra().items():
+            each.load_state_dict(state["extra"][name])
+        self.step, self.spent = state["step"], state["seconds"]
+        seeds.restore(state["random"])
+
+    def write(self) -> Path:
+        """Write the model as it is now, whole or not at all, into ``OUTPUT/model``."""
+        self._evaluating()
+        with self.ema.used(), torch.no_grad():
+            return write_model(self.config.folder / "model", self.task, self.config, self.step, self.spent)
+
+    def _resume(self, resume: str | None) -> None:
+        there = self.checkpoints.all()
+        if resume is None:
+            if there:
+                raise ConfigError(
+                    f"output_dir: {self.config.output_dir} holds a training of {there[-1].name} already; "
+                    "go on with --resume latest, or choose another folder"
+                )
+            return
+        found = self.checkpoints.load(resume)
+        if found is None:
+            self.say(f"no checkpoint in {self.checkpoints.folder} yet: training begins")
+            return
+        path, state = found
+        changed = _changed(state["configuration"], self.config.model_dump(mode="json"))
+        if changed:
+            logger.warning("%s was made with other settings: %s", path.name, ", ".join(changed[:8]))
+        self.load(state)
+        self.say(f"goes on from {path.name}, {self.spent / 60:.1f} minutes in")
+
+    # --- what is said
+
+    def _log(self, figures: dict[str, float]) -> None:
+        assert self.trackers is not None
+        self.trackers.log(self.step, figures)
+        self.progress(f"step {self.step:,}, loss {figures['loss']:.4f}", self.share())
+        if self._line_due.now(self.step, self.clock()) or self.step == 1:
+            samples = self.step * self.config.gradient_accumulation_steps * self.config.train_batch_size
+            means = self.trackers.means()
+            listed = " ".join(f"{name} {value:.4g}" for name, value in means.items())
+            self.say(
+                f"{self.share():4.0%} step {self.step:,}, {self.spent / 60:.1f} min, "
+                f"{samples / max(1e-9, self.spent):.1f} samples/s: {listed}"
+            )
+            self.trackers.flush()
+
+    def _validate(self) -> None:
+        assert self.trackers is not None
+        self._evaluating()
+        with self.ema.used(), torch.no_grad(), self.accelerator.autocast():
+            figures = self.task.measure()
+            sheet = self.task.pictures() if self.config.validation_pictures else None
+        if figures:
+            self.trackers.log(self.step, {f"validation/{name}": value for name, value in figures.items()})
+            self.say(f"validation at step {self.step:,}: " + " ".join(f"{k} {v:.4g}" for k, v in figures.items()))
+        if sheet is not None:
+            self.trackers.picture(self.step, sheet)
+
+    def _evaluating(self) -> None:
+        for module in self.task.trained().values():
+            module.eval()
+
+
+class Due:
+    """Whether something is due again, by steps or by seconds, whichever comes first."""
+
+    def __init__(self, steps: int | None, seconds: float | None) -> None:
+        self.steps, self.seconds, self.last = steps, seconds, 0.0
+
+    def start(self, now: float) -> None:
+        """Count seconds from now."""
+        self.last = now
+
+    def now(self, step: int, now: float) -> bool:
+        """Whether it is due after this step; then its seconds begin anew."""
+        due = (self.steps is not None and step % self.steps == 0) or (
+            self.seconds is not None and now - self.last >= self.seconds
+        )
+        if due:
+            self.last = now
+        return due
+
+
+def _seconds(minutes: float | None) -> float | None:
+    return None if minutes is None else minutes * 60
+
+
+_HARMLESS = ("max_train_", "checkpoint", "validation", "logging", "report_to", "tracker", "output_dir", "dataloader")
+
+
+def _changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Settings, by name, that differ and change what is learned."""
+    return [
+        name
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name) and not name.startswith(_HARMLESS)
+    ]

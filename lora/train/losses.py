@@ -1,0 +1,73 @@
+"""Losses, each one small function of tensors. Pictures are (B, 3, H, W) in [-1, 1], latents (B, C, h, w)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+def huber(got: Tensor, expected: Tensor, c: float = 1e-3) -> Tensor:
+    """Pseudo-Huber in float32, mean: sqrt(d^2 + c^2) - c (Song & Dhariwal 2023, arXiv:2310.14189)."""
+    difference = got.float() - expected.float()
+    return (torch.sqrt(difference.square() + c * c) - c).mean()
+
+
+def weighted_mse(got: Tensor, expected: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean square, each row times its weight (B,)."""
+    rows = (got.float() - expected.float()).square().mean((1, 2, 3))  # (B,)
+    return (rows if weight is None else rows * weight).mean()
+
+
+def masked_mse(got: Tensor, expected: Tensor, mask: Tensor) -> Tensor:
+    """Mean square where ``mask`` (B, 1, h, w) in [0, 1] counts; a mask of ones is the plain mean."""
+    square = (got.float() - expected.float()).square() * mask
+    return square.sum() / (mask.sum() * got.shape[1]).clamp(min=1)
+
+
+def regression(got: Tensor, expected: Tensor, scale: Tensor) -> Tensor:
+    """Half square (at most 25), half absolute difference, times ``scale`` (B, 1, 1, 1); mean.
+
+    With scale = 1 / sqrt(1 - a_t) a difference of x0 counts as that of v does.
+    """
+    difference = (got.float() - expected.float()) * scale
+    return (0.5 * difference.square().clamp(max=25) + 0.5 * difference.abs()).mean()
+
+
+def gradients(difference: Tensor) -> Tensor:
+    """Mean absolute step between neighbours of a difference of pictures, to the right and down, summed."""
+    return difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
+
+
+def picture_l1(got: Tensor, expected: Tensor, border: int = 0) -> Tensor:
+    """L1 and L1 of gradients at two scales, without ``border`` pixels at each side: a crop has no context there."""
+    difference = got.float() - expected.float()
+    if border:
+        difference = difference[..., border:-border, border:-border]
+    half = F.avg_pool2d(difference, 2)
+    return difference.abs().mean() + gradients(difference) + 0.5 * gradients(half)
+
+
+def chroma_l1(got: Tensor, expected: Tensor) -> Tensor:
+    """L1 of the differences' colour, without their lightness: plain losses let teal become slate."""
+    difference = got.float() - expected.float()
+    weights = torch.tensor(LUMA, device=difference.device).view(1, 3, 1, 1)
+    return (difference - (difference * weights).sum(1, keepdim=True)).abs().mean()
+
+
+def correlation(latent: Tensor) -> Tensor:
+    """Mean square correlation between different channels: 0 where each tells something of its own."""
+    channels = latent.shape[1]
+    flat = latent.float().transpose(0, 1).reshape(channels, -1)  # (C, B h w)
+    flat = flat - flat.mean(1, keepdim=True)
+    flat = flat / (flat.std(1, keepdim=True) + 1e-4)
+    matrix = flat @ flat.T / flat.shape[1]  # (C, C)
+    return (matrix - torch.eye(channels, device=matrix.device)).square().sum() / max(1, channels * (channels - 1))
+
+
+def standardised(latent: Tensor) -> Tensor:
+    """Mean square of each channel's mean, and of its standard deviation's distance from 1."""
+    latent = latent.float()
+    return latent.mean((0, 2, 3)).square().mean() + (latent.std((0, 2, 3)) - 1).square().mean()

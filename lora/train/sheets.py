@@ -1,0 +1,34 @@
+"""Sheets of pictures: rows with a name at the left, one column for each sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from torch import Tensor
+
+MARGIN, LABEL = 4, 20
+
+
+def sheet(rows: Mapping[str, Sequence[np.ndarray]]) -> np.ndarray:
+    """(H, W, 3) uint8 of named rows of pictures (h, w, 3) uint8, all of one size; each name stands above its row."""
+    stacked = []
+    for name, pictures in rows.items():
+        strip = np.hstack([np.pad(each, ((0, MARGIN), (0, MARGIN), (0, 0))) for each in pictures])
+        label = np.full((LABEL, strip.shape[1], 3), 24, np.uint8)
+        cv2.putText(label, name, (4, LABEL - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (235, 235, 235), 1, cv2.LINE_AA)
+        stacked += [label, strip]
+    return np.vstack(stacked)
+
+
+def to_bytes(pictures: Tensor) -> list[np.ndarray]:
+    """Pictures (B, 3, H, W) in [-1, 1] as (H, W, 3) uint8 each."""
+    values = ((pictures.float().clamp(-1, 1) + 1) * 127.5).round().byte()
+    return list(values.permute(0, 2, 3, 1).cpu().numpy())
+
+
+def psnr(got: Tensor, expected: Tensor) -> Tensor:
+    """(B,) in dB, of pictures (B, 3, H, W) in [-1, 1]."""
+    square = ((got.float().clamp(-1, 1) - expected.float()) / 2).square().mean((1, 2, 3))
+    return -10 * square.clamp(min=1e-10).log10()

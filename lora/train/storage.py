@@ -1,0 +1,131 @@
+"""Trees of tensors and plain values on disk, without a format that can carry code, and folders that appear whole.
+
+A tree of dicts, lists, tensors, numbers, texts and None becomes ``state.safetensors`` and ``state.json``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ...stream.errors import ModelError
+
+TENSORS, PLAIN, SUM = "state.safetensors", "state.json", "state.sum"
+_TENSOR, _ITEMS = "__tensor__", "__items__"
+
+
+def write_tree(folder: Path, tree: Any) -> None:
+    """Write a tree and a checksum of it into a folder. Raises OSError when that is impossible, a full disk included."""
+    tensors: dict[str, Tensor] = {}
+    plain = _split(tree, tensors, "")
+    try:
+        save_file(tensors, folder / TENSORS)
+    except Exception as error:  # safetensors has an error of its own for everything, a full disk too
+        if isinstance(error, OSError):
+            raise
+        raise OSError(f"{folder / TENSORS}: {error}") from error
+    (folder / PLAIN).write_text(json.dumps(plain, allow_nan=True), "utf-8")
+    (folder / SUM).write_text(_sum(folder), "utf-8")
+
+
+def read_tree(folder: Path) -> Any:
+    """Read a tree back, on the CPU. Raises ModelError when it is not complete or not what was written."""
+    try:
+        if (folder / SUM).read_text("utf-8") != _sum(folder):
+            raise ModelError(f"{folder}: damaged: its checksum does not fit")
+        return _join(json.loads((folder / PLAIN).read_text("utf-8")), load_file(folder / TENSORS))
+    except ModelError:
+        raise
+    except Exception as error:  # whatever a damaged file makes JSON and safetensors raise
+        raise ModelError(f"{folder}: damaged: {' '.join(str(error).split())[:200]}") from error
+
+
+def _sum(folder: Path) -> str:
+    """BLAKE2 of both files."""
+    made = hashlib.blake2b(digest_size=16)
+    for name in (TENSORS, PLAIN):
+        with (folder / name).open("rb") as file:
+            while part := file.read(1 << 24):
+                made.update(part)
+    return made.hexdigest()
+
+
+def _split(tree: Any, tensors: dict[str, Tensor], path: str) -> Any:
+    """The tree with every tensor put into ``tensors`` under its path; dicts are lists of pairs, their keys any type."""
+    if isinstance(tree, Tensor):
+        name = path or "tensor"
+        tensors[name] = tree.detach().cpu().contiguous().clone()  # safetensors refuses shared memory
+        return {_TENSOR: name}
+    if isinstance(tree, dict):
+        return {_ITEMS: [[key, _split(value, tensors, f"{path}/{key}")] for key, value in tree.items()]}
+    if isinstance(tree, list | tuple):
+        return [_split(value, tensors, f"{path}/{index}") for index, value in enumerate(tree)]
+    return tree
+
+
+def _join(plain: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(plain, dict):
+        if _TENSOR in plain:
+            return tensors[plain[_TENSOR]]
+        return {key: _join(value, tensors) for key, value in plain[_ITEMS]}
+    if isinstance(plain, list):
+        return [_join(value, tensors) for value in plain]
+    return plain
+
+
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """A folder to write into that appears at ``target`` complete and on the disk, or not at all.
+
+    What was at ``target`` before is replaced at the end. Raises OSError.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    old = target.with_name(f".{target.name}.{os.getpid()}.old.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    try:
+        yield part
+        for path in [*part.rglob("*"), part]:
+            _to_disk(path)
+        if target.exists():
+            target.rename(old)
+        part.rename(target)
+        _to_disk(target.parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what runs that were killed while writing left behind."""
+    for part in folder.glob(".*.part"):
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _to_disk(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():  # Windows does not open folders
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        if path.is_file():
+            raise
+    finally:
+        os.close(handle)
+
+
+def fitted(value: Tensor, like: Tensor) -> Tensor:
+    """A tensor with the strides, device and precision of another: fused optimisers walk over memory, not indices."""
+    return torch.empty_like(like, dtype=value.dtype).copy_(value) if value.shape == like.shape else value

@@ -1,0 +1,84 @@
+"""``inkstream train``: networks from pairs of drawings and pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import ConfigError
+from ..signals import INTERRUPTED
+from ._common import note
+from .build import shown
+
+KINDS = "autoencoder, base, controlnet, lcm or lora"
+
+
+def train(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"What is trained: {KINDS}.")],
+    config: Annotated[
+        str | None,
+        typer.Option("--config", "-c", metavar="NAME|FILE", help="A YAML file, or one that ships: train_KIND."),
+    ] = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change one setting, data.path=pairs for example."),
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="latest|STEP", help="Go on from a checkpoint of output_dir.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Take a few real steps, say what it will take, and keep nothing.")
+    ] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the whole configuration, and leave.")] = False,
+) -> None:
+    """Train a part of a model, or all of one, on pairs that inkstream prepare made or on rendered scenes.
+
+    It can be stopped at any moment (Ctrl-C, or a lost machine) and goes on with --resume latest as if nothing had been.
+    What comes out is in output_dir/model, in the layout of diffusers.
+
+    Examples:
+
+        inkstream train lora --config train_lora --set data.path=pairs --set output_dir=out --dry-run
+        inkstream train base --config my.yaml --resume latest
+    """
+    from ...lora.train.config import kind_of, read
+    from ..configfile import dump_yaml, parse_set
+
+    chosen = read(config or f"train_{kind}", kind_of(kind), dict(parse_set(text) for text in sets or []))
+    if show:
+        typer.echo(dump_yaml(chosen, descriptions=True), nl=False)
+        return
+    _check_folder(chosen.folder)
+    if dry_run:
+        _say_dry_run(chosen)
+        return
+    from ...lora.train.start import train as run
+
+    with shown() as progress:
+        finished = run(chosen, resume, say=_say, progress=progress)
+    if finished.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _say(line: str) -> None:
+    """One line with the time of day, on stderr."""
+    import time
+
+    note(f"{time.strftime('%H:%M:%S')} {line}")
+
+
+def _say_dry_run(config: Any) -> None:
+    from ...lora.train.report import dry_run as measure
+
+    with shown() as progress:
+        report = measure(config, progress)
+    for line in report.lines():
+        typer.echo(line)
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse an output folder that is a file, before anything is loaded."""
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"output_dir: got {str(folder)!r}, which is a file; expected a folder or a new name")
