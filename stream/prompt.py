@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ..lora.words import UnknownWords
 from .config import Prompt
 from .recipe import Embeds
 
@@ -21,6 +22,7 @@ class PromptEncoder:
         self._pipe = pipe
         self._device = pipe.device  # asking walks through all networks
         self._cache: OrderedDict[str, Embeds] = OrderedDict()
+        self._unknown_words = UnknownWords(pipe)
 
     def forget(self) -> None:
         """Empty the cache, because the text encoder's weights changed."""
@@ -31,6 +33,7 @@ class PromptEncoder:
         if text in self._cache:
             self._cache.move_to_end(text)
             return self._cache[text]
+        self._unknown_words.tell(text)
         with torch.inference_mode():
             result = self._pipe.encode_prompt(
                 prompt=text,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import ModelError
 from ._common import console
+
+if TYPE_CHECKING:
+    from ...lora.registry import ModelInfo
 
 app = typer.Typer(no_args_is_help=True, help="Models on this computer, and fetching more.")
 
@@ -63,15 +67,51 @@ def fetch(
     typer.echo(place)
 
 
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A model that is on this computer.")]
+
+
 @app.command()
-def path(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A model that is on this computer.")],
-) -> None:
+def path(name: NameArgument) -> None:
     """Print where a model lies; downloads nothing."""
+    typer.echo(_here(name).path)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME|FOLDER", help="A model that is on this computer.")],
+) -> None:
+    """Say what a model is, and which words it knows where it lists them; downloads nothing.
+
+    Example:
+
+        inkstream models show ink-tiny
+    """
+    from rich.table import Table
+
+    from ...lora.words import read_vocabulary
+
+    folder = Path(name).expanduser()
+    screen = console()
+    if not folder.is_dir():
+        model = _here(name)
+        folder = model.path
+        screen.print(f"{model.name}: {model.family or 'part'}, {megabytes(model.size)}, {folder}", markup=False)
+    words = read_vocabulary(folder)
+    if words is None:
+        screen.print("any words: it brings no list of those that it knows")
+        return
+    table = Table("", "words")
+    for tag, known in words.tags.items():
+        table.add_row(tag, ", ".join(known))
+    screen.print(table)
+
+
+def _here(name: str) -> ModelInfo:
+    """A model that can be used without a download; raises ModelError for any other."""
     from ...lora.registry import PRESETS, list_models
 
     wanted = PRESETS[name].model if name in PRESETS else name
-    places = {model.name: model.path for model in list_models()}
-    if wanted not in places:
+    found = {model.name: model for model in list_models()}
+    if wanted not in found:
         raise ModelError(f"{wanted}: not on this computer; fetch it with: inkstream models fetch {name}")
-    typer.echo(places[wanted])
+    return found[wanted]
