@@ -81,7 +81,9 @@ def test_help_is_shown_before_anything_heavy_is_imported():
     assert float(done.stdout.splitlines()[-1]) < 5  # half a second when nothing else runs
 
 
-@pytest.mark.parametrize("words", ["demo", "run", "doctor", "models", "config", "bench", "models fetch", "config show"])
+@pytest.mark.parametrize(
+    "words", ["demo", "run", "doctor", "prepare", "models", "config", "bench", "models fetch", "config show"]
+)
 def test_every_command_explains_itself(words):
     assert "Usage: " in command(*words.split(), "--help").stdout
 

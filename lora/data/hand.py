@@ -16,6 +16,7 @@ from ._strokes import Stroke, scale_of, trace
 
 STEP = 2.0  # spacing of points along a stroke
 CORNER = 50.0  # degrees; a stroke that bends more at one point has a corner there
+THINNEST = 1.4  # pixels of the picture itself; in a small one a thinner line would hardly be seen
 SHORT = 6.0  # strokes shorter than this are neither parted nor drawn twice
 _TONES = 8  # levels of grey that the ink of one drawing has
 _WAVES = ((150.0, 1.0), (70.0, 0.55), (30.0, 0.22))  # wavelength along a stroke, and its share of the wavering
@@ -205,7 +206,7 @@ def draw(moves: list[np.ndarray], hand: Hand, rng: np.random.Generator, shape: t
         points, number, share, length = _resampled(moves)
         points = points + _wavering(points, number, share, length, hand, rng)
         press = _pressure(number, share, length, hand, rng)
-        _ink(canvas, points, number, press, hand, unit * fine)
+        _ink(canvas, points, number, press, hand, unit * fine, fine)
     return cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA) if fine > 1 else canvas
 
 
@@ -279,15 +280,19 @@ def _pressure(
 
 
 def _ink(
-    canvas: np.ndarray, points: np.ndarray, number: np.ndarray, press: np.ndarray, hand: Hand, unit: float
+    canvas: np.ndarray, points: np.ndarray, number: np.ndarray, press: np.ndarray, hand: Hand, unit: float, fine: int
 ) -> None:
-    """Draw the points onto the canvas, weak lines first, so that a strong one is seen where they cross."""
+    """Draw the points onto the canvas, weak lines first, so that a strong one is seen where they cross.
+
+    ``unit`` is the canvas's pixels for one at 256 x 256, ``fine`` those for one of the drawing.
+    """
     fixed = np.round(((points + 0.5) * unit - 0.5) * 16).astype(np.int32)  # 1/16 pixels
     both = np.flatnonzero(number[1:] == number[:-1])
     pieces = np.stack([fixed[both], fixed[both + 1]], 1)  # (pieces, 2, 2)
     pressed = (press[both] + press[both + 1]) / 2
     # OpenCV draws a line of even thickness one pixel wider than asked.
-    thick = np.maximum(1, np.round((hand.width * pressed * unit - 1) / 2).astype(int) * 2)
+    width = np.maximum(hand.width * unit, THINNEST * fine) * pressed
+    thick = np.maximum(1, np.round((width - 1) / 2).astype(int) * 2)
     tone = np.ceil(pressed**0.7 * _TONES).clip(1, _TONES).astype(int)
     for key in np.unique(tone * 10_000 + thick):
         chosen = (tone == key // 10_000) & (thick == key % 10_000)
