@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NOWHERE = (0.0, 0.0, 0.0, 1.0)  # a plane with nothing inside
 EVERYWHERE = (0.0, 0.0, 0.0, -1.0)
-LEAST_WINDOW = 3.2  # pixels; nobody draws smaller ones
+LEAST_WINDOW = 4.0  # pixels; nobody draws smaller ones
 WINDOW_PART, DOOR_PART, INNER_PART, TREE_PART = 1000, 1001, 1002, 2000
 
 
@@ -289,7 +289,7 @@ class _Surface:
         pane = tint + seen * share * torch.where(glass, mix(self.p.colour * 1.3, torch.ones_like(tint), 0.45), 1.0)
         room = ((found.up - found.low) / (found.high - found.low)).clamp(0, 1)
         warm = seen.new_tensor([1.20, 0.88, 0.45])[:, None] * (0.62 + 0.38 * room) * (0.86 + 0.14 * found.hash)
-        warm = torch.where(glass, mix(pane, warm, 0.6), warm)
+        warm = torch.where(glass, mix(pane, 0.5 * warm + 0.7 * self.p.colour, 0.7), warm)
         pane = mix(pane, warm, self.light.night)
         # The wall's thickness shades the top of a pane, and its left, where the light comes from.
         from_left = (found.across - 0.5 + found.half) / found.half

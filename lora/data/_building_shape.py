@@ -70,7 +70,7 @@ def building_shape(draws: Draws, tags: Mapping[str, str]) -> tuple[dict[str, flo
         "chimney_at": draws.between("chimney at", -0.5, 0.4),
         "tower": draws.between("tower size", 0.5, 0.7) * (style == "skyscraper" and draws.chance("tower", 0.5)),
         "balconies": 0.0 if tags["balconies"] == NONE else draws.between("balcony width", 0.5, 0.8),
-        "hills": draws.between("hills", 0.03, 0.09) * draws.chance("any hills", 0.85),
+        "hills": draws.between("hills", 0.05, 0.10) * draws.chance("any hills", 0.85),
         "hills_at": draws.unit("hills at"),
         "trees": float(draws.whole("trees", 0, TREES)),
     }
@@ -80,7 +80,7 @@ def building_shape(draws: Draws, tags: Mapping[str, str]) -> tuple[dict[str, flo
         hand = -1 if number == draws.whole("first tree", 0, 1) else 1
         beside = width / 2 + draws.between(f"tree {number}", 2.4, 4.5)
         shape[f"tree{number}_x"] = hand * (beside + (width * 0.6 if shape["annex"] * hand > 0 else 0.0))
-        shape[f"tree{number}_z"] = depth / 2 + draws.between(f"tree {number} z", -2.0, 2.0)
+        shape[f"tree{number}_z"] = depth * draws.between(f"tree {number} z", -0.6, 0.4)
         shape[f"tree{number}_height"] = draws.between(f"tree {number} height", 3.2, 5.5)
         shape[f"tree{number}_turn"] = draws.between(f"tree {number} turn", 0.0, 6.28)
     return shape, _view(draws, style, solids(shape, roof))

@@ -79,7 +79,7 @@ class Canvas:
 
 def hill_height(across: Tensor, height: Tensor, place: Tensor) -> Tensor:
     """(B, 1, S) picture sizes above the horizon; ``place`` says which of all hills."""
-    return height * (0.55 + 0.28 * noise("smooth", across * 0.22 + place, place * 0.37 + 0 * across)).clamp_min(0.1)
+    return height * (0.55 + 0.28 * noise("smooth", across * 0.22 + place, place * 0.37 + 0 * across)).clamp_min(0.25)
 
 
 def paint_hills(canvas: Canvas, scenes: Sequence[Scene], light: Table, rays: Rays, shape: Table) -> None:

@@ -62,7 +62,7 @@ def car_shape(draws: Draws, tags: Mapping[str, str]) -> tuple[dict[str, float], 
     shape["narrowing"] = 0.75 if style in UPRIGHT else 1.0
     shape["spokes"] = 5.0 if style in ("coupe", "suv", "pickup") else 10.0
     open_country = tags["ground"] != STUDIO and draws.chance("any hills", 0.85)
-    shape["hills"] = draws.between("hills", 0.04, 0.10) if open_country else 0.0
+    shape["hills"] = draws.between("hills", 0.05, 0.10) if open_country else 0.0
     shape["hills_at"] = draws.unit("hills at")
     shape["marks"] = float(tags["ground"] == "road" and draws.chance("marks", 0.5))
     yaw = draws.between("yaw", *YAWS[tags["view"]])
@@ -109,12 +109,15 @@ def _profiles(p: Table) -> tuple[Tensor, Tensor]:
         (-h + 0.03, 0.45 + 0 * h),
         (-h + 0.12, low + 0.03),
     ]
-    cabin = [
-        (foot + 0.12, p.cowl - 0.12),
+    front_foot, rear_foot = (foot + 0.12, p.cowl - 0.12), (rear - 0.05, belt - 0.15)
+    cabin = [  # corners given twice stay sharp
+        front_foot,
+        front_foot,
         (top, roof - 0.03),
         ((top + end) / 2, roof + 0.01),
         (end, roof - 0.05),
-        (rear - 0.05, belt - 0.15),
+        rear_foot,
+        rear_foot,
     ]
     return tuple(_corners_cut(torch.stack([torch.stack(point) for point in each])) for each in (body, cabin))
 
@@ -138,7 +141,7 @@ def _distance_picture(points: Tensor) -> Tensor:
     for begin, end in zip(points, points.roll(-1, 0), strict=True):
         (bx, by), (ex, ey) = begin[:, :, None, None], end[:, :, None, None]
         px, py, dx, dy = x - bx, y - by, ex - bx, ey - by
-        share = ((px * dx + py * dy) / (dx * dx + dy * dy)).clamp(0, 1)
+        share = ((px * dx + py * dy) / (dx * dx + dy * dy).clamp_min(1e-9)).clamp(0, 1)
         nearest = torch.minimum(nearest, (px - dx * share) ** 2 + (py - dy * share) ** 2)
         inside ^= ((by > y) != (ey > y)) & (px < dx * py / torch.where(dy == 0, 1e-9, dy))
     distance = torch.where(inside, -nearest.sqrt(), nearest.sqrt())[:, None]

@@ -26,7 +26,7 @@ MORTAR = (0.68, 0.64, 0.58)
 
 def clear(wanted: float, grain: Tensor) -> Tensor:
     """1 where a pattern of ``wanted`` metres spans pixels of ``grain`` metres, 0 where it would only flicker."""
-    return step(1.3, 2.6, wanted / grain)
+    return step(1.6, 3.6, wanted / grain)
 
 
 def wall_colour(material: Tensor, colour: Tensor, u: Tensor, v: Tensor, grain: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ def _blocks(u: Tensor, v: Tensor, grain: Tensor) -> tuple[Tensor, Tensor]:
     along = u / 0.9 + 0.37 * row
     column = along.floor()
     joint = ((along - column < 0.055) | (v / 0.50 - row < 0.10)).float()
-    shade = 1 + (0.42 * (scatter(column, row) - 0.5) + 0.07 * noise("fine", u * 0.1, v * 0.1)) * seen
+    shade = 1 + (0.34 * (scatter(column, row) - 0.5) + 0.07 * noise("fine", u * 0.1, v * 0.1)) * seen
     return shade, mix(torch.full_like(u, 0.12), joint, seen)
 
 
@@ -143,7 +143,7 @@ def openings(u: Tensor, v: Tensor, wall: dict[str, Tensor], style: Tensor, glass
     door = entrance & (from_door < reach) & (v < top)
     # A window that the entrance would cut is left out.
     apart = ((column + 0.5) * cell - door_at).abs()
-    free = ~(wall["door"] & (v < top + 0.5) & (apart < reach + 0.3 + half * cell))
+    free = ~(wall["door"] & (row == 0) & (apart < reach + 0.3 + half * cell))
     return Openings(
         window=window & free,
         frame=frame & free,

@@ -12,7 +12,7 @@ from ._camera import Rays, View
 from ._canvas import Canvas, ground_colour, ground_distance, haze
 from ._draws import Draws
 from ._grammar import FARS, NONE
-from ._noise import mix, noise, step
+from ._noise import mix, noise, step, unit
 from ._table import Table
 from ._tree import bark, crown, leaves
 
@@ -233,8 +233,7 @@ def _bulge(canvas: Canvas, layers: _Layers, a: Tensor, b: Tensor, towards: Tenso
     level = layers.level
     right = torch.stack([-level[2], torch.zeros_like(level[0]), level[0]])
     up = canvas.normal.new_tensor([0, 1, 0])[:, None, None, None]
-    normal = a * right + b * up - (towards + 0.05) * level
-    return normal / normal.norm(dim=0, keepdim=True).clamp_min(1e-6)
+    return unit(a * right + b * up - (towards + 0.05) * level)
 
 
 def _tree(canvas: Canvas, light: Table, layers: _Layers, number: int) -> None:

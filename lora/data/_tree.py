@@ -27,7 +27,7 @@ def crown(a: Tensor, b: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
     towards = (1 - outwards * outwards).clamp_min(0).sqrt()
     length = sum(value * value for value in SUN) ** 0.5
     facing = (a * SUN[0] + b * SUN[1] + towards * SUN[2]) / length
-    sunlit = (0.72 * facing + 0.20 * boughs + 0.16 * leaves + 0.30).clamp(0, 1.3)
+    sunlit = (0.80 * facing + 0.24 * boughs + 0.18 * leaves + 0.20).clamp(0, 1.3)
     return outwards < 1, sunlit * step(-1.6, 0.4, b)
 
 

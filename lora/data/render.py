@@ -17,11 +17,14 @@ from ._canvas import Canvas
 from ._car import paint_cars
 from ._landscape import paint_landscapes
 from ._light import developed, light_of
+from ._noise import dot, unit
 
 if TYPE_CHECKING:
     from .scenes import Scene
 
-STEP = 4  # sizes are multiples of this, so that a picture is drawn a quarter larger and then brought down
+LOOK = 1  # grows whenever pictures change, so that no set of them mixes two looks
+STEP = 4  # sizes are multiples of this
+LARGER = 3, 2  # a picture is drawn half as large again, and then brought down
 AT_ONCE = {"cpu": 1, "other": 32}  # pictures of one kind; one at a time stays within a CPU's caches
 _PAINTERS: dict[str, Callable[..., None]] = {
     "car": paint_cars,
@@ -59,8 +62,7 @@ def render(
     memory grows with it (about 90 MB each at 256). Raises ConfigError for a size that is not a multiple of 4 from 32
     to 2048, and for no scenes.
     """
-    if size % STEP or not 32 <= size <= 2048:
-        raise ConfigError(f"size: got {size}, expected a multiple of {STEP} from 32 to 2048")
+    check_size(size)
     if not scenes:
         raise ConfigError("got no scenes, expected at least one")
     device = torch.device(device)
@@ -79,21 +81,27 @@ def render(
         return Renders(*(torch.cat(each)[back] for each in zip(*parts, strict=True)))
 
 
+def check_size(size: int) -> None:
+    """Raise ConfigError for a size that ``render`` does not take."""
+    if size % STEP or not 32 <= size <= 2048:
+        raise ConfigError(f"size: got {size}, expected a multiple of {STEP} from 32 to 2048")
+
+
 def _rendered(scenes: list[Scene], size: int, device: torch.device) -> tuple[Tensor, ...]:
     """The fields of ``Renders`` for scenes of one kind."""
-    through = rays([scene.view for scene in scenes], size + size // STEP, device)
+    through = rays([scene.view for scene in scenes], size * LARGER[0] // LARGER[1], device)
     light = light_of(scenes, device)
     canvas = Canvas.of_sky(light.over_pictures(), through)
     _PAINTERS[scenes[0].kind](canvas, scenes, light, through)
     camera = through.camera.over_pictures()
     normal = _outline.picked(canvas.normal, size)  # (3, B, size, size) in the world
     toward = -camera.forward
-    seen = torch.stack([(normal * axis).sum(0) for axis in (camera.right, camera.up, toward)], 1)
+    seen = torch.stack([dot(normal, axis) for axis in (camera.right, camera.up, toward)])
     stroke = canvas.stroke | _outline.creases(canvas.normal, canvas.label)
     return (
         _outline.brought_down(developed(canvas.colour), size).clamp(0, 1).transpose(0, 1).contiguous(),
         _outline.picked(canvas.label, size),
         _outline.picked(canvas.depth, size),
-        seen / seen.norm(dim=1, keepdim=True).clamp_min(1e-6),
+        unit(seen).transpose(0, 1).contiguous(),
         _outline.clean_lines(canvas.part, stroke, size),
     )

@@ -1,0 +1,267 @@
+"""Scenes kept on disk for training, and scenes without an end for machines that render as fast as they learn.
+
+A cache is a folder: ``scenes.json`` says what it holds, ``captions.jsonl`` has a line for each scene, and four arrays
+are read through memory maps: ``picture.npy`` (N, S, S, 3), ``clean.npy`` and ``labels.npy`` (N, S, S), ``sketch.npy``
+(N, drawings, S, S), all uint8. At 256 a scene takes 330 kB, and 66 kB for each drawing;
+8,000 scenes with three drawings take 4.2 GB.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from filelock import FileLock
+
+from ...stream.errors import ConfigError, DataError
+from .render import LOOK, Renders, check_size, render
+from .sample import Sample
+from .scenes import Scene, captions, drawings, sample_scene
+
+ABOUT, CAPTIONS, DONE, LOCK = "scenes.json", "captions.jsonl", "done.npy", "scenes.lock"
+BLOCK = 16  # scenes that are rendered, or rendered again, together
+MOST_WORKERS = 32
+Progress = Callable[..., Any]
+
+
+class _Plan(NamedTuple):
+    """Everything that a cache's contents follow from."""
+
+    seed: int
+    count: int
+    size: int
+    drawings: int
+    look: int
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        flat = (self.count, self.size, self.size)
+        return {"picture": (*flat, 3), "clean": flat, "labels": flat, "sketch": (self.count, self.drawings, *flat[1:])}
+
+    @property
+    def blocks(self) -> int:
+        return -(-self.count // BLOCK)
+
+
+class SceneCache:
+    """``count`` scenes of the seeds from ``seed`` on, rendered once; a ``Samples``.
+
+    Opening it renders what is missing, in ``workers`` processes (default: one for each core) with one thread each, and
+    tells ``progress(text, part)``. Killed at any point, it goes on where it was; what comes out does not depend on how
+    often that happened, nor on the number of processes. ``device`` is where the pictures are rendered.
+
+    Each scene has several ``drawings``: ``cache[i]`` takes them in turn from one scene to the next, ``sample`` takes
+    any. Raises ConfigError when the folder holds other scenes than these, DataError when its files are damaged.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        seed: int,
+        count: int,
+        size: int = 256,
+        *,
+        drawings: int = 3,
+        workers: int | None = None,
+        device: str | torch.device = "cpu",
+        progress: Progress = lambda text, part=None: None,
+    ) -> None:
+        check_size(size)
+        for name, value, least in (("seed", seed, 0), ("count", count, 1), ("drawings", drawings, 1)):
+            if value < least:
+                raise ConfigError(f"{name}: got {value}, expected {least} or more")
+        if workers is not None and not 0 <= workers <= MOST_WORKERS:
+            raise ConfigError(f"workers: got {workers}, expected 0 to {MOST_WORKERS}; 0 renders in this process")
+        self.folder = Path(folder).expanduser()
+        self.drawings = drawings
+        self._plan = _Plan(seed, count, size, drawings, LOOK)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / LOCK):
+            if not _begun(self.folder, self._plan):
+                _begin(self.folder, self._plan)
+            _fill(self.folder, self._plan, _usual_workers() if workers is None else workers, str(device), progress)
+        self._arrays = _open_arrays(self.folder, self._plan, "r")
+        self._texts = _read_captions(self.folder, count)
+
+    def __len__(self) -> int:
+        return self._plan.count
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.sample(index, index % self.drawings)
+
+    def sample(self, index: int, drawing: int) -> Sample:
+        """The scene of ``seed + index`` with one of its drawings."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"got {index}, expected 0 to {len(self) - 1}")
+        if not 0 <= drawing < self.drawings:
+            raise IndexError(f"got drawing {drawing}, expected 0 to {self.drawings - 1}")
+        texts, tags = self._texts[index]
+        picture, clean, labels = (np.array(self._arrays[name][index]) for name in ("picture", "clean", "labels"))
+        return Sample(picture, np.array(self._arrays["sketch"][index, drawing]), texts, clean, labels, tags)
+
+
+class SceneStream:
+    """Scenes without an end, rendered as they are asked for and not kept: ``(renders, scenes)``, ``batch`` at a time.
+
+    The first has the seeds from ``seed`` on, the next those that follow. Nothing leaves ``device``; for drawings by
+    hand see ``scenes.samples``, otherwise ``renders.lines`` are the exact ones.
+    """
+
+    def __init__(self, seed: int, size: int = 256, device: str | torch.device = "cpu", batch: int = 32) -> None:
+        check_size(size)
+        if seed < 0 or batch < 1:
+            raise ConfigError(f"got seed {seed} and batch {batch}, expected a seed from 0 and a batch from 1 on")
+        self.seed = seed
+        """Of the next scene."""
+        self.size, self.device, self.batch = size, torch.device(device), batch
+
+    def __iter__(self) -> Iterator[tuple[Renders, list[Scene]]]:
+        return self
+
+    def __next__(self) -> tuple[Renders, list[Scene]]:
+        scenes = [sample_scene(self.seed + number) for number in range(self.batch)]
+        self.seed += self.batch
+        return render(scenes, self.size, self.device), scenes
+
+
+def _usual_workers() -> int:
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_WORKERS)
+
+
+def _begun(folder: Path, plan: _Plan) -> bool:
+    """Whether the folder has this cache; raises ConfigError when it has another one."""
+    path = folder / ABOUT
+    if not path.exists():
+        return False
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        held = _Plan(**found)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path}: got {str(error)[:100]}, expected what a cache holds; delete {folder}") from None
+    different = [name for name, value in plan._asdict().items() if getattr(held, name) != value]
+    if different:
+        got, wanted = ({name: getattr(each, name) for name in different} for each in (held, plan))
+        raise ConfigError(f"{folder}: got scenes with {got}, expected {wanted}; use another folder, or delete this one")
+    return True
+
+
+def _begin(folder: Path, plan: _Plan) -> None:
+    """Lay out empty arrays; the file that says what they hold comes last, so that a half-begun cache is begun anew."""
+    with _replacing(folder / CAPTIONS) as path, path.open("w", encoding="utf-8") as file:
+        for number in range(plan.count):
+            scene = sample_scene(plan.seed + number)
+            file.write(json.dumps({"captions": captions(scene), "tags": dict(scene.tags)}) + "\n")
+    for name, shape in {**plan.shapes(), "done": (plan.blocks,)}.items():
+        np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, shape).flush()
+    with _replacing(folder / ABOUT) as path:
+        path.write_text(json.dumps(plan._asdict()), encoding="utf-8")
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A name to write to; what was written takes the place of ``path`` at once, or not at all."""
+    draft = path.with_suffix(".part")
+    yield draft
+    os.replace(draft, path)
+
+
+def _open_arrays(folder: Path, plan: _Plan, mode: str) -> dict[str, np.ndarray]:
+    return {name: _open_array(folder / f"{name}.npy", shape, mode) for name, shape in plan.shapes().items()}
+
+
+def _open_array(path: Path, shape: tuple[int, ...], mode: str) -> np.ndarray:
+    try:
+        array = np.load(path, mmap_mode=mode, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: {str(error)[:150]}; delete {path.parent} and render again") from error
+    if array.shape != shape or array.dtype != np.uint8:
+        raise DataError(
+            f"{path}: got {array.dtype} {array.shape}, expected uint8 {shape}; delete {path.parent} and render again"
+        )
+    return array
+
+
+def _read_captions(folder: Path, count: int) -> list[tuple[tuple[str, ...], dict[str, str]]]:
+    path = folder / CAPTIONS
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        texts = [(tuple(row["captions"]), row["tags"]) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: {str(error)[:100]}; delete {folder} and render again") from error
+    if len(texts) != count:
+        raise DataError(f"{path}: got {len(texts)} lines, expected {count}; delete {folder} and render again")
+    return texts
+
+
+def _fill(folder: Path, plan: _Plan, workers: int, device: str, progress: Progress) -> None:
+    """Render every block that is not done; a block is marked only when all of it is on disk."""
+    done = _open_array(folder / DONE, (plan.blocks,), "r+")
+    left = [block for block in range(plan.blocks) if not done[block]]
+    if not left:
+        return
+    progress("rendering scenes", 1 - len(left) / plan.blocks)
+    for number, block in enumerate(_rendered(folder, plan, left, workers, device), start=1):
+        done[block] = 1
+        done.flush()
+        progress("rendering scenes", 1 - (len(left) - number) / plan.blocks)
+
+
+def _rendered(folder: Path, plan: _Plan, blocks: list[int], workers: int, device: str) -> Iterator[int]:
+    """Render blocks; gives each one's number when it is on disk."""
+    if workers == 0:
+        for block in blocks:
+            with _one_thread():
+                _render_block(folder, plan, block, device)
+            yield block
+        return
+    started = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(blocks)), started, torch.set_num_threads, (1,)) as pool:
+        waiting: set[Future[int]] = {pool.submit(_render_block, folder, plan, block, device) for block in blocks}
+        try:
+            while waiting:
+                ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in ready)
+        except BrokenProcessPool as error:
+            raise DataError(f"{folder}: a process that rendered was killed; free memory and run it again") from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """As in a process of its own: how work is split among threads may change a picture's last bit."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _render_block(folder: Path, plan: _Plan, block: int, device: str) -> int:
+    """Render one block into the arrays; any process may do it, and do it again."""
+    arrays = _open_arrays(folder, plan, "r+")
+    first = block * BLOCK
+    rows = range(first, min(first + BLOCK, plan.count))
+    scenes = [sample_scene(plan.seed + row) for row in rows]
+    renders = render(scenes, plan.size, device)
+    pictures = (renders.picture * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    lines, labels = renders.lines.cpu().numpy(), renders.labels.cpu().numpy()
+    for index, (row, scene) in enumerate(zip(rows, scenes, strict=True)):
+        arrays["picture"][row], arrays["clean"][row], arrays["labels"][row] = (
+            pictures[index],
+            lines[index],
+            labels[index],
+        )
+        arrays["sketch"][row] = np.stack(drawings(lines[index], scene.seed, plan.drawings))
+    for array in arrays.values():
+        array.flush()
+    return block

@@ -1,0 +1,365 @@
+"""Scenes: what they are, what is said about them, and that their pictures, lines and maps agree."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from inkstream.lora.data import _grammar as grammar
+from inkstream.lora.data.palette import NUMBER
+from inkstream.lora.data.scenes import KINDS, caption, captions, render, sample_scene, samples, vocabulary
+from inkstream.stream.errors import ConfigError
+
+SIZE = 96
+ANYWHERE = {"sky", "ground", "hill"}
+CAR = ANYWHERE | {"body", "glass", "wheel", "light", "trim"}
+BUILDING = ANYWHERE | {"wall", "window", "door", "roof", "trim", "tree"}
+
+
+def explained(scene):
+    """Classes that a scene's caption and grammar account for."""
+    if scene.kind == "car":
+        return CAR
+    if scene.kind == "building":
+        return BUILDING | ({"balcony"} if scene.tags["balconies"] != "none" else set())
+    near = {"grass": {"grass"}, "sand": {"sand"}, "snow": {"ground"}, "rocks": {"sand", "rock"}}[scene.tags["near"]]
+    trees = {"tree"} if scene.tags["trees"] != "none" else set()
+    return {"sky", grammar.FARS[scene.tags["far"]]} | near | trees
+
+
+def classes(labels):
+    names = list(NUMBER)
+    return {names[number] for number in labels.unique().tolist()}
+
+
+def words(text):
+    return text.replace(",", " ").split()
+
+
+@pytest.fixture(scope="module")
+def rendered():
+    """One scene of every style, material, time, ground, far and near, and what was rendered of them."""
+    scenes = [
+        sample_scene(
+            50 + index,
+            "car",
+            style=style,
+            finish=grammar.FINISHES[index % 3],
+            time=(*grammar.TIMES, "studio")[index % 5],
+        )
+        for index, style in enumerate(grammar.CAR_STYLES)
+    ]
+    pairs = [(style, material) for style, materials in grammar.MATERIALS.items() for material in materials]
+    scenes += [
+        sample_scene(80 + index, "building", style=style, material=material, time=grammar.TIMES[index % 4])
+        for index, (style, material) in enumerate(pairs)
+    ]
+    places = [(far, near) for far in grammar.FARS for near in grammar.NEARS]
+    scenes += [
+        sample_scene(110 + index, "landscape", far=far, near=near, time=grammar.TIMES[index % 4])
+        for index, (far, near) in enumerate(places)
+    ]
+    return scenes, render(scenes, SIZE)
+
+
+def test_a_seed_is_one_scene_for_ever():
+    assert caption(sample_scene(0)) == "a glossy teal van car, front three-quarter view, in a studio"
+    assert sample_scene(7) == sample_scene(7) != sample_scene(8)
+    scene = sample_scene(3, "car")
+    assert scene.shape["length"] == pytest.approx(0.0)
+    blue = sample_scene(3, "car", colour="blue")
+    assert blue.tags == {**scene.tags, "colour": "blue"} and blue.shape == scene.shape and blue.view == scene.view
+
+
+def test_kinds_have_their_shares():
+    kinds = [sample_scene(seed).kind for seed in range(1000)]
+    for kind, share in (("car", 0.45), ("building", 0.40), ("landscape", 0.15)):
+        assert kinds.count(kind) / 1000 == pytest.approx(share, abs=0.05)
+
+
+def test_captions_keep_the_grammar_and_the_vocabulary():
+    known = {word for listed in vocabulary().values() for text in listed for word in text.split()}
+    seen = set()
+    for seed in range(600):
+        scene = sample_scene(seed)
+        texts = captions(scene)
+        assert texts[0] == caption(scene) and len(set(texts)) == len(texts) >= 3
+        for text in texts:
+            assert set(words(text)) <= known, text
+            assert len(words(text)) <= 24
+            seen |= set(words(text))
+    assert seen == known, "no word is listed that no caption has"
+
+
+@pytest.mark.parametrize(
+    ("kind", "tags", "expected"),
+    [
+        (
+            "car",
+            {"finish": "matte", "colour": "green", "style": "suv", "view": "side", "ground": "sand", "time": "sunset"},
+            "a matte green suv car, side view, on sand, sunset",
+        ),
+        (
+            "car",
+            {"finish": "glossy", "colour": "red", "style": "coupe", "view": "rear three-quarter", "time": "studio"},
+            "a glossy red coupe car, rear three-quarter view, in a studio",
+        ),
+        (
+            "building",
+            {
+                "colour": "blue",
+                "material": "glass",
+                "style": "skyscraper",
+                "balconies": "balconies",
+                "ground": "grass",
+                "time": "day",
+            },
+            "a blue glass skyscraper with a flat roof and balconies, on grass, day",
+        ),
+        (
+            "landscape",
+            {"far": "snowy mountains", "near": "rocks", "trees": "trees", "time": "night"},
+            "a landscape with snowy mountains, rocks and trees, night",
+        ),
+    ],
+)
+def test_what_is_asked_for_is_what_is_said(kind, tags, expected):
+    for seed in range(3):
+        assert caption(sample_scene(seed, kind, **tags)) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"kind": "boat"}, "kind: got 'boat', expected one of: car, building, landscape"),
+        ({"kind": "car", "colour": "mauve"}, "colour: got 'mauve', expected one of: red"),
+        ({"kind": "car", "roof": "flat"}, "got the tag 'roof', expected some of: finish"),
+        ({"kind": "car", "time": "studio", "ground": "sand"}, "expected both or none to be 'studio'"),
+        ({"kind": "building", "style": "skyscraper", "roof": "gable"}, "roof: got 'gable', expected one of: flat"),
+        ({"kind": "building", "material": "glass", "colour": "red"}, "colour: got 'red', expected one of: blue"),
+    ],
+)
+def test_words_that_do_not_go_together(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        sample_scene(1, **arguments)
+
+
+def test_words_asked_for_choose_a_style_that_can_have_them():
+    for seed in range(8):
+        assert sample_scene(seed, "building", material="glass").tags["style"] in ("apartment block", "skyscraper")
+        assert sample_scene(seed, "building", colour="yellow").tags["material"] == "wood"
+        assert sample_scene(seed, "building", balconies="balconies", roof="hip").tags["style"] == "apartment block"
+    assert {sample_scene(seed, "car", ground="snow").tags["time"] for seed in range(40)} == set(grammar.TIMES)
+
+
+@pytest.mark.parametrize(("size", "message"), [(30, "multiple of 4"), (98, "multiple of 4"), (4096, "32 to 2048")])
+def test_sizes_that_cannot_be(size, message):
+    with pytest.raises(ConfigError, match=message):
+        render([sample_scene(1)], size)
+
+
+def test_everything_renders_to_finite_values(rendered):
+    _, renders = rendered
+    count = len(renders.picture)
+    assert renders.picture.shape == (count, 3, SIZE, SIZE) and renders.lines.shape == (count, SIZE, SIZE)
+    assert renders.picture.isfinite().all()
+    assert renders.picture.min() >= 0 and renders.picture.max() <= 1
+    assert not renders.depth.isnan().any() and (renders.depth > 0).all()
+    assert (renders.labels[renders.depth.isinf()] == NUMBER["sky"]).all()
+    assert renders.depth[renders.labels != NUMBER["sky"]].isfinite().all()
+
+
+def test_pictures_are_neither_burnt_nor_black(rendered):
+    scenes, renders = rendered
+    for scene, picture in zip(scenes, renders.picture, strict=True):
+        burnt = (picture > 0.996).all(0).float().mean()
+        assert burnt < 0.03, caption(scene)
+        assert (picture < 0.02).all(0).float().mean() < 0.10, caption(scene)
+        assert picture.std() > 0.04, caption(scene)
+
+
+def test_only_what_the_caption_says_is_there(rendered):
+    scenes, renders = rendered
+    for scene, labels in zip(scenes, renders.labels, strict=True):
+        assert classes(labels) <= explained(scene), caption(scene)
+    named = {"car": {"body", "wheel", "glass"}, "building": {"wall", "window", "roof"}, "landscape": {"sky"}}
+    for scene, labels in zip(scenes, renders.labels, strict=True):
+        assert named[scene.kind] <= classes(labels), caption(scene)
+
+
+def test_normals_are_unit_vectors_and_the_ground_looks_up(rendered):
+    scenes, renders = rendered
+    assert torch.allclose(renders.normals.norm(dim=1), torch.ones(renders.labels.shape), atol=1e-3)
+    for scene, normals, labels in zip(scenes, renders.normals, renders.labels, strict=True):
+        if scene.kind == "landscape":
+            continue
+        ground = normals[:, labels == NUMBER["ground"]]
+        expected = torch.tensor([0.0, math.cos(scene.view.pitch), math.sin(scene.view.pitch)])
+        assert torch.allclose(ground, expected[:, None].expand_as(ground), atol=1e-3), "camera space"
+    walls = renders.normals.movedim(1, -1)[renders.labels == NUMBER["wall"]]
+    assert (walls[:, 2] > -0.05).float().mean() > 0.999, "what is seen looks towards the camera"
+
+
+def test_depth_is_along_the_view_axis():
+    scene = sample_scene(2, "building", style="house", ground="grass")
+    view = scene.view
+    depth = render([scene], SIZE).depth[0]
+    column, row = SIZE // 2, SIZE - 2
+    across = ((column + 0.5) / SIZE - 0.5 - view.place[0]) / view.zoom + view.centre[0]
+    above = (0.5 - (row + 0.5) / SIZE - view.place[1]) / view.zoom + view.centre[1]
+    spread = 2 * math.tan(view.field / 2)
+    right, up, forward = (np.array(axis) for axis in view.axes)
+    point = np.array(view.eye) + float(depth[row, column]) * (forward + spread * (across * right + above * up))
+    # A pixel of the picture is picked within half a pixel of its middle.
+    assert abs(point[1]) < 0.02 * float(depth[row, column])
+
+
+def test_the_ground_comes_nearer_downwards(rendered):
+    scenes, renders = rendered
+    for scene, depth, labels in zip(scenes, renders.depth, renders.labels, strict=True):
+        if scene.kind != "landscape":
+            continue
+        left = depth[:, 1][labels[:, 1] != NUMBER["tree"]]
+        below = left[left.isfinite()]
+        assert (below.diff() <= 0.01 * below[1:]).float().mean() > 0.8, caption(scene)
+
+
+def near(lines, reach):
+    return F.max_pool2d(lines.float()[:, None], 2 * reach + 1, 1, reach)[:, 0] > 0
+
+
+def test_lines_lie_where_something_ends(rendered):
+    scenes, renders = rendered
+    borders = near(renders.edges(), 2)
+    drawn = renders.lines > 128
+    for scene, line, border in zip(scenes, drawn, borders, strict=True):
+        assert 0.004 < line.float().mean() < 0.35, caption(scene)
+        if scene.kind != "car":  # a car has seams and folds, too
+            assert (line & border).sum() / line.sum() > 0.93, caption(scene)
+        else:
+            assert (line & border).sum() / line.sum() > 0.80, caption(scene)
+
+
+def test_what_ends_has_a_line(rendered):
+    scenes, renders = rendered
+    close = near(renders.lines > 128, 2)
+    for scene, labels, line in zip(scenes, renders.labels, close, strict=True):
+        solid = torch.isin(labels, torch.tensor([NUMBER[name] for name in ("body", "wall", "roof", "tree", "rock")]))
+        outline = near(solid[None].float(), 1)[0] & ~solid
+        assert (outline & line).sum() / outline.sum().clamp_min(1) > 0.97, caption(scene)
+
+
+def test_wheels_stand_on_the_ground():
+    scene = sample_scene(4, "car", style="suv", view="side", time="day")
+    renders = render([scene.seen_from(yaw=0.0, pitch=0.05)], 256)
+    wheel = renders.labels[0] == NUMBER["wheel"]
+    rows, columns = wheel.nonzero(as_tuple=True)
+    halves = [columns < columns.float().mean(), columns >= columns.float().mean()]
+    for half in halves:
+        height = rows[half].max() - rows[half].min()
+        width = columns[half].max() - columns[half].min()
+        assert abs(int(height) - int(width)) <= 0.12 * int(width), "round"
+    bottoms = [int(rows[half].max()) for half in halves]
+    assert abs(bottoms[0] - bottoms[1]) <= 2
+    _, y = scene.seen_from(yaw=0.0, pitch=0.05).view.project((scene.shape["front"], 0.0, scene.shape["width"]))
+    view = scene.view
+    row = 256 * (0.5 - ((y - view.centre[1]) * view.zoom + view.place[1]))
+    assert bottoms[1] == pytest.approx(row, abs=3)
+
+
+def test_at_night_every_window_is_lit():
+    scene = sample_scene(6, "building", style="house", material="brick", time="night")
+    renders = render([scene], 128)
+    window, wall = (renders.labels[0] == NUMBER[name] for name in ("window", "wall"))
+    picture = renders.picture[0]
+    assert picture[0, window].median() > 2 * picture[0, wall].median()
+    assert picture[0, window].median() > 1.2 * picture[2, window].median(), "and warm"
+
+
+def test_the_same_alone_and_among_others():
+    scenes = [sample_scene(seed) for seed in range(30, 42)]
+    together = render(scenes, 64, at_once=4)
+    for index, scene in enumerate(scenes):
+        alone = render([scene], 64)
+        difference = (alone.picture[0] - together.picture[index]).abs()
+        assert difference.max() <= 1 / 255, caption(scene)
+        assert torch.equal(alone.labels[0], together.labels[index])
+        assert torch.equal(alone.lines[0], together.lines[index])
+
+
+def test_threads_change_nothing():
+    scenes, threads = [sample_scene(seed) for seed in range(3)], torch.get_num_threads()
+    first = render(scenes, 64)
+    try:
+        torch.set_num_threads(2 if threads == 1 else 1)
+        second = render(scenes, 64)
+    finally:
+        torch.set_num_threads(threads)
+    assert (first.picture - second.picture).abs().max() <= 1 / 255
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_camera_moves_and_the_thing_stays(kind):
+    scene = sample_scene(12, kind)
+    turned = scene.seen_from(yaw=scene.view.yaw + 0.02)
+    assert turned.shape == scene.shape and {**turned.tags, "view": 0} == {**scene.tags, "view": 0}
+    first, second = (render([each], 64) for each in (scene, turned))
+    changed = (first.labels != second.labels).float().mean()
+    assert 0 < changed < 0.15, "a little"
+    assert classes(second.labels) <= explained(turned)
+    large = render([scene.seen_from(zoom=1.5)], 64)
+    thing = torch.tensor([NUMBER[name] for name in ("body", "wall", "glass", "window", "tree")])
+    if kind != "landscape":
+        shares = [torch.isin(each.labels, thing).float().mean() for each in (first, large)]
+        assert shares[1] > 1.5 * shares[0]
+
+
+def test_the_view_has_the_name_of_where_the_camera_is():
+    scene = sample_scene(3, "car", view="side")
+    names = {yaw: scene.seen_from(yaw=yaw).tags["view"] for yaw in (0.0, 0.7, 1.5, 2.4, math.pi, -0.7, -1.5, 7.0)}
+    assert names == {
+        0.0: "side",
+        0.7: "front three-quarter",
+        1.5: "front",
+        2.4: "front three-quarter",
+        math.pi: "side",
+        -0.7: "rear three-quarter",
+        -1.5: "rear",
+        7.0: "front three-quarter",
+    }
+    for view in grammar.VIEWS:
+        for seed in range(20):
+            drawn = sample_scene(seed, "car", view=view)
+            assert drawn.seen_from(yaw=drawn.view.yaw).tags["view"] == view
+    assert sample_scene(3, "building").seen_from(yaw=0.4).tags == sample_scene(3, "building").tags
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"yaw": math.nan}, "yaw: got nan"),
+        ({"pitch": 2.0}, "pitch: got 2, expected -0.1 to 1.2"),
+        ({"zoom": 0.0}, "zoom: got 0, expected 0.2 to 5"),
+    ],
+)
+def test_cameras_that_cannot_be(change, message):
+    with pytest.raises(ConfigError, match=message):
+        sample_scene(1).seen_from(**change)
+
+
+def test_samples_are_training_pairs():
+    scenes = [sample_scene(seed, kind) for seed, kind in enumerate(KINDS)]
+    renders = render(scenes, SIZE)
+    found = samples(renders, scenes)
+    for index, (scene, sample) in enumerate(zip(scenes, found, strict=True)):
+        assert sample.picture.shape == (SIZE, SIZE, 3) and sample.picture.dtype == np.uint8
+        assert np.abs(sample.picture / 255 - renders.picture[index].permute(1, 2, 0).numpy()).max() <= 0.5 / 255 + 1e-6
+        assert np.array_equal(sample.labels, renders.labels[index].numpy())
+        assert np.array_equal(sample.clean, renders.lines[index].numpy())
+        assert sample.captions == captions(scene) and sample.tags == scene.tags
+        assert sample.sketch.shape == (SIZE, SIZE) and 0.002 < (sample.sketch > 128).mean() < 0.4
+        assert not np.array_equal(sample.sketch, sample.clean), "a hand drew it"
+    again = samples(renders, scenes)
+    assert all(np.array_equal(a.sketch, b.sketch) for a, b in zip(found, again, strict=True))
