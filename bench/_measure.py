@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gc
+import logging
+import multiprocessing
 import platform
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import psutil
@@ -26,6 +29,7 @@ from .loop import machine as loop_machine
 PAGES = 16
 STROKES_PER_PAGE = 8
 MB = 1e6
+T = TypeVar("T")
 
 
 # --- time
@@ -153,6 +157,18 @@ def alternate(
                 spent.append(clock() - start)
             times[name].append(spent)
     return times
+
+
+def in_process(work: Callable[..., T], *arguments: Any) -> T:
+    """What ``work(*arguments)`` gives in a fresh process with as many threads of PyTorch as this one has."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_fresh, torch.get_num_threads(), work, *arguments).result()
+
+
+def _fresh(threads: int, work: Callable[..., T], *arguments: Any) -> T:
+    logging.basicConfig(level=logging.WARNING)
+    torch.set_num_threads(threads)
+    return work(*arguments)
 
 
 def cpu_clock(threads: int | None, cpu_time: bool) -> Callable[[], float]:

@@ -1,6 +1,7 @@
 """How fast a stream is: engines, steps, guidance, sizes and ControlNets, each combination one row.
 
-A row has a stream of its own. ``compile_s`` is the time until the first picture's step is done: building the engine,
+A row has a process of its own, because what ran before in one, other engines' threads for example, can make the next
+up to a fifth slower. ``compile_s`` is the time until the first picture's step is done: building the engine,
 encoding the prompt, and the first turn with all that compiles in it. ``warmup_s`` is that of the turns after it which
 are not counted. A turn takes one frame (or one full buffer of them) from pixels on the host to pixels on the host;
 ``p50_ms, p95_ms, p99_ms`` are those of the turns that rendered something new, and ``fps`` counts different frames that
@@ -22,11 +23,12 @@ from rich.table import Table
 from ..stream import Stream
 from ..stream.commands._common import ConfigOption, SetOption, load_run
 from ..stream.config import StreamConfig
+from ..stream.configfile import RunConfig
 from ..stream.errors import ConfigError, EngineError
 from ..stream.frame import Size
 from ..stream.guidance import make_guidance
 from . import _plot
-from ._measure import Memory, drive, matmul_peak, pages, resident
+from ._measure import Memory, drive, in_process, matmul_peak, pages, resident
 from ._models import Models, ShapeOption, engine_named
 from ._progress import tell
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
@@ -47,8 +49,12 @@ def measure(
     controlnets: list[int | None],
     frames: int = 60,
     matmul_seconds: float = 0.5,
+    alone: bool = True,
 ) -> dict[str, Any]:
-    """Every combination; None stands for what the configuration has. Returns the result (see ``_results``)."""
+    """Every combination; None stands for what the configuration has. Returns the result (see ``_results``).
+
+    ``alone``: each in a process of its own; else all in this one.
+    """
     configuration = {**models.describe(), "frames": frames, "stream": models.run.stream.model_dump(mode="json")}
     result = result_of("fps", configuration, models.device, KEYS, FIGURES)
     result["matmul_tflops"] = matmul_peak(models.device, matmul_seconds)
@@ -57,8 +63,13 @@ def measure(
     for index, (count, cfg_type, size, number, engine) in enumerate(wanted):
         tell(f"{engine}, row {index + 1} of {len(wanted)}", index / len(wanted))
         changes = {"steps": number, "size": size, "cfg_type": cfg_type, "controlnets": count}
-        result["rows"].append(measure_row(models, engine, changes, frames, peak))
+        row = in_process(_row_alone, models.run, models.shape, engine, changes, frames, peak) if alone else None
+        result["rows"].append(row or measure_row(models, engine, changes, frames, peak))
     return result
+
+
+def _row_alone(run: RunConfig, shape: str | None, *rest: Any) -> dict[str, Any]:
+    return measure_row(Models(run, shape), *rest)
 
 
 def measure_row(
@@ -199,6 +210,9 @@ def main(
     cfg_type: Annotated[str | None, typer.Option(metavar="A,B", help="none, full, self, initialize.")] = None,
     controlnets: Annotated[str | None, typer.Option(metavar="N,N", help="Numbers of ControlNets.")] = None,
     frames: Annotated[int, typer.Option(min=1, help="Frames of each row.")] = 60,
+    alone: Annotated[
+        bool, typer.Option("--alone/--together", help="Each row in a process of its own, or all in one.")
+    ] = True,
     json: JsonOption = None,
     plot: PlotOption = None,
     compare: CompareOption = None,
@@ -216,7 +230,7 @@ def main(
     engines = list(dict.fromkeys(engine_named(part.strip(), models.device)[0] for part in engine.split(",")))
     sizes: list[Size | None] = [Size.parse(part) for part in size.split(",")] if size else [None]
     choices = (numbers("--steps", steps), sizes, guidances(cfg_type), numbers("--controlnets", controlnets))
-    result = measure(models, engines, *choices, frames)
+    result = measure(models, engines, *choices, frames, alone=alone)
     wanted.publish(result, table(result), draw)
 
 

@@ -8,12 +8,8 @@ for the ratio of their times, which holds when the machine's speed drifts.
 
 from __future__ import annotations
 
-import logging
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from typing import Annotated, Any
 
-import torch
 import typer
 from rich.table import Table
 
@@ -24,7 +20,7 @@ from ..stream.configfile import RunConfig
 from ..stream.errors import EngineError
 from ..stream.frame import Size
 from . import _plot, fps
-from ._measure import StreamRender, alternate, pages, ratio
+from ._measure import StreamRender, alternate, in_process, pages, ratio
 from ._models import Models, ShapeOption, engine_named
 from ._progress import tell
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
@@ -51,8 +47,9 @@ def measure(
     against = {} if named == TORCH else _against(models, named, frames, rounds)
     for name, dtype in contenders(models, named):
         tell(f"{name} {dtype}, alone")
-        measured = _in_process if alone else _here
-        row = {"engine": name, "dtype": dtype, **measured(models.in_dtype(dtype), name, frames)}
+        each = models.in_dtype(dtype)
+        found = in_process(_alone, each.run, each.shape, name, frames) if alone else _here(each, name, frames)
+        row = {"engine": name, "dtype": dtype, **found}
         row["requested"], row["engine"] = name, row["engine"] if name == TORCH else name
         result["rows"].append(row | against.get((name, dtype), {}))
     return result
@@ -69,15 +66,7 @@ def _here(models: Models, engine: str, frames: int) -> dict[str, Any]:
     return fps.run(models, models.variant(engine=engine), frames)
 
 
-def _in_process(models: Models, engine: str, frames: int) -> dict[str, Any]:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_alone, models.run, models.shape, engine, frames, torch.get_num_threads()).result()
-
-
-def _alone(run: RunConfig, shape: str | None, engine: str, frames: int, threads: int) -> dict[str, Any]:
-    logging.basicConfig(level=logging.WARNING)
-    torch.set_num_threads(threads)
+def _alone(run: RunConfig, shape: str | None, engine: str, frames: int) -> dict[str, Any]:
     return _here(Models(run, shape), engine, frames)
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from inkstream import engines
 from inkstream.bench import _progress, changes, compare, fidelity, fps, goals, latency, paper, scale, soak, torch_vs_trt
-from inkstream.bench._measure import Memory, StreamRender, alternate, drive, matmul_peak, pages, ratio
+from inkstream.bench._measure import Memory, StreamRender, alternate, drive, in_process, matmul_peak, pages, ratio
 from inkstream.bench._models import Models, plain_run, spread
 from inkstream.bench._results import Wanted, machine_name
 from inkstream.bench._results import compare as compare_results
@@ -184,7 +184,7 @@ def test_the_machine_is_measured():
 
 
 def test_fps_has_a_row_for_every_combination(models):
-    result = fps.measure(models, ["eager"], [1, 2], [SMALL], ["none"], [0], frames=4, matmul_seconds=0.0)
+    result = fps.measure(models, ["eager"], [1, 2], [SMALL], ["none"], [0], frames=4, matmul_seconds=0.0, alone=False)
     assert [(row["steps"], row["cfg_type"]) for row in result["rows"]] == [(1, "none"), (2, "none")]
     for row in result["rows"]:
         assert row["engine"] == "eager" and row["size"] == "64x64" and row["controlnets"] == 0
@@ -202,7 +202,7 @@ def test_an_engine_that_cannot_run_is_skipped_with_its_reason(models, monkeypatc
         raise EngineError("it needs a driver of this century")
 
     monkeypatch.setattr(engines, "choose", refuse)
-    result = fps.measure(models, ["eager"], [1], [SMALL], ["none"], [0], frames=2, matmul_seconds=0.0)
+    result = fps.measure(models, ["eager"], [1], [SMALL], ["none"], [0], frames=2, matmul_seconds=0.0, alone=False)
     assert result["rows"][0]["skipped_because"] == "it needs a driver of this century"
     assert "fps" not in result["rows"][0]
     shown = fps.table(result)
@@ -222,6 +222,7 @@ def test_command_line_writes_draws_keeps_and_compares(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(fps, "matmul_peak", lambda device, seconds: {"float32": 1.0})
     options = ["--shape", "ink-tiny", "--set", "dtype=float32", "--engine", "eager", "--size", "64", "--frames", "3"]
+    options += ["--together"]
     done = run_cli(fps, *options, "--json", "new.json", "--plot", "new.png", "--keep")
     assert done.exit_code == 0, done.output
     written = json.loads((tmp_path / "new.json").read_text())
@@ -369,6 +370,12 @@ def test_an_engine_and_torch_take_turns(models, monkeypatch):
     (each,) = found.values()
     assert 0 < each["ratio_low"] <= each["ratio_high"]
     assert 0.1 < each["ratio"] < 10, "torch against itself in another precision"
+
+
+def test_a_fresh_process_has_as_many_threads():
+    assert in_process(torch.get_num_threads) == torch.get_num_threads()
+    with pytest.raises(ConfigError, match="got 'nothing'"):
+        in_process(Models, plain_run("ink-tiny", SMALL, ["device=cpu"]), "nothing")
 
 
 def test_changes_are_made_and_lose_nothing(models):
