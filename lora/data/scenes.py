@@ -128,8 +128,7 @@ def _car_tags(choose: _Chooser) -> dict[str, str]:
 
 
 def _building_tags(choose: _Chooser) -> dict[str, str]:
-    styles = [style for style in grammar.BUILDING_STYLES if _materials(choose, style) and _can_be(choose, style)]
-    style = choose("style", styles or grammar.BUILDING_STYLES)
+    style = choose("style", _styles(choose) or grammar.BUILDING_STYLES)
     material = choose("material", _materials(choose, style) or grammar.MATERIALS[style])
     return {
         "style": style,
@@ -142,21 +141,29 @@ def _building_tags(choose: _Chooser) -> dict[str, str]:
     }
 
 
+def _styles(choose: _Chooser) -> list[str]:
+    """What a building can be, if it is to have what is asked for; nothing where a style is asked for."""
+    if choose.wants("style"):
+        return []
+    roof, balconies = choose.wants("roof"), choose.wants("balconies")
+    return [
+        style
+        for style in grammar.BUILDING_STYLES
+        if _materials(choose, style)
+        and roof in (None, *grammar.ROOFS[style])
+        and balconies in (None, *_balconies(style))
+    ]
+
+
 def _materials(choose: _Chooser, style: str) -> list[str]:
     """What a style can be made of, if it is to have the colour that is asked for."""
     colour, material = choose.wants("colour"), choose.wants("material")
     possible = [each for each in grammar.MATERIALS[style] if material in (None, each)]
-    return [each for each in possible if colour is None or colour in grammar.BUILDING_COLOURS[each]]
+    return [each for each in possible if material or colour in (None, *grammar.BUILDING_COLOURS[each])]
 
 
 def _balconies(style: str) -> tuple[str, ...]:
     return (NONE, "balconies") if style in grammar.WITH_BALCONIES else (NONE,)
-
-
-def _can_be(choose: _Chooser, style: str) -> bool:
-    """Whether a style can have the roof and the balconies that are asked for."""
-    roof, balconies = choose.wants("roof"), choose.wants("balconies")
-    return (roof is None or roof in grammar.ROOFS[style]) and (balconies is None or balconies in _balconies(style))
 
 
 def _landscape_tags(choose: _Chooser) -> dict[str, str]:
