@@ -298,6 +298,20 @@ def test_the_main_colour_is_measured(colour):
     assert captions.dominant_colour(thing(colour, 2)) == colour
 
 
+@pytest.mark.parametrize("colour", COLOURS)
+def test_the_colour_is_that_of_the_thing_and_not_of_its_surroundings(colour):
+    scene = np.linspace((150, 190, 240), (90, 120, 70), 120)[:, None] + np.zeros((120, 160, 1))
+    scene = scene.astype(np.uint8)
+    cv2.rectangle(scene, (50, 40), (110, 90), COLOURS[colour], -1)
+    assert captions.dominant_colour(scene) == colour
+
+
+def test_a_colour_that_is_not_clear_is_not_said():
+    assert captions.dominant_colour(np.full((64, 64, 3), 128, np.uint8)) is None
+    patches = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
+    assert captions.dominant_colour(cv2.resize(patches, (96, 96), interpolation=cv2.INTER_NEAREST)) is None
+
+
 @pytest.mark.parametrize(
     "text", ["[1]", "{", '{"a": {"b": 1}}', '{"a": []}', '{"a": true}', '{"color": "a\\u0000b"}', "[" * 5000]
 )

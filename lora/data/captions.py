@@ -22,14 +22,19 @@ from ...stream import safeyaml
 from ...stream.configfile import build
 from ...stream.errors import ConfigError, DataError
 from ._reading import on_one_line, read_text
-from .extract import foreground
+from .extract import main_object
 
 Tags = Mapping[str, tuple[str, ...]]
 """Name -> everything that is true of the picture under that name, at least one each."""
 
 LONGEST = 400  # characters of a caption
+CLEARLY = 0.4  # of an object, from which a colour is its colour
 MOST = 64  # values under one name, and captions in a file
-DEFAULT = ("{structure}[ of {color}][ made of {material}]", "a[ {color}][ {material}] {structure}")
+DEFAULT = (
+    "a[ {color}][ {material}] {structure}[, {view} view][, {time}]",
+    "{structure} of {color} made of {material}",
+    "[{color} ]{structure}[ made of {material}]",
+)
 WORDS: dict[str, tuple[str, ...]] = {
     "structure": (
         *("house", "cottage", "villa", "tower", "skyscraper", "apartment block", "warehouse", "bridge", "church"),
@@ -267,16 +272,16 @@ def named_tags(names: Sequence[str], words: Mapping[str, tuple[str, ...]]) -> di
     return found
 
 
-def dominant_colour(picture: np.ndarray) -> str:
-    """The name of the colour that most of a picture (H, W, 3) has; on a plain background only the object counts.
+def dominant_colour(picture: np.ndarray) -> str | None:
+    """The name of the colour that a picture's object (H, W, 3) has most of; None where there is none, or too many.
 
-    Elsewhere the middle counts. A coloured pixel counts as much as two grey ones: a red car with its tyres is red.
+    A coloured pixel counts as much as two grey ones: a red car with its tyres is red.
     """
     small = cv2.resize(picture, (96, 96), interpolation=cv2.INTER_AREA)
-    apart = foreground(small)
-    pixels = small[20:76, 20:76].reshape(-1, 3) if apart is None else small[apart > 0]
-    if len(pixels) < 32:
-        pixels = small.reshape(-1, 3)
+    apart = main_object(small)
+    if apart is None:
+        return None
+    pixels = small[apart > 0]
     names = list(COLOURS)
     middles = _lab(np.array(list(COLOURS.values()), np.uint8))
     # Shade changes lightness and leaves the hue, so lightness counts for half.
@@ -284,7 +289,8 @@ def dominant_colour(picture: np.ndarray) -> str:
     distance = np.linalg.norm((_lab(pixels)[:, None] - middles[None]) * weight, axis=2)  # (N, names)
     counts = np.bincount(distance.argmin(1), minlength=len(names)).astype(float)
     counts[: names.index("beige")] *= 2.0
-    return names[int(counts.argmax())]
+    best = int(counts.argmax())
+    return names[best] if counts[best] >= CLEARLY * counts.sum() else None
 
 
 def _lab(colours: np.ndarray) -> np.ndarray:

@@ -255,7 +255,8 @@ class _Maker:
     def _tags(self, path: Path, picture: np.ndarray) -> dict[str, tuple[str, ...]]:
         """What is written beside it goes before what it is called, and that before what it looks like."""
         names = path.relative_to(self.source).with_suffix("").parts
-        measured = {"color": (words.dominant_colour(picture),)}
+        colour = words.dominant_colour(picture)
+        measured = {} if colour is None else {"color": (colour,)}
         return {**measured, **words.named_tags(names, self.recipe.grammars.words), **words.written_tags(path)}
 
     def _class(self, path: Path, tags: dict[str, tuple[str, ...]]) -> str:
