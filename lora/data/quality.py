@@ -137,11 +137,15 @@ class PickScore:
 
     name = "PickScore"
 
-    def __init__(self, model: str | Path, words: str | Path, device: str = "cpu") -> None:
+    def __init__(self, model: str | Path, words: str | Path, device: str = "auto") -> None:
         """``model`` and ``words`` (the tokenizer) are folders. Raises ModelError where they cannot be loaded."""
+        import torch
         from transformers import CLIPModel, CLIPTokenizer
 
         from ..quiet import quiet
+
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
 
         try:
             with quiet():
@@ -179,7 +183,7 @@ def _for_clip(picture: np.ndarray, side: int) -> np.ndarray:
     return ((square - _CLIP_MEAN) / _CLIP_STD).transpose(2, 0, 1).copy()
 
 
-def cached_pickscore(device: str = "cpu") -> Callable[[np.ndarray, str], float] | None:
+def cached_pickscore(device: str = "auto") -> Callable[[np.ndarray, str], float] | None:
     """PickScore when its weights are in the cache of this computer; None when they are not. Downloads nothing."""
     from .. import hub
 

@@ -117,13 +117,17 @@ def prepare(
     work.find_pictures(folder.expanduser(), output.expanduser())  # before a model is loaded for them
     with ExitStack() as opened:
         progress = opened.enter_context(shown())
-        settings: dict[str, Any] = {"score": cached_pickscore(_device(device))}
+        settings: dict[str, Any] = {"score": cached_pickscore(device)}
         if early is not None:
             from ...lora.data._early import Early
 
             maker = opened.enter_context(closing(Early(early[1], early[0], size, device, progress)))
             settings |= {"early": maker, "early_name": f"{early[0]} {early[1]}"}
-        summary = work.prepare(folder, output, recipe, progress=progress, **settings)
+        try:
+            summary = work.prepare(folder, output, recipe, progress=progress, **settings)
+        except KeyboardInterrupt:
+            note(f"what is done is kept in {output}; run the same command again to go on")
+            raise
     _say(summary, output)
 
 
@@ -136,15 +140,6 @@ def _numbers(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in _names(text))
     except ValueError:
         raise ConfigError(f"--hand: got {text!r}, expected numbers with commas between, for example 0,0.5,1") from None
-
-
-def _device(name: str) -> str:
-    """What a model of transformers takes for ``auto``."""
-    if name != "auto":
-        return name
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _say(summary: Summary, output: Path) -> None:
