@@ -61,7 +61,7 @@ def _engines(result: Result) -> str:
         against = f"{row['ratio']:.2f}x" if "ratio" in row else "1"
         times = (f"{row['fps']:.1f}", f"{row['p50_ms']:.1f}", f"{row['p99_ms']:.1f}")
         rows.append((f"{row['engine']}, {row['dtype']}", *times, against, f"{row['compile_s']:.1f}"))
-    head = ("engine", "fps", "p50 ms", "p99 ms", "time against the last row, in turns", "first start s")
+    head = ("engine", "fps", "p50 ms", "p99 ms", "time against the last row, in turns", "start s, engine kept")
     return f"End to end, the embedded model, {what} ({_machine(result)}):\n\n{_table(head, rows)}"
 
 
