@@ -44,14 +44,21 @@ def accelerated(config: TrainConfig) -> Any:
 def settle(networks: Iterable[nn.Module], config: TrainConfig, device: torch.device, train: bool) -> None:
     """Put networks on the device, laid out, compiled and with checkpointing as configured, frozen unless ``train``."""
     for network in networks:
-        module: Any = network
-        module.requires_grad_(train).to(device, dtype=torch.float32)
-        if config.channels_last:
-            module.to(memory_format=torch.channels_last)
-        if train and config.gradient_checkpointing and hasattr(module, "enable_gradient_checkpointing"):
-            module.enable_gradient_checkpointing()
-        if config.torch_compile:
-            module.compile()
+        network.requires_grad_(train)
+        lay_out(network, config, device)
+
+
+def lay_out(network: nn.Module, config: TrainConfig, device: torch.device) -> None:
+    """As ``settle``, whatever of it is trained."""
+    module: Any = network
+    module.to(device)
+    if config.channels_last:
+        module.to(memory_format=torch.channels_last)
+    # Gradients pass through frozen networks, too.
+    if config.gradient_checkpointing and hasattr(module, "enable_gradient_checkpointing"):
+        module.enable_gradient_checkpointing()
+    if config.torch_compile:
+        module.compile()
 
 
 def threads(config: TrainConfig) -> None:

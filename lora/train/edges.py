@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from .losses import LUMA
 
 LEVELS = 4
+SURE = 0.4  # how much longer an arm must be than the one opposite: a curve has a little of both
 
 
 def sobel(picture: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,13 +88,14 @@ def rectangles(picture: Tensor) -> Tensor:
     across, down = sobel(picture)
     upright = across.square() / (across.square() + down.square() + 0.05**2)  # edges that run up and down
     level = down.square() / (across.square() + down.square() + 0.05**2)  # edges that run to the sides
-    arm = 4
+    arm = 6
     right, left = _arms(level, arm, dim=-1)
     below, above = _arms(upright, arm, dim=-2)
     kinds = []
     for to, other in ((right, left), (left, right)):
         for along, back in ((below, above), (above, below)):
-            corner = (to - other).clamp(min=0) * (along - back).clamp(min=0)  # (B, 1, H, W)
+            corner = (to - other - SURE).clamp(min=0) * (along - back - SURE).clamp(min=0)  # (B, 1, H, W)
+            corner = corner / (1 - SURE) ** 2
             peak = corner * torch.sigmoid(40 * (corner - F.max_pool2d(corner, 5, 1, 2) + 0.02))
             kinds.append(peak.sum((1, 2, 3)))
     return torch.stack(kinds).amin(0)

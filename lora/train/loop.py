@@ -92,6 +92,7 @@ class Loop:
         output.mkdir(parents=True, exist_ok=True)
         storage.sweep(output)
         storage.sweep(self.checkpoints.folder)
+        torch.manual_seed(seeds.number(self.config.seed, seeds.STEP))  # for dropout, which asks no generator
         self._resume(resume)
         self.trackers = Trackers(self.config, self.step)
         try:

@@ -10,21 +10,19 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def huber(got: Tensor, expected: Tensor, c: float = 1e-3) -> Tensor:
-    """Pseudo-Huber in float32, mean: sqrt(d^2 + c^2) - c (Song & Dhariwal 2023, arXiv:2310.14189)."""
-    difference = got.float() - expected.float()
-    return (torch.sqrt(difference.square() + c * c) - c).mean()
+    """Mean pseudo-Huber in float32."""
+    return huber_values(got.float() - expected.float(), c).mean()
+
+
+def huber_values(difference: Tensor, c: float = 1e-3) -> Tensor:
+    """Pseudo-Huber of each number: sqrt(d^2 + c^2) - c (Song & Dhariwal 2023, arXiv:2310.14189)."""
+    return torch.sqrt(difference.float().square() + c * c) - c
 
 
 def weighted_mse(got: Tensor, expected: Tensor, weight: Tensor | None = None) -> Tensor:
     """Mean square, each row times its weight (B,)."""
     rows = (got.float() - expected.float()).square().mean((1, 2, 3))  # (B,)
     return (rows if weight is None else rows * weight).mean()
-
-
-def masked_mse(got: Tensor, expected: Tensor, mask: Tensor) -> Tensor:
-    """Mean square where ``mask`` (B, 1, h, w) in [0, 1] counts; a mask of ones is the plain mean."""
-    square = (got.float() - expected.float()).square() * mask
-    return square.sum() / (mask.sum() * got.shape[1]).clamp(min=1)
 
 
 def regression(got: Tensor, expected: Tensor, scale: Tensor) -> Tensor:

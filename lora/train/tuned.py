@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...stream.errors import ConfigError
-from . import losses, seeds
+from . import seeds
 from .caches import Latents, Texts, captions_of, fingerprint
 from .conditions import condition_images
 from .data import Batch, Batches, still
-from .devices import device_of, settle, threads
+from .devices import device_of, lay_out, settle, threads
 from .kinds import TunedConfig
 from .models import Codec, controlnets_of, load_model
 from .noise import Noise, normal
@@ -38,10 +38,23 @@ class TunedTask(Task):
         threads(config)
         self.codec = Codec(pipe.vae)
         self.unet: Any = pipe.unet
-        self.controlnets = controlnets_of(pipe)
+        self.controlnets = controlnets_of(pipe) if config.conditions else []
         self.noise = Noise.of(pipe.scheduler, self.device)
         self.train_steps = int(pipe.scheduler.config.num_train_timesteps)
-        settle([self.unet, *self.controlnets], config, self.device, train=False)
+        self.begin()
+        if len(self.controlnets) != len(config.conditions):
+            raise ConfigError(
+                f"conditions: got {len(config.conditions)}, but the model has {len(self.controlnets)} ControlNets; "
+                "name one in each condition, or set conditions: []"
+            )
+        frozen = [each for each in (self.unet, *self.controlnets) if each not in set(self.trained().values())]
+        settle(frozen, config.model_copy(update={"torch_compile": False}), self.device, train=False)
+        for network in self.trained().values():
+            lay_out(network, config, self.device)
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Make what is trained out of the frozen parts."""
 
     # --- one prediction
 
@@ -84,7 +97,7 @@ class TunedTask(Task):
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
-        """The loss of the prediction at fixed timesteps with fixed noise: the best sign of learning too much by heart."""
+        """The loss of the prediction at fixed timesteps with fixed noise: the best sign of learning by heart."""
         found: dict[str, list[Tensor]] = {}
         for batch in (each.to(self.device) for each in self.held):
             z0, (text, added), images = self.latents(batch), self.text(batch.captions), self.conditions(batch)
@@ -130,9 +143,6 @@ class TunedTask(Task):
             more = {"generator": random} if "LCM" in type(scheduler).__name__ else {}
             x = scheduler.step(got, step, x, return_dict=False, **more)[0]
         return x
-
-    @abstractmethod
-    def trained(self) -> dict[str, nn.Module]: ...
 
 
 def guidance_embedding(w: Tensor, width: int) -> Tensor:
@@ -216,6 +226,3 @@ def background_weight(batch: Batch, less: float, like: Tensor) -> Tensor:
     things = (~torch.isin(batch.labels, numbers)).float()[:, None]
     share = torch.nn.functional.interpolate(things, size=like.shape[-2:], mode="area")
     return 1 - less * (1 - share)
-
-
-__all__ = ["TunedTask", "background_weight", "encoder_of", "load_for", "losses", "prepared"]

@@ -1,0 +1,208 @@
+"""LoRA training of attention, or of any modules, of the UNet and the ControlNets, in three modes.
+
+**conventional** (Hu et al. 2021): W x + s B A x, where only A and B are trained. **modified**: W is trained as well,
+under its delta; few pairs then change more than a delta alone could. **two-step**: modified first, both merged into
+one weight, then a conventional delta on that for the fine structure.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from ...stream.errors import ConfigError
+from . import adapters, losses
+from .data import Batch, Batches, open_data
+from .edges import EdgeLoss
+from .kinds import LoraConfig
+from .loop import Finished, Loop
+from .outputs import NOTES
+from .predict import predict
+from .task import Loss, Now
+from .tuned import TunedTask, background_weight, load_for, prepared
+
+logger = logging.getLogger(__name__)
+FIRST = "first-step"
+
+
+class LoraTask(TunedTask):
+    """Deltas in the networks that ``config.train`` names."""
+
+    config: LoraConfig
+    merging = False  # whether ``write`` gives weights with their deltas in them, and no deltas
+
+    def begin(self) -> None:
+        config = self.config
+        if "controlnet" in config.train and not self.controlnets:
+            raise ConfigError("train: got controlnet, but the model has none; name one in conditions")
+        networks: dict[str, Any] = {"unet": self.unet} if "unet" in config.train else {}
+        if "controlnet" in config.train:
+            for number, net in enumerate(self.controlnets):
+                networks["controlnet" if number == 0 else f"controlnet_{number}"] = net
+        for network in (self.unet, *self.controlnets):
+            network.requires_grad_(False)
+        for number, network in enumerate(networks.values()):
+            adapters.inject(
+                network,
+                config.target_modules,
+                config.rank,
+                config.alpha,
+                config.lora_dropout,
+                config.seed + number,
+                base_too=config.mode == "modified",
+            )
+        self._networks = networks
+        self.edges = EdgeLoss(config.rectangle_weight).to(self.device) if config.edge_weight else None
+
+    def trained(self) -> dict[str, nn.Module]:
+        return self._networks
+
+    def loss(self, batch: Batch, now: Now) -> Loss:
+        config = self.config
+        z0 = self.latents(batch)  # (B, C, h, w)
+        x, noise, t = self.noised(z0, now.random)
+        text, added = self.text(batch.captions)
+        output = predict(self.unet, self.scaled(), x, t, text, self.conditions(batch), added)
+        target = self.noise.target(z0, noise, t)
+        mask = background_weight(batch, config.masked, z0) if config.masked else None
+        total = _prediction_loss(output, target, mask, self.weight(t), config.loss)
+        parts: dict[str, Tensor] = {"prediction": total}
+        if self.edges is not None:
+            low = (t < config.edge_below).nonzero().flatten()
+            if len(low):
+                x0 = self.noise.x0(x, output, t)
+                parts["edges"] = self.edges(self.codec.decode(x0[low]), batch.pictures()[low])
+                total = total + config.edge_weight * parts["edges"] * len(low) / len(t)
+        return Loss(total, parts)
+
+    def write(self, folder: Path) -> None:
+        """LoRA files; with trained or merged base weights those networks, too, in folders of their own."""
+        config = self.config
+        for name, network in self._networks.items():
+            if config.mode == "modified" or self.merging:
+                adapters.write_network(network, folder / name, merged=self.merging)
+        if not self.merging:
+            sdxl = self.unet.config.addition_embed_type == "text_time"
+            adapters.write_lora(folder, self._networks, config.rank, config.alpha, config.kohya, sdxl)
+
+
+def _prediction_loss(got: Tensor, target: Tensor, mask: Tensor | None, weight: Tensor | None, kind: str) -> Tensor:
+    """Mean over rows of their loss times their weight."""
+    difference = got.float() - target.float()
+    values = difference.square() if kind == "mse" else losses.huber_values(difference)
+    if mask is not None:
+        values = values * mask / mask.mean((1, 2, 3), keepdim=True).clamp(min=1e-3)
+    rows = values.mean((1, 2, 3))  # (B,)
+    return (rows if weight is None else rows * weight).mean()
+
+
+def make(config: LoraConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> LoraTask:
+    """The task of a configuration. Raises ConfigError, ModelError, and DataError when the pairs are damaged."""
+    samples, held = open_data(config.data, progress)
+    return from_samples(config, samples, held, load_for(config, progress), progress, cache)
+
+
+def from_samples(
+    config: LoraConfig,
+    samples: Any,
+    held: Any,
+    pipe: Any,
+    progress: Callable[..., Any] | None = None,
+    cache: bool = True,
+) -> LoraTask:
+    """The task on pairs and a pipeline that are there already; the pipeline's networks are changed."""
+    return LoraTask(config, pipe, *prepared(config, samples, held, pipe, progress, cache))
+
+
+def train(
+    config: LoraConfig,
+    resume: str | None = None,
+    *,
+    say: Callable[[str], Any] = logger.info,
+    progress: Callable[..., Any] | None = None,
+) -> Finished:
+    """Train in one step, or in two."""
+    samples, held = open_data(config.data, progress)
+    load = lambda: load_for(config, progress)
+    return train_samples(config, samples, held, load, resume, say=say, progress=progress)
+
+
+def train_samples(
+    config: LoraConfig,
+    samples: Any,
+    held: Any,
+    load: Callable[[], Any],
+    resume: str | None = None,
+    *,
+    say: Callable[[str], Any] = logger.info,
+    progress: Callable[..., Any] | None = None,
+) -> Finished:
+    """As ``train``, on pairs that are there already; ``load`` gives a pipeline of its own at each call."""
+    pipe = load()
+    batches, still, texts = prepared(config, samples, held, pipe, progress)
+    if config.mode != "two-step":
+        return Loop(LoraTask(config, pipe, batches, still, texts), config, say=say, progress=progress).run(resume)
+    first = _part(config, config.first_share, mode="modified", output_dir=str(config.folder / FIRST))
+    if not (first.folder / "model" / NOTES).is_file():
+        say("first step: weights and deltas")
+        task = LoraTask(first, pipe, batches, still, texts)
+        task.merging = True
+        finished = Loop(task, first, say=say, progress=progress).run(resume)
+        if finished.interrupted:
+            return finished
+        pipe = load()
+    say("second step: deltas on what the first one made")
+    return _second(config, pipe, batches, still, texts, first.folder / "model", resume, say, progress)
+
+
+def _second(
+    config: LoraConfig,
+    pipe: Any,
+    batches: Batches,
+    still: list[Batch],
+    texts: Any,
+    model: Path,
+    resume: str | None,
+    say: Callable[[str], Any],
+    progress: Callable[..., Any] | None,
+) -> Finished:
+    """A conventional training whose base is the first step's model, which is written again beside its deltas."""
+    second = _part(config, 1 - config.first_share, mode="conventional", seed=config.seed + 1)
+    batches = Batches(batches.samples, config.data, config.train_batch_size, second.seed, batches.latents)
+    task = _OnFirst(second, pipe, batches, still, texts)
+    task.read(model)
+    return Loop(task, second, say=say, progress=progress).run(resume)
+
+
+class _OnFirst(LoraTask):
+    """Deltas on networks that were changed before."""
+
+    def read(self, model: Path) -> None:
+        """Put the weights of the first step's networks under the deltas."""
+        from safetensors.torch import load_file
+
+        for name, network in self._networks.items():
+            weights = load_file(model / name / "diffusion_pytorch_model.safetensors")
+            wrapped = adapters.layers(network)
+            state = {}
+            for key, value in weights.items():
+                module, _, last = key.rpartition(".")
+                state[f"{module}.base_layer.{last}" if module in wrapped else key] = value
+            network.load_state_dict(state, strict=False)
+
+    def write(self, folder: Path) -> None:
+        for name, network in self._networks.items():
+            adapters.write_network(network, folder / name)
+        super().write(folder)
+
+
+def _part(config: LoraConfig, share: float, **changes: Any) -> LoraConfig:
+    """A part of the budget, with other settings changed as well."""
+    steps, minutes = config.max_train_steps, config.max_train_minutes
+    changes["max_train_steps"] = None if steps is None else max(1, round(steps * share))
+    changes["max_train_minutes"] = None if minutes is None else minutes * share
+    return config.model_copy(update=changes)

@@ -1,0 +1,382 @@
+"""Whole trainings on tiny networks: they learn, what they write loads elsewhere, and nothing that is killed is lost."""
+
+import errno
+import json
+import multiprocessing
+import os
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from inkstream.lora.load import load_pipeline
+from inkstream.lora.train import autoencoder, base, config, storage
+from inkstream.lora.train.checkpoint import Checkpoints
+from inkstream.lora.train.config import kind_of, parse
+from inkstream.lora.train.data import Batches
+from inkstream.lora.train.fake import Shapes
+from inkstream.lora.train.kinds import AutoencoderConfig, BaseConfig
+from inkstream.lora.train.loop import Loop, TrainError
+from inkstream.lora.train.predict import lcm_steps
+from inkstream.lora.train.report import dry_run
+from inkstream.stream.config import StreamConfig
+from inkstream.stream.errors import ConfigError, ModelError
+
+SIZE = 32
+TRAIN, HELD = Shapes(48, SIZE), Shapes(6, SIZE, seed=1)
+QUICK = {
+    "data": {"path": "none", "size": SIZE},
+    "mixed_precision": "no",
+    "device": "cpu",
+    "train_batch_size": 4,
+    "lr_warmup_steps": 2,
+    "checkpointing_minutes": None,
+    "validation_minutes": None,
+    "validation_samples": 6,
+    "validation_pictures": 3,
+}
+SMALL = {
+    "block_out_channels": (16, 32),
+    "attention_levels": (False, True),
+    "norm_num_groups": 4,
+    "head_dim": 16,
+    "conditioning_channels": (4, 8, 8, 16),
+    "text_width": 16,
+    "text_layers": 1,
+    "text_heads": 2,
+    "max_tokens": 16,
+}
+
+
+def autoencoder_config(folder, **more):
+    sizes = {"channels": 8, "encoder_blocks": (1, 1, 1, 1), "decoder_blocks": (1, 1, 1, 1), "crop": 32}
+    return AutoencoderConfig(**{**QUICK, **sizes, "output_dir": str(folder), "max_train_steps": 12, **more})
+
+
+@pytest.fixture(scope="module")
+def codec(tmp_path_factory):
+    """Folder of an autoencoder that maps pictures to latents and back without having learnt much."""
+    folder = tmp_path_factory.mktemp("codec")
+    settings = autoencoder_config(folder, max_train_steps=40)
+    loop(autoencoder.from_samples(settings, TRAIN, HELD), settings).run()
+    return str(folder / "model")
+
+
+def base_config(folder, codec, **more):
+    return BaseConfig(
+        **{
+            **QUICK,
+            "output_dir": str(folder),
+            "autoencoder": codec,
+            "networks": SMALL,
+            "max_train_steps": 14,
+            "crop": 16,
+            "rollout_from": 0.3,
+            "gan_from": 0.4,
+            **more,
+        }
+    )
+
+
+def loop(task, settings, say=lambda line: None):
+    return Loop(task, settings, say=say)
+
+
+def losses_of(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return {line["step"]: line["loss"] for line in lines if "loss" in line}
+
+
+def weights(folder, part="model/unet"):
+    from safetensors.torch import load_file
+
+    return load_file(folder / part / "diffusion_pytorch_model.safetensors")
+
+
+# --- they learn, and what they write is what they learnt
+
+
+def test_an_autoencoder_learns_and_loads_in_diffusers(tmp_path):
+    from diffusers import AutoencoderTiny
+
+    settings = autoencoder_config(tmp_path, max_train_steps=60, ema_decay=0.5, checkpointing_steps=25)
+    task = autoencoder.from_samples(settings, TRAIN, HELD)
+    lines = []
+    runner = loop(task, settings, lines.append)
+    finished = runner.run()
+    found = losses_of(tmp_path)
+    assert finished.steps == 60 and len(found) == 60
+    assert np.mean([found[step] for step in range(50, 61)]) < 0.4 * found[1]
+    assert any(line.startswith("validation at step 60: psnr_db") for line in lines)
+    assert [path.name for path in Checkpoints(tmp_path).all()] == ["step-00000025", "step-00000050", "step-00000060"]
+    assert (tmp_path / "pictures" / "step-00000060.png").is_file()
+    vae = AutoencoderTiny.from_pretrained(tmp_path / "model", local_files_only=True)
+    x = torch.from_numpy(TRAIN[0].picture).permute(2, 0, 1)[None].float() / 127.5 - 1
+    with torch.no_grad(), runner.ema.used():
+        latent = task.network.encoder(x)
+        assert torch.allclose(vae.encode(x).latents, latent, atol=1e-5)
+        assert torch.allclose(vae.decode(latent).sample, task.network.decoder(latent), atol=1e-5)
+    spread = torch.cat([vae.encode(task._some(place)).latents for place in range(4)]).std() * vae.config.scaling_factor
+    assert spread.item() == pytest.approx(1.0, abs=0.01)
+    notes = json.loads((tmp_path / "model" / "training.json").read_text())
+    assert notes["steps"] == 60 and notes["configuration"]["channels"] == 8
+
+
+def test_a_base_model_learns_and_the_pipeline_draws_the_same(tmp_path, codec):
+    settings = base_config(tmp_path, codec, max_train_steps=40, gan_weight=0.0, ema_decay=0.8)
+    task = base.from_samples(settings, TRAIN, HELD)
+    runner = loop(task, settings)
+    runner.run()
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    validated = [line for line in lines if "validation/x0_mse_999" in line]
+    assert validated[-1]["validation/x0_mse_999"] < 0.5 * validated[0]["validation/x0_mse_999"]
+    assert (tmp_path / "tokenizer" / "vocab.json").is_file()
+    pipe = load_pipeline(
+        tmp_path / "model", StreamConfig.build(device="cpu", dtype="float32", use_tiny_vae=True, controlnets=())
+    )
+    batch = task.held[0]
+    with torch.no_grad(), runner.ema.used():
+        expected = task.codec.decode(task.generate(batch, lcm_steps(1)))
+    noise = torch.stack(
+        [torch.randn((4, SIZE // 8, SIZE // 8), generator=base.seeds.generator(0, 4, int(i))) for i in batch.index]
+    )
+    drawn = pipe(
+        list(batch.captions),
+        image=batch.control(),
+        latents=noise,
+        num_inference_steps=1,
+        guidance_scale=1.0,
+        height=SIZE,
+        width=SIZE,
+        output_type="pt",
+    ).images
+    assert (drawn - (expected.clamp(-1, 1) + 1) / 2).abs().max() < 0.02, "half precision is all that differs"
+
+
+def test_every_part_of_the_base_loss_is_reached(tmp_path, codec):
+    settings = base_config(tmp_path, codec, max_train_steps=20)
+    loop(base.from_samples(settings, TRAIN, HELD), settings).run()
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    names = {name for line in lines for name in line}
+    assert {"latent", "crop", "discriminator", "pull", "x0_mse"} <= names
+    assert all(np.isfinite(value) for line in lines for value in line.values())
+
+
+def test_latents_from_the_cache_train_as_those_encoded_on_the_way(tmp_path, codec):
+    for name, cache in (("kept", True), ("not", False)):
+        settings = base_config(tmp_path / name, codec, max_train_steps=3)
+        loop(base.from_samples(settings, TRAIN, HELD, cache=cache), settings).run()
+    kept, fresh = losses_of(tmp_path / "kept"), losses_of(tmp_path / "not")
+    assert [kept[step] for step in (1, 2, 3)] == pytest.approx([fresh[step] for step in (1, 2, 3)], rel=0.02)
+
+
+# --- nothing is lost
+
+
+def run_base(folder, codec, resume, steps):
+    torch.set_num_threads(1)
+    settings = base_config(folder, codec, max_train_steps=steps, checkpointing_steps=2, model_at_checkpoints=False)
+    loop(base.from_samples(settings, TRAIN, HELD), settings).run(resume)
+    os._exit(0)
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
+def test_killed_at_any_moment_it_goes_on_with_the_same_losses(tmp_path, codec):
+    base.from_samples(base_config(tmp_path / "warm", codec), TRAIN, HELD)  # imports, once for all that are forked
+    context = multiprocessing.get_context("fork")
+    steps, rng = 20, np.random.default_rng()
+
+    def start(folder):
+        child = context.Process(target=run_base, args=(folder, codec, "latest", steps))
+        child.start()
+        return child
+
+    def ended(folder):
+        child = start(folder)
+        child.join(200)
+        assert child.exitcode == 0
+        return losses_of(folder)
+
+    expected = ended(tmp_path / "whole")
+    for after in (0, 2, 6, 8, 14):
+        child = start(tmp_path / "killed")
+        until = time.monotonic() + 100
+        while len(losses_kept(tmp_path / "killed")) < after and time.monotonic() < until:
+            time.sleep(0.005)
+        child.join(rng.uniform(0, 0.2))  # anywhere in a step, or while a checkpoint is written
+        assert child.is_alive()
+        child.kill()
+        child.join()
+    found = ended(tmp_path / "killed")
+    assert sorted(expected) == sorted(found) == list(range(1, steps + 1))
+    assert expected == found
+    first, second = weights(tmp_path / "whole"), weights(tmp_path / "killed")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not list((tmp_path / "killed" / "checkpoints").glob(".*"))
+
+
+def losses_kept(folder):
+    """As many entries as steps that the newest checkpoint is after."""
+    kept = Checkpoints(folder).all()
+    return range(int(kept[-1].name.removeprefix("step-"))) if kept else ()
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path, caplog):
+    settings = autoencoder_config(tmp_path, checkpointing_steps=4)
+    make = lambda changed=settings: loop(autoencoder.from_samples(changed, TRAIN, HELD), changed)
+    make().run()
+    before = losses_of(tmp_path)
+    newest, older = reversed(Checkpoints(tmp_path).all()[-2:])
+    whole = (newest / storage.TENSORS).read_bytes()
+    (newest / storage.TENSORS).write_bytes(whole[:-100] + bytes(100))
+    made = make()
+    made.run("latest")
+    assert f"{newest}: damaged: its checksum does not fit; the checkpoint before it is taken" in caplog.text
+    assert older.name == "step-00000008" and losses_of(tmp_path) == before
+    for path in Checkpoints(tmp_path).all():
+        (path / storage.PLAIN).write_text("{")
+    with pytest.raises(ModelError, match="no other checkpoint is whole"):
+        make().run("latest")
+    with pytest.raises(ConfigError, match=r"--resume: got 'step-9', expected latest or one of: step-"):
+        make().run("step-9")
+    with pytest.raises(ConfigError, match="holds a training of step-00000012 already; go on with --resume latest"):
+        make().run()
+
+
+def test_a_checkpoint_of_other_networks_is_named(tmp_path):
+    settings = autoencoder_config(tmp_path, max_train_steps=2)
+    loop(autoencoder.from_samples(settings, TRAIN, HELD), settings).run()
+    wider = autoencoder_config(tmp_path, max_train_steps=4, channels=16)
+    with pytest.raises(ModelError, match="the checkpoint is of other networks"):
+        loop(autoencoder.from_samples(wider, TRAIN, HELD), wider).run("latest")
+
+
+def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, caplog):
+    settings = autoencoder_config(tmp_path, checkpointing_steps=4, max_train_steps=12)
+    real, full = storage.save_file, []
+
+    def save_file(tensors, path):
+        if full:
+            path.write_bytes(b"half of it")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(tensors, path)
+
+    monkeypatch.setattr(storage, "save_file", save_file)
+    runner = loop(autoencoder.from_samples(settings, TRAIN, HELD), settings)
+    one_step = runner.one_step
+
+    def stepped(batches):
+        full[:] = [True] if 6 <= runner.step < 10 else []
+        return one_step(batches)
+
+    monkeypatch.setattr(runner, "one_step", stepped)
+    assert runner.run().steps == 12
+    assert "checkpoint of step 8 not kept" in caplog.text and "the last one is step-00000004" in caplog.text
+    assert [path.name for path in Checkpoints(tmp_path).all()] == ["step-00000004", "step-00000012"]
+    assert not list((tmp_path / "checkpoints").glob(".*"))
+
+
+def test_a_signal_ends_with_a_checkpoint_and_the_rest_is_the_same(tmp_path):
+    whole = autoencoder_config(tmp_path / "whole")
+    loop(autoencoder.from_samples(whole, TRAIN, HELD), whole).run()
+    settings = autoencoder_config(tmp_path / "stopped")
+    runner = loop(autoencoder.from_samples(settings, TRAIN, HELD), settings)
+    one_step = runner.one_step
+
+    def stepped(batches):
+        if runner.step == 4:
+            os.kill(os.getpid(), 15)
+        return one_step(batches)
+
+    runner.one_step = stepped
+    finished = runner.run()
+    assert finished.interrupted and finished.model is None and 4 <= finished.steps <= 6
+    loop(autoencoder.from_samples(settings, TRAIN, HELD), settings).run("latest")
+    assert losses_of(tmp_path / "stopped") == losses_of(tmp_path / "whole")
+
+
+def test_steps_without_a_number_are_left_out_and_many_of_them_end_it(tmp_path, caplog):
+    settings = autoencoder_config(tmp_path, max_train_steps=40)
+    task = autoencoder.from_samples(settings, TRAIN, HELD)
+    real, bad = task.loss, [3]
+
+    def loss(batch, now):
+        found = real(batch, now)
+        spoilt = now.step in bad or now.step >= 6
+        return type(found)(found.total * float("nan"), found.parts) if spoilt else found
+
+    task.loss = loss
+    with pytest.raises(TrainError, match="got 20 steps in a row until step 26 without a finite loss"):
+        loop(task, settings).run()
+    assert "step 4: the loss or its gradient is not finite" in caplog.text
+    assert all(torch.isfinite(value).all() for value in task.parameters().values())
+
+
+def test_a_budget_in_minutes_counts_training_only(tmp_path):
+    settings = autoencoder_config(tmp_path, max_train_steps=None, max_train_minutes=1.0)
+    now = [0.0]
+
+    class Slow(Batches):
+        def __getitem__(self, number):
+            now[0] += 10
+            return super().__getitem__(number)
+
+    task = autoencoder.from_samples(settings, TRAIN, HELD)
+    task.batches = Slow(TRAIN, settings.data, 4)
+    finished = Loop(task, settings, say=lambda line: None, clock=lambda: now[0]).run()
+    assert finished.steps == 6 and finished.seconds == 60
+
+
+# --- settings
+
+
+@pytest.mark.parametrize("task", config.TASKS)
+def test_shipped_configurations_are_whole(task):
+    found = config.read(f"train_{task}", kind_of(task))
+    assert type(found) is kind_of(task)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("output_dir: x\nmax_train_steps: 1\ndata: {path: y, flp: 1}\n", r"c.yaml:3:17: data.flp: unknown setting"),
+        ("output_dir: x\ndata: {path: y}\n", "c.yaml:1:1: max_train_steps: got no budget"),
+        ("output_dir: x\nmax_train_steps: 1\ndata: {path: y}\ncrop: 33\n", "c.yaml:4:7: crop: got 33"),
+        (
+            "output_dir: x\nmax_train_steps: 1\ndata: {path: y}\nreport_to: [wandb]\n",
+            r"report_to: got 'wandb', which is not installed; pip install wandb",
+        ),
+        ("output_dir: x\nmax_train_steps: 1\n", "data: is missing"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_place(text, message, monkeypatch):
+    monkeypatch.setattr(config, "find_spec", lambda name: None if name == "wandb" else True)
+    with pytest.raises(ConfigError, match=message):
+        parse(text, "c.yaml", AutoencoderConfig)
+
+
+def test_single_settings_come_on_top():
+    text = "output_dir: x\nmax_train_steps: 1\nautoencoder: a\ndata: {path: y}\n"
+    overrides = {"data.size": 128, "networks.text_width": 64, "named_timesteps": [499], "max_train_steps": 7}
+    found = parse(text, "c.yaml", BaseConfig, overrides)
+    assert (found.data.size, found.networks.text_width, found.named_timesteps) == (128, 64, (499,))
+    assert found.max_train_steps == 7
+    with pytest.raises(ConfigError, match=r"--set crop: crop: got 512, expected at most data\.size = 128"):
+        parse(text, "c.yaml", BaseConfig, {"data.size": 128, "crop": 512})
+    with pytest.raises(ConfigError, match=r"--set output_dir\.x: output_dir holds 'x', which has no parts"):
+        parse(text, "c.yaml", BaseConfig, {"output_dir.x": 1})
+    with pytest.raises(ConfigError, match="expected a multiple of norm_num_groups = 16"):
+        parse(text, "c.yaml", BaseConfig, {"networks.block_out_channels": [64, 100, 160]})
+
+
+def test_a_dry_run_measures_and_leaves_nothing(tmp_path, codec, monkeypatch):
+    settings = base_config(tmp_path / "out", codec, max_train_steps=1000, crop=16)
+    monkeypatch.setattr(base, "open_data", lambda *_: (TRAIN, HELD))
+    report = dry_run(settings)
+    assert report.samples == len(TRAIN) and report.steps == 1000
+    assert report.minutes == pytest.approx(1000 * report.step_seconds / 60)
+    total, mine = report.sizes["unet"]
+    assert total == mine > 10_000
+    assert not (tmp_path / "out").exists()
+    assert any("s a step" in line for line in report.lines())
