@@ -78,22 +78,23 @@ def edge_f1(got: np.ndarray, expected: np.ndarray, tolerance: int = 2) -> float:
 
     Edges are Canny's (thresholds 40 and 100) after a blur of sigma 1. Two pictures without any agree.
     """
-    found, wanted = (_edges(picture) for picture in (got, expected))
+    found, wanted = (edges(picture) for picture in (got, expected))
     if not found.any() and not wanted.any():
         return 1.0
-    precision, recall = _covered(found, wanted, tolerance), _covered(wanted, found, tolerance)
+    precision, recall = covered(found, wanted, tolerance), covered(wanted, found, tolerance)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def _edges(picture: np.ndarray) -> np.ndarray:
+def edges(picture: np.ndarray) -> np.ndarray:
+    """Where a (H, W, 3) uint8 RGB picture has edges, (H, W) bool; see ``edge_f1``."""
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     return cv2.Canny(cv2.GaussianBlur(gray, (0, 0), 1.0), 40, 100) > 0
 
 
-def _covered(edges: np.ndarray, by: np.ndarray, tolerance: int) -> float:
-    """The part of some edges that others are near to."""
-    if not edges.any() or not by.any():
+def covered(some: np.ndarray, by: np.ndarray, tolerance: int) -> float:
+    """The part of ``some`` edges (H, W) bool that others are near to, 0 to 1; 0 where either has none."""
+    if not some.any() or not by.any():
         return 0.0
     side = 2 * tolerance + 1
     near = cv2.dilate(by.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
-    return float(near[edges].mean())
+    return float(near[some].mean())

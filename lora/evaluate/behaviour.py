@@ -1,0 +1,270 @@
+"""How a model behaves when something is missing, wrong or added. Each trial is one function.
+
+A trial renders what it needs, in the steps that users get by default, and gives figures; it raises NotMeasured, with a
+reason, where the data lack what it takes. PSNR is against the true picture, in dB, the mean over pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import mean
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..data.palette import control_image
+from ..data.sample import Sample
+from .colours import (
+    HUED,
+    class_colours,
+    colour_of,
+    flat_painting,
+    hue,
+    learned_hues,
+    mean_iou,
+    nearest_hue,
+    painted,
+    recoloured,
+    region_distance,
+    segmented,
+    swapped_colour,
+)
+from .data import Data
+from .measures import flicker, mean_change, psnr
+from .rendering import Job, Renderer
+
+UNFINISHED = 2 / 3  # of the strokes' length, in the trial of unfinished drawings
+HAND_SEED = 20_000  # of the hand that draws in that trial
+BEST_PSNR = 60.0  # dB; pictures nearer than that count as this near, so that one equal pair decides nothing
+Shown = Callable[[str, int, np.ndarray], Any]
+
+
+class NotMeasured(Exception):
+    """A trial cannot be done with these data; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What a trial gets: the model, the data, how many steps, and the PSNR of every plain render (N,)."""
+
+    renderer: Renderer
+    data: Data
+    steps: int
+    plain: Sequence[float]
+    show: Shown = field(default=lambda label, index, picture: None)
+    """Told every render: what it is, the index of its sample, the picture."""
+    at: Callable[[str, float], Any] = field(default=lambda label, part: None)
+    """Told which part of what is rendered, 0 to 1."""
+
+    def renders(self, label: str, jobs: dict[int, Job], paint: bool = False) -> Iterable[tuple[int, np.ndarray]]:
+        """(index of the sample, its render) for every job."""
+        made = self.renderer.paintings(jobs.values()) if paint else self.renderer.sketches(jobs.values(), self.steps)
+        for number, (index, picture) in enumerate(zip(jobs, made, strict=True)):
+            self.at(label, number / len(jobs))
+            self.show(label, index, picture)
+            yield index, picture
+
+    def psnr(self, label: str, jobs: dict[int, Job]) -> dict[int, float]:
+        """PSNR of the render of every job, by the index of its sample."""
+        truths = self.data.samples
+        return {index: nearness(picture, truths[index].picture) for index, picture in self.renders(label, jobs)}
+
+    def lost(self, found: dict[int, float]) -> float:
+        """How much less PSNR these renders have than the plain ones of the same samples."""
+        return mean(self.plain[index] - value for index, value in found.items())
+
+    def all(self) -> list[tuple[int, Sample]]:
+        """The samples with their indices."""
+        return [(index, self.data.samples[index]) for index in range(len(self.data.samples))]
+
+
+def nearness(picture: np.ndarray, truth: np.ndarray) -> float:
+    """PSNR in dB, at most 60."""
+    return min(BEST_PSNR, psnr(picture, truth))
+
+
+def blank_sketch(trial: Trial) -> dict[str, Any]:
+    """PSNR lost when nothing is drawn: what the drawing is worth to the model."""
+    jobs = {index: (_control(np.zeros_like(sample.sketch)), sample.captions[0]) for index, sample in trial.all()}
+    return {"psnr_lost_blank_db": trial.lost(trial.psnr("blank sketch", jobs))}
+
+
+def wrong_prompt(trial: Trial) -> dict[str, Any]:
+    """PSNR lost with the prompt of another sample: what the prompt is worth to the model."""
+    samples = trial.all()
+    prompts = [sample.captions[0] for _, sample in samples]
+    jobs = {}
+    for index, sample in samples:
+        others = [text for text in prompts[index + 1 :] + prompts[:index] if text not in sample.captions]
+        if others:
+            jobs[index] = _control(sample.sketch), others[0]
+    if not jobs:
+        raise NotMeasured("all samples have the same caption")
+    return {"psnr_lost_wrong_prompt_db": trial.lost(trial.psnr("wrong prompt", jobs))}
+
+
+def colour_words(trial: Trial) -> dict[str, Any]:
+    """How often the nearest hue is the right one after the colour word was swapped.
+
+    The hue is that of the class that has the prompt's colour (a car's body). What hue a word has under each time of
+    day is learned from true pictures.
+    """
+    hues = learned_hues(trial.data.hues)
+    jobs, wanted, where = {}, {}, {}
+    for index, sample in trial.all():
+        place, old, when = painted(sample), colour_of(sample), sample.tags.get("time", "")
+        choices = [each for each in HUED if each != old and (each, when) in hues]
+        if place is None or not old or len(choices) < 2:
+            continue
+        new = choices[(7 * index) % len(choices)]
+        caption = swapped_colour(sample.captions[0], old, new)
+        if caption is not None:
+            jobs[index], wanted[index], where[index] = (_control(sample.sketch), caption), (new, when), place
+    if not jobs:
+        raise NotMeasured(
+            "no sample has a colour tag, a caption with that colour, and labels that say where it is painted; or too "
+            "few colours were seen to know their hues"
+        )
+    right = []
+    for index, picture in trial.renders("another colour", jobs):
+        colour, when = wanted[index]
+        right.append(nearest_hue(hues, when, hue(picture, where[index])) == colour)
+    return {"hue_right": mean(right), "hue_pictures": len(right)}
+
+
+def unfinished(trial: Trial) -> dict[str, Any]:
+    """PSNR lost when the horizon, or a third of the strokes, is not drawn; all three drawn by the same hand.
+
+    It draws the exact lines, or those of the sketch where the data have no exact ones.
+    """
+    from ..data.hand import drawn
+
+    clean = {index: sample.sketch if sample.clean is None else sample.clean for index, sample in trial.all()}
+
+    def psnrs(label: str, **how: Any) -> dict[int, float]:
+        jobs = {}
+        for index, lines in clean.items():
+            sketch = drawn(lines, np.random.default_rng((HAND_SEED, index)), **how)
+            jobs[index] = _control(sketch), trial.data.samples[index].captions[0]
+        return trial.psnr(label, jobs)
+
+    whole, bare = psnrs("drawn again"), psnrs("no horizon", horizon=False)
+    begun = psnrs("a third missing", complete=UNFINISHED)
+    return {
+        "psnr_lost_no_horizon_db": mean(whole[index] - bare[index] for index in whole),
+        "psnr_lost_third_missing_db": mean(whole[index] - begun[index] for index in whole),
+    }
+
+
+def palette(trial: Trial) -> dict[str, Any]:
+    """Whether class colours under the lines put things where they are: IoU with the palette on, and off.
+
+    A picture is segmented by the nearest class colour; a class has the colours that it has in the true picture of the
+    same sample. ``palette_iou_truth`` is what that finds in the true picture itself. ``palette_gain`` is on over off,
+    less 1.
+    """
+    samples = {index: (sample, sample.labels) for index, sample in trial.all() if sample.labels is not None}
+    if not samples:
+        raise NotMeasured("the data have no labels")
+
+    def iou(index: int, picture: np.ndarray) -> float:
+        sample, labels = samples[index]
+        colours = class_colours(sample.picture, labels)
+        return mean_iou(segmented(picture, colours), labels, colours)
+
+    def over(label: str, on: bool) -> float:
+        jobs = {
+            index: (control_image(sample.sketch, labels if on else None), sample.captions[0])
+            for index, (sample, labels) in samples.items()
+        }
+        return mean(iou(index, picture) for index, picture in trial.renders(label, jobs))
+
+    off, on = over("palette off", False), over("palette on", True)
+    found = {"palette_iou_off": off, "palette_iou_on": on, "palette_gain": on / off - 1 if off else 0.0}
+    return {**found, "palette_iou_truth": mean(iou(index, sample.picture) for index, (sample, _) in samples.items())}
+
+
+def painting(trial: Trial) -> dict[str, Any]:
+    """Whether img2img keeps colours: distance in CIELAB from a flat painting, one step from t = 499.
+
+    Two more paintings tell where the colours came from, as the prompt stays the same. ``img2img_lab_grey``: painted
+    in greys, and held against the painting in colours; where that is as near, the prompt did it alone.
+    ``img2img_lab_other``: painted in other colours than the prompt has, and held against those.
+    """
+    flat = {index: flat_painting(sample.picture, sample.labels) for index, sample in trial.all()}
+    prompts = {index: sample.captions[0] for index, sample in trial.all()}
+
+    def distance(
+        label: str, paint: Callable[[np.ndarray], np.ndarray], wanted: Callable[[np.ndarray], np.ndarray]
+    ) -> float:
+        jobs = {index: (paint(picture), prompts[index]) for index, (picture, _) in flat.items()}
+        return mean(
+            region_distance(render, wanted(flat[index][0]), flat[index][1])
+            for index, render in trial.renders(label, jobs, paint=True)
+        )
+
+    return {
+        "img2img_lab": distance("from a painting", _as_is, _as_is),
+        "img2img_lab_grey": distance("from it in grey", _grey, _as_is),
+        "img2img_lab_other": distance("from it in other colours", recoloured, recoloured),
+    }
+
+
+def moving(trial: Trial) -> dict[str, Any]:
+    """Flicker while a camera moves around things, and how much the true pictures change, in levels of 255."""
+    if not trial.data.moving:
+        raise NotMeasured("the data hold no sequences; scenes:SEED:COUNT does")
+    flickers, changes = [], []
+    for number, sequence in enumerate(trial.data.moving):
+        trial.at("moving camera", number / len(trial.data.moving))
+        prompt = sequence[0].captions[0]
+        jobs = [(_control(sample.sketch if sample.clean is None else sample.clean), prompt) for sample in sequence]
+        truths = [sample.picture for sample in sequence]
+        flickers.append(flicker(list(trial.renderer.sketches(jobs, trial.steps)), truths))
+        changes.append(mean_change(truths))
+    return {"flicker": mean(flickers), "flicker_truth_change": mean(changes)}
+
+
+def autoencoder(trial: Trial) -> dict[str, Any]:
+    """PSNR of true pictures that went through the autoencoder: no render can be nearer."""
+    import torch
+
+    from ...engines.units import Decode, Encode
+    from ...stream.codec import to_image, to_pixels
+
+    pipe, found = trial.renderer.pipe, []
+    encode, decode = Encode(pipe.vae), Decode(pipe.vae)
+    for index, sample in trial.all():
+        trial.at("autoencoder", index / len(trial.data.samples))
+        with torch.inference_mode():
+            (picture,), _ = to_pixels(decode(encode(to_image([sample.picture], pipe.vae.device))))
+        trial.show("autoencoder", index, picture)
+        found.append(nearness(picture, sample.picture))
+    return {"autoencoder_psnr_db": mean(found)}
+
+
+TRIALS: dict[str, Callable[[Trial], dict[str, Any]]] = {
+    "blank sketch": blank_sketch,
+    "wrong prompt": wrong_prompt,
+    "colour words": colour_words,
+    "unfinished drawings": unfinished,
+    "palette": palette,
+    "img2img": painting,
+    "moving camera": moving,
+    "autoencoder": autoencoder,
+}
+PASSES = {"unfinished drawings": 3, "palette": 2, "img2img": 3}  # how often a trial renders all samples, if not once
+
+
+def _as_is(picture: np.ndarray) -> np.ndarray:
+    return picture
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+
+
+def _control(sketch: np.ndarray) -> np.ndarray:
+    return control_image(sketch)

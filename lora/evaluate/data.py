@@ -1,0 +1,130 @@
+"""What a model is judged on: a folder of pairs, or scenes that are rendered for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...stream.errors import ConfigError
+from ..data.sample import Sample, Samples
+from .colours import HUED
+
+SCENES = "scenes"
+USUAL_COUNT = 96
+MOST_SCENES = 2000  # they are all kept in memory
+BATCH = 8  # scenes rendered at once
+HUE_SIDE = 128  # pixels of the pictures that only teach hues
+HUE_TIMES = ("day", "sunset", "overcast", "night", "studio")
+MOVED = ("car", "building")
+SEQUENCES, FRAMES = 3, 8  # things that a camera moves around, and pictures of each
+WALK = 0.16  # radians that it moves around them
+PAIRS_FOR_HUES = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Samples to judge on, and what else is needed for it."""
+
+    name: str
+    samples: Samples
+    hues: Iterable[Sample]
+    """True pictures that teach what a colour word looks like; may be the samples."""
+    moving: tuple[tuple[Sample, ...], ...] = ()
+    """Things while a camera moves around them, each in order of time."""
+
+
+class Part:
+    """The first ``count`` of some samples."""
+
+    def __init__(self, samples: Samples, count: int) -> None:
+        self._samples = samples
+        self._count = min(count, len(samples))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Sample:
+        if not 0 <= index < self._count:
+            raise IndexError(f"sample {index} of {self._count}")
+        return self._samples[index]
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self._samples[index] for index in range(self._count))
+
+
+def open_data(
+    text: str, side: int, count: int | None = None, progress: Callable[..., Any] = lambda text, part=None: None
+) -> Data:
+    """Open a folder of pairs, or render ``scenes:SEED:COUNT``; pictures are ``side`` pixels square.
+
+    ``count`` takes only the first so many. Raises ConfigError for a text that is neither, DataError for a folder that
+    holds no pairs.
+    """
+    numbers = check_data(text, count)
+    if numbers is not None:
+        return _scenes(text, *numbers, side, progress)
+    return _pairs(Path(text).expanduser(), side, count)
+
+
+def check_data(text: str, count: int | None = None) -> tuple[int, int] | None:
+    """What ``open_data`` will be asked: the seed and the number of scenes, None for a folder; raises ConfigError."""
+    if Path(text).expanduser().is_dir():
+        return None
+    kind, _, rest = text.partition(":")
+    if kind != SCENES:
+        raise ConfigError(f"--data: got {text!r}, expected a folder of pairs, or {SCENES}:SEED:COUNT")
+    parts = rest.split(":")
+    if len(parts) > 2 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+        raise ConfigError(f"--data: got {text!r}, expected {SCENES}:SEED:COUNT, for example {SCENES}:1000000:96")
+    wanted = int(parts[1]) if len(parts) == 2 else count or USUAL_COUNT
+    wanted = min(wanted, count or wanted)
+    if not 1 <= wanted <= MOST_SCENES:
+        raise ConfigError(f"--data: got {wanted} scenes, expected 1 to {MOST_SCENES}")
+    return int(parts[0]), wanted
+
+
+def _scenes(text: str, seed: int, count: int, side: int, progress: Callable[..., Any]) -> Data:
+    from ..data.scenes import Scene, sample_scene
+
+    scenes = [sample_scene(seed + number) for number in range(count)]
+    samples = _rendered(scenes, side, lambda part: progress("rendering scenes", part))
+    painted = [
+        sample_scene(seed + number, "car", colour=colour, time=time)
+        for number, (colour, time) in enumerate((colour, time) for colour in HUED for time in HUE_TIMES)
+    ]
+    hues = _rendered(painted, min(side, HUE_SIDE), lambda part: progress("learning hues", part))
+    things = [scene for scene in scenes if scene.kind in MOVED][:SEQUENCES]
+    moving = []
+    for number, thing in enumerate(things):
+        frames: list[Scene] = [
+            thing.seen_from(yaw=thing.view.yaw + WALK * frame / (FRAMES - 1)) for frame in range(FRAMES)
+        ]
+        progress("a camera moves", number / len(things))
+        moving.append(tuple(_rendered(frames, side)))
+    return Data(text, samples, hues, tuple(moving))
+
+
+def _rendered(scenes: Sequence[Any], side: int, at: Callable[[float], Any] = lambda part: None) -> list[Sample]:
+    """Samples of scenes, a few at a time, so that memory stays small."""
+    from ..data.render import render
+    from ..data.scenes import samples
+
+    found: list[Sample] = []
+    for start in range(0, len(scenes), BATCH):
+        at(start / len(scenes))
+        some = scenes[start : start + BATCH]
+        found += samples(render(some, side), some)
+    return found
+
+
+def _pairs(folder: Path, side: int, count: int | None) -> Data:
+    """The validation split of a folder; one without splits is taken whole. Its training pairs teach the hues."""
+    from ..data.folder import METADATA, Pairs
+
+    has = [split for split in ("validation", "train") if (folder / split / METADATA).is_file()]
+    judged = Pairs(folder, has[0] if has else "train", side)
+    samples = Part(judged, count or len(judged))
+    teaching = Pairs(folder, "train", min(side, HUE_SIDE)) if "train" in has else samples
+    return Data(str(folder), samples, Part(teaching, PAIRS_FOR_HUES))

@@ -1,0 +1,139 @@
+"""``inkstream evaluate``: how good a model is, in figures and on one page of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ConfigError
+from ._common import RESULTS, JsonOption, SetOption, check_writable, note
+from .build import shown
+
+if TYPE_CHECKING:
+    from ...lora.evaluate.evaluation import Judged
+
+FAILED = 1  # the exit code for a model that does not follow drawings or prompts
+
+
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="An embedded model's name, a folder, a hub id, or a .safetensors file."),
+    ],
+    data: Annotated[
+        str,
+        typer.Option(
+            "--data", "-d", metavar="DATA", help="A folder of pairs (inkstream prepare), or scenes:SEED:COUNT."
+        ),
+    ] = "scenes:1000000",
+    steps: Annotated[str, typer.Option(metavar="1,2,4", help="Numbers of steps to hold against the truth.")] = "1,2,4",
+    count: Annotated[
+        int | None, typer.Option(min=2, help="Only the first so many samples.", show_default=False)
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=64,
+            max=2048,
+            help="Side of the pictures in pixels. Usually what the model was trained on.",
+            show_default=False,
+        ),
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            show_default=False,
+            help="What sees pictures for perceptual and Fréchet distances: a CLIP model on this computer, or random.",
+        ),
+    ] = None,
+    goals: Annotated[
+        bool, typer.Option("--goals", help="Hold it to the embedded model's goals. The embedded model always is.")
+    ] = False,
+    sets: SetOption = None,
+    json: JsonOption = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--sheet",
+            metavar="FILE.png",
+            dir_okay=False,
+            rich_help_panel=RESULTS,
+            help="Write a page of sketches, renders and truths.",
+        ),
+    ] = None,
+) -> None:
+    """Measure how well a model follows drawings and prompts, against true pictures.
+
+    Pictures are rendered as users see them, by a stream in mode sketch with one fixed noise; by eager PyTorch, unless
+    --set acceleration says otherwise. Without --data the scenes are some that no training uses. It leaves with 1 when
+    the model does not follow the drawing or the prompt at all.
+
+    Examples:
+
+        inkstream evaluate ink-tiny --data scenes:1000000:96 --sheet sheet.png
+        inkstream evaluate out/base --data my-pairs --json figures.json --goals
+    """
+    counts = _counts(steps)
+    check_writable(json, "--json")
+    check_writable(sheet, "--sheet")
+    if sheet is not None and sheet.suffix.lower() != ".png":
+        raise ConfigError(f"--sheet: got {str(sheet)!r}, expected a name that ends with .png")
+    with shown() as progress:
+        judged = _judge(model, data, counts, count, size, features, goals, sets, progress)
+    result = judged.result
+    from ...bench._results import Wanted
+    from ...lora.evaluate.table import table
+
+    Wanted(json and json.expanduser()).publish(result, table(result), lambda _: None)
+    if sheet is not None:
+        from PIL import Image
+
+        Image.fromarray(judged.sheet()).save(sheet)
+        note(f"sheet: {sheet}")
+    for fault in result["faults"]:
+        note(f"fails: {fault}")
+    if result["faults"]:
+        raise typer.Exit(FAILED)
+
+
+def _judge(
+    model: str,
+    data: str,
+    steps: tuple[int, ...],
+    count: int | None,
+    size: int | None,
+    features: str | None,
+    goals: bool,
+    sets: list[str] | None,
+    progress: Callable[..., Any],
+) -> Judged:
+    from ...lora.evaluate.data import check_data, open_data
+    from ...lora.evaluate.evaluation import evaluate as judge
+    from ...lora.evaluate.features import open_features
+    from ...lora.evaluate.rendering import Renderer, native_side, run_for
+    from ...lora.load import load_pipeline
+    from ...models import embedded
+    from ..configfile import parse_set
+
+    check_data(data, count)
+    run = run_for(model, dict(parse_set(text) for text in sets or []))
+    pipe = load_pipeline(run.model, run.stream, progress)
+    renderer = Renderer(pipe, size or native_side(pipe), run.stream, progress)
+    try:
+        opened = open_data(data, renderer.side, count, progress)
+        seen = open_features(features, pipe.device)
+        return judge(renderer, opened, model, steps, seen, progress, goals=goals or model in embedded())
+    finally:
+        renderer.close()
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    """The numbers of steps that were asked for, each once, in order."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 1000 for part in parts):
+        raise ConfigError(f"--steps: got {text!r}, expected numbers of steps with commas between, for example 1,2,4")
+    return tuple(sorted({int(part) for part in parts}))
