@@ -11,23 +11,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from . import _building_shape as shapes
-from ._building_shape import ATTIC, BALCONY, CHIMNEY, FACES, FLAT, ROOF, WALL, solids
+from ._building_shape import FACES, WALL, solids
+from ._building_surface import Surface
 from ._camera import Rays
 from ._canvas import Canvas, ground_distance, paint_ground, paint_hills
-from ._facade import COLOURS, MATERIAL_NUMBERS, TILES, openings, tile_colour, wall_colour
-from ._light import surroundings
-from ._noise import dot, mirrored, mix, step, unit
+from ._facade import COLOURS, MATERIAL_NUMBERS, TILES
+from ._noise import dot, step, unit
 from ._table import Table
 from ._tree import bark, crown, leaves
-from .palette import NUMBER
 
 if TYPE_CHECKING:
     from .scenes import Scene
 
 NOWHERE = (0.0, 0.0, 0.0, 1.0)  # a plane with nothing inside
 EVERYWHERE = (0.0, 0.0, 0.0, -1.0)
-LEAST_WINDOW = 4.0  # pixels; nobody draws smaller ones
-WINDOW_PART, DOOR_PART, INNER_PART, TREE_PART = 1000, 1001, 1002, 2000
+TREE_PART = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +55,18 @@ class _Solids:
         return cls(every.permute(1, 2, 3, 0).contiguous(), Table.of(numbers, device), count)
 
 
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What every pixel sees of buildings and of the ground; (3, B, S, S) and (B, S, S)."""
+
+    point: Tensor
+    normal: Tensor
+    sunlit: Tensor
+    distance: Tensor  # metres along the ray
+    solid: Tensor  # its number; -1: the ground
+    face: Tensor
+
+
 def paint_buildings(canvas: Canvas, scenes: Sequence[Scene], light: Table, rays: Rays) -> None:
     """Paint hills, ground, building and trees; ``light`` is the table of the scenes."""
     device = canvas.colour.device
@@ -66,9 +76,8 @@ def paint_buildings(canvas: Canvas, scenes: Sequence[Scene], light: Table, rays:
     paint_hills(canvas, scenes, wide, rays, shape)
     eye, sun = rays.camera.over_pictures().eye, rays.camera.over_pictures().sun
     distance, solid, face = _met(parts, eye, rays.direction)
-    hit = solid >= 0
     normal = _normal(parts, solid, face)
-    far = torch.where(hit, distance, ground_distance(rays).clamp_max(400.0))
+    far = torch.where(solid >= 0, distance, ground_distance(rays).clamp_max(400.0))
     point = eye + rays.direction * far  # (3, B, S, S)
     sunlit = _sunlit(parts, point + 0.02 * normal, sun)
     trees = range(max(int(scene.shape["trees"]) for scene in scenes))
@@ -76,8 +85,7 @@ def paint_buildings(canvas: Canvas, scenes: Sequence[Scene], light: Table, rays:
     for number in trees:
         ground_sun = ground_sun * _tree_shade(shape, number, point, sun)
     paint_ground(canvas, scenes, wide, rays, ground_sun, _open_sky(parts, len(scenes), point))
-    index = hit.flatten().nonzero()[:, 0]
-    _paint_faces(canvas, index, parts, light, rays, p, point, normal, sunlit, distance, solid, face)
+    _paint_faces(canvas, parts, light, rays, p, _Seen(point, normal, sunlit, far, solid, face))
     for number in trees:
         _paint_tree(canvas, wide, rays, shape, number)
 
@@ -93,6 +101,7 @@ def _numbers(scene: Scene) -> dict[str, float | tuple[float, ...]]:
         "tile": TILES[tags["roof"]],
         "style": style,
         "eaves": float(tags["roof"] != "flat"),
+        "gable": float(tags["roof"] == "gable"),
     }
 
 
@@ -161,35 +170,22 @@ def _open_sky(parts: _Solids, count: int, point: Tensor) -> Tensor:
     return seen
 
 
-def _paint_faces(
-    canvas: Canvas,
-    index: Tensor,
-    parts: _Solids,
-    light: Table,
-    rays: Rays,
-    p: Table,
-    point: Tensor,
-    normal: Tensor,
-    sunlit: Tensor,
-    distance: Tensor,
-    solid: Tensor,
-    face: Tensor,
-) -> None:
-    """Shade the N pixels of ``index`` (N,), which counts through all pictures; the others are (..., B, S, S)."""
-    side = sunlit.shape[-1]
+def _paint_faces(canvas: Canvas, parts: _Solids, light: Table, rays: Rays, p: Table, seen: _Seen) -> None:
+    """Shade the pixels that show a building; only these are worked on."""
+    index = (seen.solid >= 0).flatten().nonzero()[:, 0]
+    side = seen.sunlit.shape[-1]
     scene = index // (side * side)
-    number, side_face = solid.reshape(-1)[index], face.reshape(-1)[index]
-    far = distance.reshape(-1)[index]
-    surface = _Surface(
-        point=point.reshape(3, -1)[:, index],
-        normal=normal.reshape(3, -1)[:, index],
+    number, far = seen.solid.reshape(-1)[index], seen.distance.reshape(-1)[index]
+    surface = Surface(
+        point=seen.point.reshape(3, -1)[:, index],
+        normal=seen.normal.reshape(3, -1)[:, index],
         direction=rays.direction.reshape(3, -1)[:, index],
-        sunlit=sunlit.reshape(-1)[index],
+        sunlit=seen.sunlit.reshape(-1)[index],
         grain=rays.camera.pixel[scene] * far,
         light=light.at(scene),
         p=p.at(scene),
         own=parts.table.at(scene * parts.count + number),
-        part=number * 10 + side_face + 100,
+        part=number * 10 + seen.face.reshape(-1)[index] + 100,
         sun=rays.camera.at(scene).sun,
     )
     colour, label, part = surface.painted()
@@ -198,136 +194,6 @@ def _paint_faces(
     canvas.part.view(-1)[index] = part
     canvas.depth.view(-1)[index] = far * rays.along.reshape(-1)[index]
     canvas.normal.view(3, -1)[:, index] = surface.normal
-
-
-@dataclass(frozen=True, eq=False)
-class _Surface:
-    """N points on buildings: vectors (3, N), numbers (N,), tables with N columns."""
-
-    point: Tensor
-    normal: Tensor
-    direction: Tensor
-    sunlit: Tensor
-    grain: Tensor  # metres that a pixel spans there
-    light: Table
-    p: Table
-    own: Table  # of the solid
-    part: Tensor
-    sun: Tensor
-
-    def painted(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Colours (3, N), labels (N,) uint8 and parts (N,) int32."""
-        kind, (x, y, z) = self.own.kind, self.point
-        sideways = self.normal[0].abs() > self.normal[2].abs()
-        u = torch.where(sideways, z, x)
-        lit = self._lit()
-        level = self.normal[1].abs() < 0.1
-        walls = ((kind == WALL) | (kind == ATTIC)) & level
-        material = torch.where((self.p.material == MATERIAL_NUMBERS["glass"]) & (kind == ATTIC), 2.0, self.p.material)
-        bare = wall_colour(material, self.p.colour, u, y, self.grain)
-        # Walls are darker at their foot, and below the eaves.
-        soft = (0.70 + 0.30 * step(0.0, 1.6, y)) * (1 - 0.30 * step(0.7, 0.0, self.own.y1 - y) * self.p.eaves)
-        colour = bare * lit * torch.where(kind == WALL, soft, 1.0)
-        label = torch.full(y.shape, NUMBER["wall"], dtype=torch.uint8, device=y.device)
-        part = self.part.clone()
-        colour, label, part = self._with_openings(walls & (kind == WALL), u, lit, colour, label, part)
-        colour, label, part = self._with_roof(kind, u, lit, colour, label, part)
-        balcony = kind == BALCONY
-        colour = torch.where(balcony, self._balcony(u, y) * lit, colour)
-        label = label.masked_fill(balcony, NUMBER["balcony"])
-        chimney = kind == CHIMNEY
-        stack = colour.new_tensor([0.42, 0.21, 0.16])[:, None] * (1 - 0.45 * (self.own.y1 - y < 0.22))
-        colour = torch.where(chimney, stack * lit, colour)
-        return colour, label.masked_fill(chimney, NUMBER["trim"]), part
-
-    def _lit(self) -> Tensor:
-        """(3, N): the light that a surface gets."""
-        facing = dot(self.normal, self.sun).clamp(0, 1) * self.sunlit
-        around = self.light.ambient * (0.62 + 0.38 * self.normal[1])
-        return facing * self.light.sun * 1.05 + around * self.light.sky_light
-
-    def _with_openings(
-        self, wall: Tensor, u: Tensor, lit: Tensor, colour: Tensor, label: Tensor, part: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        sideways = self.normal[0].abs() > self.normal[2].abs()
-        begin = torch.where(sideways, self.own.z0, self.own.x0)
-        end = torch.where(sideways, self.own.z1, self.own.x1)
-        glass = self.p.material == MATERIAL_NUMBERS["glass"]
-        plan = {
-            "width": end - begin,
-            "height": self.own.y1 - self.own.y0,
-            "floors": self.own.floors,
-            "spacing": self.own.spacing,
-            "door": (self.own.door > 0) & ~sideways & (self.normal[2] > 0),
-        }
-        found = openings(u - begin, self.point[1] - self.own.y0, plan, self.p.style, glass)
-        window, frame, door = wall & found.window, wall & found.frame, wall & found.door
-        pane = self._pane(found, glass)
-        colour = torch.where(window, pane, colour)
-        white = colour.new_tensor([0.80, 0.80, 0.77])[:, None]
-        metal = colour.new_tensor([0.30, 0.32, 0.34])[:, None]
-        colour = torch.where(frame, torch.where(glass, metal, white) * lit, colour)
-        colour = torch.where(wall & found.sill, white * 0.85 * lit, colour)
-        boards = 1 - 0.25 * (torch.sin(self.point[1] * 14) > 0.9) * (self.p.style == 1)
-        boards = boards * (1 - 0.3 * (torch.sin(u * 16) > 0.92) * (self.p.style == 0))
-        colour = torch.where(door, colour.new_tensor([0.23, 0.12, 0.06])[:, None] * boards * lit, colour)
-        colour = torch.where(wall & found.door_frame, white * 0.8 * lit, colour)
-        slant = dot(self.normal, self.direction).abs()
-        drawn = window & (found.size * slant.clamp_min(0.2) / self.grain > LEAST_WINDOW)
-        label = label.masked_fill(window, NUMBER["window"]).masked_fill(door, NUMBER["door"])
-        part = part.masked_fill(drawn, WINDOW_PART).masked_fill(door, DOOR_PART)
-        return colour, label, part
-
-    def _pane(self, found, glass: Tensor) -> Tensor:
-        """(3, N): what panes show: the sky and the ground opposite, or at night the light in the room."""
-        tilt = 0.04 * (found.hash - 0.5) * self.normal.new_tensor([1.0, 0.6, 1.0])[:, None]
-        seen = surroundings(self.light, mirrored(self.direction, unit(self.normal + tilt)))
-        glance = (1 + dot(self.direction, self.normal)).clamp(0, 1) ** 4
-        share = torch.where(glass, 0.45, 0.25) + 0.65 * glance
-        dark = seen.new_tensor([0.06, 0.07, 0.08])[:, None]
-        tint = torch.where(glass, self.p.colour * 0.35, dark) * (0.5 + self.light.ambient)
-        pane = tint + seen * share * torch.where(glass, mix(self.p.colour * 1.3, torch.ones_like(tint), 0.45), 1.0)
-        room = ((found.up - found.low) / (found.high - found.low)).clamp(0, 1)
-        warm = seen.new_tensor([1.20, 0.88, 0.45])[:, None] * (0.62 + 0.38 * room) * (0.86 + 0.14 * found.hash)
-        warm = torch.where(glass, mix(pane, 0.5 * warm + 0.7 * self.p.colour, 0.7), warm)
-        pane = mix(pane, warm, self.light.night)
-        # The wall's thickness shades the top of a pane, and its left, where the light comes from.
-        from_left = (found.across - 0.5 + found.half) / found.half
-        shade = 0.45 * step(found.high - 0.07, found.high, found.up) + 0.2 * step(0.22, 0.0, from_left)
-        return pane * (1 - shade * (1 - self.light.night) * torch.where(glass, 0.4, 1.0))
-
-    def _with_roof(
-        self, kind: Tensor, u: Tensor, lit: Tensor, colour: Tensor, label: Tensor, part: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        slope = (kind == ROOF) & (self.normal[1] > 0.2)
-        board = (kind == ROOF) & ~slope
-        tiles = tile_colour(self.p.tile, u, self.point[1], self.grain)
-        colour = torch.where(slope, tiles * lit, colour)
-        colour = torch.where(board, colour.new_tensor([0.50, 0.46, 0.40])[:, None] * lit, colour)
-        # A gable roof's slabs are drawn by their outline only; a hip roof's slopes meet in lines.
-        gable = self.p.eaves * (self.own.y1 > self.own.y0) * (self.p.tile[0] > self.p.tile[2])
-        part = torch.where((kind == ROOF) & (gable > 0), part - part % 10, part)
-        flat = kind == FLAT
-        top = flat & (self.normal[1] > 0.9)
-        edge = torch.minimum(
-            torch.minimum(self.point[0] - self.own.x0, self.own.x1 - self.point[0]),
-            torch.minimum(self.point[2] - self.own.z0, self.own.z1 - self.point[2]),
-        )
-        inner = top & (edge > 0.45)
-        grey = self.p.tile * torch.where(inner, 0.72, 1.0)
-        colour = torch.where(flat, grey * lit, colour)
-        part = part.masked_fill(inner, INNER_PART)
-        return colour, label.masked_fill(flat | (kind == ROOF), NUMBER["roof"]), part
-
-    def _balcony(self, u: Tensor, y: Tensor) -> Tensor:
-        """(3, N): rails over a slab."""
-        up = y - self.own.y0
-        seen = step(1.2, 2.4, 0.30 / self.grain)
-        bars = mix(torch.full_like(u, 0.45), ((u % 0.30) < 0.11).float(), seen)
-        solid = ((up < 0.20) | (up > 0.95)).float()
-        share = torch.maximum(bars, solid)
-        share = torch.where(self.normal[1] > 0.9, 0.7, share)
-        return mix(u.new_tensor([0.27, 0.30, 0.33])[:, None], u.new_tensor([0.74, 0.74, 0.74])[:, None], share)
 
 
 def _place(shape: Table, number: int) -> tuple[Tensor, ...]:

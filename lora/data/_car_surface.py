@@ -67,6 +67,8 @@ def body_colours(
     label = torch.full(x.shape, NUMBER["body"], dtype=torch.uint8, device=x.device)
     label = label.masked_fill(glass, NUMBER["glass"]).masked_fill(trim | (part == PLATE), NUMBER["trim"])
     label = label.masked_fill((part == HEADLAMP) | (part == TAIL_LAMP), NUMBER["light"])
+    # Nobody draws the dark edge below a body twice.
+    part = torch.where(part == SILL, PAINT, part)
     return colour, label, torch.where(handle, part + 50, part), stroke
 
 

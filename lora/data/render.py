@@ -70,7 +70,7 @@ def render(
     kinds = dict.fromkeys(scene.kind for scene in scenes)
     order: list[int] = []
     parts: list[tuple[Tensor, ...]] = []
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
         for kind in kinds:
             rows = [index for index, scene in enumerate(scenes) if scene.kind == kind]
             for start in range(0, len(rows), together):
