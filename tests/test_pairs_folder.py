@@ -82,6 +82,14 @@ def test_a_size_makes_squares_and_dark_sketches_are_turned_around(folder):
     assert sample.sketch.mean() < 127 and sample.sketch.max() > 60
 
 
+def test_a_long_check_says_how_far_it_is(folder):
+    row = (folder / "train" / "metadata.jsonl").read_text("utf-8").splitlines()[0]
+    listed(folder / "train", *[row] * 1001)
+    told = []
+    assert len(Pairs(folder, progress=told.append)) == 1001
+    assert told == ["checking pairs: 500", "checking pairs: 1,000"]
+
+
 def test_labels_are_classes(folder):
     labels = np.full((32, 48), palette.NUMBER["roof"], np.uint8)
     write(folder / "train" / "labels" / "1.png", labels)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -146,9 +146,18 @@ class Pairs:
     """
 
     def __init__(
-        self, folder: str | Path, split: str = "train", size: int | None = None, *, skip_broken: bool = False
+        self,
+        folder: str | Path,
+        split: str = "train",
+        size: int | None = None,
+        *,
+        skip_broken: bool = False,
+        progress: Callable[[str], Any] = lambda text: None,
     ) -> None:
-        """Raises DataError that names file and line, ConfigError for a split or size that cannot be."""
+        """``progress(text)`` is told how far the check is, which takes a second for some thousand pairs.
+
+        Raises DataError that names file and line, ConfigError for a split or size that cannot be.
+        """
         if split not in SPLITS:
             raise ConfigError(f"split: got {split!r}, expected one of: {', '.join(SPLITS)}")
         if size is not None and not 16 <= size <= 4096:
@@ -163,6 +172,8 @@ class Pairs:
         listed = 0
         for where, row in read_rows(self._root / METADATA):
             listed += 1
+            if listed % 500 == 0:
+                progress(f"checking pairs: {listed:,}")
             try:
                 self._check(row, where, inside)
             except DataError as error:

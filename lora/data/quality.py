@@ -108,27 +108,23 @@ def looks(picture: np.ndarray) -> tuple[int, tuple[float, ...]]:
 def near_duplicates(found: Sequence[tuple[int, tuple[float, ...]]]) -> dict[int, int]:
     """For every one that looks like an earlier one that stays: its index -> the earlier one's.
 
-    Hashes that differ by at most ``NEAR_BITS`` of 64 bits are equal in at least one of their eight bytes, so only those
-    that share a byte are compared.
+    Each is compared with all that stay, which takes some seconds for 100,000 pictures.
     """
     twins: dict[int, int] = {}
-    shelves: list[dict[int, list[int]]] = [{} for _ in range(8)]
-    hashes = np.array([value for value, _ in found], np.uint64)
+    hashes = np.empty(len(found), np.uint64)  # of those that stay
+    numbers = np.empty(len(found), int)
     colours = np.array([colour for _, colour in found], np.float32).reshape(len(found), 16, 3)
+    count = 0
     for index, (value, _) in enumerate(found):
-        keys = value.to_bytes(8, "big")
-        near = np.array(
-            sorted({other for shelf, key in zip(shelves, keys, strict=True) for other in shelf.get(key, ())}), int
-        )
-        if len(near):
-            differing = np.bitwise_count(hashes[near] ^ hashes[index])
-            distance = np.linalg.norm(colours[near] - colours[index], axis=2).mean(1)
-            same = near[(differing <= NEAR_BITS) & (distance <= NEAR_COLOUR)]
-            if len(same):
-                twins[index] = int(same[0])
-                continue
-        for shelf, key in zip(shelves, keys, strict=True):
-            shelf.setdefault(key, []).append(index)
+        here = np.uint64(value)
+        near = numbers[np.flatnonzero(np.bitwise_count(hashes[:count] ^ here) <= NEAR_BITS)]
+        distance = np.linalg.norm(colours[near] - colours[index], axis=2).mean(1)
+        same = near[distance <= NEAR_COLOUR]
+        if len(same):
+            twins[index] = int(same[0])
+            continue
+        hashes[count], numbers[count] = here, index
+        count += 1
     return twins
 
 
