@@ -2,8 +2,9 @@
 
 Kernels are compiled once for the fixed shapes of the stream, and Inductor's cache lies in the user's cache folder, so
 that a second start is quicker. Inputs are copied into buffers at fixed addresses, on CUDA in the same stream: nothing
-in a call waits for the GPU, and a prompt, a scale or a step that changes is a copy like any other. On a CPU it wins
-little over eager; it is there for the same code to be tested everywhere.
+in a call waits for the GPU, and a prompt, a scale or a step that changes is a copy like any other. On CUDA a stream
+records its whole frame as one graph (``Units.record``); a unit that is called alone has a graph of its own. On a CPU it
+wins little over eager; it is there for the same code to be tested everywhere.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,36 +59,37 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(private_folder(folder / "inductor")))
     for module in (pipe.unet, pipe.vae, *controlnets):
         module.to(memory_format=torch.channels_last)
-    pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+    recorder = Recorder(device) if device.type == "cuda" else None
     calls = {}
     units = positional_units(pipe, controlnets, shapes)
     for index, (name, unit) in enumerate(units.items()):
         options.progress(f"compiling {name}", index / len(units))
         began = time.perf_counter()
         try:
-            calls[name] = _Compiled(unit, name, shapes, device, pool)
+            calls[name] = _Compiled(unit, name, shapes, device, recorder)
         except Exception as error:
             raise EngineError(f"compile: {name} cannot be compiled: {type(error).__name__}: {error}"[:400]) from error
         log.info("compile: %s in %.1f s", name, time.perf_counter() - began)
     options.progress("compiled", 1.0)
     log.info("compile: ready after %.1f s", time.perf_counter() - started)
     about = f"torch.compile {torch.__version__} on {device}, {str(pipe.unet.dtype).removeprefix('torch.')}"
-    return make_units(calls, shapes, "compile", about)
+    return replace(make_units(calls, shapes, "compile", about), record=recorder)
 
 
 class _Compiled:
     """One compiled unit with buffers for its inputs; its result is overwritten by the next call."""
 
-    def __init__(self, unit: Positional, name: str, shapes: Shapes, device: torch.device, pool: Any) -> None:
-        self._name = name
+    def __init__(
+        self, unit: Positional, name: str, shapes: Shapes, device: torch.device, recorder: Recorder | None
+    ) -> None:
+        self._name, self._recorder = name, recorder
+        self._alone: Callable[[], Tensor] | None = None  # its own graph, for calls outside of a larger record
         with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._buffers = [value.to(device) for value in shapes.example(name)]
             run = torch.compile(unit, backend=BACKEND, fullgraph=True, dynamic=False, options=_settings(device))
             self._run: Callable[[], Tensor] = lambda: run(*self._buffers)
-            self._graph = _Captured(self._run, device, pool) if device.type == "cuda" else None
-            if self._graph is None:
-                self._run()
+            self._run()
 
     def __call__(self, *values: Tensor) -> Tensor:
         # Not in inference mode, so that it is the mode that it was compiled in, whoever calls.
@@ -99,13 +102,34 @@ class _Compiled:
                     )
                 if buffer.data_ptr() != value.data_ptr():
                     buffer.copy_(value, non_blocking=True)
-            return self._run() if self._graph is None else self._graph.replay()
+            if self._recorder is None or self._recorder.recording:
+                return self._run()
+            if self._alone is None:
+                self._alone = self._recorder(self._run)
+            return self._alone()
+
+
+class Recorder:
+    """Records work on one GPU as CUDA graphs that share their memory; see ``Units.record``. One thread uses it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._pool = torch.cuda.graph_pool_handle()
+        self.recording = False
+
+    def __call__(self, run: Callable[[], Any]) -> Callable[[], Any]:
+        """Run it a few times, record it, and give what plays it back."""
+        self.recording = True
+        try:
+            return _Captured(run, self._device, self._pool).replay
+        finally:
+            self.recording = False
 
 
 class _Captured:
     """A CUDA graph of ``run``. Other threads may use the GPU while it is captured."""
 
-    def __init__(self, run: Callable[[], Tensor], device: torch.device, pool: Any) -> None:
+    def __init__(self, run: Callable[[], Any], device: torch.device, pool: Any) -> None:
         side = torch.cuda.Stream(device)
         side.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(side):
@@ -116,7 +140,7 @@ class _Captured:
         with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
             self._result = run()
 
-    def replay(self) -> Tensor:
+    def replay(self) -> Any:
         """Run it again on what is in the buffers now."""
         self._graph.replay()
         return self._result

@@ -33,6 +33,10 @@ class Units:
     """Name of the engine that runs them."""
     about: str = ""
     """What it runs on, and in which precision, for people."""
+    record: Callable[[Callable[[], Any]], Callable[[], Any]] | None = None
+    """Where the device can play recorded work back (CUDA graphs): ``record(run)`` runs ``run`` a few times, records it,
+    and gives what plays it back and returns the same tensors, with new contents, each time. ``run`` may call the units,
+    works on tensors of fixed places, and asks the device nothing."""
     passed_over: Mapping[str, str] = field(default_factory=dict)
     """Faster engines that ``auto`` could not take, and why not."""
 

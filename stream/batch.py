@@ -41,10 +41,15 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """F frames that went through every step: ``latent`` (F, 4, h, w), not decoded yet, and their tags."""
+    """F frames that went through every step, and their tags.
 
-    latent: Tensor
+    Either ``latent`` (F, 4, h, w), not decoded yet, or ``levels`` (F, H, W, 3) uint8 and ``usable`` (F,) bool.
+    """
+
+    latent: Tensor | None
     tags: Sequence[Any]
+    levels: Tensor | None = None
+    usable: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,16 +67,23 @@ class Loop:
 
     def enter(self, entry: Entry) -> tuple[Tensor, Tensor]:
         """The first noisy latent of new frames, and their condition features: (F, 4, h, w), (C, F, E, h, w)."""
-        noise, s = entry.recipe.entry_noise, entry.recipe.schedule
-        count = len(entry.tags)
+        s = entry.recipe.schedule
         with self.span("encode"):
-            features = self.units.embed(entry.conditions) if len(entry.conditions) else noise.new_zeros(0, count)
-            if self.mode == "sketch":
-                x = noise.expand(count, -1, -1, -1)
-            elif self.mode == "txt2img":
-                x = torch.randn((count, *noise.shape[1:]), generator=self.generator).to(noise.device)
-            else:
-                x = s.a[0] * self.units.encode(entry.image) + s.b[0] * noise
+            return self.first(entry.image, entry.conditions, self.noise_of(entry), s.a[0], s.b[0])
+
+    def noise_of(self, entry: Entry) -> Tensor:
+        """The noise that new frames start with: (F, 4, h, w)."""
+        noise, count = entry.recipe.entry_noise, len(entry.tags)
+        if self.mode == "txt2img":
+            return torch.randn((count, *noise.shape[1:]), generator=self.generator).to(noise.device)
+        return noise.expand(count, -1, -1, -1)
+
+    def first(
+        self, image: Tensor | None, conditions: Tensor, noise: Tensor, a: Tensor, b: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """``enter`` on tensors alone: ``a`` and ``b`` (1, 1, 1) are the first step's shares of picture and noise."""
+        features = self.units.embed(conditions) if len(conditions) else noise.new_zeros(0, len(noise))
+        x = a * self.units.encode(image) + b * noise if self.mode == "img2img" and image is not None else noise
         return x, features
 
     def predict_eps(
@@ -97,6 +109,8 @@ class Loop:
 class StreamBatch:
     """K frames in flight, in tensors of fixed shape that are changed in place."""
 
+    takes_levels = False  # its entries hold numbers, not the levels of a picture
+
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self._rows: dict[str, Tensor] = {}  # (B, ...) coefficients and noise of each row
@@ -119,21 +133,41 @@ class StreamBatch:
         """One tick: frames enter, every row takes its step, and the last row's frames come out (None: nobody's)."""
         x, features = self.loop.enter(entry)
         if not self._in_row:
-            self._allocate(entry, x, features)
-        self._seat(entry)
+            self.begin(entry, x, features)
+        self.seat(entry)
         with self.loop.span("denoise"):
-            denoised = self._denoise(x, features)
-        out = self._in_row[-1]
-        if out is None or all(tag is None for tag in out.tags):
-            return None
-        return Finished(denoised[-len(out.tags) :].clone(), out.tags)
+            denoised = self.denoise(x, features, entry.recipe.entry_noise)
+        tags = self.leaving
+        return Finished(denoised[-len(tags) :].clone(), tags) if tags else None
 
-    def _denoise(self, x: Tensor, features: Tensor) -> Tensor:
-        """Every row's step; leaves each row's latent, residual and features where the next tick wants them."""
+    @property
+    def leaving(self) -> Sequence[Any]:
+        """Tags of the frames whose last step this tick is; empty when nobody waits for their pictures."""
+        out = self._in_row[-1]
+        return () if out is None or all(tag is None for tag in out.tags) else out.tags
+
+    @property
+    def state(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What a tick changes: latents, residuals and features of all rows."""
+        return self._latent, self._stock, self._features
+
+    def seat(self, entry: Entry) -> None:
+        """Everyone moves up one row; a row whose frame has another recipe than the one before is written."""
+        before = self._in_row
+        self._in_row = [entry, *before[:-1]]
+        for k, (new, old) in enumerate(zip(self._in_row, before, strict=True)):
+            if new is not None and (old is None or new.recipe is not old.recipe):
+                self._write(k, new)
+
+    def denoise(self, x: Tensor, features: Tensor, noise: Tensor) -> Tensor:
+        """Every row's step; leaves each row's latent, residual and features where the next tick wants them.
+
+        Works on tensors of fixed places alone. ``noise`` (1, 4, h, w) is what the new frames entered with.
+        """
         frames, rows = len(x), self._rows
         s = Schedule(**{name: rows[name] for name in Schedule._fields})
         self._latent[:frames] = x
-        self._stock[:frames] = self._in_row[0].recipe.entry_noise
+        self._stock[:frames] = noise
         if len(features):
             _move(self._features[:, :frames], features)
         x, stock = self._latent, self._stock  # (B, 4, h, w)
@@ -151,7 +185,7 @@ class StreamBatch:
                 _move(self._features[:, frames:], self._features[:, :-frames])
         return denoised  # (B, 4, h, w)
 
-    def _allocate(self, entry: Entry, x: Tensor, features: Tensor) -> None:
+    def begin(self, entry: Entry, x: Tensor, features: Tensor) -> None:
         """Buffers for K row groups, all holding the first frame, noised to each row's own level."""
         recipe, frames, device = entry.recipe, len(x), x.device
         steps = recipe.steps
@@ -173,14 +207,6 @@ class StreamBatch:
         self._in_row = [None] * steps
         for k in range(steps):
             self._write(k, entry)
-
-    def _seat(self, entry: Entry) -> None:
-        """Everyone moves up one row; a row whose frame has another recipe than the one before is written."""
-        before = self._in_row
-        self._in_row = [entry, *before[:-1]]
-        for k, (new, old) in enumerate(zip(self._in_row, before, strict=True)):
-            if new is not None and (old is None or new.recipe is not old.recipe):
-                self._write(k, new)
 
     def _write(self, k: int, entry: Entry) -> None:
         frames = len(entry.tags)
@@ -215,6 +241,8 @@ def _move(to: Tensor, values: Tensor) -> None:
 
 class SequentialSteps:
     """The same steps, one frame after the other: every frame goes through all K at once. Slower; nothing in flight."""
+
+    takes_levels = False
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop

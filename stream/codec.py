@@ -44,6 +44,45 @@ def _looked_up(columns: Sequence[Sequence[np.ndarray]], table: np.ndarray, devic
     return batch.permute(0, 1, 4, 2, 3)  # channels last in memory, which convolutions like
 
 
+def to_levels(pictures: Sequence[np.ndarray], device: torch.device | str) -> Tensor:
+    """F pictures (H, W, 3) uint8 RGB as they are, on the device: (F, H, W, 3) uint8."""
+    levels = torch.from_numpy(np.stack(pictures))
+    if torch.device(device).type == "cuda":
+        levels = levels.pin_memory()
+    return levels.to(device, non_blocking=True)
+
+
+def levels_of_conditions(pictures: Sequence[Sequence[np.ndarray]], device: torch.device | str) -> Tensor:
+    """F frames of C condition pictures (H, W, 3) uint8, as they are, on the device: (C, F, H, W, 3) uint8."""
+    if not pictures[0]:
+        return torch.zeros(0, len(pictures), dtype=torch.uint8, device=device)
+    columns = zip(*pictures, strict=True)
+    return to_levels([np.stack(column) for column in columns], device)
+
+
+def on_host(values: Tensor | None) -> np.ndarray:
+    """A copy in the computer's memory; nothing becomes an empty array."""
+    return np.empty(0) if values is None else np.array(values.cpu().numpy())
+
+
+def image_of(levels: Tensor) -> Tensor:
+    """(F, H, W, 3) uint8 -> (F, 3, H, W) float32 in [-1, 1], on the device."""
+    return (levels.float() / 127.5 - 1.0).permute(0, 3, 1, 2)
+
+
+def condition_of(levels: Tensor) -> Tensor:
+    """(C, F, H, W, 3) uint8 -> (C, F, 3, H, W) float32 in [0, 1], on the device."""
+    return (levels.float() / 255.0).permute(0, 1, 4, 2, 3)
+
+
+def levels_of(image: Tensor) -> tuple[Tensor, Tensor]:
+    """``to_pixels`` on the device: (F, 3, H, W) in [-1, 1] -> (F, H, W, 3) uint8, and (F,) bool, usable or not."""
+    finite = torch.isfinite(image).flatten(1).all(1)  # (F,)
+    levels = (image.nan_to_num(nan=-1.0) * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
+    levels = levels.permute(0, 2, 3, 1).contiguous()  # (F, H, W, 3)
+    return levels, finite & (levels.amax(dim=(1, 2, 3)) > 1)
+
+
 def to_pixels(image: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """(F, 3, H, W) in [-1, 1] -> (F, H, W, 3) uint8, and for each picture whether it can be shown.
 
@@ -51,11 +90,8 @@ def to_pixels(image: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """
     if image.device.type == "cpu":
         return _to_pixels_on_host(np.ascontiguousarray(image.permute(0, 2, 3, 1).numpy()))
-    finite = torch.isfinite(image).flatten(1).all(1)  # (F,)
-    pixels = (image.nan_to_num(nan=-1.0) * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
-    pixels = pixels.permute(0, 2, 3, 1).contiguous()  # (F, H, W, 3)
-    lit = pixels.amax(dim=(1, 2, 3)) > 1  # (F,)
-    return pixels.cpu().numpy(), (finite & lit).cpu().numpy()
+    levels, usable = levels_of(image)
+    return levels.cpu().numpy(), usable.cpu().numpy()
 
 
 def _to_pixels_on_host(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,9 @@ from .config import StreamConfig
 from .prepare import Preparer
 from .prompt import mix
 from .recipe import Embeds, Recipe
+from .whole import WholeFrame
+
+Steps = StreamBatch | SequentialSteps | WholeFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +36,7 @@ class Plan:
     config: StreamConfig
     recipe: Recipe
     preparer: Preparer
-    steps: StreamBatch | SequentialSteps
+    steps: Steps
     fade_from: Embeds | None = None  # the prompt that this one fades in over
     fade_over: int = 0  # frames that this takes
 

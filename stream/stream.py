@@ -15,7 +15,7 @@ import torch
 
 from ..engines.units import Units
 from .batch import Entry, Finished, Loop, SequentialSteps, StreamBatch
-from .codec import to_condition, to_image, to_pixels
+from .codec import levels_of_conditions, on_host, to_condition, to_image, to_levels, to_pixels
 from .config import StreamConfig
 from .errors import EngineError, MemoryFull
 from .frame import Frame, Output, Size, as_rgb
@@ -24,9 +24,10 @@ from .guidance import make_guidance
 from .memory import memory_named, smaller_batch, smaller_picture
 from .metrics import Metrics
 from .networks import Networks
-from .plan import Plan, Tag
+from .plan import Plan, Steps, Tag
 from .prepare import Prepared, Preparer
 from .recipe import Embeds, Recipe
+from .whole import WholeFrame
 
 log = logging.getLogger(__name__)
 # A network that fails once, on an odd prompt say, may recover; one that fails this often in a row will not.
@@ -236,7 +237,7 @@ class Stream:
             steps = self._make_steps(config)
         return Plan(config, recipe, Preparer(config), steps, *self._fade(config, old))
 
-    def _make_steps(self, config: StreamConfig) -> StreamBatch | SequentialSteps:
+    def _make_steps(self, config: StreamConfig) -> Steps:
         loop = Loop(
             units=self._networks.units(config),
             guidance=make_guidance(config.cfg_type, config.guidance_scale),
@@ -247,7 +248,9 @@ class Stream:
             generator=self._generator,
             span=lambda stage: self.metrics.span(stage),
         )
-        return StreamBatch(loop) if config.use_denoising_batch else SequentialSteps(loop)
+        if not config.use_denoising_batch:
+            return SequentialSteps(loop)
+        return WholeFrame(loop, loop.units.record) if loop.units.record else StreamBatch(loop)
 
     def _warm_up(self, steps: int) -> None:
         """Run a batch of its own, so that no first frame waits for caches and lazy initialisation."""
@@ -302,8 +305,9 @@ class Stream:
     def _entry(self, plan: Plan, frames: list[Any], recipe: Recipe) -> Entry:
         device = recipe.noise.device
         pictures = [prepared for _, prepared in frames]
-        image = to_image([p.image for p in pictures], device) if plan.config.mode == "img2img" else None
-        conditions = to_condition([p.conditions for p in pictures], device)
+        picture, condition = (to_levels, levels_of_conditions) if plan.steps.takes_levels else (to_image, to_condition)
+        image = picture([p.image for p in pictures], device) if plan.config.mode == "img2img" else None
+        conditions = condition([p.conditions for p in pictures], device)
         return Entry(image, conditions, recipe, tuple(tag for tag, _ in frames))
 
     def _enter(self, plan: Plan, frames: list[Any]) -> None:
@@ -332,7 +336,10 @@ class Stream:
         if finished is None:
             return
         with self.metrics.span("decode"):
-            pictures, usable = to_pixels(plan.steps.loop.units.decode(finished.latent))
+            if finished.latent is not None:
+                pictures, usable = to_pixels(plan.steps.loop.units.decode(finished.latent))
+            else:
+                pictures, usable = on_host(finished.levels), on_host(finished.usable)
         for pixels, good, tag in zip(pictures, usable, finished.tags, strict=True):
             if tag is None:
                 continue

@@ -1,0 +1,91 @@
+"""A frame as one piece of work: the tick of a stream batch, from levels to levels, recorded once and played back.
+
+On a GPU a frame of hundreds of kernels takes longer to launch than to compute. So everything between the uint8 picture
+that comes in and the uint8 picture that goes out (encode, embed, noise, every row's step, guidance, the shift of the
+rows, decode) is recorded where the engine can do that, and each frame is one launch. Prompts, scales, noise and
+coefficients lie in tensors of fixed places, so a change of them records nothing again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .batch import Entry, Finished, Loop, StreamBatch
+from .codec import condition_of, image_of, levels_of
+
+
+class WholeFrame:
+    """A ``StreamBatch`` whose entries hold levels: ``image`` (F, H, W, 3), ``conditions`` (C, F, H, W, 3), uint8."""
+
+    takes_levels = True
+
+    def __init__(self, loop: Loop, record: Callable[[Callable[[], Any]], Callable[[], Any]]) -> None:
+        self.loop = loop
+        self._batch = StreamBatch(loop)
+        self._record = record
+        self._play: Callable[[], tuple[Tensor, Tensor]] | None = None
+        self._given: dict[str, Tensor] = {}  # what a frame brings: copies in fixed places
+
+    @property
+    def pending(self) -> int:
+        """How many frames have entered and not come out."""
+        return self._batch.pending
+
+    def clear(self) -> None:
+        """Let go of everything in flight, and of the memory that it took."""
+        self._batch.clear()
+        self._play, self._given = None, {}
+
+    def step(self, entry: Entry) -> Finished | None:
+        """One tick: frames enter, every row takes its step, and the last row's frames come out (None: nobody's)."""
+        brought = self._brought(entry)
+        if self._play is None:
+            self._given = {name: value.clone(memory_format=torch.contiguous_format) for name, value in brought.items()}
+            self._batch.begin(entry, *self._enter())
+            self._batch.seat(entry)
+            self._play = self._recorded()
+        else:
+            for name, value in brought.items():
+                self._given[name].copy_(value, non_blocking=True)
+            self._batch.seat(entry)
+        with self.loop.span("denoise"):
+            levels, usable = self._play()
+        tags = self._batch.leaving
+        return Finished(None, tags, levels, usable) if tags else None
+
+    def _brought(self, entry: Entry) -> dict[str, Tensor]:
+        """Everything of a frame that the recorded work reads, apart from what its rows hold."""
+        recipe = entry.recipe
+        brought = {
+            "conditions": entry.conditions,
+            "start": self.loop.noise_of(entry),
+            "noise": recipe.entry_noise,
+            "a": recipe.schedule.a[0],
+            "b": recipe.schedule.b[0],
+        }
+        return brought if entry.image is None else {**brought, "image": entry.image}
+
+    def _enter(self) -> tuple[Tensor, Tensor]:
+        given = self._given
+        image = image_of(given["image"]) if "image" in given else None
+        levels = given["conditions"]
+        conditions = condition_of(levels) if len(levels) else levels
+        return self.loop.first(image, conditions, given["start"], given["a"], given["b"])
+
+    def _frame(self) -> tuple[Tensor, Tensor]:
+        """What is recorded."""
+        x, features = self._enter()
+        denoised = self._batch.denoise(x, features, self._given["noise"])
+        return levels_of(self.loop.units.decode(denoised[-len(x) :]))
+
+    def _recorded(self) -> Callable[[], tuple[Tensor, Tensor]]:
+        """Running it for the record moves every row on, so the rows are put back afterwards."""
+        before = [value.clone() for value in self._batch.state]
+        play = self._record(self._frame)
+        for value, kept in zip(self._batch.state, before, strict=True):
+            value.copy_(kept)
+        return play
