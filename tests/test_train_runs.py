@@ -4,6 +4,8 @@ import errno
 import json
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 
 from inkstream.lora.load import load_pipeline
 from inkstream.lora.train import autoencoder, base, config, storage
+from inkstream.lora.train import loop as train_loop
 from inkstream.lora.train.checkpoint import Checkpoints
 from inkstream.lora.train.config import kind_of, parse
 from inkstream.lora.train.data import Batches
@@ -328,6 +331,19 @@ def test_a_budget_in_minutes_counts_training_only(tmp_path):
     assert finished.steps == 6 and finished.seconds == 60
 
 
+def test_two_trainings_do_not_share_a_folder(tmp_path, monkeypatch):
+    from filelock import FileLock
+
+    monkeypatch.setattr(train_loop, "LOCK_SECONDS", 0.05)
+    settings = autoencoder_config(tmp_path, max_train_steps=1)
+    with (
+        FileLock(tmp_path / ".lock"),
+        pytest.raises(ConfigError, match="output_dir: another training writes into"),
+    ):
+        loop(autoencoder.from_samples(settings, TRAIN, HELD), settings).run()
+    loop(autoencoder.from_samples(settings, TRAIN, HELD), settings).run()
+
+
 # --- settings
 
 
@@ -380,3 +396,61 @@ def test_a_dry_run_measures_and_leaves_nothing(tmp_path, codec, monkeypatch):
     assert total == mine > 10_000
     assert not (tmp_path / "out").exists()
     assert any("s a step" in line for line in report.lines())
+
+
+# --- the command
+
+
+def command(*arguments, code=0):
+    from typer.testing import CliRunner
+
+    from inkstream.stream.cli import app
+
+    result = CliRunner().invoke(app, ["train", *(str(argument) for argument in arguments)])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_the_command_trains_measures_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(autoencoder, "open_data", lambda *_: (TRAIN, HELD))
+    written = tmp_path / "mine.yaml"
+    settings = autoencoder_config(tmp_path / "out", max_train_steps=4).model_dump(mode="json")
+    written.write_text(json.dumps(settings))
+    assert "s a step" in command("autoencoder", "--config", written, "--dry-run").stdout
+    assert not (tmp_path / "out").exists()
+    assert "done: 4 steps" in command("autoencoder", "--config", written).stderr
+    assert "holds a training of step-00000004 already" in command("autoencoder", "--config", written, code=2).stderr
+    longer = command("autoencoder", "--config", written, "--resume", "latest", "--set", "max_train_steps=6")
+    assert "goes on from step-00000004" in longer.stderr and "done: 6 steps" in longer.stderr
+    shown = command("autoencoder", "--config", written, "--show", "--set", "data.size=64").stdout
+    assert parse(shown, "shown", AutoencoderConfig).data.size == 64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing"], "train: got the kind 'nothing', expected one of: autoencoder, base, controlnet, lcm, lora"),
+        (["base", "--set", "lerning_rate=1"], "lerning_rate: unknown setting; did you mean 'learning_rate'?"),
+        (["lora", "--config", "nowhere.yaml"], "--config: 'nowhere.yaml' cannot be read: No such file"),
+        (["lora", "--set", "rank=0"], "--set rank: rank: got 0"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_loaded(arguments, message):
+    script = (
+        "import sys\nfrom inkstream.stream.cli import main\n"
+        f"sys.argv = {['inkstream', 'train', *arguments]!r}\n"
+        "try: main()\n"
+        "except SystemExit as end: code = end.code\n"
+        "assert not {'torch', 'diffusers'} & set(sys.modules), 'heavy'\n"
+        "sys.exit(code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+
+
+def test_data_that_is_not_there_is_named(tmp_path):
+    nowhere = command("autoencoder", "--set", f"data.path={tmp_path / 'no'}", "--set", "data.scenes=0", code=2)
+    assert "which is no folder; name one that inkstream prepare made, or set data.scenes" in nowhere.stderr
+    few = command("autoencoder", "--set", f"data.path={tmp_path / 'no'}", "--set", "data.scenes=10", code=2)
+    assert "data.validation: got 64 of 10 scenes, expected fewer than data.scenes" in few.stderr

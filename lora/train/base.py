@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...stream.errors import ConfigError
@@ -30,7 +29,7 @@ from .models import Codec, load_autoencoder
 from .noise import Noise, normal
 from .predict import lcm_steps, predict
 from .regions import flat
-from .sheets import psnr, sheet, to_bytes
+from .sheets import psnr, sharpness, sheet, to_bytes
 from .task import Loss, Now, Task
 from .timesteps import Timesteps
 from .tokens import build_tokenizer, load_tokenizer, token_ids
@@ -225,7 +224,7 @@ class BaseTask(Task):
             for count in (1, 4):
                 got = self.codec.decode(self.generate(batch, self._steps(count)))
                 put(f"psnr_{count}", psnr(got, truth))
-                put(f"sharpness_{count}", _sharpness(got) / _sharpness(truth).clamp(min=1e-6))
+                put(f"sharpness_{count}", sharpness(got) / sharpness(truth).clamp(min=1e-6))
         return {name: torch.cat(values).mean().item() for name, values in found.items()}
 
     def _steps(self, count: int) -> list[int]:
@@ -267,13 +266,6 @@ class BaseTask(Task):
 def _rows(chosen: Tensor, like: Tensor) -> Tensor:
     """A mask of rows (B,) as (B, 1, 1, 1) on the device of another tensor."""
     return chosen.view(-1, 1, 1, 1).to(like.device)
-
-
-def _sharpness(pictures: Tensor) -> Tensor:
-    """(B,): mean magnitude of the Laplacian of the lightness."""
-    grey = (pictures.float().clamp(-1, 1) * torch.tensor(losses.LUMA, device=pictures.device).view(1, 3, 1, 1)).sum(1)
-    kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]], device=pictures.device).view(1, 1, 3, 3)
-    return F.conv2d(grey[:, None], kernel).abs().mean((1, 2, 3))
 
 
 def _half(module: Any) -> Any:

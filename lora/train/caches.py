@@ -161,6 +161,9 @@ def captions_of(samples: Samples, progress: Progress | None = None) -> list[str]
     if callable(listed):  # a set that knows them without decoding its pictures
         found: Any = listed()
         return sorted(set(found))
+    rows = getattr(samples, "rows", None)
+    if rows is not None:
+        return sorted({caption for row in rows for caption in row.captions})
     seen: set[str] = set()
     for index in range(len(samples)):
         seen.update(samples[index].captions)

@@ -81,9 +81,22 @@ class Part:
         return self.stop - self.start
 
     def __getitem__(self, index: int) -> Sample:
+        return self.samples[self._place(index)]
+
+    @property
+    def drawings(self) -> int:
+        """How many drawings each sample has."""
+        return getattr(self.samples, "drawings", 1)
+
+    def sample(self, index: int, drawing: int) -> Sample:
+        """A sample with one of its drawings."""
+        place = self._place(index)
+        return self.samples.sample(place, drawing) if self.drawings > 1 else self.samples[place]  # pyright: ignore
+
+    def _place(self, index: int) -> int:
         if not 0 <= index < len(self):
-            raise IndexError(index)
-        return self.samples[self.start + index]
+            raise IndexError(f"got {index}, expected 0 to {len(self) - 1}")
+        return self.start + index
 
 
 def open_data(config: DataConfig, progress: Any = None) -> tuple[Samples, Samples]:
@@ -109,15 +122,12 @@ def open_data(config: DataConfig, progress: Any = None) -> tuple[Samples, Sample
             f"data.path: got {config.path!r}, which is no folder; name one that inkstream prepare made, or set "
             "data.scenes to render some"
         )
-    from ..data.folder import Pairs
+    from ..data.folder import METADATA, Pairs
 
     train = Pairs(folder, split="train", size=config.size)
-    held = (
-        Pairs(folder, split="validation", size=config.size) if (folder / "validation").is_dir() else Part(train, 0, 0)
-    )
-    if not len(train):
-        raise ConfigError(f"data.path: {config.path} holds no pairs, expected one at least")
-    return train, held
+    listed = folder / "validation" / METADATA
+    some = listed.is_file() and listed.stat().st_size > 0
+    return train, Pairs(folder, split="validation", size=config.size) if some else Part(train, 0, 0)
 
 
 class Batches(Dataset):
@@ -142,7 +152,7 @@ class Batches(Dataset):
 
     def of(self, chosen: list[tuple[int, np.random.Generator]]) -> Batch:
         """The batch of these samples, each varied by its generator."""
-        rows = [(index, varied(self._checked(index), self.config, rng)) for index, rng in chosen]
+        rows = [(index, varied(self._sample(index, rng), self.config, rng)) for index, rng in chosen]
         clean, labels = [row.clean for _, row in rows], [row.labels for _, row in rows]
         latent = None
         if self.latents is not None:
@@ -159,8 +169,12 @@ class Batches(Dataset):
             latent=latent,
         )
 
-    def _checked(self, index: int) -> Sample:
-        sample, side = self.samples[index], self.config.size
+    def _sample(self, index: int, rng: np.random.Generator) -> Sample:
+        """A sample with any of its drawings."""
+        samples: Any = self.samples
+        drawings = getattr(samples, "drawings", 1)
+        sample = samples.sample(index, int(rng.integers(drawings))) if drawings > 1 else samples[index]
+        side = self.config.size
         if sample.picture.shape != (side, side, 3):
             raise ConfigError(
                 f"data.size: got {side}, but picture {index} is {sample.picture.shape[1]}x{sample.picture.shape[0]}; "

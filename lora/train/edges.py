@@ -121,10 +121,11 @@ class EdgeLoss(nn.Module):
         self.perceptual, self.rectangle_weight = Perceptual(), rectangle_weight
 
     def forward(self, got: Tensor, expected: Tensor) -> Tensor:
-        """The loss of pictures (B, 3, H, W) in [-1, 1]."""
-        loss = self.perceptual(edge_map(got), edge_map(expected))
-        if self.rectangle_weight:
-            count = rectangles(expected)
-            apart = (count - rectangles(got)).abs() / (count.detach() + 1)
-            loss = loss + self.rectangle_weight * apart.mean()
+        """The loss of pictures (B, 3, H, W) in [-1, 1], in float32 throughout."""
+        with torch.autocast(got.device.type, enabled=False):
+            loss = self.perceptual(edge_map(got), edge_map(expected))
+            if self.rectangle_weight:
+                count = rectangles(expected)
+                apart = (count - rectangles(got)).abs() / (count.detach() + 1)
+                loss = loss + self.rectangle_weight * apart.mean()
         return loss

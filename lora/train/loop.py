@@ -10,11 +10,13 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from ...stream.errors import ConfigError, InkstreamError, ModelError
@@ -23,6 +25,7 @@ from . import seeds, storage
 from .checkpoint import Checkpoints
 from .config import TrainConfig
 from .devices import accelerated
+from .due import Due, seconds
 from .optimisers import Ema, Schedule, optimisers, set_rates
 from .outputs import write_model
 from .task import Now, Task
@@ -30,6 +33,7 @@ from .trackers import Trackers
 
 logger = logging.getLogger(__name__)
 Progress = Callable[..., Any]
+LOCK_SECONDS = 15.0
 NOT_FINITE = 20  # steps in a row whose loss or gradient is no number, after which it makes no sense to go on
 
 
@@ -76,8 +80,8 @@ class Loop:
         self.checkpoints = Checkpoints(config.folder, config.checkpoints_total_limit)
         self.trackers: Trackers | None = None
         self._bad, self._began = 0, 0.0
-        self._checkpoint_due = Due(config.checkpointing_steps, _seconds(config.checkpointing_minutes))
-        self._validation_due = Due(config.validation_steps, _seconds(config.validation_minutes))
+        self._checkpoint_due = Due(config.checkpointing_steps, seconds(config.checkpointing_minutes))
+        self._validation_due = Due(config.validation_steps, seconds(config.validation_minutes))
         self._line_due = Due(None, config.logging_seconds)
 
     # --- the whole
@@ -90,6 +94,10 @@ class Loop:
         """
         output = self.config.folder
         output.mkdir(parents=True, exist_ok=True)
+        with _alone(output):
+            return self._run(output, resume)
+
+    def _run(self, output: Path, resume: str | None) -> Finished:
         storage.sweep(output)
         storage.sweep(self.checkpoints.folder)
         torch.manual_seed(seeds.number(self.config.seed, seeds.STEP))  # for dropout, which asks no generator
@@ -304,28 +312,16 @@ class Loop:
             module.eval()
 
 
-class Due:
-    """Whether something is due again, by steps or by seconds, whichever comes first."""
-
-    def __init__(self, steps: int | None, seconds: float | None) -> None:
-        self.steps, self.seconds, self.last = steps, seconds, 0.0
-
-    def start(self, now: float) -> None:
-        """Count seconds from now."""
-        self.last = now
-
-    def now(self, step: int, now: float) -> bool:
-        """Whether it is due after this step; then its seconds begin anew."""
-        due = (self.steps is not None and step % self.steps == 0) or (
-            self.seconds is not None and now - self.last >= self.seconds
-        )
-        if due:
-            self.last = now
-        return due
-
-
-def _seconds(minutes: float | None) -> float | None:
-    return None if minutes is None else minutes * 60
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Let no two trainings write into one folder. Workers of one that was killed hold it for some seconds more."""
+    try:
+        with FileLock(output / ".lock", timeout=LOCK_SECONDS):
+            yield
+    except Timeout:
+        raise ConfigError(
+            f"output_dir: another training writes into {output}; wait for it, or choose another"
+        ) from None
 
 
 _HARMLESS = ("max_train_", "checkpoint", "validation", "logging", "report_to", "tracker", "output_dir", "dataloader")

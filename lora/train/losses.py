@@ -61,7 +61,8 @@ def correlation(latent: Tensor) -> Tensor:
     flat = latent.float().transpose(0, 1).reshape(channels, -1)  # (C, B h w)
     flat = flat - flat.mean(1, keepdim=True)
     flat = flat / (flat.std(1, keepdim=True) + 1e-4)
-    matrix = flat @ flat.T / flat.shape[1]  # (C, C)
+    with torch.autocast(flat.device.type, enabled=False):
+        matrix = flat @ flat.T / flat.shape[1]  # (C, C)
     return (matrix - torch.eye(channels, device=matrix.device)).square().sum() / max(1, channels * (channels - 1))
 
 

@@ -51,9 +51,9 @@ class Report:
 
 
 def dry_run(config: TrainConfig, progress: Callable[..., Any] | None = None) -> Report:
-    """Take ``WARM + TIMED`` real steps at the middle and the end of the budget, and keep nothing.
+    """Take real steps as they are at 30, 60 and 90 % of the budget, and keep nothing.
 
-    Later parts of a run cost more (crops, rollouts, the adversary), so the times of three places are averaged.
+    Later parts of a run cost more (crops, rollouts, the adversary), so the times of the three are averaged.
     """
     task = start.make(config, progress, cache=False)
     loop = Loop(task, config, progress=progress)
@@ -66,7 +66,7 @@ def dry_run(config: TrainConfig, progress: Callable[..., Any] | None = None) -> 
     batches = task.batches.since(0)
     encode = getattr(task, "latents", None)
     encoding = _encoding_seconds(task, next(batches)) if encode is not None else 0.0
-    places = (0.0, 0.55, 0.95)
+    places = (0.3, 0.6, 0.9)
     for number, place in enumerate(places):
         loop.share = lambda place=place: place  # pyright: ignore[reportAttributeAccessIssue]
         for each in range(WARM + TIMED if number == 0 else 1 + TIMED // 2):

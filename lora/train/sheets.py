@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+from .losses import LUMA
 
 MARGIN, LABEL = 4, 20
 
@@ -32,3 +36,12 @@ def psnr(got: Tensor, expected: Tensor) -> Tensor:
     """(B,) in dB, of pictures (B, 3, H, W) in [-1, 1]."""
     square = ((got.float().clamp(-1, 1) - expected.float()) / 2).square().mean((1, 2, 3))
     return -10 * square.clamp(min=1e-10).log10()
+
+
+def sharpness(pictures: Tensor) -> Tensor:
+    """(B,): mean magnitude of the Laplacian of the lightness of pictures (B, 3, H, W) in [-1, 1]."""
+    weights = torch.tensor(LUMA, device=pictures.device).view(1, 3, 1, 1)
+    grey = (pictures.float().clamp(-1, 1) * weights).sum(1, keepdim=True)
+    kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]], device=pictures.device).view(1, 1, 3, 3)
+    with torch.autocast(grey.device.type, enabled=False):
+        return F.conv2d(grey, kernel).abs().mean((1, 2, 3))

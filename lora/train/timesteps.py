@@ -42,9 +42,9 @@ class Timesteps:
         anywhere = _any(self.grid, count, random)
         low, named = _any(below, count, random), _any(self.named, count, random)
         first = torch.full((count,), self.last)
-        a, b, c = self.first_share, self.first_share + self.named_share, 0.0
-        c = b + self.low_share
-        return torch.where(chance < a, first, torch.where(chance < b, named, torch.where(chance < c, low, anywhere)))
+        until_named = self.first_share + self.named_share
+        rest = torch.where(chance < until_named + self.low_share, low, anywhere)
+        return torch.where(chance < self.first_share, first, torch.where(chance < until_named, named, rest))
 
     def before(self, t: Tensor) -> Tensor:
         """For each timestep the one that a step list visits before it: the next named one, else the first."""

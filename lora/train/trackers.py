@@ -38,8 +38,10 @@ class Jsonl:
     def __init__(self, folder: Path, step: int = 0) -> None:
         self.folder = folder
         path = folder / FILE
-        if path.is_file():
+        if path.is_file() and step:
             _cut(path, step)
+        else:
+            path.unlink(missing_ok=True)
         self._file = path.open("a", encoding="utf-8")
 
     def log(self, step: int, figures: dict[str, float]) -> None:
