@@ -338,6 +338,14 @@ def test_the_view_has_the_name_of_where_the_camera_is():
     assert sample_scene(3, "building").seen_from(yaw=0.4).tags == sample_scene(3, "building").tags
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_cameras_may_look_past_the_thing(kind):
+    scene = sample_scene(9, kind)
+    views = [{"zoom": 5.0, "yaw": yaw, "pitch": pitch} for yaw in (0.0, 1.6, 3.1, -1.6) for pitch in (-0.1, 0.5, 1.2)]
+    renders = render([scene.seen_from(**view) for view in [*views, {"zoom": 0.2, "pitch": 1.2}]], 64)
+    assert renders.picture.isfinite().all() and not renders.depth.isnan().any()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -44,7 +44,7 @@ class _Solids:
         count = max(len(building) for building in buildings)
         planes, numbers = [], []
         for building in buildings:
-            empty = shapes.Solid((NOWHERE,), WALL, (0.0,) * 6)
+            empty = shapes.Solid((NOWHERE,), WALL, (0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
             filled = building + [empty] * (count - len(building))
             planes.append([[*solid.planes, *[EVERYWHERE] * (FACES - len(solid.planes))] for solid in filled])
             for solid in filled:

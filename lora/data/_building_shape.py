@@ -95,14 +95,13 @@ def _rise(draws: Draws, style: str, roof: str, half: float) -> float:
 
 
 def _view(draws: Draws, style: str, parts: list[Solid]) -> View:
-    low, high = (
-        [edge([part.box[axis + side] for part in parts]) for axis in (0, 2, 4)] for side, edge in ((0, min), (1, max))
-    )
+    x0, x1, y0, y1, z0, z1 = zip(*(part.box for part in parts), strict=True)
+    low, high = (min(x0), min(y0), min(z0)), (max(x1), max(y1), max(z1))
     yaw = draws.between("yaw", 0.30, 0.85) * (1 if draws.chance("looks right", 0.5) else -1)
     pitch = draws.between("pitch", 0.02, 0.20) * (0.5 if style == "skyscraper" else 1.0)
     view = View(yaw, pitch, 3 * (high[1] + high[0]), (0.0, high[1] * 0.46, 0.0), draws.between("field", 0.5, 0.8))
     fill = draws.between("fill", 0.62, 0.86)
-    view = view.around(box_corners(tuple(low), tuple(high)), (fill, fill))
+    view = view.around(box_corners(low, high), (fill, fill))
     place = (draws.between("aside", -0.07, 0.07), draws.between("lower", -0.06, 0.03))
     return View(view.yaw, view.pitch, view.distance, view.target, view.field, view.centre, place)
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ._camera import Rays
 from ._canvas import Canvas, ground_distance, paint_ground, paint_hills
 from ._car_shape import Bodies
-from ._car_surface import Hits, body_colours, wheel_colours
+from ._car_surface import Hits, Painted, body_colours, wheel_colours
 from ._noise import unit
 from ._table import Table
 
@@ -161,44 +161,34 @@ def _self_shadow(bodies: Bodies, point: Tensor, normal: Tensor, sun: Tensor, car
 def _paint_body_and_wheels(canvas: Canvas, light: Table, rays: Rays, bodies: Bodies, p: Table) -> None:
     side = rays.direction.shape[-1]
     index, near, far = _within(rays, p)
+    if not len(index):  # it is out of the picture
+        return
     car = index // (side * side)
     direction = rays.direction.reshape(3, -1)[:, index]
     camera, each = rays.camera.at(car), p.at(car)
     distance = _traced(bodies, camera.eye, direction, near, far, car, each)
+    hits = Hits(direction, distance, camera, light.at(car), each)
     along = rays.along.reshape(-1)[index]
     hit = distance.isfinite().nonzero()[:, 0]
-    on, where = car[hit], index[hit]
-    hits = Hits(
-        direction=direction[:, hit],
-        distance=distance[hit],
-        camera=rays.camera.at(on),
-        light=light.at(on),
-        p=p.at(on),
-    )
+    if len(hit):
+        _paint_body(canvas, bodies, hits.some(hit), car[hit], index[hit], along[hit])
+    shown, painted, distance, normal = wheel_colours(hits)
+    _put(canvas, index[shown], painted, distance * along[shown], normal)
+
+
+def _paint_body(canvas: Canvas, bodies: Bodies, hits: Hits, car: Tensor, where: Tensor, along: Tensor) -> None:
     point = hits.point
-    normal = _normals(bodies, point, on, hits.p)
-    sunlit = _self_shadow(bodies, point, normal, hits.camera.sun, on, hits.p)
-    painted = body_colours(hits, normal, sunlit, bodies.parts(point, on, hits.p))
-    _put(canvas, where, *painted, hits.distance * along[hit], normal)
-    hits = Hits(direction, distance, camera, light.at(car), each)
-    shown, rolled, distance, normal = wheel_colours(hits)
-    _put(canvas, index[shown], *rolled, distance * along[shown], normal)
+    normal = _normals(bodies, point, car, hits.p)
+    sunlit = _self_shadow(bodies, point, normal, hits.camera.sun, car, hits.p)
+    painted = body_colours(hits, normal, sunlit, bodies.parts(point, car, hits.p))
+    _put(canvas, where, painted, hits.distance * along, normal)
 
 
-def _put(
-    canvas: Canvas,
-    where: Tensor,
-    colour: Tensor,
-    label: Tensor,
-    part: Tensor,
-    stroke: Tensor,
-    depth: Tensor,
-    normal: Tensor,
-) -> None:
+def _put(canvas: Canvas, where: Tensor, painted: Painted, depth: Tensor, normal: Tensor) -> None:
     """Write N pixels; ``where`` (N,) counts through all pictures."""
-    canvas.colour.view(3, -1)[:, where] = colour
-    canvas.label.view(-1)[where] = label
-    canvas.part.view(-1)[where] = part
-    canvas.stroke.view(-1)[where] = stroke
+    canvas.colour.view(3, -1)[:, where] = painted.colour
+    canvas.label.view(-1)[where] = painted.label
+    canvas.part.view(-1)[where] = painted.part
+    canvas.stroke.view(-1)[where] = painted.stroke
     canvas.depth.view(-1)[where] = depth
     canvas.normal.view(3, -1)[:, where] = normal

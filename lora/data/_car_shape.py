@@ -119,7 +119,8 @@ def _profiles(p: Table) -> tuple[Tensor, Tensor]:
         rear_foot,
         rear_foot,
     ]
-    return tuple(_corners_cut(torch.stack([torch.stack(point) for point in each])) for each in (body, cabin))
+    corners = [torch.stack([torch.stack(point) for point in each]) for each in (body, cabin)]
+    return _corners_cut(corners[0]), _corners_cut(corners[1])
 
 
 def _corners_cut(points: Tensor, times: int = 2) -> Tensor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,11 +38,27 @@ class Hits:
         """(3, N) where they end."""
         return self.camera.eye + self.direction * self.distance
 
+    def some(self, index: Tensor) -> Hits:
+        """Those at ``index`` (M,) int64."""
+        tables = (table.at(index) for table in (self.camera, self.light, self.p))
+        return Hits(self.direction[:, index], self.distance[index], *tables)
 
-def body_colours(
-    hits: Hits, normal: Tensor, sunlit: Tensor, parts: tuple[Tensor, ...]
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Colours (3, N), labels (N,) uint8, parts (N,) int32 and strokes (N,) bool of N points on the body."""
+
+class Painted(NamedTuple):
+    """What N points look like."""
+
+    colour: Tensor
+    """(3, N) linear light."""
+    label: Tensor
+    """(N,) uint8."""
+    part: Tensor
+    """(N,) int32."""
+    stroke: Tensor
+    """(N,) bool."""
+
+
+def body_colours(hits: Hits, normal: Tensor, sunlit: Tensor, parts: tuple[Tensor, ...]) -> Painted:
+    """N points on the body, from their normals (3, N), share of the sun (N,), and distances as ``Bodies.parts``."""
     light, (x, y, _) = hits.light, hits.point
     part, stroke, handle = _parts(hits, normal, parts)
     mirror = surroundings(light, mirrored(hits.direction, normal))
@@ -69,7 +86,7 @@ def body_colours(
     label = label.masked_fill((part == HEADLAMP) | (part == TAIL_LAMP), NUMBER["light"])
     # Nobody draws the dark edge below a body twice.
     part = torch.where(part == SILL, PAINT, part)
-    return colour, label, torch.where(handle, part + 50, part), stroke
+    return Painted(colour, label, torch.where(handle, part + 50, part), stroke)
 
 
 def _painted(hits: Hits, normal: Tensor, sunlit: Tensor, mirror: Tensor, glance: Tensor) -> Tensor:
@@ -139,11 +156,10 @@ def _seams(hits: Hits, flank: Tensor, middle: Tensor, arches: Tensor) -> tuple[T
     return (high & (upright < wide)) | below, handle & ((y - p.belt + 0.13).abs() < 0.024) & flank
 
 
-def wheel_colours(hits: Hits) -> tuple[Tensor, tuple[Tensor, ...], Tensor, Tensor]:
+def wheel_colours(hits: Hits) -> tuple[Tensor, Painted, Tensor, Tensor]:
     """The wheels that are nearer than ``hits.distance``.
 
-    Returns which rays (M,) int64 meet one; their colours, labels, parts and strokes as ``body_colours`` does; how far
-    (M,); and the normals (3, M).
+    Returns which rays (M,) int64 meet one; what they look like there; how far it is (M,); and the normals (3, M).
     """
     p, eye, (dx, dy, dz) = hits.p, hits.camera.eye, hits.direction
     nearest = hits.distance.clone()
@@ -169,20 +185,12 @@ def wheel_colours(hits: Hits) -> tuple[Tensor, tuple[Tensor, ...], Tensor, Tenso
         ahead = torch.where(met, place, ahead)
         capped = torch.where(met, (cap > into).float() * torch.where(one < other, 1.0, -1.0), capped)
     shown = (number >= 0).nonzero()[:, 0]
-    met = Hits(
-        hits.direction[:, shown],
-        nearest[shown],
-        hits.camera.at(shown),
-        hits.light.at(shown),
-        p.at(shown),
-    )
+    met = replace(hits, distance=nearest).some(shown)
     surface, normal = _wheel_surface(met, number[shown], side[shown], ahead[shown], capped[shown])
     return shown, surface, met.distance, normal
 
 
-def _wheel_surface(
-    hits: Hits, number: Tensor, side: Tensor, ahead: Tensor, capped: Tensor
-) -> tuple[tuple[Tensor, ...], Tensor]:
+def _wheel_surface(hits: Hits, number: Tensor, side: Tensor, ahead: Tensor, capped: Tensor) -> tuple[Painted, Tensor]:
     """``capped`` (N,) is 1 on the outer face, -1 on the inner one, 0 on the tread."""
     light, p, point = hits.light, hits.p, hits.point
     x, y = point[0] - ahead, point[1] - p.wheel
@@ -206,4 +214,4 @@ def _wheel_surface(
     flat = torch.stack([0 * x, 0 * x, side * capped.sign()])
     round_ = torch.stack([x, y, 0 * x]) / (share * p.wheel).clamp_min(1e-3)
     normal = torch.where(capped != 0, flat, unit(round_))
-    return (colour, label, part, torch.zeros_like(rim)), normal
+    return Painted(colour, label, part, torch.zeros_like(rim)), normal

@@ -45,10 +45,9 @@ def noise(name: str, across: Tensor, along: Tensor) -> Tensor:
     return found.view(across.shape)
 
 
-def scatter(*whole: Tensor) -> Tensor:
-    """A number from 0 to 1 for whole coordinates, different for neighbours, always the same."""
-    factors = (12.9898, 78.233, 37.719)
-    total = sum(value * factor for value, factor in zip(whole, factors, strict=False))
+def scatter(first: Tensor, second: Tensor) -> Tensor:
+    """A number from 0 to 1 for two whole coordinates, different for neighbours, always the same."""
+    total = 12.9898 * first + 78.233 * second
     wave = torch.sin(total) * 437.585
     return wave - wave.floor()
 

@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ ABOUT, CAPTIONS, DONE, LOCK = "scenes.json", "captions.jsonl", "done.npy", "scen
 BLOCK = 16  # scenes that are rendered, or rendered again, together
 MOST_WORKERS = 32
 Progress = Callable[..., Any]
+Mode = Literal["r", "r+"]
 
 
 class _Plan(NamedTuple):
@@ -173,16 +174,16 @@ def _replacing(path: Path) -> Iterator[Path]:
     os.replace(draft, path)
 
 
-def _open_arrays(folder: Path, plan: _Plan, mode: str) -> dict[str, np.ndarray]:
+def _open_arrays(folder: Path, plan: _Plan, mode: Mode) -> dict[str, np.memmap]:
     return {name: _open_array(folder / f"{name}.npy", shape, mode) for name, shape in plan.shapes().items()}
 
 
-def _open_array(path: Path, shape: tuple[int, ...], mode: str) -> np.ndarray:
+def _open_array(path: Path, shape: tuple[int, ...], mode: Mode) -> np.memmap:
     try:
         array = np.load(path, mmap_mode=mode, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: {str(error)[:150]}; delete {path.parent} and render again") from error
-    if array.shape != shape or array.dtype != np.uint8:
+    if not isinstance(array, np.memmap) or array.shape != shape or array.dtype != np.uint8:
         raise DataError(
             f"{path}: got {array.dtype} {array.shape}, expected uint8 {shape}; delete {path.parent} and render again"
         )

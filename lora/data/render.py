@@ -65,19 +65,19 @@ def render(
     check_size(size)
     if not scenes:
         raise ConfigError("got no scenes, expected at least one")
-    device = torch.device(device)
-    together = at_once or AT_ONCE.get(device.type, AT_ONCE["other"])
+    on = torch.device(device)
+    together = at_once or AT_ONCE.get(on.type, AT_ONCE["other"])
     kinds = dict.fromkeys(scene.kind for scene in scenes)
     order: list[int] = []
     parts: list[tuple[Tensor, ...]] = []
-    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+    with torch.inference_mode(), torch.autocast(on.type, enabled=False):
         for kind in kinds:
             rows = [index for index, scene in enumerate(scenes) if scene.kind == kind]
             for start in range(0, len(rows), together):
                 some = rows[start : start + together]
-                parts.append(_rendered([scenes[index] for index in some], size, device))
+                parts.append(_rendered([scenes[index] for index in some], size, on))
                 order += some
-        back = torch.tensor(order, device=device).argsort()
+        back = torch.tensor(order, device=on).argsort()
         return Renders(*(torch.cat(each)[back] for each in zip(*parts, strict=True)))
 
 
