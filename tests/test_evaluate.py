@@ -194,6 +194,9 @@ def test_hues_are_learned_by_colour_and_time():
     assert colours.nearest_hue(hues, "day", 350.0) == "red"
     assert colours.nearest_hue(hues, "day", hues["blue", "day"] + 5) == "blue"
     assert colours.nearest_hue(hues, "night", 350.0) is None
+    grey = replace(scene(0, "red"), picture=np.full((SIDE, SIDE, 3), 90, np.uint8))
+    assert math.isnan(colours.hue(grey.picture, colours.painted(grey))) and not colours.learned_hues([grey])
+    assert colours.nearest_hue(hues, "day", math.nan) is None
 
 
 def test_only_whole_words_are_swapped():
@@ -206,9 +209,11 @@ def test_a_picture_is_segmented_by_its_own_class_colours():
     found = colours.class_colours(sample.picture, sample.labels)
     assert set(found) == {NUMBER["sky"], NUMBER["ground"], NUMBER["body"]}
     noisy = np.clip(sample.picture + np.random.default_rng(0).normal(0, 8, sample.picture.shape), 0, 255)
-    assert colours.mean_iou(colours.segmented(noisy.astype(np.uint8), found), sample.labels, found) > 0.97
+    assert (
+        min(colours.class_ious(colours.segmented(noisy.astype(np.uint8), found), sample.labels, found).values()) > 0.95
+    )
     moved = np.roll(sample.picture, 10, 1)
-    assert colours.mean_iou(colours.segmented(moved, found), sample.labels, found) < 0.8
+    assert colours.class_ious(colours.segmented(moved, found), sample.labels, found)[NUMBER["body"]] < 0.5
 
 
 def test_iou_of_half_a_class():
@@ -216,8 +221,7 @@ def test_iou_of_half_a_class():
     expected[:, 2:] = 1
     got = np.zeros((4, 4), np.uint8)
     got[:, 3:] = 1
-    assert colours.mean_iou(got, expected, [1]) == 0.5
-    assert colours.mean_iou(got, expected, [0, 1]) == pytest.approx((8 / 12 + 0.5) / 2)
+    assert colours.class_ious(got, expected, [0, 1]) == {0: 8 / 12, 1: 0.5}
 
 
 @pytest.mark.parametrize("labelled", [True, False])
@@ -331,6 +335,18 @@ def test_unfinished_drawings_cost_what_they_cost(data, monkeypatch):
     found = behaviour.unfinished(trial(data, Off()))
     assert found["psnr_lost_no_horizon_db"] == pytest.approx(20 * math.log10(11), abs=0.01)
     assert found["psnr_lost_third_missing_db"] == pytest.approx(20 * math.log10(21), abs=0.01)
+
+
+def test_classes_that_colours_cannot_tell_are_not_counted(data):
+    """Birds that look like the sky: what a model makes of them cannot be seen, so they say nothing of the model."""
+    birds = np.random.default_rng(0).random((SIDE, SIDE)) < 0.1
+    hidden = [replace(sample, labels=sample.labels.copy()) for sample in data.samples]
+    for sample in hidden:
+        sample.labels[birds & (sample.labels == NUMBER["sky"])] = NUMBER["tree"]
+    assert behaviour.palette(trial(Data("hidden", hidden, [])))["palette_iou_truth"] > 0.85
+    grey = [replace(sample, picture=np.full_like(sample.picture, 99)) for sample in data.samples]
+    with pytest.raises(NotMeasured, match="told apart"):
+        behaviour.palette(trial(Data("grey", grey, [])))
 
 
 def test_what_is_ignored_costs_nothing(data):
@@ -488,6 +504,33 @@ def test_the_embedded_model_follows_and_those_that_cannot_fail_by_a_wide_margin(
 def test_data_that_is_none_is_named(text):
     with pytest.raises(ConfigError, match="--data: got"):
         open_data(text, 64)
+
+
+def test_a_folder_of_pairs_is_judged_on_what_it_was_not_trained_on(tmp_path):
+    for split, count in (("train", 4), ("validation", 3)):
+        place = tmp_path / split
+        place.mkdir()
+        lines = []
+        for index, sample in enumerate(scenes(count, 32)):
+            pictures = {
+                "file_name": sample.picture,
+                "sketch_file_name": sample.sketch,
+                "labels_file_name": sample.labels,
+            }
+            for key, pixels in pictures.items():
+                Image.fromarray(pixels).save(place / f"{index}-{key}.png")
+            names = {key: f"{index}-{key}.png" for key in pictures}
+            lines.append(json.dumps({**names, "text": sample.captions[0], "tags": {**sample.tags, "color": "green"}}))
+        (place / "metadata.jsonl").write_text("\n".join(lines))
+    found = open_data(str(tmp_path), SIDE)
+    assert len(found.samples) == 3 and len(list(found.hues)) == 4 and found.moving == ()
+    assert found.samples[2].picture.shape == (SIDE, SIDE, 3) and found.samples[2].labels is not None
+    first = open_data(str(tmp_path), SIDE, count=2).samples
+    assert len(first) == len(list(first)) == 2
+    with pytest.raises(IndexError):
+        first[2]
+    result = judged(Oracle(), found, steps=(1,), trials=("palette", "moving camera")).result
+    assert "sequences" in result["not_measured"]["moving camera"] and result["rows"][1]["palette_iou_truth"] > 0.9
 
 
 def test_scenes_bring_all_that_the_trials_need(ink_scenes):

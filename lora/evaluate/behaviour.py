@@ -19,11 +19,11 @@ from ..data.sample import Sample
 from .colours import (
     HUED,
     class_colours,
+    class_ious,
     colour_of,
     flat_painting,
     hue,
     learned_hues,
-    mean_iou,
     nearest_hue,
     painted,
     recoloured,
@@ -38,6 +38,7 @@ from .rendering import Job, Renderer
 UNFINISHED = 2 / 3  # of the strokes' length, in the trial of unfinished drawings
 HAND_SEED = 20_000  # of the hand that draws in that trial
 BEST_PSNR = 60.0  # dB; pictures nearer than that count as this near, so that one equal pair decides nothing
+DISTINCT = 0.6  # IoU of a class in the true picture, from which on its colours tell it
 Shown = Callable[[str, int, np.ndarray], Any]
 
 
@@ -162,17 +163,25 @@ def palette(trial: Trial) -> dict[str, Any]:
     """Whether class colours under the lines put things where they are: IoU with the palette on, and off.
 
     A picture is segmented by the nearest class colour; a class has the colours that it has in the true picture of the
-    same sample. ``palette_iou_truth`` is what that finds in the true picture itself. ``palette_gain`` is on over off,
-    less 1.
+    same sample. Counted are the classes that this finds in the true picture itself, with an IoU of at least 0.6: a
+    black car's body and wheels are not told apart by colour. ``palette_iou_truth`` is that of the true pictures,
+    which no render exceeds; ``palette_gain`` is on over off, less 1.
     """
-    samples = {index: (sample, sample.labels) for index, sample in trial.all() if sample.labels is not None}
+    samples, colours, told = {}, {}, {}
+    for index, sample in trial.all():
+        if sample.labels is None:
+            continue
+        known = class_colours(sample.picture, sample.labels)
+        truth = class_ious(segmented(sample.picture, known), sample.labels, known)
+        distinct = {each: value for each, value in truth.items() if value >= DISTINCT}
+        if len(distinct) > 1:
+            samples[index], colours[index], told[index] = (sample, sample.labels), known, distinct
     if not samples:
-        raise NotMeasured("the data have no labels")
+        raise NotMeasured("the data have no labels, or none whose classes are told apart by colour")
 
     def iou(index: int, picture: np.ndarray) -> float:
-        sample, labels = samples[index]
-        colours = class_colours(sample.picture, labels)
-        return mean_iou(segmented(picture, colours), labels, colours)
+        found = class_ious(segmented(picture, colours[index]), samples[index][1], told[index])
+        return mean(found.values())
 
     def over(label: str, on: bool) -> float:
         jobs = {
@@ -183,7 +192,7 @@ def palette(trial: Trial) -> dict[str, Any]:
 
     off, on = over("palette off", False), over("palette on", True)
     found = {"palette_iou_off": off, "palette_iou_on": on, "palette_gain": on / off - 1 if off else 0.0}
-    return {**found, "palette_iou_truth": mean(iou(index, sample.picture) for index, (sample, _) in samples.items())}
+    return {**found, "palette_iou_truth": mean(mean(each.values()) for each in told.values())}
 
 
 def painting(trial: Trial) -> dict[str, Any]:

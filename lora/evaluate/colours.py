@@ -20,6 +20,7 @@ HUED = ("red", "orange", "yellow", "green", "teal", "blue", "purple")  # colour 
 PAINTED = "body"  # the class that has the colour of the prompt, all of it
 LEAST_PAINTED = 0.003  # of the picture; of less, nothing is said
 LEAST_CLASS = 0.005  # of the picture; a class with less is not looked for
+GREY = 0.005  # saturation times value, each 0 to 1; below it there is no hue
 FLAT_COLOURS = 8  # of a painting whose picture has no labels
 
 Hues = Mapping[tuple[str, str], float]  # (colour, time of day) -> degrees
@@ -39,10 +40,15 @@ def painted(sample: Sample) -> np.ndarray | None:
 
 
 def hue(picture: np.ndarray, where: np.ndarray) -> float:
-    """Mean hue in degrees of the pixels where (H, W) bool holds, each weighted by its saturation times its value."""
+    """Mean hue in degrees of the pixels where (H, W) bool holds, each weighted by its saturation times its value.
+
+    NaN where these are grey or black on the whole.
+    """
     h, s, v = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)[where].astype(np.float64).T
     angle = h * (math.pi / 90)  # OpenCV's hues are half degrees
     weight = s * v
+    if weight.mean() < GREY * 255**2:
+        return math.nan
     return math.degrees(math.atan2((weight * np.sin(angle)).sum(), (weight * np.cos(angle)).sum())) % 360
 
 
@@ -51,13 +57,18 @@ def learned_hues(samples: Iterable[Sample]) -> dict[tuple[str, str], float]:
     found: dict[tuple[str, str], list[float]] = {}
     for sample in samples:
         where, colour = painted(sample), colour_of(sample)
-        if where is not None and colour in HUED:
-            found.setdefault((colour, sample.tags.get("time", "")), []).append(hue(sample.picture, where))
+        if where is None or colour not in HUED:
+            continue
+        got = hue(sample.picture, where)
+        if not math.isnan(got):
+            found.setdefault((colour, sample.tags.get("time", "")), []).append(got)
     return {key: _mean_angle(angles) for key, angles in found.items()}
 
 
 def nearest_hue(hues: Hues, time: str, got: float) -> str | None:
-    """The colour word whose hue at this time of day is nearest to ``got`` degrees; None where none is known."""
+    """The colour word whose hue at this time of day is nearest to ``got`` degrees; None where there is none."""
+    if math.isnan(got):
+        return None
     apart = {colour: abs((got - each + 180) % 360 - 180) for (colour, when), each in hues.items() if when == time}
     return min(apart, key=apart.__getitem__) if apart else None
 
@@ -106,13 +117,13 @@ def _halves(values: np.ndarray) -> list[np.ndarray]:
     return [values[above], values[~above]] if above.any() else [values]
 
 
-def mean_iou(got: np.ndarray, expected: np.ndarray, classes: Iterable[int]) -> float:
-    """Intersection over union of labels (H, W), mean over the classes, 0 to 1."""
-    found = []
+def class_ious(got: np.ndarray, expected: np.ndarray, classes: Iterable[int]) -> dict[int, float]:
+    """Intersection over union of labels (H, W) for each class, 0 to 1."""
+    found = {}
     for each in classes:
         a, b = got == each, expected == each
-        found.append(np.count_nonzero(a & b) / max(1, np.count_nonzero(a | b)))
-    return float(np.mean(found))
+        found[each] = np.count_nonzero(a & b) / max(1, np.count_nonzero(a | b))
+    return found
 
 
 def flat_painting(picture: np.ndarray, labels: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
