@@ -63,19 +63,29 @@ class View:
         """Where a point is in a picture with ``centre`` and ``place`` at the middle: to the right and up."""
         right, up, forward = self.axes
         ray = [value - origin for value, origin in zip(point, self.eye, strict=True)]
-        across, above, ahead = (sum(a * b for a, b in zip(ray, axis, strict=True)) for axis in (right, up, forward))
+        across, above, ahead = (_dot(ray, axis) for axis in (right, up, forward))
         size = 2 * math.tan(self.field / 2) * max(ahead, 1e-3)
         return across / size, above / size
 
     def around(self, corners: Sequence[Point], fill: tuple[float, float]) -> View:
         """The same direction, from where ``corners`` fill at most these parts of the picture's width and height."""
-        view = self
+        axes = self.axes
+        offsets = [
+            [_dot([a - b for a, b in zip(corner, self.target, strict=True)], axis) for axis in axes]
+            for corner in corners
+        ]
+        spread = 2 * math.tan(self.field / 2)
+        distance = self.distance
         for _ in range(8):
-            across, above = zip(*(view.project(corner) for corner in corners), strict=True)
-            size = max((max(across) - min(across)) / fill[0], (max(above) - min(above)) / fill[1])
-            view = replace(view, distance=view.distance * size)
-        across, above = zip(*(view.project(corner) for corner in corners), strict=True)
-        return replace(view, centre=((max(across) + min(across)) / 2, (max(above) + min(above)) / 2))
+            across = [x / (spread * max(ahead + distance, 1e-3)) for x, _, ahead in offsets]
+            above = [y / (spread * max(ahead + distance, 1e-3)) for _, y, ahead in offsets]
+            distance *= max((max(across) - min(across)) / fill[0], (max(above) - min(above)) / fill[1])
+        centre = ((max(across) + min(across)) / 2, (max(above) + min(above)) / 2)
+        return replace(self, distance=distance, centre=centre)
+
+
+def _dot(a: Sequence[float], b: Sequence[float]) -> float:
+    return sum(x * y for x, y in zip(a, b, strict=True))
 
 
 def box_corners(low: Point, high: Point) -> list[Point]:

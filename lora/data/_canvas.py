@@ -67,13 +67,11 @@ class Canvas:
         normal: Tensor,
     ) -> None:
         """Paint over ``where`` (B, S, S) bool; the others broadcast to (3, B, S, S) or (B, S, S)."""
-        number = torch.as_tensor(part, dtype=torch.int32, device=where.device)
-        far = torch.as_tensor(depth, dtype=torch.float32, device=where.device)
         self.colour = torch.where(where, colour, self.colour)
         self.label = self.label.masked_fill(where, NUMBER[label])
-        self.part = torch.where(where, number, self.part)
+        self.part = torch.where(where, part, self.part)
         self.stroke = self.stroke & ~where
-        self.depth = torch.where(where, far, self.depth)
+        self.depth = torch.where(where, depth, self.depth)
         self.normal = torch.where(where, normal, self.normal)
 
 

@@ -75,7 +75,7 @@ def car_shape(draws: Draws, tags: Mapping[str, str]) -> tuple[dict[str, float], 
         (0.0, shape["roof"] * 0.46, 0.0),
         draws.between("field", 0.45, 0.7),
     )
-    fill = draws.between("fill", 0.66, 0.92)
+    fill = draws.between("fill", 0.70, 0.95)
     corners = box_corners((-half, 0.0, -shape["width"]), (half, shape["roof"], shape["width"]))
     view = view.around(corners, (fill, 0.74 * fill))
     free = (1 - fill) / 2
