@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from . import _building_shape as shapes
 from ._building_shape import FACES, WALL, solids
-from ._building_surface import Surface
+from ._building_surface import FIRST_PART, Surface
 from ._camera import Rays
 from ._canvas import Canvas, ground_distance, paint_ground, paint_hills
 from ._facade import COLOURS, MATERIAL_NUMBERS, TILES
@@ -185,7 +185,7 @@ def _paint_faces(canvas: Canvas, parts: _Solids, light: Table, rays: Rays, p: Ta
         light=light.at(scene),
         p=p.at(scene),
         own=parts.table.at(scene * parts.count + number),
-        part=number * 10 + seen.face.reshape(-1)[index] + 100,
+        part=number * 10 + seen.face.reshape(-1)[index] + FIRST_PART,
         sun=rays.camera.at(scene).sun,
     )
     colour, label, part = surface.painted()

@@ -15,10 +15,10 @@ WALL, ATTIC, ROOF, FLAT, BALCONY, CHIMNEY = range(6)
 FACES = 6
 TREES = 2  # at most
 STOREYS = {"house": 2.9, "cottage": 2.6, "apartment block": 3.0, "skyscraper": 3.4, "warehouse": 4.8}  # metres
-FLOORS = {"house": (2, 2), "cottage": (1, 1), "apartment block": (3, 6), "skyscraper": (9, 14), "warehouse": (1, 1)}
-WIDTHS = {"house": (8, 11), "cottage": (6, 8.5), "apartment block": (11, 18), "skyscraper": (12, 17)}
+FLOORS = {"house": (2, 2), "cottage": (1, 1), "apartment block": (3, 6), "skyscraper": (8, 12), "warehouse": (1, 1)}
+WIDTHS = {"house": (8, 11), "cottage": (6, 8.5), "apartment block": (11, 18), "skyscraper": (13, 19)}
 WIDTHS |= {"warehouse": (14, 20)}
-SPACINGS = {"house": 2.4, "cottage": 2.4, "apartment block": 2.7, "skyscraper": 2.9, "warehouse": 4.0}
+SPACINGS = {"house": 2.4, "cottage": 2.4, "apartment block": 2.7, "skyscraper": 3.3, "warehouse": 4.0}
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def _hip(parts: _Parts, x: float, z: float, height: float, rise: float) -> None:
 
 def _balconies(parts: _Parts, half: float, z: float, shape: Mapping[str, float]) -> None:
     """One on every floor but the lowest; on towers on every second one."""
-    every = 2 if shape["floors"] > 8 else 1
+    every = 2 if shape["floors"] > 7 else 1
     for floor in range(1, int(shape["floors"]), every):
         level = floor * shape["storey"]
         parts.box(BALCONY, (-half, half), (level - 0.1, level + 0.95), (z, z + 1.1))

@@ -15,6 +15,7 @@ from ._table import Table
 from .palette import NUMBER
 
 LEAST_WINDOW = 4.0  # pixels; nobody draws smaller ones
+FIRST_PART = 100  # of the faces of the first solid; others follow in tens
 WINDOW_PART, DOOR_PART, INNER_PART = 1000, 1001, 1002
 
 
@@ -44,10 +45,11 @@ class Surface:
         material = torch.where((self.p.material == MATERIAL_NUMBERS["glass"]) & (kind == ATTIC), 2.0, self.p.material)
         bare = wall_colour(material, self.p.colour, u, y, self.grain)
         # Walls are darker at their foot, and below the eaves.
-        soft = (0.70 + 0.30 * step(0.0, 1.6, y)) * (1 - 0.30 * step(0.7, 0.0, self.own.y1 - y) * self.p.eaves)
+        eaves = self.p.eaves * ((self.p.gable == 0) | (sideways == (self.p.gable_front > 0)))
+        soft = (0.70 + 0.30 * step(0.0, 1.6, y)) * (1 - 0.30 * step(0.7, 0.0, self.own.y1 - y) * eaves)
         colour = bare * lit * torch.where(kind == WALL, soft, 1.0)
         label = torch.full(y.shape, NUMBER["wall"], dtype=torch.uint8, device=y.device)
-        part = self.part.clone()
+        part = self._joined(kind)
         colour, label, part = self._with_openings(walls & (kind == WALL), u, lit, colour, label, part)
         colour, label, part = self._with_roof(kind, u, lit, colour, label, part)
         balcony = kind == BALCONY
@@ -57,6 +59,12 @@ class Surface:
         stack = colour.new_tensor([0.42, 0.21, 0.16])[:, None] * (1 - 0.45 * (self.own.y1 - y < 0.22))
         colour = torch.where(chimney, stack * lit, colour)
         return colour, label.masked_fill(chimney, NUMBER["trim"]), part
+
+    def _joined(self, kind: Tensor) -> Tensor:
+        """(N,) int32: parts, a gable's triangle the same as the wall below it: no line parts them."""
+        x, z = self.normal[0], self.normal[2]
+        face = torch.where(x.abs() > z.abs(), torch.where(x > 0, 0, 1), torch.where(z > 0, 4, 5))
+        return torch.where((kind == ATTIC) & (self.normal[1].abs() < 0.1), face.to(torch.int32) + FIRST_PART, self.part)
 
     def _lit(self) -> Tensor:
         """(3, N): the light that a surface gets."""

@@ -20,14 +20,15 @@ def crown(a: Tensor, b: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
     tells one tree from another. Returns bool and 0 to about 1.3, both (..., H, W).
     """
     angle = torch.atan2(b, a)
-    edge = 1 + 0.07 * torch.cos(5 * angle + turn) + 0.05 * torch.cos(8 * angle + 1.7 * turn + 1)
+    edge = 1 + 0.06 * torch.cos(5 * angle + turn) + 0.045 * torch.cos(8 * angle + 1.7 * turn + 1)
+    edge = edge + 0.03 * torch.cos(13 * angle + 2.3 * turn) + 0.018 * torch.cos(21 * angle + 0.7 * turn)
     outwards = torch.hypot(a, b) / edge
     leaves = noise("fine", a * 0.075 + 0.31 * turn, b * 0.075)
-    boughs = noise("soft", a * 0.10 + 0.3 + 0.17 * turn, b * 0.10)
+    boughs = noise("soft", a * 0.16 + 0.3 + 0.17 * turn, b * 0.16)
     towards = (1 - outwards * outwards).clamp_min(0).sqrt()
     length = sum(value * value for value in SUN) ** 0.5
     facing = (a * SUN[0] + b * SUN[1] + towards * SUN[2]) / length
-    sunlit = (0.80 * facing + 0.24 * boughs + 0.18 * leaves + 0.20).clamp(0, 1.3)
+    sunlit = (0.80 * facing + 0.30 * boughs + 0.20 * leaves + 0.20).clamp(0, 1.3)
     return outwards < 1, sunlit * step(-1.6, 0.4, b)
 
 
