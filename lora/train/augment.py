@@ -6,6 +6,7 @@ A live canvas is always unfinished, so a network that only saw finished sketches
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -41,7 +42,7 @@ def varied(sample: Sample, config: DataConfig, rng: np.random.Generator) -> Vari
         lines = unfinished(lines, sample.labels, rng)
     caption = sample.captions[int(rng.integers(len(sample.captions)))]
     flipped = bool(chances[2] < config.flip)
-    turned = lambda array: array[:, ::-1] if flipped and array is not None else array
+    turned: Any = lambda array: array[:, ::-1] if flipped and array is not None else array
     return Varied(
         picture=turned(sample.picture),
         lines=turned(lines),

@@ -191,7 +191,8 @@ class BaseTask(Task):
         """Latents (B, C, h, w) of these timesteps, from noise that belongs to each sample, new at every step."""
         text = self.text(batch.captions)
         control = batch.control() if control is None else control
-        shape = (self.networks.unet.config.in_channels, *(side // self.codec.reduction for side in control.shape[-2:]))
+        sides = [side // self.codec.reduction for side in control.shape[-2:]]
+        shape = (self.networks.unet.config.in_channels, *sides)
         randoms = [seeds.generator(self.config.seed, seeds.VALIDATION, int(index)) for index in batch.index]
         draw = lambda: torch.stack([torch.randn(shape, generator=each) for each in randoms]).to(self.device)
         x = draw()

@@ -52,7 +52,7 @@ class Latents:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._array: np.ndarray | None = None
+        self._array: Any = None
 
     def read(self, index: int, flipped: bool) -> np.ndarray:
         """(C, h, w) float16 of one picture."""

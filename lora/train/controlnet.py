@@ -53,7 +53,7 @@ class ControlNetTask(TunedTask):
     def write(self, folder: Path) -> None:
         """What ``ControlNetModel.from_pretrained`` reads."""
         net = self.controlnets[0]
-        made = type(net).from_config(net.config)
+        made: Any = type(net).from_config(net.config)
         made.load_state_dict({name: value.cpu().contiguous() for name, value in net.state_dict().items()})
         made.save_pretrained(folder)
 

@@ -106,7 +106,7 @@ class BaseConfig(TrainConfig):
     """Folder of the autoencoder, as inkstream train autoencoder writes it, or of a model that has one."""
     init: str | None = None
     """Folder of a model whose weights are the start; its tokenizer is kept, too."""
-    networks: Networks = Field(default_factory=Networks)
+    networks: Networks = Field(default_factory=lambda: Networks.model_validate({}))
     """Sizes of the networks."""
 
     # --- which timesteps, as shares of the rows; the rest is anywhere on the grid
@@ -187,7 +187,7 @@ class TunedConfig(TrainConfig):
 
     pretrained_model: str = Field(min_length=1)
     """Folder, hub id, .safetensors file or embedded model."""
-    conditions: tuple[ConditionConfig, ...] = (ConditionConfig(),)
+    conditions: tuple[ConditionConfig, ...] = (ConditionConfig.model_validate({}),)
     """ControlNets and what each sees; several are summed."""
     snr_gamma: float | None = Field(5.0, gt=0)
     """Limit of min-SNR weighting; null: every timestep alike."""
@@ -239,7 +239,7 @@ class LoraConfig(TunedConfig):
 class ControlNetConfig(TunedConfig):
     """A ControlNet for a frozen base model."""
 
-    conditions: tuple[ConditionConfig, ...] = Field((ConditionConfig(),), min_length=1, max_length=1)
+    conditions: tuple[ConditionConfig, ...] = Field((ConditionConfig.model_validate({}),), min_length=1, max_length=1)
     """What the ControlNet sees; its controlnet names one to go on from, null: a copy of the base's encoder."""
     proportion_empty_prompts: float = Field(0.5, ge=0, le=1)
     """Share of empty captions, so that it reads the drawing itself."""

@@ -44,7 +44,8 @@ def load_model(
 
     ``controlnets`` are (name or None for the model's own next one, scale).
     """
-    wanted = tuple(ControlNetConfig(model_id=each, conditioning_scale=scale) for each, scale in controlnets)
+    entries = [{"model_id": each, "conditioning_scale": scale} for each, scale in controlnets]
+    wanted = tuple(ControlNetConfig.model_validate(entry) for entry in entries)
     config = StreamConfig.build(device=str(device), dtype="float32", use_tiny_vae=False, controlnets=wanted)
     return load_pipeline(name, config, progress)
 

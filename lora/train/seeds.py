@@ -28,7 +28,8 @@ def numpy_generator(*keys: int) -> np.random.Generator:
 
 def states() -> dict[str, Any]:
     """The state of every global generator: Python's, numpy's and torch's on all devices (dropout draws from those)."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state()
+    legacy: Any = np.random.get_state()
+    kind, keys, position, has_gauss, gauss = legacy
     version, internal, following = random.getstate()
     return {
         "python": [version, list(internal), following],

@@ -31,7 +31,7 @@ def train(
     progress: Progress | None = None,
 ) -> Finished:
     """Train to the end of the budget, or to a signal. Raises ConfigError, ModelError, DataError or TrainError."""
-    told = {"say": say} if say is not None else {}
+    told: dict[str, Any] = {"say": say} if say is not None else {}
     module = import_module(f".{name_of(config)}", __package__)
     if hasattr(module, "train"):  # a kind that is more than one loop
         return module.train(config, resume, progress=progress, **told)
