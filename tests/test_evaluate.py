@@ -410,6 +410,8 @@ def test_goals_count_a_figure_at_its_best():
     assert set(held) == {"psnr_db", "psnr_lost_no_horizon_db"}
     assert (held["psnr_db"]["got"], held["psnr_db"]["reached"]) == (24.6, "met")
     assert held["psnr_lost_no_horizon_db"]["reached"] == "met"
+    ignoring = held_to_goals({"rows": [{"edge_margin": 0.01, "psnr_lost_no_horizon_db": 0.0}]})
+    assert [goal["reached"] for goal in ignoring] == ["missed", "missed"]
     assert faults({"rows": [{"edge_margin": 0.19}]}) == [
         "it does not follow the drawing: edge_margin is 0.19, expected 0.2 or more"
     ]

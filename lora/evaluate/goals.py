@@ -53,15 +53,16 @@ FLOORS = {
 def held_to_goals(result: dict[str, Any]) -> list[dict[str, Any]]:
     """Every goal whose figure was measured: figure, got, both goals, and which were reached.
 
-    A figure that each number of steps has counts at its best.
+    A figure that each number of steps has counts at its best. A model that fails (see ``faults``) reaches no goal that
+    asks for little: who ignores a drawing loses nothing without half of it.
     """
-    found = []
+    found, failed = [], bool(faults(result))
     for goal in GOALS:
         values = [row[goal.figure] for row in result["rows"] if row.get(goal.figure) is not None]
         if values:
             got = max(values) if goal.more else min(values)
             about = {"figure": goal.figure, "got": got, "goal": goal.small, "goal_gpu": goal.large}
-            found.append({**about, "reached": goal.reached(got)})
+            found.append({**about, "reached": "missed" if failed and not goal.more else goal.reached(got)})
     return found
 
 
