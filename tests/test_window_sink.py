@@ -573,9 +573,13 @@ for _ in range(5):
     sink.write(output, status)
     tick.wait(sink.interval)
 print("ready", flush=True)
+asked = False
 try:
     while True:
         sink.write(output, status)
+        if sink._prompt is not None and not asked:
+            asked = True
+            print("asks for the prompt", flush=True)
         tick.wait(sink.interval)
 except SinkClosed:
     sink.close()
@@ -602,7 +606,9 @@ def test_real_keys_on_a_real_display(tmp_path, xvfb):
             assert next(lines) == "update {'drawing_influence': 55.0}\n"
             keys("key", "space")
             assert next(lines) == "freeze True\n"
-            keys("key", "p", "type", "--delay", "30", "a red fox")
+            keys("key", "p")
+            assert next(lines) == "asks for the prompt\n"  # nobody types before it is seen
+            keys("type", "--delay", "30", "a red fox")
             keys("key", "Return")
             assert next(lines) == "update {'prompt': 'a red fox'}\n"
             keys("key", "ctrl+s", "q")
