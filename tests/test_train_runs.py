@@ -17,7 +17,7 @@ from inkstream.lora.train import autoencoder, base, config, storage
 from inkstream.lora.train import loop as train_loop
 from inkstream.lora.train.checkpoint import Checkpoints
 from inkstream.lora.train.config import kind_of, parse
-from inkstream.lora.train.data import Batches
+from inkstream.lora.train.data import Batches, Part
 from inkstream.lora.train.fake import Shapes
 from inkstream.lora.train.kinds import AutoencoderConfig, BaseConfig
 from inkstream.lora.train.loop import Loop, TrainError
@@ -331,6 +331,15 @@ def test_a_budget_in_minutes_counts_training_only(tmp_path):
     assert finished.steps == 6 and finished.seconds == 60
 
 
+def test_it_trains_without_held_out_samples(tmp_path, codec):
+    for settings, of in (
+        (autoencoder_config(tmp_path / "a", max_train_steps=2), autoencoder),
+        (base_config(tmp_path / "b", codec, max_train_steps=2), base),
+    ):
+        assert loop(of.from_samples(settings, TRAIN, Part(TRAIN, 0, 0)), settings).run().model is not None
+        assert not (settings.folder / "pictures").exists()
+
+
 def test_two_trainings_do_not_share_a_folder(tmp_path, monkeypatch):
     from filelock import FileLock
 
@@ -396,6 +405,12 @@ def test_a_dry_run_measures_and_leaves_nothing(tmp_path, codec, monkeypatch):
     assert total == mine > 10_000
     assert not (tmp_path / "out").exists()
     assert any("s a step" in line for line in report.lines())
+
+
+def test_a_dry_run_renders_a_few_scenes_for_all_of_them(tmp_path):
+    data = {"path": str(tmp_path / "scenes"), "size": 64, "scenes": 5000, "validation": 100}
+    report = dry_run(autoencoder_config(tmp_path / "out", data=data, max_train_steps=100))
+    assert report.samples == 4900 and not list(tmp_path.iterdir())
 
 
 # --- the command

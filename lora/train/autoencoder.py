@@ -132,7 +132,7 @@ def _network(config: AutoencoderConfig) -> Any:
 
 def make(config: AutoencoderConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> AutoencoderTask:
     """The task of a configuration. Raises ConfigError, and DataError when the pairs are damaged."""
-    samples, held = open_data(config.data, progress)
+    samples, held = open_data(config.data, progress, cache)
     return from_samples(config, samples, held)
 
 

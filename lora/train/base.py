@@ -279,7 +279,7 @@ def _half(module: Any) -> Any:
 
 def make(config: BaseConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> BaseTask:
     """The task of a configuration. Raises ConfigError, ModelError, and DataError when the pairs are damaged."""
-    samples, held = open_data(config.data, progress)
+    samples, held = open_data(config.data, progress, cache)
     return from_samples(config, samples, held, progress, cache)
 
 

@@ -60,7 +60,7 @@ class ControlNetTask(TunedTask):
 
 def make(config: ControlNetConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> ControlNetTask:
     """The task of a configuration. Raises ConfigError, ModelError, and DataError when the pairs are damaged."""
-    samples, held = open_data(config.data, progress)
+    samples, held = open_data(config.data, progress, cache)
     pipe = load_for(config, progress, with_controlnets=config.conditions[0].controlnet is not None)
     return from_samples(config, samples, held, pipe, progress, cache)
 

@@ -99,19 +99,22 @@ class Part:
         return self.start + index
 
 
-def open_data(config: DataConfig, progress: Any = None) -> tuple[Samples, Samples]:
+def open_data(config: DataConfig, progress: Any = None, whole: bool = True) -> tuple[Samples, Samples]:
     """(training, held out) pairs of a configuration; renders scenes first where it asks for them.
 
+    Without ``whole`` a few scenes stand for those that are not rendered yet, and nothing is written.
     Raises ConfigError when there is nothing there, DataError when a folder of pairs is damaged.
     """
     folder = Path(config.path).expanduser()
     if config.scenes:
-        from ..data.cache import SceneCache
+        from ..data.cache import ABOUT, SceneCache
 
         if config.validation >= config.scenes:
             raise ConfigError(
                 f"data.validation: got {config.validation} of {config.scenes} scenes, expected fewer than data.scenes"
             )
+        if not whole and not (folder / ABOUT).is_file():
+            return _some_scenes(config), []
         folder.mkdir(parents=True, exist_ok=True)
         told = {"progress": progress} if progress is not None else {}
         cache = SceneCache(folder, config.scenes_seed, config.scenes, config.size, **told)
@@ -128,6 +131,14 @@ def open_data(config: DataConfig, progress: Any = None) -> tuple[Samples, Sample
     listed = folder / "validation" / METADATA
     some = listed.is_file() and listed.stat().st_size > 0
     return train, Pairs(folder, split="validation", size=config.size) if some else Part(train, 0, 0)
+
+
+def _some_scenes(config: DataConfig, count: int = 24) -> list[Sample]:
+    from ..data import scenes
+    from ..data.render import render
+
+    chosen = [scenes.sample_scene(config.scenes_seed + number) for number in range(min(count, config.scenes))]
+    return scenes.samples(render(chosen, config.size), chosen)
 
 
 class Batches(Dataset):
@@ -234,6 +245,8 @@ def _stacked(arrays: list[Any]) -> Tensor:
 
 def still(samples: Samples, config: DataConfig, count: int, seed: int = 0) -> list[Batch]:
     """The first ``count`` samples in batches of up to 16, without any variation: finished sketches, first captions."""
+    if not len(samples):
+        return []
     plain = config.model_copy(
         update=dict.fromkeys(("flip", "clean", "blank", "partial", "palette", "caption_dropout"), 0.0)
     )

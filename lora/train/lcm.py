@@ -167,7 +167,7 @@ def _student(teacher: Any, width: int) -> Any:
 
 def make(config: LcmConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> LcmTask:
     """The task of a configuration. Raises ConfigError, ModelError, and DataError when the pairs are damaged."""
-    samples, held = open_data(config.data, progress)
+    samples, held = open_data(config.data, progress, cache)
     pipe = load_for(config, progress, with_controlnets=bool(config.conditions))
     return from_samples(config, samples, held, pipe, progress, cache)
 

@@ -102,7 +102,7 @@ def _prediction_loss(got: Tensor, target: Tensor, mask: Tensor | None, weight: T
 
 def make(config: LoraConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> LoraTask:
     """The task of a configuration. Raises ConfigError, ModelError, and DataError when the pairs are damaged."""
-    samples, held = open_data(config.data, progress)
+    samples, held = open_data(config.data, progress, cache)
     return from_samples(config, samples, held, load_for(config, progress), progress, cache)
 
 

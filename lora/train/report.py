@@ -23,7 +23,6 @@ class Report:
 
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)  # network -> (parameters, of those trained)
     samples: int = 0
-    held: int = 0
     step_seconds: float = 0.0
     samples_a_second: float = 0.0
     memory_mb: float = 0.0
@@ -57,7 +56,8 @@ def dry_run(config: TrainConfig, progress: Callable[..., Any] | None = None) -> 
     """
     task = start.make(config, progress, cache=False)
     loop = Loop(task, config, progress=progress)
-    report = Report(samples=len(task.batches.samples))
+    scenes = config.data.scenes
+    report = Report(samples=scenes - config.data.validation if scenes else len(task.batches.samples))
     for name, module in task.trained().items():
         values = list(module.parameters())
         report.sizes[name] = (_count(values), _count([each for each in values if each.requires_grad]))
