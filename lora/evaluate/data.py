@@ -28,7 +28,7 @@ class Data:
     """Samples to judge on, and what else is needed for it."""
 
     name: str
-    samples: Samples
+    samples: Samples | Sequence[Sample]
     hues: Iterable[Sample]
     """True pictures that teach what a colour word looks like; may be the samples."""
     moving: tuple[tuple[Sample, ...], ...] = ()
@@ -38,7 +38,7 @@ class Data:
 class Part:
     """The first ``count`` of some samples."""
 
-    def __init__(self, samples: Samples, count: int) -> None:
+    def __init__(self, samples: Samples | Sequence[Sample], count: int) -> None:
         self._samples = samples
         self._count = min(count, len(samples))
 
