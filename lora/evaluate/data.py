@@ -59,7 +59,7 @@ def open_data(
 ) -> Data:
     """Open a folder of pairs, or render ``scenes:SEED:COUNT``; pictures are ``side`` pixels square.
 
-    ``count`` takes only the first so many. Raises ConfigError for a text that is neither, DataError for a folder that
+    ``count`` is how many are taken, the first ones; 96 unless said otherwise. Raises ConfigError for a text that is neither, DataError for a folder that
     holds no pairs.
     """
     numbers = check_data(text, count)
@@ -125,6 +125,6 @@ def _pairs(folder: Path, side: int, count: int | None) -> Data:
 
     has = [split for split in ("validation", "train") if (folder / split / METADATA).is_file()]
     judged = Pairs(folder, has[0] if has else "train", side)
-    samples = Part(judged, count or len(judged))
+    samples = Part(judged, count or USUAL_COUNT)
     teaching = Pairs(folder, "train", min(side, HUE_SIDE)) if "train" in has else samples
     return Data(str(folder), samples, Part(teaching, PAIRS_FOR_HUES))

@@ -31,7 +31,8 @@ def evaluate(
     ] = "scenes:1000000",
     steps: Annotated[str, typer.Option(metavar="1,2,4", help="Numbers of steps to hold against the truth.")] = "1,2,4",
     count: Annotated[
-        int | None, typer.Option(min=2, help="Only the first so many samples.", show_default=False)
+        int | None,
+        typer.Option(min=2, help="How many samples. [default: 96, or as scenes:SEED:COUNT says]", show_default=False),
     ] = None,
     size: Annotated[
         int | None,
