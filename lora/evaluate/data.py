@@ -59,8 +59,8 @@ def open_data(
 ) -> Data:
     """Open a folder of pairs, or render ``scenes:SEED:COUNT``; pictures are ``side`` pixels square.
 
-    ``count`` is how many are taken, the first ones; 96 unless said otherwise. Raises ConfigError for a text that is neither, DataError for a folder that
-    holds no pairs.
+    ``count`` is how many are taken, the first ones; 96 unless said otherwise. Raises ConfigError for a text that is
+    neither, DataError for a folder that holds no pairs.
     """
     numbers = check_data(text, count)
     if numbers is not None:
