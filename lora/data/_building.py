@@ -21,7 +21,7 @@ from ._table import Table
 from ._tree import bark, crown, leaves
 
 if TYPE_CHECKING:
-    from .scenes import Scene
+    from ._scene import Scene
 
 NOWHERE = (0.0, 0.0, 0.0, 1.0)  # a plane with nothing inside
 EVERYWHERE = (0.0, 0.0, 0.0, -1.0)

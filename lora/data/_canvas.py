@@ -17,7 +17,7 @@ from ._table import Table
 from .palette import NUMBER
 
 if TYPE_CHECKING:
-    from .scenes import Scene
+    from ._scene import Scene
 
 HILLS_AWAY = 800.0  # metres
 _HILL_TINTS = {"road": (0.20, 0.30, 0.22), "grass": (0.14, 0.30, 0.14), "sand": (0.55, 0.40, 0.28)}

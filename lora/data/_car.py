@@ -17,7 +17,7 @@ from ._noise import unit
 from ._table import Table
 
 if TYPE_CHECKING:
-    from .scenes import Scene
+    from ._scene import Scene
 
 PAINTS = {"red": (0.66, 0.03, 0.03), "orange": (0.86, 0.28, 0.02), "yellow": (0.86, 0.64, 0.03)}
 PAINTS |= {"green": (0.05, 0.34, 0.08), "teal": (0.02, 0.42, 0.42), "blue": (0.03, 0.12, 0.60)}

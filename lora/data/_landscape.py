@@ -17,7 +17,7 @@ from ._table import Table
 from ._tree import bark, crown, leaves
 
 if TYPE_CHECKING:
-    from .scenes import Scene
+    from ._scene import Scene
 
 FIELD = 0.8
 EYE = 1.6  # metres above the ground

@@ -13,7 +13,7 @@ from ._noise import mix, noise, scatter, step
 from ._table import Table
 
 if TYPE_CHECKING:
-    from .scenes import Scene
+    from ._scene import Scene
 
 Colour = tuple[float, float, float]  # linear light
 

@@ -20,7 +20,7 @@ from ._light import developed, light_of
 from ._noise import dot, unit
 
 if TYPE_CHECKING:
-    from .scenes import Scene
+    from ._scene import Scene
 
 LOOK = 1  # grows whenever pictures change, so that no set of them mixes two looks
 STEP = 4  # sizes are multiples of this

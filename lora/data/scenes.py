@@ -7,9 +7,7 @@ and at night every window is lit.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +16,11 @@ from ...stream.errors import ConfigError
 from . import _grammar as grammar
 from . import hand
 from ._building_shape import building_shape
-from ._camera import View
-from ._car_shape import car_shape, view_word
+from ._car_shape import car_shape
 from ._draws import Draws
 from ._grammar import KINDS, NONE, STUDIO, vocabulary
 from ._landscape import landscape_shape
+from ._scene import Scene
 from .render import Renders, render
 from .sample import Sample
 
@@ -31,41 +29,6 @@ __all__ = ["KINDS", "Renders", "Scene", "caption", "captions", "render", "sample
 SHARES = {"car": 0.45, "building": 0.40, "landscape": 0.15}  # of scenes whose kind is not said
 STUDIO_SHARE = 0.2  # of cars
 _SHAPES = {"car": car_shape, "building": building_shape, "landscape": landscape_shape}
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One thing, its surroundings, and where it is seen from."""
-
-    seed: int
-    kind: str
-    tags: Mapping[str, str]
-    """What it is, in the words of ``vocabulary()``; "none" where something is left out."""
-    shape: Mapping[str, float]
-    """Its measures, in metres; a landscape's in picture sizes."""
-    view: View
-
-    def seen_from(self, yaw: float | None = None, pitch: float | None = None, zoom: float | None = None) -> Scene:
-        """The same thing with the camera elsewhere; what is not given stays.
-
-        ``yaw`` and ``pitch`` are in radians: around the thing (a car's left side is at 0, its front at pi / 2), and
-        down upon it; in a landscape the camera turns instead. ``zoom`` 2 makes everything twice as large. A car's
-        ``view`` tag follows. Raises ConfigError for a pitch that is not from -0.1 to 1.2, or a zoom not from 0.2 to 5.
-        """
-        view = replace(
-            self.view,
-            yaw=self.view.yaw if yaw is None else yaw,
-            pitch=self.view.pitch if pitch is None else pitch,
-            zoom=self.view.zoom if zoom is None else zoom,
-        )
-        if not math.isfinite(view.yaw):
-            raise ConfigError(f"yaw: got {view.yaw}, expected a number of radians")
-        if not -0.1 <= view.pitch <= 1.2:
-            raise ConfigError(f"pitch: got {view.pitch:g}, expected -0.1 to 1.2 radians")
-        if not 0.2 <= view.zoom <= 5:
-            raise ConfigError(f"zoom: got {view.zoom:g}, expected 0.2 to 5")
-        tags = {**self.tags, "view": view_word(view.yaw)} if self.kind == "car" else self.tags
-        return replace(self, view=view, tags=tags)
 
 
 def sample_scene(seed: int, kind: str | None = None, **tags: str) -> Scene:
