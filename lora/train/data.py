@@ -234,9 +234,12 @@ def _count(number: int) -> Iterator[int]:
 
 
 def _quiet_worker(_: int) -> None:
+    import signal
+
     import cv2
 
     cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training, which needs its last batch
 
 
 def _stacked(arrays: list[Any]) -> Tensor:

@@ -79,7 +79,7 @@ class Loop:
         self.schedule = Schedule(config.lr_warmup_steps, config.lr_flat, config.lr_end)
         self.checkpoints = Checkpoints(config.folder, config.checkpoints_total_limit)
         self.trackers: Trackers | None = None
-        self._bad, self._began = 0, 0.0
+        self._bad = 0
         self._checkpoint_due = Due(config.checkpointing_steps, seconds(config.checkpointing_minutes))
         self._validation_due = Due(config.validation_steps, seconds(config.validation_minutes))
         self._line_due = Due(None, config.logging_seconds)
@@ -112,8 +112,8 @@ class Loop:
                     f"stopped at step {self.step:,}; {kept or 'no checkpoint'} is kept: go on with --resume latest"
                 )
                 return Finished(self.step, self.spent, True, None)
-            self._validate()
             self.checkpoint()
+            self._validate()
             model = self.write()
             self.say(f"done: {self.step:,} steps in {self.spent / 60:.1f} minutes; {model}")
             return Finished(self.step, self.spent, False, model)
@@ -167,7 +167,8 @@ class Loop:
         norm = self.accelerator.clip_grad_norm_(list(self.parameters.values()), self.config.max_grad_norm)
         parts["gradient_norm"] = norm
         names = list(parts)
-        values = torch.stack([torch.as_tensor(parts[name]).float().reshape(()).cpu() for name in names]).tolist()
+        found = [torch.as_tensor(parts[name], device=self.task.device).float().reshape(()) for name in names]
+        values = torch.stack(found).tolist()  # the only time a step waits for the device
         figures = dict(zip(names, values, strict=True)) | {"lr": rate * self.config.learning_rate}
         finite = math.isfinite(figures["loss"]) and math.isfinite(figures["gradient_norm"])
         if finite or self.accelerator.scaler is not None:  # a scaler leaves such steps out by itself
