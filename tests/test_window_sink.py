@@ -617,3 +617,12 @@ def test_real_keys_on_a_real_display(tmp_path, xvfb):
             assert preview.wait(20) == 0
         finally:
             preview.kill()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no such question")
+def test_without_a_display_it_says_so_and_nothing_else(capfd, monkeypatch):
+    for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SinkUnavailable, match="no display was found; run it on a desktop"):
+        WindowSink()
+    assert capfd.readouterr() == ("", "")

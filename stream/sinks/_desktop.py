@@ -53,6 +53,8 @@ def open_display(title: str, size: Size) -> Any:
     if pygame.display.get_surface() is not None:
         raise SinkUnavailable("window: there is one already, and a process can have only one; leave the second out")
     asked = os.environ.get("SDL_VIDEODRIVER")
+    if sys.platform == "linux" and not any(map(os.environ.get, ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"))):
+        raise SinkUnavailable(f"window: no display was found; {hint}")  # SDL would ask Wayland, which complains aloud
     try:
         pygame.display.init()
         driver = pygame.display.get_driver()
