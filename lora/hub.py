@@ -21,7 +21,7 @@ Progress = Callable[[str, float | None], None]
 
 _REPO = r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}"
 _CONFIGS = re.compile(
-    r"(model_index|(.+/)?config|scheduler/scheduler_config|(.+/)?[\w.-]+\.safetensors\.index(\.fp16)?"
+    r"(model_index|vocabulary|(.+/)?config|scheduler/scheduler_config|(.+/)?[\w.-]+\.safetensors\.index(\.fp16)?"
     r"|tokenizer(_2)?/(vocab|tokenizer|tokenizer_config|special_tokens_map))\.json|tokenizer(_2)?/merges\.txt"
 )
 _PARTS = ("", "unet/", "vae/", "text_encoder/", "text_encoder_2/", "controlnet/", "controlnet_1/", "controlnet_2/")
