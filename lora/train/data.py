@@ -114,7 +114,8 @@ def open_data(config: DataConfig, progress: Any = None, whole: bool = True) -> t
                 f"data.validation: got {config.validation} of {config.scenes} scenes, expected fewer than data.scenes"
             )
         if not whole and not (folder / ABOUT).is_file():
-            return _some_scenes(config), []
+            few: Any = _some_scenes(config)
+            return few, few[:0]
         folder.mkdir(parents=True, exist_ok=True)
         told = {"progress": progress} if progress is not None else {}
         cache = SceneCache(folder, config.scenes_seed, config.scenes, config.size, **told)
