@@ -16,10 +16,10 @@ from inkstream.lora.load import load_pipeline
 from inkstream.lora.train import autoencoder, base, config, storage
 from inkstream.lora.train import loop as train_loop
 from inkstream.lora.train.checkpoint import Checkpoints
-from inkstream.lora.train.config import kind_of, parse
+from inkstream.lora.train.config import parse
 from inkstream.lora.train.data import Batches, Part
 from inkstream.lora.train.fake import Shapes
-from inkstream.lora.train.kinds import AutoencoderConfig, BaseConfig
+from inkstream.lora.train.kinds import KINDS, AutoencoderConfig, BaseConfig, kind_of
 from inkstream.lora.train.loop import Loop, TrainError
 from inkstream.lora.train.predict import lcm_steps
 from inkstream.lora.train.report import dry_run
@@ -356,7 +356,7 @@ def test_two_trainings_do_not_share_a_folder(tmp_path, monkeypatch):
 # --- settings
 
 
-@pytest.mark.parametrize("task", config.TASKS)
+@pytest.mark.parametrize("task", KINDS)
 def test_shipped_configurations_are_whole(task):
     found = config.read(f"train_{task}", kind_of(task))
     assert type(found) is kind_of(task)

@@ -21,7 +21,6 @@ from ...stream.errors import ConfigError
 from ...stream.safeyaml import Document, Place
 
 TRACKERS = {"jsonl": "json", "wandb": "wandb", "trackio": "trackio", "tensorboard": "tensorboard"}  # name -> module
-TASKS = ("autoencoder", "base", "controlnet", "lcm", "lora")
 
 
 class Settings(BaseModel):
@@ -175,21 +174,6 @@ class TrainConfig(Settings):
 
 
 Config = TypeVar("Config", bound=TrainConfig)
-
-
-def kind_of(task: str) -> type[TrainConfig]:
-    """The configuration of a kind of training; raises ConfigError for an unknown kind."""
-    from . import kinds
-
-    if task not in TASKS:
-        raise ConfigError(f"train: got the kind {task!r}, expected one of: {', '.join(TASKS)}")
-    return {
-        "autoencoder": kinds.AutoencoderConfig,
-        "base": kinds.BaseConfig,
-        "controlnet": kinds.ControlNetConfig,
-        "lcm": kinds.LcmConfig,
-        "lora": kinds.LoraConfig,
-    }[task]
 
 
 def read(name: str | Path, kind: type[Config], overrides: Mapping[str, Any] | None = None) -> Config:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from ...stream.errors import ConfigError
 from .config import Settings, TrainConfig
 
 Condition = Literal["sketch", "clean", "edges", "palette", "materials"]
@@ -296,3 +297,19 @@ class LcmConfig(TunedConfig):
         if 1000 % self.num_ddim_timesteps:
             raise ValueError(f"num_ddim_timesteps: got {self.num_ddim_timesteps}, expected a divisor of 1000")
         return self
+
+
+KINDS: dict[str, type[TrainConfig]] = {
+    "autoencoder": AutoencoderConfig,
+    "base": BaseConfig,
+    "controlnet": ControlNetConfig,
+    "lcm": LcmConfig,
+    "lora": LoraConfig,
+}
+
+
+def kind_of(task: str) -> type[TrainConfig]:
+    """The configuration of a kind of training; raises ConfigError for an unknown kind."""
+    if task not in KINDS:
+        raise ConfigError(f"train: got the kind {task!r}, expected one of: {', '.join(KINDS)}")
+    return KINDS[task]

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from .config import TASKS, TrainConfig, kind_of
+from .config import TrainConfig
+from .kinds import KINDS
 from .loop import Finished, Loop
 from .task import Task
 
@@ -15,7 +16,7 @@ Progress = Callable[..., Any]
 
 def name_of(config: TrainConfig) -> str:
     """The kind of training that a configuration is for."""
-    return next(name for name in TASKS if type(config) is kind_of(name))
+    return next(name for name, kind in KINDS.items() if type(config) is kind)
 
 
 def make(config: TrainConfig, progress: Progress | None = None, cache: bool = True) -> Task:

@@ -43,7 +43,8 @@ def train(
         inkstream train lora --config train_lora --set data.path=pairs --set output_dir=out --dry-run
         inkstream train base --config my.yaml --resume latest
     """
-    from ...lora.train.config import kind_of, read
+    from ...lora.train.config import read
+    from ...lora.train.kinds import kind_of
     from ..configfile import dump_yaml, parse_set
 
     chosen = read(config or f"train_{kind}", kind_of(kind), dict(parse_set(text) for text in sets or []))
