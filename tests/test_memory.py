@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from inkstream.bench.tiny import tiny_sd
-from inkstream.stream import Session, Stream, StreamConfig
+from inkstream.stream import Session, Stream, StreamConfig, memory
 from inkstream.stream.errors import MemoryFull
 from inkstream.stream.fake import FakeStream
 from inkstream.stream.frame import Size
@@ -48,11 +48,12 @@ class Small:
 
 
 @pytest.fixture
-def stream():
+def stream(monkeypatch):
+    monkeypatch.setattr(memory, "LEAST_SIDE", 64)  # so that the way down is walked on small pictures
     return Stream(
         tiny_sd(),
-        width=512,
-        height=512,
+        width=192,
+        height=192,
         t_index_list=(10, 20, 30, 40),
         frame_buffer_size=1,
         warmup=0,
@@ -99,7 +100,7 @@ def test_a_frame_that_does_not_fit_leaves_nothing_behind(stream, monkeypatch):
     small = Small(stream, monkeypatch, limit=10**9)
     for _ in range(2):
         assert stream(PAGE) is None
-    small.limit = 4 * 64 * 64
+    small.limit = 4 * 24 * 24
     with pytest.raises(MemoryFull, match=r"the memory is full \(CUDA out of memory.*use a smaller size"):
         stream(PAGE)
     assert stream.pending == 0 and stream.metrics.counter("frames_dropped") == 2
@@ -110,25 +111,25 @@ def test_a_frame_that_does_not_fit_leaves_nothing_behind(stream, monkeypatch):
 
 
 def test_one_step_down_and_on_it_goes(stream, monkeypatch):
-    small = Small(stream, monkeypatch, limit=4 * 64 * 64)
+    small = Small(stream, monkeypatch, limit=4 * 24 * 24)
     with pytest.raises(MemoryFull):
         stream(PAGE)
     assert stream.step_down() == "steps one after the other instead of in one batch"
-    assert stream(PAGE).pixels.shape == (512, 512, 3)
-    small.limit = 4 * 32 * 32  # somebody else takes memory meanwhile
+    assert stream(PAGE).pixels.shape == (192, 192, 3)
+    small.limit = 4 * 8 * 8  # somebody else takes memory meanwhile
     with pytest.raises(MemoryFull):
         stream(PAGE)
-    assert stream.step_down() == "384x384 instead of 512x512"
+    assert stream.step_down() == "128x128 instead of 192x192"
     with pytest.raises(MemoryFull):
         stream(PAGE)
-    assert stream.step_down() == "256x256 instead of 384x384"
-    assert stream(PAGE).pixels.shape == (256, 256, 3)
+    assert stream.step_down() == "64x64 instead of 128x128"
+    assert stream(PAGE).pixels.shape == (64, 64, 3)
     small.limit = 0
     with pytest.raises(MemoryFull):
         stream(PAGE)
-    with pytest.raises(MemoryFull, match="nothing smaller than 256x256, one frame at a time, is left"):
+    with pytest.raises(MemoryFull, match="nothing smaller than 64x64, one frame at a time, is left"):
         stream.step_down()
-    assert small.calls[-1] == (1, 4, 32, 32)
+    assert small.calls[-1] == (1, 4, 8, 8)
 
 
 def test_an_autoencoder_works_in_tiles_before_pictures_get_smaller(monkeypatch):
@@ -146,7 +147,7 @@ def test_a_change_that_does_not_fit_is_rolled_back(stream, monkeypatch):
     before, plan = stream.config, stream._plan
     monkeypatch.setattr(stream._networks, "units", full)
     with pytest.raises(MemoryFull):
-        stream.update(width=768, height=768)
+        stream.update(width=256, height=256)
     assert stream.config == before and stream._plan is plan
     assert sum(stream(PAGE) is not None for _ in range(4)) == 1, "it goes on as it was"
 
