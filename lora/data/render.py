@@ -59,7 +59,7 @@ def render(
     """Render scenes, of whatever kinds, to pictures of ``size`` x ``size``.
 
     A scene gives the same picture alone or among others. ``at_once`` is how many of a kind are worked on together:
-    memory grows with it (about 90 MB each at 256). Raises ConfigError for a size that is not a multiple of 4 from 32
+    memory grows with it. Raises ConfigError for a size that is not a multiple of 4 from 32
     to 2048, and for no scenes.
     """
     check_size(size)
