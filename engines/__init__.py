@@ -126,13 +126,12 @@ def build(name: str, pipe: Any, controlnets: list[Any], shapes: Shapes, options:
         choice = choose(name, pipe.unet.device.type, refused)
         try:
             module = _module(choice.name)
-            wait = getattr(module, "slow_start", None)
-            if name == "auto" and wait is not None:
-                refused[choice.name] = wait(pipe, controlnets, shapes, options)
-                if refused[choice.name]:
-                    log.info("%s is passed over: %s", choice.name, refused[choice.name])
-                    continue
-                del refused[choice.name]
+            wait = getattr(module, "slow_start", None) if name == "auto" else None
+            why_not = wait(pipe, controlnets, shapes, options) if wait else ""
+            if why_not:
+                log.info("%s is passed over: %s", choice.name, why_not)
+                refused[choice.name] = why_not
+                continue
             units = module.build(pipe, controlnets, shapes, replace(options, where=choice.where))
         except EngineError as error:
             if name != "auto" or choice.name == "eager":

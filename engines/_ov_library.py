@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import threading
 from typing import Any
 
 _LOADING = threading.Lock()
+_REPORTER = "openvino_telemetry"
 _core: Any = None
 
 
 def runtime() -> Any:
-    """The package ``openvino``, imported without its telemetry.
+    """The package ``openvino``; see ``silently``."""
+    return silently("openvino")
 
-    With ``openvino_telemetry`` beside it, importing OpenVINO alone reports to Google Analytics without asking. Where
-    that package is missing, OpenVINO uses a stub of its own; so it is made to look missing for the import.
+
+def silently(package: str) -> Any:
+    """OpenVINO or a package beside it, imported without its telemetry.
+
+    With ``openvino_telemetry`` there, importing OpenVINO alone reports to Google Analytics without asking. Where that
+    package is missing, OpenVINO uses a stub of its own; so it is made to look missing for the import.
     """
     with _LOADING:
-        if "openvino" not in sys.modules:
-            reporter = "openvino_telemetry"
-            before = sys.modules.get(reporter)
-            sys.modules[reporter] = None  # pyright: ignore[reportArgumentType] - how an import is made to fail
-            try:
-                import openvino
-            finally:
-                del sys.modules[reporter]
-                if before is not None:
-                    sys.modules[reporter] = before
-        else:
-            import openvino
-        return openvino
+        if package in sys.modules:
+            return sys.modules[package]
+        before = sys.modules.get(_REPORTER)
+        sys.modules[_REPORTER] = None  # pyright: ignore[reportArgumentType] - how an import is made to fail
+        try:
+            return importlib.import_module(package)
+        finally:
+            del sys.modules[_REPORTER]
+            if before is not None:
+                sys.modules[_REPORTER] = before
 
 
 def core() -> Any:

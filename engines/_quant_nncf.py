@@ -5,31 +5,19 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..stream.errors import EngineError
-from ._ov_library import first_line, runtime
+from ._ov_library import first_line, runtime, silently
 
 
 def package() -> Any:
-    """The package ``nncf``, imported without its telemetry, for the reason that ``_ov_library.runtime`` gives."""
+    """The package ``nncf``, imported without its telemetry."""
     runtime()
-    if "nncf" not in sys.modules:
-        reporter = "openvino_telemetry"
-        before = sys.modules.get(reporter)
-        sys.modules[reporter] = None  # pyright: ignore[reportArgumentType] - how an import is made to fail
-        try:
-            import nncf
-        finally:
-            del sys.modules[reporter]
-            if before is not None:
-                sys.modules[reporter] = before
-    import nncf
-
+    nncf = silently("nncf")
     logging.getLogger("nncf").setLevel(logging.ERROR)
     return nncf
 

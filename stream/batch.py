@@ -83,7 +83,7 @@ class Loop:
     ) -> tuple[Tensor, Tensor]:
         """``enter`` on tensors alone: ``a`` and ``b`` (1, 1, 1) are the first step's shares of picture and noise."""
         features = self.units.embed(conditions) if len(conditions) else noise.new_zeros(0, len(noise))
-        x = a * self.units.encode(image) + b * noise if self.mode == "img2img" and image is not None else noise
+        x = a * self.units.encode(image) + b * noise if self.mode == "img2img" else noise
         return x, features
 
     def predict_eps(
