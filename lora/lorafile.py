@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from . import hub
 from .describe import FAMILY_NAMES, unet_family
 from .quiet import quiet
 from .safety import Header, check_safetensors, refuse_pickle
+from .styles import styles_of
 
 MAX_LORA_BYTES = 8 * 2**30
 MAX_RANK = 4096
@@ -52,14 +54,14 @@ class LoraFile:
 def read_lora(source: str | Path, pipe: Any, name: str | None = None, progress: hub.Progress | None = None) -> LoraFile:
     """Read a LoRA for a pipeline; the pipeline is only looked at, so this may run beside a live stream.
 
-    ``source`` is a .safetensors file, a folder with one, ``owner/name`` or ``owner/name:file.safetensors``. Key
-    formats: diffusers / PEFT, and kohya's (A1111), which diffusers converts. Raises UnsafeWeightsError for a format
-    that can carry code, and LoraError for a file that is missing, damaged, holds NaN, is another kind of adapter (LoKr,
-    LoHa, DoRA), or was made for another base model.
+    ``source`` is the name of one of the model's own styles, a .safetensors file, a folder with one, ``owner/name`` or
+    ``owner/name:file.safetensors``. Key formats: diffusers / PEFT, and kohya's (A1111), which diffusers converts.
+    Raises UnsafeWeightsError for a format that can carry code, and LoraError for a file that is missing, damaged, holds
+    NaN, is another kind of adapter (LoKr, LoHa, DoRA), or was made for another base model.
     """
     try:
         with quiet():
-            path = locate_lora(source, progress)
+            path = locate_lora(source, progress, styles_of(pipe))
             header = check_safetensors(path, MAX_LORA_BYTES)
             tensors = _to_peft(path, _read(path, header), _alphas(path, header), pipe)
             _check_fit(path, tensors, pipe)
@@ -75,9 +77,16 @@ def read_lora(source: str | Path, pipe: Any, name: str | None = None, progress: 
     return LoraFile(str(source), name or _name_of(source), tensors)
 
 
-def locate_lora(source: str | Path, progress: hub.Progress | None = None) -> Path:
-    """The file that a LoRA's name stands for; downloads a hub id that is not in the cache."""
-    text = str(source)
+def locate_lora(
+    source: str | Path, progress: hub.Progress | None = None, styles: Mapping[str, Path] | None = None
+) -> Path:
+    """The file that a LoRA's name stands for; downloads a hub id that is not in the cache.
+
+    ``styles`` are those that the model brings, by name; ``./night`` is a folder, whatever they are.
+    """
+    text, own = str(source), styles or {}
+    if text in own:
+        return own[text]
     path = Path(text).expanduser()
     if path.is_dir():
         choices = [path / hub.LORA_FILE] if (path / hub.LORA_FILE).is_file() else sorted(path.glob("*.safetensors"))
@@ -89,8 +98,9 @@ def locate_lora(source: str | Path, progress: hub.Progress | None = None) -> Pat
         return path
     repo_id, _, file = text.partition(":")
     if not hub.is_repo_id(repo_id) or (text.endswith(".safetensors") and not file):
+        named = f"a style of this model ({', '.join(own)}), " if own else ""
         raise LoraError(
-            f"{text}: no such file; expected a .safetensors file, owner/name, or owner/name:file.safetensors"
+            f"{text}: no such file; expected {named}a .safetensors file, owner/name, or owner/name:file.safetensors"
         )
     return hub.fetch_file(*hub.split_file(text), progress)
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..stream.errors import ModelError
 from .safety import read_config
+from .styles import model_folder
 
 log = logging.getLogger(__name__)
 FILE = "vocabulary.json"
@@ -93,9 +94,8 @@ def write_vocabulary(folder: str | Path, tags: Mapping[str, Iterable[str]], capt
 
 def vocabulary_of(pipe: Any) -> Vocabulary | None:
     """The vocabulary of a loaded pipeline, found beside its tokenizer's folder; None where there is none."""
-    place = getattr(getattr(pipe, "tokenizer", None), "name_or_path", "") or ""
-    folder = Path(place).parent
-    return read_vocabulary(folder) if place and folder.is_dir() else None
+    folder = model_folder(pipe)
+    return None if folder is None else read_vocabulary(folder)
 
 
 class UnknownWords:

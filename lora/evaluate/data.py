@@ -12,7 +12,7 @@ from ..data.sample import Sample, Samples
 from .colours import HUED
 
 SCENES = "scenes"
-USUAL_COUNT = 96
+USUAL_SEED, USUAL_COUNT = 1_000_000, 96
 MOST_SCENES = 2000  # they are all kept in memory
 BATCH = 8  # scenes rendered at once
 HUE_SIDE = 128  # pixels of the pictures that only teach hues

@@ -219,6 +219,8 @@ class LoraConfig(TunedConfig):
     """Share of a delta's inputs that are left out while training."""
     first_share: float = Field(0.5, gt=0, lt=1)
     """two-step: share of the budget of the first step."""
+    timesteps: Literal["uniform", "few-step"] = "uniform"
+    """uniform: all alike. few-step: those that few-step samplers visit, the first one from nothing but noise."""
     loss: Literal["mse", "huber"] = "mse"
     """Loss of the prediction."""
     masked: float = Field(0.0, ge=0, le=1)

@@ -12,17 +12,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ...stream.errors import ConfigError
 from . import adapters, losses
 from .data import Batch, Batches, open_data
 from .edges import EdgeLoss
-from .kinds import LoraConfig
+from .kinds import BaseConfig, LoraConfig
 from .loop import Finished, Loop
 from .outputs import NOTES
 from .predict import predict
 from .task import Loss, Now
+from .timesteps import Timesteps
 from .tuned import TunedTask, background_weight, load_for, prepared
 
 logger = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class LoraTask(TunedTask):
             )
         self._networks = networks
         self.edges = EdgeLoss(config.rectangle_weight).to(self.device) if config.edge_weight else None
+        self.visited = visited(self.pipe.scheduler) if config.timesteps == "few-step" else None
 
     def trained(self) -> dict[str, nn.Module]:
         return self._networks
@@ -64,10 +67,9 @@ class LoraTask(TunedTask):
     def loss(self, batch: Batch, now: Now) -> Loss:
         config = self.config
         z0 = self.latents(batch)  # (B, C, h, w)
-        x, noise, t = self.noised(z0, now.random)
+        x, target, t = self._few_steps(z0, now.random) if self.visited is not None else self._any_step(z0, now.random)
         text, added = self.text(batch.captions)
         output = predict(self.unet, self.scaled(), x, t, text, self.conditions(batch), added)
-        target = self.noise.target(z0, noise, t)
         mask = background_weight(batch, config.masked, z0) if config.masked else None
         total = _prediction_loss(output, target, mask, self.weight(t), config.loss)
         parts: dict[str, Tensor] = {"prediction": total}
@@ -79,6 +81,20 @@ class LoraTask(TunedTask):
                 total = total + config.edge_weight * parts["edges"] * len(low) / len(t)
         return Loss(total, parts)
 
+    def _any_step(self, z0: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """(x_t, what the network should give, t) with t anywhere."""
+        x, noise, t = self.noised(z0, random)
+        return x, self.noise.target(z0, noise, t), t
+
+    def _few_steps(self, z0: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """The same where few-step samplers go; at the first step there is no trace of the picture, as in use."""
+        assert self.visited is not None
+        t = self.visited.draw(len(z0), random)
+        first, t = t == self.visited.last, t.to(self.device)
+        x, noise, t = self.noised(z0, random, t)
+        x = torch.where(first.view(-1, 1, 1, 1).to(self.device), noise, x)
+        return x, self.noise.leading(x, z0, t), t
+
     def write(self, folder: Path) -> None:
         """LoRA files; with trained or merged base weights those networks, too, in folders of their own."""
         config = self.config
@@ -88,6 +104,16 @@ class LoraTask(TunedTask):
         if not self.merging:
             sdxl = self.unet.config.addition_embed_type == "text_time"
             adapters.write_lora(folder, self._networks, config.rank, config.alpha, config.kohya, sdxl)
+
+
+def visited(scheduler: Any) -> Timesteps:
+    """Where few-step samplers of this schedule go, in the shares that base models of few steps learn them."""
+    shares = BaseConfig.model_fields
+    first, named, low = (shares[name].default for name in ("first_share", "named_share", "low_share"))
+    total = int(scheduler.config.num_train_timesteps)
+    steps = tuple(step for step in shares["named_timesteps"].default if step < total)
+    grid = int(scheduler.config.get("original_inference_steps", shares["original_inference_steps"].default))
+    return Timesteps.of(grid, steps, first, named, low, total)
 
 
 def _prediction_loss(got: Tensor, target: Tensor, mask: Tensor | None, weight: Tensor | None, kind: str) -> Tensor:

@@ -42,6 +42,13 @@ class Noise:
             return noise
         return keep * noise - blur * x0 if self.prediction == "v_prediction" else x0
 
+    def leading(self, x: Tensor, x0: Tensor, t: Tensor) -> Tensor:
+        """The output that leads from any x, of x0 or not, to x0."""
+        keep, blur = self.signal(t)
+        if self.prediction == "epsilon":
+            return (x - keep * x0) / blur
+        return (keep * x - x0) / blur if self.prediction == "v_prediction" else x0
+
     def x0(self, x: Tensor, output: Tensor, t: Tensor) -> Tensor:
         """The clean latent that an output stands for."""
         keep, blur = self.signal(t)

@@ -80,7 +80,7 @@ def path(name: NameArgument) -> None:
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME|FOLDER", help="A model that is on this computer.")],
 ) -> None:
-    """Say what a model is, and which words it knows where it lists them; downloads nothing.
+    """Say what a model is, which words it knows where it lists them, and its styles; downloads nothing.
 
     Example:
 
@@ -88,6 +88,7 @@ def show(
     """
     from rich.table import Table
 
+    from ...lora.styles import styles_in
     from ...lora.words import read_vocabulary
 
     folder = Path(name).expanduser()
@@ -99,11 +100,14 @@ def show(
     words = read_vocabulary(folder)
     if words is None:
         screen.print("any words: it brings no list of those that it knows")
-        return
-    table = Table("", "words")
-    for tag, known in words.tags.items():
-        table.add_row(tag, ", ".join(known))
-    screen.print(table)
+    else:
+        table = Table("", "words")
+        for tag, known in words.tags.items():
+            table.add_row(tag, ", ".join(known))
+        screen.print(table)
+    styles = styles_in(folder)
+    if styles:
+        screen.print(f"styles, each with a scale: {', '.join(styles)}; --set lora_dict.{next(iter(styles))}=0.8")
 
 
 def _here(name: str) -> ModelInfo:

@@ -12,7 +12,8 @@ from ..signals import INTERRUPTED
 from ._common import note
 from .build import shown
 
-KINDS = "autoencoder, base, controlnet, lcm or lora"
+KINDS = "autoencoder, base, controlnet, lcm or lora; ink-tiny: all of the embedded model, one after the other"
+WHOLE = "ink-tiny"
 
 
 def train(
@@ -32,6 +33,9 @@ def train(
         bool, typer.Option("--dry-run", help="Take a few real steps, say what it will take, and keep nothing.")
     ] = False,
     show: Annotated[bool, typer.Option("--show", help="Print the whole configuration, and leave.")] = False,
+    budget: Annotated[
+        str, typer.Option("--budget", metavar="cpu|gpu", help="ink-tiny: the machine whose settings are taken.")
+    ] = "cpu",
 ) -> None:
     """Train a part of a model, or all of one, on pairs that inkstream prepare made or on rendered scenes.
 
@@ -41,8 +45,13 @@ def train(
     Examples:
 
         inkstream train lora --config train_lora --set data.path=pairs --set output_dir=out --dry-run
+        inkstream train lora --config train_style --set data.path=pairs
         inkstream train base --config my.yaml --resume latest
+        inkstream train ink-tiny --budget cpu
     """
+    if kind == WHOLE:
+        _all_of_it(config, budget, sets, dry_run, show)
+        return
     from ...lora.train.config import read
     from ...lora.train.kinds import kind_of
     from ..configfile import dump_yaml, parse_set
@@ -60,6 +69,31 @@ def train(
     with shown() as progress:
         finished = run(chosen, resume, say=_say, progress=progress)
     if finished.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _all_of_it(config: str | None, budget: str, sets: list[str] | None, dry_run: bool, show: bool) -> None:
+    """Every training of the embedded model. What is done is not done again, so that there is nothing to resume."""
+    from ...lora.train.config import read
+    from ...lora.train.course import BUDGETS, CourseConfig, plan
+    from ...lora.train.course import train as run
+    from ..configfile import dump_yaml, parse_set
+
+    if budget not in BUDGETS:
+        raise ConfigError(f"--budget: got {budget!r}, expected one of: {', '.join(BUDGETS)}")
+    name = config or f"train_{WHOLE}_{budget}"
+    chosen = read(name, CourseConfig, dict(parse_set(text) for text in sets or []))
+    if show:
+        typer.echo(dump_yaml(chosen, descriptions=True), nl=False)
+        return
+    _check_folder(chosen.folder)
+    if dry_run:
+        for line in plan(chosen):
+            typer.echo(line)
+        return
+    with shown() as progress:
+        model = run(chosen, say=_say, progress=progress)
+    if model is None:
         raise typer.Exit(INTERRUPTED)
 
 
