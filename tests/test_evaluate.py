@@ -141,7 +141,7 @@ def test_an_f1_is_that_of_its_definition():
 
 def test_a_margin_tells_a_picture_of_many_lines_from_one_of_the_right_lines():
     samples = scenes(4)
-    drawings = [samples[other].sketch for other in measures.others(0, 4)]
+    drawings = [samples[other].sketch for other in measures.others(0, "abcd")]
     checks = np.kron((np.indices((16, 16)).sum(0) % 2).astype(np.uint8) * 255, np.ones((4, 4), np.uint8))
     crowded = np.repeat(checks[..., None], 3, 2)
     assert abs(measures.edge_margin(crowded, samples[0].sketch, drawings)) < 0.1
@@ -151,8 +151,14 @@ def test_a_margin_tells_a_picture_of_many_lines_from_one_of_the_right_lines():
 def test_others_are_never_oneself_and_never_twice():
     for count in (2, 3, 9, 30):
         for index in range(count):
-            found = measures.others(index, count)
+            found = measures.others(index, [str(number) for number in range(count)])
             assert index not in found and len(set(found)) == len(found) == min(8, count - 1)
+
+
+def test_drawings_of_one_picture_are_no_others_of_each_other():
+    assert measures.others(0, ["a", "a", "b", "a", "c"]) == [2, 4]
+    assert measures.others(2, ["a", "a", "b"]) == [0, 1]
+    assert measures.others(0, ["a", "a"]) == []
 
 
 def test_sharpness_falls_with_blur():

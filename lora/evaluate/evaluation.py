@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import mean
@@ -154,6 +155,7 @@ def _against_truth(
     samples, label = data.samples, f"{steps} step{'s' * (steps > 1)}"
     count = len(samples)
     jobs = ((control_image(samples[index].sketch), samples[index].captions[0]) for index in range(count))
+    pictures = [hashlib.sha256(np.ascontiguousarray(samples[index].picture)).hexdigest() for index in range(count)]
     found: dict[str, list[float]] = {}
     vectors: list[tuple[np.ndarray, np.ndarray]] = []
     for index, picture in enumerate(renderer.sketches(jobs, steps)):
@@ -168,8 +170,8 @@ def _against_truth(
             "sharp": sharpness(picture),
             "sharp_truth": sharpness(sample.picture),
         }
-        if count > 1:
-            drawings = [samples[other].sketch for other in others(index, count)]
+        drawings = [samples[other].sketch for other in others(index, pictures)]
+        if drawings:
             figures["edge_margin"] = edge_margin(picture, sample.sketch, drawings)
         if features is not None:
             figures["perceptual"] = features.distance(picture, sample.picture)

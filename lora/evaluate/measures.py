@@ -39,9 +39,14 @@ def edge_margin(picture: np.ndarray, sketch: np.ndarray, others: Sequence[np.nda
     return line_f1(picture, sketch) - float(np.mean([line_f1(picture, other) for other in others]))
 
 
-def others(index: int, count: int, most: int = OTHERS) -> list[int]:
-    """Which of ``count`` samples stand for other things than ``index``: the next ones, and round to the first."""
-    return [(index + step) % count for step in range(1, min(most, count - 1) + 1)]
+def others(index: int, pictures: Sequence[str], most: int = OTHERS) -> list[int]:
+    """Which samples stand for other things than ``index``: the next ones of another picture, and round to the first.
+
+    ``pictures`` says of each sample which picture it is of: several drawings of one are no others of each other.
+    """
+    count = len(pictures)
+    around = ((index + step) % count for step in range(1, count))
+    return [other for other in around if pictures[other] != pictures[index]][:most]
 
 
 def sharpness(picture: np.ndarray) -> float:
