@@ -14,28 +14,9 @@ from PIL import Image
 from inkstream.lora.data import captions, extract, quality
 from inkstream.lora.data._reading import read_picture
 from inkstream.lora.data.captions import Grammar, Grammars
+from inkstream.lora.data.fake import COLOURS, save, thing
 from inkstream.stream.errors import ConfigError, DataError, ModelError
 from inkstream.stream.sources.demo import sketch
-
-COLOURS = {"red": (190, 40, 40), "blue": (40, 80, 190), "green": (50, 140, 60), "yellow": (235, 205, 60)}
-
-
-def thing(colour="red", seed=0, size=(160, 120)):
-    """A house of boxes on white, where the seed says."""
-    picture = np.full((size[1], size[0], 3), 250, np.uint8)
-    x, y = np.random.default_rng(seed).integers([20, 15], [60, 30]).tolist()
-    width, height = 40 + 5 * (seed % 5), 55 - 4 * (seed % 4)
-    cv2.rectangle(picture, (x, y + 20), (x + width, y + 20 + height), COLOURS[colour], -1)
-    cv2.fillPoly(picture, [np.array([(x - 5, y + 20), (x + width // 2, y), (x + width + 5, y + 20)])], (120, 60, 40))
-    cv2.rectangle(picture, (x + 10, y + 30), (x + 20 + seed % 3, y + 42), (40, 40, 60), -1)
-    return picture
-
-
-def save(path, picture, **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path, **options)
-    return path
-
 
 # --- reading
 

@@ -15,6 +15,7 @@ from .build import shown
 if TYPE_CHECKING:
     from ...lora.evaluate.evaluation import Judged
 
+STYLES = "Styles"
 FAILED = 1  # the exit code for a model that does not follow drawings or prompts
 
 
@@ -54,6 +55,26 @@ def evaluate(
     goals: Annotated[
         bool, typer.Option("--goals", help="Hold it to the embedded model's goals. The embedded model always is.")
     ] = False,
+    loras: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--lora",
+            metavar="FOLDER",
+            show_default=False,
+            rich_help_panel=STYLES,
+            help="output_dir/model of inkstream train lora: say what it changes instead. Can be repeated.",
+        ),
+    ] = None,
+    style: Annotated[
+        str | None,
+        typer.Option(
+            "--style",
+            metavar="FOLDER",
+            show_default=False,
+            rich_help_panel=STYLES,
+            help="The pairs that these learned from.",
+        ),
+    ] = None,
     sets: SetOption = None,
     json: JsonOption = None,
     sheet: Annotated[
@@ -77,28 +98,71 @@ def evaluate(
 
         inkstream evaluate ink-tiny --data scenes:1000000:96 --sheet sheet.png
         inkstream evaluate out/base --data my-pairs --json figures.json --goals
+        inkstream evaluate ink-tiny --lora training/style/model --style pairs --count 24
     """
     counts = _counts(steps)
     check_writable(json, "--json")
     check_writable(sheet, "--sheet")
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise ConfigError(f"--sheet: got {str(sheet)!r}, expected a name that ends with .png")
+    if bool(loras) != bool(style):
+        raise ConfigError(
+            "got one of --lora and --style, expected both: what was trained, and the pairs it learned from"
+        )
+    if loras and style:
+        result, page = _compare(model, data, counts, count, loras, style, sets)
+        _publish(result, json, sheet, page)
+        return
     with shown() as progress:
         judged = _judge(model, data, counts, count, size, features, goals, sets, progress)
     result = judged.result
-    from ...bench._results import Wanted
-    from ...lora.evaluate.table import table
-
-    Wanted(json and json.expanduser()).publish(result, table(result), lambda _: None)
-    if sheet is not None:
-        from PIL import Image
-
-        Image.fromarray(judged.sheet()).save(sheet)
-        note(f"sheet: {sheet}")
+    _publish(result, json, sheet, judged.sheet)
     for fault in result["faults"]:
         note(f"fails: {fault}")
     if result["faults"]:
         raise typer.Exit(FAILED)
+
+
+def _publish(result: dict[str, Any], json: Path | None, sheet: Path | None, page: Callable[[], Any]) -> None:
+    """Print the table and write what was asked for."""
+    from ...bench._results import Wanted
+    from ...lora.evaluate import style
+    from ...lora.evaluate.table import table
+
+    shown = style.table(result) if result["bench"] == style.NAME else table(result)
+    Wanted(json and json.expanduser()).publish(result, shown, lambda _: None)
+    if sheet is not None:
+        from PIL import Image
+
+        Image.fromarray(page()).save(sheet)
+        note(f"sheet: {sheet}")
+
+
+def _compare(
+    model: str,
+    data: str,
+    steps: tuple[int, ...],
+    count: int | None,
+    loras: list[str],
+    style: str,
+    sets: list[str] | None,
+) -> tuple[dict[str, Any], Callable[[], Any]]:
+    """The model without and with each of some trained styles: the result, and what makes its page."""
+    from ...lora.data.folder import Pairs
+    from ...lora.evaluate.data import check_data, open_data
+    from ...lora.evaluate.evaluation import USUAL_STEPS
+    from ...lora.evaluate.style import compare
+    from ..configfile import parse_set
+
+    check_data(data, count)
+    overrides = dict(parse_set(text) for text in sets or [])
+    with shown() as progress:
+        taught = Pairs(style, "train")
+        side = taught[0].picture.shape[0]
+        opened = open_data(data, side, count, progress)
+        usual = USUAL_STEPS if USUAL_STEPS in steps else steps[0]
+        made = compare(model, loras, taught, opened.samples, opened.name, usual, overrides, progress)
+    return made.result, made.sheet
 
 
 def _judge(
