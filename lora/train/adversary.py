@@ -1,4 +1,4 @@
-"""A latent PatchGAN that sees the drawing: it sharpens what a regression leaves soft.
+"""PatchGANs: they sharpen what a regression leaves soft. One sees latents and the drawing, the other one pictures.
 
 Isola et al. 2017 (arXiv:1611.07004), hinge loss, spectral normalisation (arXiv:1802.05957), and the adaptive weight of
 VQGAN (Esser et al. 2021, arXiv:2012.09841): the pull is as strong as a share of the regression's own gradient.
@@ -16,12 +16,14 @@ from torch.nn.utils.parametrizations import spectral_norm
 from . import storage
 from .noise import normal
 
-BLUR = 0.1  # noise on what the discriminator sees, so that it cannot win by tiny differences
 STRONGEST = 5.0
 
 
-class Discriminator(nn.Module):
+class OfLatents(nn.Module):
     """Latents (B, C, h, w) and lines (B, 1, 8 h, 8 w) -> (B, 1, h / 2, w / 2), higher where it looks real."""
+
+    blur = 0.1
+    """Noise on what it sees, so that it cannot win by tiny differences."""
 
     def __init__(self, channels: int = 4, reduction: int = 8) -> None:
         super().__init__()
@@ -43,20 +45,39 @@ class Discriminator(nn.Module):
         return self.body(self.latent(latent) + self.lines(F.pixel_unshuffle(lines, self.reduction)))
 
 
-class Adversary:
-    """A discriminator and its optimiser."""
+class OfPictures(nn.Module):
+    """Pictures (B, 3, H, W) in [-1, 1] -> (B, 1, H / 4, W / 4), higher where the 22 pixels around look real."""
 
-    def __init__(self, device: torch.device, rate: float, channels: int = 4, reduction: int = 8) -> None:
-        self.network = Discriminator(channels, reduction).to(device)
+    blur = 0.03
+    """Noise on what it sees, so that it cannot win by tiny differences."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, width, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(2 * width, 3 * width, 3, padding=1)),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(3 * width, 1, 3, padding=1),
+        )
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.body(pictures)
+
+
+class Adversary:
+    """A discriminator and its optimiser. ``given`` is what it sees besides."""
+
+    def __init__(self, network: OfLatents | OfPictures, device: torch.device, rate: float) -> None:
+        self.network = network.to(device)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=rate, betas=(0.5, 0.98), weight_decay=0.0)
 
-    def learn(self, real: Tensor, made: Tensor, lines: Tensor, random: torch.Generator) -> Tensor:
-        """One step of the discriminator; gives its loss. ``real`` and ``made`` are latents."""
+    def learn(self, real: Tensor, made: Tensor, random: torch.Generator, *given: Tensor) -> Tensor:
+        """One step of the discriminator; gives its loss."""
         self.network.requires_grad_(True)
-        true, false = (
-            self.network(each.detach() + BLUR * normal(each.shape, random, each.device), lines).float()
-            for each in (real, made)
-        )
+        true, false = (self._seen(each.detach(), random, given) for each in (real, made))
         loss = F.relu(1 - true).mean() + F.relu(1 + false).mean()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -64,13 +85,17 @@ class Adversary:
         self.network.requires_grad_(False)
         return loss.detach()
 
-    def pull(self, made: Tensor, lines: Tensor, base: Tensor, weight: float, random: torch.Generator) -> Tensor:
+    def pull(self, made: Tensor, base: Tensor, weight: float, random: torch.Generator, *given: Tensor) -> Tensor:
         """What is added to a loss: ``made`` should look real, with ``weight`` of the gradient that ``base`` has."""
         self.network.requires_grad_(False)
-        loss = -self.network(made + BLUR * normal(made.shape, random, made.device), lines).float().mean()
+        loss = -self._seen(made, random, given).mean()
         own = torch.autograd.grad(base, made, retain_graph=True)[0].float().norm()
         pulled = torch.autograd.grad(loss, made, retain_graph=True)[0].float().norm()
         return (weight * own / (pulled + 1e-8)).clamp(max=STRONGEST) * loss
+
+    def _seen(self, values: Tensor, random: torch.Generator, given: tuple[Tensor, ...]) -> Tensor:
+        noise = normal(values.shape, random, values.device)
+        return self.network(values + self.network.blur * noise, *given).float()
 
     def state_dict(self) -> dict[str, Any]:
         return {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}

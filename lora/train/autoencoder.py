@@ -12,15 +12,17 @@ from torch import Tensor, nn
 
 from ...stream.errors import ConfigError
 from . import losses, seeds
+from .adversary import Adversary, OfPictures
 from .data import Batch, Batches, open_data, still
 from .devices import device_of, settle, threads
 from .kinds import AutoencoderConfig
 from .models import load_autoencoder
 from .noise import normal
-from .sheets import psnr, sheet, to_bytes
+from .sheets import psnr, sharpness, sheet, to_bytes
 from .task import Loss, Now, Task
 
 REDUCTION = 8  # pixels of a side that become one latent
+PULL_LATER = 0.02  # share of the budget in which the discriminator learns alone
 
 
 class AutoencoderTask(Task):
@@ -34,9 +36,15 @@ class AutoencoderTask(Task):
         threads(config)
         self.network: Any = _network(config)
         settle([self.network.encoder, self.network.decoder], config, self.device, train=True)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seeds.number(config.seed, seeds.INIT, 1))
+            self.adversary = Adversary(OfPictures(), self.device, config.gan_learning_rate)
 
     def trained(self) -> dict[str, nn.Module]:
         return {"vae": self.network}
+
+    def extra(self) -> dict[str, Any]:
+        return {"adversary": self.adversary} if self.config.gan_weight else {}
 
     def loss(self, batch: Batch, now: Now) -> Loss:
         config, vae = self.config, self.network
@@ -57,6 +65,12 @@ class AutoencoderTask(Task):
         total = x.new_zeros(())
         for name, value in parts.items():
             total = total + getattr(config, f"{name}_weight") * value
+        if config.gan_weight and now.share >= config.gan_from:
+            parts["discriminator"] = self.adversary.learn(x, got, now.random)
+            if now.share >= config.gan_from + PULL_LATER:
+                near = config.mse_weight * parts["mse"] + config.l1_weight * parts["l1"]
+                parts["pull"] = self.adversary.pull(got, near, config.gan_weight, now.random)
+                total = total + parts["pull"]
         return Loss(total, parts)
 
     def _crops(self, batch: Batch, random: torch.Generator) -> Tensor:
@@ -72,15 +86,17 @@ class AutoencoderTask(Task):
         return pictures.contiguous(memory_format=layout)
 
     def measure(self) -> dict[str, float]:
-        quality, latents = [], []
+        quality, sharp, latents = [], [], []
         for x, z, got in self._held():
             quality.append(psnr(got, x))
+            sharp.append(sharpness(got) / sharpness(x).clamp(min=1e-6))
             latents.append(z.float())
         if not quality:
             return {}
         z = torch.cat(latents)
         return {
             "psnr_db": torch.cat(quality).mean().item(),
+            "sharpness": torch.cat(sharp).mean().item(),
             "latent_std": z.std().item(),
             "latent_correlation": losses.correlation(z).item(),
         }

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ...stream.errors import ConfigError
 from ..quiet import quiet
 from . import base_networks, losses, seeds, storage
-from .adversary import Adversary
+from .adversary import Adversary, OfLatents
 from .caches import Latents, captions_of, fingerprint
 from .data import Batch, Batches, open_data, still
 from .devices import device_of, settle, threads
@@ -74,7 +74,7 @@ class BaseTask(Task):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeds.number(config.seed, seeds.INIT, 1))
             channels, reduction = networks.unet.config.in_channels, self.codec.reduction
-            self.adversary = Adversary(self.device, config.gan_learning_rate, channels, reduction)
+            self.adversary = Adversary(OfLatents(channels, reduction), self.device, config.gan_learning_rate)
         self._known: dict[str, Tensor] = {}
 
     def trained(self) -> dict[str, nn.Module]:
@@ -104,9 +104,9 @@ class BaseTask(Task):
             total = total + config.crop_weight * parts["crop"]
         if config.gan_weight and now.share >= config.gan_from:
             lines = batch.drawn()
-            parts["discriminator"] = self.adversary.learn(z0, x0, lines, now.random)
+            parts["discriminator"] = self.adversary.learn(z0, x0, now.random, lines)
             if now.share >= config.gan_from + PULL_LATER:
-                parts["pull"] = self.adversary.pull(x0, lines, regression, config.gan_weight, now.random)
+                parts["pull"] = self.adversary.pull(x0, regression, config.gan_weight, now.random, lines)
                 total = total + parts["pull"]
         return Loss(total, parts)
 
@@ -306,7 +306,7 @@ def from_samples(
                 return codec.encode(pictures)
 
         key = fingerprint(vae, config.mixed_precision)
-        latents = Latents.made(config.folder / "cache", samples, key, encode, progress)
+        latents = Latents.made(config.folder / "cache", samples, key, encode, progress, config.data.flip > 0)
     batches = Batches(samples, config.data, config.train_batch_size, config.seed, latents)
     return BaseTask(config, networks, tokenizer, vae, batches, still(held, config.data, config.validation_samples))
 

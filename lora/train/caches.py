@@ -47,7 +47,8 @@ def data_fingerprint(samples: Samples, looked_at: int = 16) -> str:
 class Latents:
     """Latents of all pictures, and of their mirrored ones, as a network encodes them, times its scaling factor.
 
-    A convolution does not commute exactly with mirroring, so that both are kept. float16, (N, 2, C, h, w).
+    A convolution does not commute exactly with mirroring, so that both are kept where both are used: float16,
+    (N, 2, C, h, w), else (N, 1, C, h, w).
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,23 +72,25 @@ class Latents:
         key: str,
         encode: Callable[[Tensor], Tensor],
         progress: Progress | None = None,
+        mirrored: bool = True,
     ) -> Latents:
         """Those of ``samples``, from the folder where they are there. ``encode``: (B, 3, H, W) in [-1, 1] -> latents.
 
-        ``key`` names the network that encodes. Raises OSError where the disk does not take them.
+        ``key`` names the network that encodes; ``mirrored``: of the mirrored pictures, too. Raises OSError where the
+        disk does not take them.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"latents-{data_fingerprint(samples)}-{key}.npy"
+        path = folder / f"latents-{data_fingerprint(samples)}-{key}{'' if mirrored else '-one-way'}.npy"
         if not path.is_file():
-            _fill(path, len(samples), lambda start, stop: _encoded(samples, encode, start, stop), progress)
+            _fill(path, len(samples), lambda start, stop: _encoded(samples, encode, start, stop, mirrored), progress)
         return cls(path)
 
 
-def _encoded(samples: Samples, encode: Callable[[Tensor], Tensor], start: int, stop: int) -> np.ndarray:
-    """(stop - start, 2, C, h, w) float16."""
+def _encoded(samples: Samples, encode: Callable[[Tensor], Tensor], start: int, stop: int, mirrored: bool) -> np.ndarray:
+    """(stop - start, 2, C, h, w) float16; without ``mirrored`` (stop - start, 1, C, h, w)."""
     pictures = np.stack([samples[index].picture for index in range(start, stop)])
-    both = [encode(_pictures(each)).cpu().half() for each in (pictures, pictures[:, :, ::-1])]
-    return torch.stack(both, 1).numpy()
+    ways = (pictures, pictures[:, :, ::-1]) if mirrored else (pictures,)
+    return torch.stack([encode(_pictures(each)).cpu().half() for each in ways], 1).numpy()
 
 
 def _pictures(pictures: np.ndarray) -> Tensor:

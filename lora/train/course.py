@@ -105,7 +105,11 @@ def parts_of(config: CourseConfig) -> list[Part]:
     parts.append(Part("base", base))
     for look in config.styles:
         settings = {**own(f"style-{look}"), "pretrained_model": str(parts[1].model), "kohya": False}
-        pairs = {"data.path": str(config.folder / "pairs" / look), "data.size": base.data.size}
+        pairs = {
+            "data.path": str(config.folder / "pairs" / look),
+            "data.size": base.data.size,
+            "data.flip": base.data.flip,
+        }
         parts.append(Part(f"style {look}", read("train_style", LoraConfig, {**settings, **pairs, **config.lora}), look))
     return parts
 

@@ -41,6 +41,12 @@ class AutoencoderConfig(TrainConfig):
     """Weight of the correlation between latent channels, which reaches .9 without it."""
     standard_weight: float = Field(0.02, ge=0)
     """Weight of the latents' distance from mean 0 and standard deviation 1."""
+    gan_weight: float = Field(0.3, ge=0)
+    """Weight of the PatchGAN, relative to the gradient of square and absolute difference: grain instead of fog."""
+    gan_from: float = Field(0.6, ge=0, le=1)
+    """Share of the budget after which it begins."""
+    gan_learning_rate: float = Field(4e-4, gt=0, le=1)
+    """Rate of its discriminator."""
     train_batch_size: int = Field(8, ge=1, le=65_536)
     """Samples a step and device."""
     learning_rate: float = Field(1.5e-3, gt=0, le=1)

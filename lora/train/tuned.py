@@ -189,7 +189,7 @@ def prepared(
                 return codec.encode(pictures)
 
         key = fingerprint(pipe.vae, config.mixed_precision)
-        latents = Latents.made(config.folder / "cache", samples, key, encode, progress)
+        latents = Latents.made(config.folder / "cache", samples, key, encode, progress, config.data.flip > 0)
     batches = Batches(samples, config.data, config.train_batch_size, config.seed, latents)
     return batches, still(held, config.data, config.validation_samples), texts
 
