@@ -57,7 +57,7 @@ class AutoencoderTask(Task):
         parts = {
             "mse": difference.square().mean(),
             "l1": difference.abs().mean(),
-            "chroma": losses.chroma_l1(got, x),
+            "chroma": losses.chroma(got, x),
             "gradient": losses.gradients(difference),
             "correlation": losses.correlation(z),
             "standard": losses.standardised(z),
