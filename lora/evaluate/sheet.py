@@ -42,19 +42,19 @@ def sheet(
     line = FONT + 3
     page = Image.new("RGB", (width, below + CAPTION_LINES * line + len(notes) * line + 3 * GAP), PAGE)
     pen = ImageDraw.Draw(page)
-    pen.text((GAP, GAP), title, TEXT, _font(HEADING))
+    pen.text((GAP, GAP), title, TEXT, font(HEADING))
     for number, (label, pictures) in enumerate(rows.items()):
         y = top + number * (side + GAP)
         for place, text in enumerate(_wrapped(pen, label, MARGIN - 2 * GAP)):
-            pen.text((GAP, y + place * line), text, TEXT, _font(FONT))
+            pen.text((GAP, y + place * line), text, TEXT, font(FONT))
         for column, index in enumerate(captions):
             if index in pictures:
                 page.paste(Image.fromarray(_cell(pictures[index], side)), (MARGIN + column * (side + GAP), y))
     for column, caption in enumerate(captions.values()):
         for place, text in enumerate(_wrapped(pen, caption, side)[:CAPTION_LINES]):
-            pen.text((MARGIN + column * (side + GAP), below + place * line), text, FAINT, _font(FONT))
+            pen.text((MARGIN + column * (side + GAP), below + place * line), text, FAINT, font(FONT))
     for place, text in enumerate(notes):
-        pen.text((GAP, below + (CAPTION_LINES + place) * line + GAP), text, FAINT, _font(FONT))
+        pen.text((GAP, below + (CAPTION_LINES + place) * line + GAP), text, FAINT, font(FONT))
     return np.asarray(page)
 
 
@@ -69,7 +69,7 @@ def _wrapped(pen: Any, text: str, width: int) -> list[str]:
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if pen.textlength(longer, _font(FONT)) <= width or not lines[-1]:
+        if pen.textlength(longer, font(FONT)) <= width or not lines[-1]:
             lines[-1] = longer
         else:
             lines.append(word)
@@ -77,7 +77,8 @@ def _wrapped(pen: Any, text: str, width: int) -> list[str]:
 
 
 @cache
-def _font(height: int) -> Any:
+def font(height: int) -> Any:
+    """The one typeface of all pages."""
     from PIL import ImageFont
 
     return ImageFont.load_default(height)

@@ -87,6 +87,16 @@ def evaluate(
             help="Write a page of sketches, renders and truths.",
         ),
     ] = None,
+    look: Annotated[
+        Path | None,
+        typer.Option(
+            "--look",
+            metavar="FOLDER",
+            file_okay=False,
+            rich_help_panel=RESULTS,
+            help="Write pages to look at: 48 drawings, three prompts each, with and without palette, 1, 2 and 4 steps.",
+        ),
+    ] = None,
 ) -> None:
     """Measure how well a model follows drawings and prompts, against true pictures.
 
@@ -114,7 +124,7 @@ def evaluate(
         _publish(result, json, sheet, page)
         return
     with shown() as progress:
-        judged = _judge(model, data, counts, count, size, features, goals, sets, progress)
+        judged = _judge(model, data, counts, count, size, features, goals, sets, look, progress)
     result = judged.result
     _publish(result, json, sheet, judged.sheet)
     for fault in result["faults"]:
@@ -174,6 +184,7 @@ def _judge(
     features: str | None,
     goals: bool,
     sets: list[str] | None,
+    look: Path | None,
     progress: Callable[..., Any],
 ) -> Judged:
     from ...lora.evaluate.data import check_data, open_data
@@ -191,9 +202,22 @@ def _judge(
     try:
         opened = open_data(data, renderer.side, count, progress)
         seen = open_features(features, pipe.device)
+        if look is not None:
+            _write_look(look.expanduser(), renderer, progress)
         return judge(renderer, opened, model, steps, seen, progress, goals=goals or model in embedded())
     finally:
         renderer.close()
+
+
+def _write_look(folder: Path, renderer: Any, progress: Callable[..., Any]) -> None:
+    from PIL import Image
+
+    from ...lora.evaluate.look import drawings, pages
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, page in enumerate(pages(renderer, list(drawings(renderer.side)), progress), 1):
+        Image.fromarray(page).save(folder / f"look-{number}.png")
+    note(f"look: {folder}")
 
 
 def _counts(text: str) -> tuple[int, ...]:
