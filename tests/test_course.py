@@ -1,0 +1,152 @@
+"""The course that makes the embedded model: every part in order, nothing twice, and a whole model at the end."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from inkstream.lora.lorafile import read_lora
+from inkstream.lora.styles import styles_in, styles_of
+from inkstream.lora.train import course
+from inkstream.lora.train.config import read
+from inkstream.lora.train.course import BUDGETS, CourseConfig, parts_of
+from inkstream.lora.words import read_vocabulary
+from inkstream.stream import Frame, Stream
+from inkstream.stream.errors import ConfigError, LoraError, ModelError
+
+NETWORKS = {
+    "block_out_channels": [16, 32],
+    "attention_levels": [False, True],
+    "norm_num_groups": 4,
+    "head_dim": 16,
+    "conditioning_channels": [4, 8, 8, 16],
+    "text_width": 16,
+    "text_layers": 1,
+    "text_heads": 2,
+}
+QUICK = {"data.size": 64, "train_batch_size": 2, "max_train_minutes": None, "validation_samples": 2}
+QUICK |= {"validation_minutes": None, "checkpointing_minutes": None, "mixed_precision": "no"}
+FIGURES = {
+    "rows": [{"about": "pictures", "steps": 1, "edge_f1": 0.5, "edge_margin": 0.2, "psnr_db": 20.0, "ssim": 0.5}],
+    "configuration": {"samples": 2},
+    "goals": [{"figure": "psnr_db", "got": 20.0, "goal": 24.5, "reached": "missed"}],
+}
+FIGURES["rows"][0]["sharpness"] = 0.3
+
+
+def small(folder, **more):
+    """A course of a few steps each."""
+    wide = {"channels": 8, "encoder_blocks": [1, 1, 1, 1], "decoder_blocks": [1, 1, 1, 1], "crop": 32}
+    return CourseConfig(
+        budget="a test",
+        output_dir=str(folder),
+        device="cpu",
+        scenes=68,
+        autoencoder={**QUICK, **wide, "max_train_steps": 3},
+        base={**QUICK, "networks": NETWORKS, "crop": 0, "max_train_steps": 3},
+        styles=("clay",),
+        pairs=3,
+        lora={**{name: value for name, value in QUICK.items() if name != "data.size"}, "max_train_steps": 3},
+        **more,
+    )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """(configuration, folder of the model, lines that were said) of a whole course."""
+    config, said = small(tmp_path_factory.mktemp("course")), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(course, "judge", lambda folder, config, progress: FIGURES)
+        model = course.train(config, say=said.append)
+    return config, model, said
+
+
+def test_a_course_leaves_a_whole_model(made):
+    config, model, _ = made
+    assert {"unet", "controlnet", "text_encoder", "vae", "tokenizer", "scheduler"} <= {
+        each.name for each in model.iterdir()
+    }
+    assert read_vocabulary(model).tags["kind"] == ("car", "building", "landscape")
+    recipe = json.loads((model / "recipe.json").read_text())
+    assert list(recipe["parts"]) == ["autoencoder", "base", "style clay"]
+    assert recipe["parts"]["base"]["steps"] == 3
+    assert str(config.folder) not in json.dumps(recipe)
+    card = (model / "README.md").read_text()
+    for text in ("on a test", "| base | 3 |", "- `clay`:", "| psnr_db | 20.000 | 24.5 | missed |"):
+        assert text in card
+
+
+def test_what_is_done_is_not_done_again(made, monkeypatch):
+    config, model, said = made
+    assert said[0] == "autoencoder: begins"
+    before = (model / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
+    monkeypatch.setattr(course, "judge", lambda folder, config, progress: FIGURES)
+    again = []
+    assert course.train(config, say=again.append) == model
+    assert [line.split(",")[0] for line in again[:3]] == [
+        f"{name}: done before" for name in ("autoencoder", "base", "style clay")
+    ]
+    assert (model / "unet" / "diffusion_pytorch_model.safetensors").read_bytes() == before
+    assert "done before" in "".join(course.plan(config))
+
+
+def test_a_style_is_known_by_its_name(made):
+    _, model, _ = made
+    assert list(styles_in(model)) == ["clay"]
+    assert {str(value.dtype) for value in load_file(styles_in(model)["clay"]).values()} == {"torch.float16"}
+    settings = {"mode": "sketch", "width": 64, "height": 64, "device": "cpu", "acceleration": "eager"}
+    stream = Stream.from_pretrained(model, **settings, use_denoising_batch=False, lora_dict={"clay": 1.0})
+    try:
+        assert list(styles_of(stream.pipe)) == ["clay"]
+        frame = Frame(np.full((64, 64, 3), 255, np.uint8), id=0)
+        with_style = stream(frame, gated=False).pixels
+        with pytest.raises(LoraError, match=r"no such file; expected a style of this model \(clay\)"):
+            read_lora("vapour", stream.pipe)
+        assert with_style.shape == (64, 64, 3)
+    finally:
+        stream.close()
+
+
+def test_a_model_that_was_written_before_its_budget_was_spent_is_not_done(made, tmp_path):
+    config, _, _ = made
+    part = parts_of(config)[1]
+    assert part.done
+    longer = part.config.model_copy(update={"max_train_steps": 4})
+    assert not course.Part("base", longer).done
+    notes = part.model / "training.json"
+    kept = notes.read_text()
+    try:
+        notes.write_text("{")
+        with pytest.raises(ConfigError, match=r"training.json: damaged"):
+            _ = part.done
+    finally:
+        notes.write_text(kept)
+
+
+def test_shipped_courses_are_whole():
+    for budget in BUDGETS:
+        config = read(f"train_ink-tiny_{budget}", CourseConfig)
+        names = [part.name for part in parts_of(config)]
+        assert names == ["autoencoder", "base", "style night", "style clay", "style print"]
+    with pytest.raises(ConfigError, match=r"styles.*'vapour', expected some of: night, clay, print"):
+        read("train_ink-tiny_cpu", CourseConfig, {"styles": ["vapour"]})
+    with pytest.raises(ConfigError, match="pairs"):
+        read("train_ink-tiny_cpu", CourseConfig, {"pairs": 41})
+
+
+def test_styles_are_compared_in_one_table(made):
+    from inkstream.lora.data.folder import Pairs
+    from inkstream.lora.evaluate.style import PLAIN, compare, table
+
+    config, model, _ = made
+    taught = Pairs(config.folder / "pairs" / "clay", "train", 64)
+    style = config.folder / "style-clay" / "model"
+    found = compare(str(model), [style], taught, taught, "its own pairs", steps=1)
+    plain, styled = found.result["rows"]
+    assert plain["style"] == PLAIN and (styled["style"], styled["mode"]) == ("style-clay", "conventional")
+    assert styled["towards"] == pytest.approx(1 - styled["colour_distance"] / plain["colour_distance"])
+    assert table(found.result).row_count == 2
+    assert found.sheet().ndim == 3
+    with pytest.raises(ModelError, match="expected output_dir/model of inkstream train lora"):
+        compare(str(model), [config.folder], taught, taught, "its own pairs", steps=1)
