@@ -91,6 +91,13 @@ class Part:
         """Whether it was finished before. Notes are the last thing that is written."""
         return (self.model / NOTES).is_file() and not _unfinished(self.model / NOTES, self.config)
 
+    @property
+    def line(self) -> str:
+        """What it will take, for people."""
+        minutes, steps = self.config.max_train_minutes, self.config.max_train_steps
+        ends = f"{minutes:g} minutes" if minutes else f"{steps:,} steps"
+        return f"{self.name}: {ends}{', done before' if self.done else ''}; {self.config.folder}"
+
 
 def parts_of(config: CourseConfig) -> list[Part]:
     """The trainings of a course, in order. Raises ConfigError for settings that a training does not take."""
@@ -144,17 +151,13 @@ def plan(config: CourseConfig) -> list[str]:
     began = time.perf_counter()
     render([sample_scene(config.seed + number) for number in range(4)])
     hours = (time.perf_counter() - began) / 4 * config.scenes / 3600
-    lines = [f"{config.scenes:,} scenes: about {hours * 60:.0f} minutes of one core, shared by all there are"]
-    parts, total = parts_of(config), 0.0
-    for part in parts:
-        minutes = part.config.max_train_minutes or 0.0
-        steps = part.config.max_train_steps
-        total += 0.0 if part.done else minutes
-        ends = " or ".join(
-            filter(None, (f"{minutes:g} minutes" if minutes else "", f"{steps:,} steps" if steps else ""))
-        )
-        lines.append(f"{part.name}: {ends}{', done before' if part.done else ''}; {part.config.folder}")
-    return [*lines, f"{total:g} minutes of training are left; the model goes to {config.folder / 'model'}"]
+    parts = parts_of(config)
+    left = sum(part.config.max_train_minutes or 0.0 for part in parts if not part.done)
+    return [
+        f"{config.scenes:,} scenes: about {hours * 60:.0f} minutes of one core, shared by all there are",
+        *(part.line for part in parts),
+        f"{left:g} minutes of training are left; the model goes to {config.folder / 'model'}",
+    ]
 
 
 def _write_pairs(config: CourseConfig, part: Part, progress: Progress) -> None:

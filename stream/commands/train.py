@@ -12,8 +12,11 @@ from ..signals import INTERRUPTED
 from ._common import note
 from .build import shown
 
-KINDS = "autoencoder, base, controlnet, lcm or lora; ink-tiny: all of the embedded model, one after the other"
-WHOLE = "ink-tiny"
+WHOLE, PROOF = "ink-tiny", "lcm-proof"
+KINDS = (
+    f"autoencoder, base, controlnet, lcm or lora; {WHOLE}: all of the embedded model, one after the other; "
+    f"{PROOF}: a teacher and what is distilled from it, in one table"
+)
 
 
 def train(
@@ -51,6 +54,9 @@ def train(
     """
     if kind == WHOLE:
         _all_of_it(config, budget, sets, dry_run, show)
+        return
+    if kind == PROOF:
+        _proof(config, sets, dry_run, show)
         return
     from ...lora.train.config import read
     from ...lora.train.kinds import kind_of
@@ -95,6 +101,31 @@ def _all_of_it(config: str | None, budget: str, sets: list[str] | None, dry_run:
         model = run(chosen, say=_say, progress=progress)
     if model is None:
         raise typer.Exit(INTERRUPTED)
+
+
+def _proof(config: str | None, sets: list[str] | None, dry_run: bool, show: bool) -> None:
+    from rich.console import Console
+
+    from ...lora.evaluate.distilled import table
+    from ...lora.train.config import read
+    from ...lora.train.lcm_proof import ProofConfig, parts_of
+    from ...lora.train.lcm_proof import train as run
+    from ..configfile import dump_yaml, parse_set
+
+    chosen = read(config or f"train_{PROOF}", ProofConfig, dict(parse_set(text) for text in sets or []))
+    if show:
+        typer.echo(dump_yaml(chosen, descriptions=True), nl=False)
+        return
+    _check_folder(chosen.folder)
+    if dry_run:
+        for part in parts_of(chosen):
+            typer.echo(part.line)
+        return
+    with shown() as progress:
+        result = run(chosen, say=_say, progress=progress)
+    if result is None:
+        raise typer.Exit(INTERRUPTED)
+    Console().print(table(result))
 
 
 def _say(line: str) -> None:
