@@ -70,9 +70,6 @@ def compare(
     result = result_of(NAME, {"samples": count, "side": side, "seed": USUAL_SEED}, pipe.device, KEYS, FIGURES)
     for number, row in enumerate(ROWS):
         pipe = _prepared(row, teacher, student, lora, device)
-        told = lambda part, row=row, number=number: progress(
-            f"{row.who}, {row.steps} steps", (number + part) / len(ROWS)
-        )
         pictures, took = [], []
         for index, (picture, seconds) in enumerate(_pictures(pipe, row, samples, side)):
             progress(f"{row.who}, {row.steps} steps", (number + index / count) / len(ROWS))
