@@ -35,13 +35,14 @@ class AutoencoderTask(Task):
         self.device = device_of(config)
         threads(config)
         self.network: Any = _network(config)
-        settle([self.network.encoder, self.network.decoder], config, self.device, train=True)
+        settle([self.network.encoder], config, self.device, train=config.encoder is None)
+        settle([self.network.decoder], config, self.device, train=True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeds.number(config.seed, seeds.INIT, 1))
             self.adversary = Adversary(OfPictures(), self.device, config.gan_learning_rate)
 
     def trained(self) -> dict[str, nn.Module]:
-        return {"vae": self.network}
+        return {"decoder": self.network.decoder} if self.config.encoder else {"vae": self.network}
 
     def extra(self) -> dict[str, Any]:
         return {"adversary": self.adversary} if self.config.gan_weight else {}
@@ -49,8 +50,7 @@ class AutoencoderTask(Task):
     def loss(self, batch: Batch, now: Now) -> Loss:
         config, vae = self.config, self.network
         x = self._crops(batch, now.random)  # (B, 3, crop, crop) in [-1, 1]
-        z = vae.encoder(x)
-        z = z.float()
+        z = self._encoded(x)
         noise = normal(z.shape, now.random, z.device)
         got = vae.decoder(z + config.latent_noise * noise).float()
         difference = got - x
@@ -72,6 +72,11 @@ class AutoencoderTask(Task):
                 parts["pull"] = self.adversary.pull(got, near, config.gan_weight, now.random)
                 total = total + parts["pull"]
         return Loss(total, parts)
+
+    def _encoded(self, x: Tensor) -> Tensor:
+        """Latents of crops, float32; of an encoder that stays as it is without gradients."""
+        with torch.set_grad_enabled(self.config.encoder is None):
+            return self.network.encoder(x).float()
 
     def _crops(self, batch: Batch, random: torch.Generator) -> Tensor:
         """One crop of each picture; its corner is a multiple of 8, as every latent's is."""
@@ -115,11 +120,12 @@ class AutoencoderTask(Task):
             yield x, z, self.network.decoder(z).float()
 
     def write(self, folder: Path) -> None:
-        """``scaling_factor`` makes the latents' standard deviation 1."""
-        spread = torch.cat([self.network.encoder(self._some(place)).float() for place in range(4)]).std().item()
+        """``scaling_factor`` makes the latents' standard deviation 1; that of an encoder that stays, stays as well."""
         vae = _network(self.config)
         vae.load_state_dict(self.network.state_dict())
-        vae.register_to_config(scaling_factor=round(1 / spread, 4), shift_factor=0.0)
+        if self.config.encoder is None:
+            spread = torch.cat([self.network.encoder(self._some(place)).float() for place in range(4)]).std().item()
+            vae.register_to_config(scaling_factor=round(1 / spread, 4), shift_factor=0.0)
         vae.to(memory_format=torch.contiguous_format).save_pretrained(folder)
 
     def _some(self, place: int) -> Tensor:
@@ -132,18 +138,33 @@ class AutoencoderTask(Task):
 def _network(config: AutoencoderConfig) -> Any:
     from diffusers import AutoencoderTiny
 
-    if config.init:
-        return load_autoencoder(config.init)
+    start = load_autoencoder(config.init) if config.init else None
+    if config.encoder is None and start is not None:
+        return start
     widths: Any = (config.channels,) * 4
+    settings: dict[str, Any] = {
+        "encoder_block_out_channels": widths,
+        "num_encoder_blocks": config.encoder_blocks,
+        "decoder_block_out_channels": widths,
+        "num_decoder_blocks": config.decoder_blocks,
+        "latent_channels": config.latent_channels,
+    }
+    kept = load_autoencoder(config.encoder) if config.encoder else None
+    if kept is not None:
+        names = ("encoder_block_out_channels", "num_encoder_blocks", "latent_channels", "scaling_factor")
+        settings |= {name: kept.config[name] for name in names}
+    if start is not None:
+        settings |= {name: start.config[name] for name in ("decoder_block_out_channels", "num_decoder_blocks")}
+        if start.config.latent_channels != settings["latent_channels"]:
+            got = start.config.latent_channels
+            raise ConfigError(f"init: got {got} latent channels, the encoder has {settings['latent_channels']}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.number(config.seed, seeds.INIT))
-        return AutoencoderTiny(
-            encoder_block_out_channels=widths,
-            decoder_block_out_channels=widths,
-            num_encoder_blocks=config.encoder_blocks,
-            num_decoder_blocks=config.decoder_blocks,
-            latent_channels=config.latent_channels,
-        )
+        made = AutoencoderTiny(**settings)
+    for source, part in ((kept, "encoder"), (start, "decoder")):
+        if source is not None:
+            getattr(made, part).load_state_dict(getattr(source, part).state_dict())
+    return made
 
 
 def make(config: AutoencoderConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> AutoencoderTask:

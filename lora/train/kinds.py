@@ -25,6 +25,9 @@ class AutoencoderConfig(TrainConfig):
     """Channels of a latent."""
     init: str | None = None
     """Folder of an autoencoder, or of a model, whose weights are the start."""
+    encoder: str | None = None
+    """Folder of an autoencoder, or of a model, whose encoder stays as it is: only a decoder is trained, a new one
+    unless init has one. Models that were trained on its latents go on to work."""
     crop: int = Field(64, ge=16, multiple_of=8)
     """Side of the crops that it trains on, in pixels."""
     latent_noise: float = Field(0.03, ge=0, le=1)
