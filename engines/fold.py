@@ -67,7 +67,7 @@ class Fold(nn.Module):
         self._timed = [(each, "time_emb_proj") for net in networks for each in _timed(net)]
         self.prompts = nn.ModuleList(getattr(*place) for place in self._prompted)
         self.embeddings = nn.ModuleList(_TimeEmbedding(network) for network in networks)
-        self.shapes = [(length, layer.out_features) for layer in self.prompts]
+        self.shapes: list[tuple[int, ...]] = [(length, getattr(*place).out_features) for place in self._prompted]
         self.shapes += [(getattr(*place).out_features,) for place in self._timed]
         inside = set(self.modules())
         self.loras = [place for place in denoise.loras if place[0] in inside]
@@ -214,7 +214,7 @@ def _reasons(network: Any) -> Iterator[str]:
         if "forward" in vars(module) or module._forward_hooks or module._forward_pre_hooks:
             yield f"{path or 'the network'} has a hook"
         for name, expected in _INSIDE.items():
-            parts = getattr(module, name, None)
+            parts: Any = getattr(module, name, None)
             kinds = {_kind(part) for part in parts} if isinstance(parts, nn.ModuleList) else set()
             yield from (f"{path} has {kind} among its {name}" for kind in sorted(kinds - {expected}))
         if _kind(module) == "BasicTransformerBlock":
