@@ -67,6 +67,8 @@ class Options:
     """What it is to run on; empty: its own choice."""
     int8: bool = False
     """Whether the networks run in INT8; only openvino does that."""
+    fold: bool = True
+    """Whether what depends on the prompt and the time alone is computed apart from the step; only compile does that."""
     progress: Progress = field(default=lambda text, part: None)
     """Is told what is being done."""
 

@@ -2,9 +2,10 @@
 
 Kernels are compiled once for the fixed shapes of the stream, and Inductor's cache lies in the user's cache folder, so
 that a second start is quicker. Inputs are copied into buffers at fixed addresses, on CUDA in the same stream: nothing
-in a call waits for the GPU, and a prompt, a scale or a step that changes is a copy like any other. On CUDA a stream
-records its whole frame as one graph (``Units.record``); a unit that is called alone has a graph of its own. On a CPU it
-wins little over eager; it is there for the same code to be tested everywhere.
+in a call waits for the GPU, and a scale or a step that changes is a copy like any other. What depends on the prompt and
+the time alone is a unit of its own (``fold``), called when a row is told something else. On CUDA a stream records its
+whole frame as one graph (``Units.record``); a unit that is called alone has a graph of its own. On a CPU it wins little
+over eager; it is there for the same code to be tested everywhere.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from torch import Tensor
 from ..stream.errors import EngineError
 from . import Options
 from .cache import private_folder, user_cache
+from .fold import fold, why_not
 from .shapes import Shapes
 from .units import Positional, Units, make_units, positional_units
 
@@ -62,6 +64,9 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
     recorder = Recorder(device) if device.type == "cuda" else None
     calls = {}
     units = positional_units(pipe, controlnets, shapes)
+    not_folded = why_not(units) if options.fold else ""
+    if options.fold and not not_folded:
+        units, shapes = fold(units, shapes)
     for index, (name, unit) in enumerate(units.items()):
         options.progress(f"compiling {name}", index / len(units))
         began = time.perf_counter()
@@ -73,6 +78,9 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
     options.progress("compiled", 1.0)
     log.info("compile: ready after %.1f s", time.perf_counter() - started)
     about = f"torch.compile {torch.__version__} on {device}, {str(pipe.unet.dtype).removeprefix('torch.')}"
+    if not_folded:
+        log.info("compile: the prompt takes part in every step: %s", not_folded)
+        about += f", prompt not folded: {not_folded}"
     return replace(make_units(calls, shapes, "compile", about), record=recorder)
 
 
@@ -86,7 +94,11 @@ class _Compiled:
         self._alone: Callable[[], Tensor] | None = None  # its own graph, for calls outside of a larger record
         with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self._buffers = [value.to(device) for value in shapes.example(name)]
+            examples = dict(zip(shapes.inputs(name), shapes.example(name), strict=True))
+            if "folded" in examples:
+                precision: Any = unit.unit.dtype
+                examples["folded"] = examples["folded"].to(precision)
+            self._buffers = [value.to(device) for value in examples.values()]
             run = torch.compile(unit, backend=BACKEND, fullgraph=True, dynamic=False, options=_settings(device))
             self._run: Callable[[], Tensor] = lambda: run(*self._buffers)
             self._run()

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # What the result of each unit is called.
-RESULTS = {"encode": "latent", "embed": "features", "denoise": "noise", "decode": "image"}
+RESULTS = {"encode": "latent", "embed": "features", "fold": "folded", "denoise": "noise", "decode": "image"}
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,17 @@ class Shapes:
     """Names of the A LoRAs whose scales are inputs, in the order of those inputs' rows."""
     encodes: bool = True
     """Whether frames are encoded; only img2img does it."""
+    folded: int = 0
+    """M, width of a folded row; 0 where an engine does not fold."""
 
     @property
     def units(self) -> tuple[str, ...]:
         """The units that this stream calls."""
-        return (*(("encode",) if self.encodes else ()), *(("embed",) if self.controlnets else ()), "denoise", "decode")
+        unused = {"encode": not self.encodes, "embed": not self.controlnets, "fold": not self.folded}
+        return tuple(name for name in RESULTS if not unused.get(name))
 
     def inputs(self, unit: str) -> dict[str, tuple[int, ...]]:
-        """Names and shapes of the inputs of ``encode``, ``embed``, ``denoise`` or ``decode``, in their order."""
+        """Names and shapes of the inputs of one of ``units``, in their order."""
         picture = (3, self.height, self.width)
         if unit == "encode":
             return {"image": (self.frames, *picture)}
@@ -56,15 +59,19 @@ class Shapes:
         if unit == "decode":
             return {"latent": (self.frames, *self.latent)}
         count, embedded = self.rows, (self.features, *self.latent[1:])
+        denoises = unit == "denoise"
+        nets = self.controlnets if denoises else 0
+        told = not (denoises and self.folded)  # or the rows say it all
         wanted = {
-            "sample": (True, (count, *self.latent)),
-            "timestep": (True, (count,)),
-            "text": (True, (count, *self.text)),
-            "features": (self.controlnets, (self.controlnets, count, *embedded)),
-            "scales": (self.controlnets, (self.controlnets, count)),
-            "pooled": (self.pooled, (count, self.pooled)),
-            "time_ids": (self.pooled, (count, 6)),
-            "guidance": (self.guidance, (count, self.guidance)),
+            "sample": (denoises, (count, *self.latent)),
+            "folded": (not told, (count, self.folded)),
+            "timestep": (told, (count,)),
+            "text": (told, (count, *self.text)),
+            "features": (nets, (nets, count, *embedded)),
+            "scales": (nets, (nets, count)),
+            "pooled": (told and self.pooled, (count, self.pooled)),
+            "time_ids": (told and self.pooled, (count, 6)),
+            "guidance": (told and self.guidance, (count, self.guidance)),
             "lora": (self.loras, (len(self.loras), count)),
         }
         return {name: shape for name, (used, shape) in wanted.items() if used}

@@ -1,7 +1,7 @@
 """The network work of a frame, as functions of plain tensors: encode, embed, denoise, decode.
 
-Tensors are float32 at every edge; each unit casts to its network's precision and back. F frames enter together, N rows
-go through the UNet at once, C ControlNets steer it.
+Tensors are float32 at every edge, apart from folded rows; each unit casts to its network's precision and back. F frames
+enter together, N rows go through the UNet at once, C ControlNets steer it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from ..stream.errors import EngineError
 from .shapes import Shapes
+
+LoraPlace = tuple[Any, str, int, int]  # (PEFT layer, name of the LoRA, its row, dimensions of the layer's input)
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Units:
     """Where the device can play recorded work back (CUDA graphs): ``record(run)`` runs ``run`` a few times, records it,
     and gives what plays it back and returns the same tensors, with new contents, each time. ``run`` may call the units,
     works on tensors of fixed places, and asks the device nothing."""
+    fold: Callable[..., Tensor] | None = None
+    """Where an engine computes what depends on the prompt and the time alone apart from the step: ``fold(**told)`` with
+    what rows are told, by the names of ``Denoise.forward`` (other names are ignored), gives (N, M) in the networks' own
+    precision. ``denoise`` then takes that as ``folded``, and looks at no timestep, text, pooled, time_ids and
+    guidance; whoever calls it folds again when a row is told something else."""
     passed_over: Mapping[str, str] = field(default_factory=dict)
     """Faster engines that ``auto`` could not take, and why not."""
 
@@ -104,7 +111,7 @@ class Denoise(nn.Module):
         self.unet = unet
         self.dtype = unet.dtype  # asking the network walks through all of it
         self.controlnets = nn.ModuleList(_without_embedding(net) for net in controlnets)
-        self._loras = _lora_layers(unet, loras)
+        self.loras = _lora_places(unet, loras)
 
     def forward(
         self,
@@ -125,9 +132,7 @@ class Denoise(nn.Module):
         ``lora`` (A, N). Returns (N, 4, h, w), in the UNet's own prediction type.
         """
         dtype = self.dtype
-        if lora is not None:
-            for layer, name, index, dims in self._loras:
-                layer.scaling[name] = lora[index].to(dtype).view(-1, *[1] * (dims - 1))
+        scale_loras(self.loras, lora, dtype)
         sample, text = sample.to(dtype), text.to(dtype)
         added = None if pooled is None else {"text_embeds": pooled.to(dtype), "time_ids": time_ids}
         down, mid = None, None
@@ -210,7 +215,14 @@ def make_units(calls: Mapping[str, Callable[..., Tensor]], shapes: Shapes, name:
         return refuse
 
     encode, embed = (calls.get(unit) or absent(unit) for unit in ("encode", "embed"))
-    return Units(encode, embed, denoise, calls["decode"], name, about)
+    fold = calls.get("fold")
+    told = tuple(shapes.inputs("fold")) if fold else ()
+
+    def folded(**given: Tensor) -> Tensor:
+        assert fold is not None
+        return fold(*(given[name] for name in told))
+
+    return Units(encode, embed, denoise, calls["decode"], name, about, fold=folded if fold else None)
 
 
 def twin(module: nn.Module) -> Any:
@@ -219,8 +231,15 @@ def twin(module: nn.Module) -> Any:
     return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
 
 
-def _lora_layers(unet: nn.Module, loras: tuple[str, ...]) -> list[tuple[Any, str, int, int]]:
-    """Where LoRA scales are read: (PEFT layer, name of the LoRA, its row, dimensions of the layer's input)."""
+def scale_loras(places: list[LoraPlace], lora: Tensor | None, dtype: torch.dtype) -> None:
+    """Point LoRA layers at the scales (A, N) of this call; None: they read what ``LoraSet.bind`` gave."""
+    if lora is not None:
+        for layer, name, index, dims in places:
+            layer.scaling[name] = lora[index].to(dtype).view(-1, *[1] * (dims - 1))
+
+
+def _lora_places(unet: nn.Module, loras: tuple[str, ...]) -> list[LoraPlace]:
+    """Where LoRA scales are read."""
     if not loras:
         return []
     from peft.tuners.lora import LoraLayer

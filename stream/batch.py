@@ -24,6 +24,9 @@ from .guidance import Guidance, carry, clean
 from .recipe import Recipe
 from .schedule import Schedule
 
+ALONG = ("scales", "lora")  # rows are their second dimension
+ADDED = ("pooled", "time_ids", "guidance", "lora", "folded")  # what only some networks or engines are told
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
@@ -99,11 +102,21 @@ class Loop:
 
         x = both(x)  # (N, 4, h, w)
         features = both(features, 1) if len(features) else features  # (C, N, E, h, w)
-        added = {name: told[name] for name in ("pooled", "time_ids", "guidance", "lora") if name in told}
-        eps = self.units.denoise(x, both(s.timestep), told["text"], features, told["scales"], **added)  # (N, 4, h, w)
+        added = {name: told[name] for name in ADDED if name in told}
+        eps = self.units.denoise(x, told["timestep"], told["text"], features, told["scales"], **added)  # (N, 4, h, w)
         if self.prediction == "v_prediction":
             eps = both(s.a) * eps + both(s.b) * x
         return eps[:extra], eps[extra:]
+
+    def fold(self, told: dict[str, Tensor]) -> None:
+        """Where the engine folds: leave ``folded`` (N, M) among what rows are told, at the place where it was."""
+        if self.units.fold is None:
+            return
+        folded = self.units.fold(**told)
+        if "folded" in told:
+            told["folded"].copy_(folded)
+        else:
+            told["folded"] = folded.clone()
 
 
 class StreamBatch:
@@ -115,6 +128,7 @@ class StreamBatch:
         self.loop = loop
         self._rows: dict[str, Tensor] = {}  # (B, ...) coefficients and noise of each row
         self._network: dict[str, Tensor] = {}  # (N, ...) what the network is told; the negative rows first
+        self._folded = False  # whether what is folded is of what the network is told now
         self._latent = self._stock = self._features = torch.empty(0)
         self._in_row: list[Entry | None] = []  # the frames of each row group
         self._extra = 0
@@ -157,7 +171,11 @@ class StreamBatch:
         self._in_row = [entry, *before[:-1]]
         for k, (new, old) in enumerate(zip(self._in_row, before, strict=True)):
             if new is not None and (old is None or new.recipe is not old.recipe):
+                self._folded = False
                 self._write(k, new)
+        if not self._folded:
+            self.loop.fold(self._network)
+            self._folded = True
 
     def denoise(self, x: Tensor, features: Tensor, noise: Tensor) -> Tensor:
         """Every row's step; leaves each row's latent, residual and features where the next tick wants them.
@@ -200,7 +218,7 @@ class StreamBatch:
             self._rows[name] = torch.zeros((total, *value.shape), dtype=value.dtype, device=device)
         wide = total + self._extra
         for name, value in recipe.network_row(0, False).items():
-            shape = (*value.shape, wide) if name in ("scales", "lora") else (wide, *value.shape)
+            shape = (*value.shape, wide) if name in ALONG else (wide, *value.shape)
             self._network[name] = torch.zeros(shape, dtype=value.dtype, device=device)
         if self.loop.lora_rows is not None:
             self._network["lora"] = self.loop.lora_rows(wide)
@@ -249,10 +267,13 @@ class SequentialSteps:
         self._lora = (
             loop.lora_rows(1) if loop.lora_rows else None
         )  # (A, 1): one frame's scales serve every row of a call
+        self._told: list[dict[str, Tensor]] = []  # what the network is told at each step, F frames at a time
+        self._told_of: tuple[Recipe, int] | None = None
         self.pending = 0
 
     def clear(self) -> None:
-        """Nothing is in flight."""
+        """Nothing is in flight; the memory is let go."""
+        self._told, self._told_of = [], None
 
     def step(self, entry: Entry) -> Finished | None:
         """Take F frames through all steps."""
@@ -261,14 +282,15 @@ class SequentialSteps:
         if self._lora is not None:
             self._lora[:] = recipe.lora_scales[:, None]
         stock, denoised = recipe.entry_noise.expand_as(x), x
+        extra = self.loop.guidance.extra_rows(frames, frames)
+        if self._told_of != (recipe, frames):
+            self._told = [self._network(recipe, k, frames, extra) for k in range(recipe.steps)]
+            self._told_of = recipe, frames
         with self.loop.span("denoise"):
             for k in range(recipe.steps):
                 row = recipe.row(k)
                 s = Schedule(**{name: row[name].expand(frames, *row[name].shape) for name in Schedule._fields})
-                extra = self.loop.guidance.extra_rows(frames, frames)
-                told = [recipe.network_row(k, True)] * extra + [recipe.network_row(k, False)] * frames
-                network = {n: torch.stack([r[n] for r in told], 1 if n in ("scales", "lora") else 0) for n in told[0]}
-                u, c = self.loop.predict_eps(x, extra, s, features, network)
+                u, c = self.loop.predict_eps(x, extra, s, features, self._told[k])
                 if self.loop.guidance.residual and k > 0:
                     u = stock[:extra]
                 eps, stock = self.loop.guidance(u, c, stock, row["w"], row["delta"])
@@ -279,3 +301,9 @@ class SequentialSteps:
         if all(tag is None for tag in entry.tags):
             return None
         return Finished(denoised, entry.tags)
+
+    def _network(self, recipe: Recipe, k: int, frames: int, extra: int) -> dict[str, Tensor]:
+        rows = [recipe.network_row(k, True)] * extra + [recipe.network_row(k, False)] * frames
+        told = {name: torch.stack([row[name] for row in rows], 1 if name in ALONG else 0) for name in rows[0]}
+        self.loop.fold(told)
+        return told

@@ -55,7 +55,12 @@ class Recipe:
     def network_row(self, k: int, negative: bool) -> dict[str, Tensor]:
         """What the network must be told about a row with k steps behind it, with the prompt or the negative prompt."""
         embeds = self.negative if negative and self.negative is not None else self.prompt
-        values = {"text": embeds.text[0], "scales": self.control_scales[:, k], "lora": self.lora_scales}
+        values = {
+            "timestep": self.schedule.timestep[k],
+            "text": embeds.text[0],
+            "scales": self.control_scales[:, k],
+            "lora": self.lora_scales,
+        }
         for name, value in (
             ("pooled", embeds.pooled),
             ("time_ids", self.time_ids),
