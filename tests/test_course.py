@@ -5,14 +5,18 @@ import json
 import numpy as np
 import pytest
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
 from inkstream.lora.lorafile import read_lora
 from inkstream.lora.styles import styles_in, styles_of
 from inkstream.lora.train import course
 from inkstream.lora.train.config import read
 from inkstream.lora.train.course import BUDGETS, CourseConfig, parts_of
+from inkstream.lora.train.lcm_proof import ProofConfig
+from inkstream.lora.train.lcm_proof import parts_of as proof_parts
 from inkstream.lora.words import read_vocabulary
 from inkstream.stream import Frame, Stream
+from inkstream.stream.cli import app
 from inkstream.stream.errors import ConfigError, LoraError, ModelError
 
 NETWORKS = {
@@ -150,3 +154,33 @@ def test_styles_are_compared_in_one_table(made):
     assert found.sheet().ndim == 3
     with pytest.raises(ModelError, match="expected output_dir/model of inkstream train lora"):
         compare(str(model), [config.folder], taught, taught, "its own pairs", steps=1)
+
+
+def said(*arguments):
+    """What the command says, and its exit code."""
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return done.output + str(done.exception or ""), done.exit_code
+
+
+def test_the_command_says_what_it_would_do(tmp_path):
+    text, code = said("train", "ink-tiny", "--set", f"output_dir={tmp_path}", "--dry-run")
+    assert code == 0 and "137 minutes of training are left" in text and "style print: 4 minutes" in text
+    text, code = said("train", "ink-tiny", "--budget", "gpu", "--show")
+    assert code == 0 and "budget: one large GPU" in text
+    assert "--budget: got 'moon', expected one of: cpu, gpu" in said("train", "ink-tiny", "--budget", "moon")[0]
+    text, code = said("train", "lcm-proof", "--set", f"output_dir={tmp_path}", "--dry-run")
+    assert code == 0 and "teacher: 15 minutes" in text
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_style_is_only_judged_with_its_pairs():
+    text, _ = said("evaluate", "ink-tiny", "--lora", "somewhere")
+    assert "got --lora or --style alone, expected both" in text
+
+
+def test_students_learn_from_the_teacher_that_was_made_for_them():
+    config = read("train_lcm-proof", ProofConfig, {"output_dir": "proof", "lora.rank": 8})
+    teacher, student, lora = proof_parts(config)
+    assert teacher.config.first_share == teacher.config.gan_weight == 0
+    assert {student.config.pretrained_model, lora.config.pretrained_model} == {str(teacher.model)}
+    assert (student.config.student, lora.config.student, lora.config.rank) == ("full", "lora", 8)

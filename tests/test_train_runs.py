@@ -21,6 +21,7 @@ from inkstream.lora.train.data import Batches, Part
 from inkstream.lora.train.fake import Shapes
 from inkstream.lora.train.kinds import KINDS, AutoencoderConfig, BaseConfig, kind_of
 from inkstream.lora.train.loop import Loop, TrainError
+from inkstream.lora.train.models import load_autoencoder
 from inkstream.lora.train.predict import lcm_steps
 from inkstream.lora.train.report import dry_run
 from inkstream.stream.config import StreamConfig
@@ -124,6 +125,29 @@ def test_an_autoencoder_learns_and_loads_in_diffusers(tmp_path):
     assert spread.item() == pytest.approx(1.0, abs=0.01)
     notes = json.loads((tmp_path / "model" / "training.json").read_text())
     assert notes["steps"] == 60 and notes["configuration"]["channels"] == 8
+
+
+def test_a_decoder_learns_alone_for_an_encoder_that_stays(tmp_path, codec):
+    wider = {"encoder": codec, "channels": 12, "decoder_blocks": (2, 1, 1, 0), "gan_from": 0.3, "gan_weight": 1.0}
+    settings = autoencoder_config(tmp_path, **wider)
+    loop(autoencoder.from_samples(settings, TRAIN, HELD), settings).run()
+    before, after = load_autoencoder(codec), load_autoencoder(str(tmp_path / "model"))
+    for name, value in before.encoder.state_dict().items():
+        assert torch.equal(value, after.encoder.state_dict()[name]), name
+    assert after.config.scaling_factor == before.config.scaling_factor
+    assert tuple(after.config.decoder_block_out_channels) == (12,) * 4
+    logged = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert any("pull" in line for line in logged) and any("sharpness" in line for line in logged)
+
+    further = autoencoder_config(tmp_path / "further", encoder=codec, init=str(tmp_path / "model"), max_train_steps=1)
+    task = autoencoder.from_samples(further, TRAIN, HELD)
+    for name, value in task.network.decoder.state_dict().items():
+        assert torch.equal(value, after.decoder.state_dict()[name]), name
+    other = tmp_path / "other"
+    loop_settings = autoencoder_config(other, latent_channels=8, max_train_steps=1)
+    loop(autoencoder.from_samples(loop_settings, TRAIN, HELD), loop_settings).run()
+    with pytest.raises(ConfigError, match="init: got 8 latent channels, the encoder has 4"):
+        autoencoder.from_samples(further.model_copy(update={"init": str(other / "model")}), TRAIN, HELD)
 
 
 def test_a_base_model_learns_and_the_pipeline_draws_the_same(tmp_path, codec):
