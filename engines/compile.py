@@ -24,6 +24,7 @@ from torch import Tensor
 
 from ..stream.errors import EngineError
 from . import Options
+from ._quant_torchao import quantise, weights_mb
 from .cache import private_folder, user_cache
 from .shapes import Shapes
 from .units import Positional, Units, make_units, positional_units
@@ -31,8 +32,9 @@ from .units import Positional, Units, make_units, positional_units
 log = logging.getLogger(__name__)
 BACKEND = "inductor"
 _WARM_UPS = 3  # calls on a side stream before a capture, as PyTorch's documentation asks
-# Beyond max-autotune: worth it for convolutions of one pixel, which are matrix products, and for small batches.
-_TUNING = {"conv_1x1_as_mm": True, "coordinate_descent_tuning": True}
+# Beyond max-autotune: worth it for convolutions of one pixel, which are matrix products, for small batches, and for
+# INT8, whose products are scaled where they are made.
+_TUNING = {"conv_1x1_as_mm": True, "coordinate_descent_tuning": True, "force_fuse_int_mm_with_mul": True}
 
 
 def available(where: str = "") -> str:
@@ -62,6 +64,11 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
     recorder = Recorder(device) if device.type == "cuda" else None
     calls = {}
     units = positional_units(pipe, controlnets, shapes)
+    about = f"torch.compile {torch.__version__} on {device}, {str(pipe.unet.dtype).removeprefix('torch.')}"
+    if options.quantised:
+        options.progress("quantising denoise", None)
+        example = [value.to(device) for value in shapes.example("denoise")]
+        about += f"; {quantise(units['denoise'], example, options.quantised)}"
     for index, (name, unit) in enumerate(units.items()):
         options.progress(f"compiling {name}", index / len(units))
         began = time.perf_counter()
@@ -72,8 +79,8 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
         log.info("compile: %s in %.1f s", name, time.perf_counter() - began)
     options.progress("compiled", 1.0)
     log.info("compile: ready after %.1f s", time.perf_counter() - started)
-    about = f"torch.compile {torch.__version__} on {device}, {str(pipe.unet.dtype).removeprefix('torch.')}"
-    return replace(make_units(calls, shapes, "compile", about), record=recorder)
+    made = make_units(calls, shapes, "compile", about)
+    return replace(made, record=recorder, weights_mb=weights_mb(units.values()))
 
 
 class _Compiled:
@@ -87,7 +94,8 @@ class _Compiled:
         with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._buffers = [value.to(device) for value in shapes.example(name)]
-            run = torch.compile(unit, backend=BACKEND, fullgraph=True, dynamic=False, options=_settings(device))
+            settings = {"backend": BACKEND, "fullgraph": True, "dynamic": False, "options": _settings(device)}
+            run = torch.compile(_with_its_own_code(unit, name), **settings)
             self._run: Callable[[], Tensor] = lambda: run(*self._buffers)
             self._run()
 
@@ -144,6 +152,16 @@ class _Captured:
         """Run it again on what is in the buffers now."""
         self._graph.replay()
         return self._result
+
+
+def _with_its_own_code(unit: Positional, name: str) -> Callable[..., Tensor]:
+    """A unit as a function that Dynamo takes for another one than other units: one function may have few graphs."""
+
+    def run(*values: Tensor) -> Tensor:
+        return unit(*values)
+
+    run.__code__ = run.__code__.replace(co_name=name)
+    return run
 
 
 def _settings(device: torch.device) -> dict[str, Any] | None:

@@ -39,6 +39,8 @@ class Units:
     works on tensors of fixed places, and asks the device nothing."""
     passed_over: Mapping[str, str] = field(default_factory=dict)
     """Faster engines that ``auto`` could not take, and why not."""
+    weights_mb: float = 0.0
+    """MB of the weights that it reads, where it keeps them in no file; else 0."""
 
 
 class Encode(nn.Module):
