@@ -242,6 +242,15 @@ def resident() -> float:
     return psutil.Process().memory_info().rss / MB
 
 
+def held(device: torch.device) -> float:
+    """What is in use now, in MB: by PyTorch on the GPU where that is the device, else by the process."""
+    gc.collect()
+    if device.type != "cuda":
+        return resident()
+    torch.cuda.empty_cache()
+    return torch.cuda.memory_reserved(device) / MB
+
+
 # --- the machine
 
 

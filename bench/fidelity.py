@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 KEYS = ("engine", "dtype")
 FIGURES = {"psnr_db": "more", "worst_db": "more", "ssim": "more", "edge_f1": "more"}
-GOALS = {"float32": 40.0, "bfloat16": 30.0, "float16": 30.0, "int8": 25.0}  # dB
+GOALS = {"float32": 40.0, "bfloat16": 30.0, "float16": 30.0, "int8": 25.0, "float8": 25.0}  # dB
 JUDGING = 1000  # seed of the first sketch
 Sketch = tuple[np.ndarray, str | None]  # (picture, its prompt; None: the one before)
 

@@ -108,17 +108,18 @@ def _quantize(result: Result) -> str:
         (
             row["precision"],
             f"{row['median_ms']:.1f}",
-            f"{row['disk_mb']:.0f}",
+            f"{row['size_mb']:.0f}",
             f"{row['memory_mb']:.0f}",
             f"{row['psnr_db']:.1f}",
         )
         for row in result["rows"]
     ]
-    head = ("OpenVINO", "ms a frame", "MB on disk", "MB of memory", "PSNR dB")
-    verdict = "recommended" if result["verdict"]["recommended"] else "not recommended"
-    text = (
-        f"INT8 by `inkstream quantize`, {result['samples']} frames calibrating, {result['judged']} judging: {verdict}"
-    )
+    head = (result["engine"], "ms a frame", "MB of graphs or weights", "MB of memory", "PSNR dB")
+    calibrating = f"{result['samples']} frames calibrating, " if result["samples"] else ""
+    verdicts = [
+        f"{each['precision']} is {'' if each['recommended'] else 'not '}recommended" for each in result["verdicts"]
+    ]
+    text = f"`inkstream quantize`, {calibrating}{result['judged']} judging: {', '.join(verdicts)}"
     return f"{text}.\n\n{_table(head, rows)}"
 
 

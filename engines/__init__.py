@@ -32,6 +32,8 @@ MODULES = ("tensorrt", "openvino", "compile", "onnxruntime", "eager")
 DEVICES = {"tensorrt": ("cuda",), "openvino": ("cpu",), "compile": ("cpu", "cuda"), "onnxruntime": ("cpu", "cuda")}
 # What ``auto`` takes, fastest first. compile wins nothing on a CPU, and onnxruntime is slower than openvino there.
 FASTEST = {"cpu": ("openvino", "eager"), "cuda": ("tensorrt", "compile", "eager")}
+# Which engines quantise the networks to what, and on which devices; ``auto`` takes the first that does.
+QUANTISING = {"int8": {"openvino": ("cpu",), "compile": ("cpu", "cuda")}, "float8": {"compile": ("cuda",)}}
 # StreamDiffusion's names. PyTorch's own attention has replaced xformers.
 ALIASES = {"none": "eager", "xformers": "eager"}
 
@@ -65,8 +67,8 @@ class Options:
     """Where built engines are kept; None is the user's cache folder."""
     where: str = ""
     """What it is to run on; empty: its own choice."""
-    int8: bool = False
-    """Whether the networks run in INT8; only openvino does that."""
+    quantised: str = ""
+    """What the networks are quantised to, a name of ``QUANTISING``; empty: they run as they are."""
     fold: bool = True
     """Whether what depends on the prompt and the time alone is computed apart from the step; only compile does that."""
     progress: Progress = field(default=lambda text, part: None)
@@ -112,6 +114,28 @@ def choose(name: str = "auto", device: str = "cpu", refused: Mapping[str, str] |
     return Choice(engine, where)
 
 
+def quantising(name: str, precision: str, device: str) -> str:
+    """The engine that quantises to ``precision``, a name of ``QUANTISING``, on a kind of device.
+
+    ``auto`` is the first that does, another name itself. Raises EngineError where it does not.
+    """
+    able = QUANTISING[precision]
+    engine = ALIASES.get(name, name).partition(":")[0]
+    if engine == "auto":
+        name = engine = next((other for other, devices in able.items() if device in devices), next(iter(able)))
+    if engine not in able:
+        raise EngineError(
+            f"dtype {precision}: got acceleration {name!r}, expected one of: auto, {', '.join(able)}; "
+            f"set acceleration to auto, or dtype to auto"
+        )
+    if device not in able[engine]:
+        raise EngineError(
+            f"dtype {precision}: got networks on {device}, and {engine} takes it on {' or '.join(able[engine])}; "
+            f"set device, or dtype to auto"
+        )
+    return name
+
+
 def build(name: str, pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options | None = None) -> Units:
     """Make the units of a pipeline with the engine called ``name``; see ``choose``.
 
@@ -119,10 +143,8 @@ def build(name: str, pipe: Any, controlnets: list[Any], shapes: Shapes, options:
     networks, or that would have to build for minutes first. Raises EngineError.
     """
     options = options or Options()
-    if options.int8:
-        if name != "auto" and name.partition(":")[0] != "openvino":
-            raise EngineError(f"dtype int8: only openvino runs it, got acceleration {name!r}; set acceleration to auto")
-        name = "openvino" if name == "auto" else name
+    if options.quantised:
+        name = quantising(name, options.quantised, pipe.unet.device.type)
     refused: dict[str, str] = {}
     while True:
         choice = choose(name, pipe.unet.device.type, refused)

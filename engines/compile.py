@@ -25,6 +25,7 @@ from torch import Tensor
 
 from ..stream.errors import EngineError
 from . import Options
+from ._quant_torchao import quantise, weights_mb
 from .cache import private_folder, user_cache
 from .fold import fold, why_not
 from .shapes import Shapes
@@ -33,8 +34,9 @@ from .units import Positional, Units, make_units, positional_units
 log = logging.getLogger(__name__)
 BACKEND = "inductor"
 _WARM_UPS = 3  # calls on a side stream before a capture, as PyTorch's documentation asks
-# Beyond max-autotune: worth it for convolutions of one pixel, which are matrix products, and for small batches.
-_TUNING = {"conv_1x1_as_mm": True, "coordinate_descent_tuning": True}
+# Beyond max-autotune: worth it for convolutions of one pixel, which are matrix products, for small batches, and for
+# INT8, whose products are scaled where they are made.
+_TUNING = {"conv_1x1_as_mm": True, "coordinate_descent_tuning": True, "force_fuse_int_mm_with_mul": True}
 
 
 def available(where: str = "") -> str:
@@ -64,8 +66,16 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
     recorder = Recorder(device) if device.type == "cuda" else None
     calls = {}
     units = positional_units(pipe, controlnets, shapes)
+    about = f"torch.compile {torch.__version__} on {device}, {str(pipe.unet.dtype).removeprefix('torch.')}"
+    if options.quantised:
+        options.progress("quantising denoise", None)
+        example = [value.to(device) for value in shapes.example("denoise")]
+        about += f"; {quantise(units['denoise'], example, options.quantised)}"
     not_folded = why_not(units) if options.fold else ""
-    if options.fold and not not_folded:
+    if not_folded:
+        log.info("compile: the prompt takes part in every step: %s", not_folded)
+        about += f"; prompt not folded: {not_folded}"
+    elif options.fold:
         units, shapes = fold(units, shapes)
     for index, (name, unit) in enumerate(units.items()):
         options.progress(f"compiling {name}", index / len(units))
@@ -77,11 +87,8 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
         log.info("compile: %s in %.1f s", name, time.perf_counter() - began)
     options.progress("compiled", 1.0)
     log.info("compile: ready after %.1f s", time.perf_counter() - started)
-    about = f"torch.compile {torch.__version__} on {device}, {str(pipe.unet.dtype).removeprefix('torch.')}"
-    if not_folded:
-        log.info("compile: the prompt takes part in every step: %s", not_folded)
-        about += f", prompt not folded: {not_folded}"
-    return replace(make_units(calls, shapes, "compile", about), record=recorder)
+    made = make_units(calls, shapes, "compile", about)
+    return replace(made, record=recorder, weights_mb=weights_mb(units.values()))
 
 
 class _Compiled:
@@ -99,7 +106,8 @@ class _Compiled:
                 precision: Any = unit.unit.dtype
                 examples["folded"] = examples["folded"].to(precision)
             self._buffers = [value.to(device) for value in examples.values()]
-            run = torch.compile(unit, backend=BACKEND, fullgraph=True, dynamic=False, options=_settings(device))
+            settings = {"backend": BACKEND, "fullgraph": True, "dynamic": False, "options": _settings(device)}
+            run = torch.compile(_with_its_own_code(unit, name), **settings)
             self._run: Callable[[], Tensor] = lambda: run(*self._buffers)
             self._run()
 
@@ -156,6 +164,16 @@ class _Captured:
         """Run it again on what is in the buffers now."""
         self._graph.replay()
         return self._result
+
+
+def _with_its_own_code(unit: Positional, name: str) -> Callable[..., Tensor]:
+    """A unit as a function that Dynamo takes for another one than other units: one function may have few graphs."""
+
+    def run(*values: Tensor) -> Tensor:
+        return unit(*values)
+
+    run.__code__ = run.__code__.replace(co_name=name)
+    return run
 
 
 def _settings(device: torch.device) -> dict[str, Any] | None:

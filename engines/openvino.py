@@ -61,7 +61,7 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
         example = tuple(unit.before(*shapes.example(name)))
         key = compiler.key(name, unit, [tuple(value.shape) for value in example], shapes)
         quantiser = None
-        if options.int8:
+        if options.quantised:
             key = quantised_key(key, compiler.cache)
             quantiser = Quantiser(name, unit, tuple(shapes.inputs(name)), options.progress)
         calls[name] = _Graph(compiler.compiled(key, unit, example, options, quantiser), name, unit, example)

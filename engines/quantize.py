@@ -1,6 +1,6 @@
 """INT8 networks for OpenVINO, calibrated on what a stream's own frames put into them.
 
-``record`` runs an eager stream and keeps what enters each unit. Inside ``calibrated_by`` an engine with ``int8`` builds
+``record`` runs an eager stream and keeps what enters each unit. Inside ``calibrated_by`` an engine in INT8 builds
 its graphs from that; they stay in the engine cache, under a key with the recipe of the calibration, and a later stream
 with ``dtype="int8"`` loads them. Where there are none, it says how to make them; it never calibrates by itself.
 
@@ -105,7 +105,7 @@ _SAMPLES: ContextVar[Samples | None] = ContextVar("inkstream_calibration", defau
 
 @contextmanager
 def calibrated_by(samples: Samples) -> Iterator[None]:
-    """Inside, this thread's engines with ``int8`` are built from these samples, unless they are in the cache."""
+    """Inside, this thread's engines in INT8 are built from these samples, unless they are in the cache."""
     token = _SAMPLES.set(samples)
     try:
         yield
@@ -196,4 +196,4 @@ def snr(reference: Any, other: Any, inputs: list[list[np.ndarray]]) -> float:
 
 def float32_units(options: Any) -> torch.dtype | None:
     """The precision that a unit is exported in: float32 for INT8, whose calibration runs no bfloat16 normalisation."""
-    return torch.float32 if options.int8 else None
+    return torch.float32 if options.quantised else None

@@ -46,6 +46,8 @@ class Units:
     guidance; whoever calls it folds again when a row is told something else."""
     passed_over: Mapping[str, str] = field(default_factory=dict)
     """Faster engines that ``auto`` could not take, and why not."""
+    weights_mb: float = 0.0
+    """MB of the weights that it reads, where it keeps them in no file; else 0."""
 
 
 class Encode(nn.Module):

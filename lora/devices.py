@@ -37,9 +37,13 @@ def resolve_dtype(config: StreamConfig, device: torch.device) -> torch.dtype:
 
     CUDA: float16 from Volta (compute capability 7.0) on, which keeps three more bits than bfloat16, and float32 before,
     where half precision is slower. Apple: float16. CPU: bfloat16 where it has instructions for it, else float32.
+    An engine makes int8 and float8 of what is loaded: that is ``auto`` on a CPU, and elsewhere bfloat16, because their
+    kernels give nothing else, or sums that float16 cannot hold.
     """
-    if config.dtype not in ("auto", "int8"):  # an engine quantises what is loaded
+    if config.dtype in DTYPES:
         return DTYPES[config.dtype]
+    if config.dtype != "auto" and device.type != "cpu":
+        return torch.bfloat16
     if device.type == "cuda":
         return torch.float16 if torch.cuda.get_device_capability(device) >= (7, 0) else torch.float32
     if device.type == "mps":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +13,18 @@ def quiet() -> Iterator[None]:
     """Silence warnings and progress bars of diffusers, transformers and PEFT; errors still come as exceptions.
 
     It covers, among others, that a tiny autoencoder is not the class a pipeline names, that ``torchvision`` is missing,
-    and that a scheduler's configuration is of an older form.
+    that a scheduler's configuration is of an older form, and that torchao, which diffusers and PEFT import where it is
+    installed, has kernels for other devices than this one.
     """
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
     libraries = (diffusers_logging, transformers_logging)
+    torchao = logging.getLogger("torchao")
+    torchao_level = torchao.level
     before = [(library, library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
     try:
+        torchao.setLevel(logging.ERROR)
         for library in libraries:
             library.set_verbosity(40)  # logging.ERROR
             library.disable_progress_bar()
@@ -28,6 +33,7 @@ def quiet() -> Iterator[None]:
                 warnings.filterwarnings("ignore", module=rf"{module}(\..*)?$")
             yield
     finally:
+        torchao.setLevel(torchao_level)
         for library, level, bars in before:
             library.set_verbosity(level)
             if bars:

@@ -148,8 +148,8 @@ class StreamConfig(_Frozen):
     """The engine: auto is the fastest; a named one runs or says why it cannot. none and xformers mean eager."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, mps."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
-    """Precision of the networks; the loop's own arithmetic is always float32. int8 needs inkstream quantize first."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16", "int8", "float8"] = "auto"
+    """Precision of the networks; the loop's own arithmetic is float32. inkstream quantize first for int8 and float8."""
     warmup: int = Field(2, ge=0, le=100)
     """Steps run before the first frame, so that it does not wait for caches."""
     engine_dir: str | None = None

@@ -193,8 +193,8 @@ class Networks:
         for known, units in self._built:
             if known == wanted:
                 return units
-        int8 = config.dtype == "int8"
-        options = engines.Options(folder=config.engine_dir, int8=int8, progress=self._progress)
+        quantised = config.dtype if config.dtype in engines.QUANTISING else ""
+        options = engines.Options(folder=config.engine_dir, quantised=quantised, progress=self._progress)
         with torch.inference_mode(False):
             units = engines.build(config.acceleration, self.pipe, nets, shapes, options)
         self._built = [(wanted, units), *self._built[:1]]

@@ -10,7 +10,7 @@ import torch
 from typer.testing import CliRunner
 
 from inkstream.bench.tiny import tiny_sd
-from inkstream.engines import Options, build, quantize
+from inkstream.engines import quantising, quantize
 from inkstream.engines._quant_judge import Row, edge_f1, psnr, ssim, verdict
 from inkstream.engines.quantize import Samples, calibrated_by, record
 from inkstream.lora.devices import resolve_dtype
@@ -132,16 +132,46 @@ def test_measures_of_pictures():
     assert ssim(a, 255 - a) < 0.5
 
 
-def test_int8_loads_the_networks_in_what_auto_would_take():
+def test_what_is_to_be_quantised_is_loaded_in_what_its_kernels_take():
     cpu = torch.device("cpu")
+    for dtype in ("int8", "float8"):
+        assert resolve_dtype(StreamConfig(dtype=dtype), torch.device("cuda")) == torch.bfloat16
     assert resolve_dtype(StreamConfig(dtype="int8"), cpu) == resolve_dtype(StreamConfig(dtype="auto"), cpu)
 
 
-def test_another_engine_never_takes_int8():
-    with pytest.raises(EngineError, match="only openvino runs it, got acceleration 'eager'"):
-        tiny(dtype="int8", acceleration="eager")
-    with pytest.raises(EngineError, match="'none'"):
-        build("none", None, [], None, Options(int8=True))
+@pytest.mark.parametrize(
+    ("name", "precision", "device", "expected"),
+    [
+        ("auto", "int8", "cpu", "openvino"),
+        ("auto", "int8", "cuda", "compile"),
+        ("auto", "float8", "cuda", "compile"),
+        ("openvino:gpu", "int8", "cpu", "openvino:gpu"),
+        ("compile", "int8", "cpu", "compile"),
+    ],
+)
+def test_which_engine_quantises(name, precision, device, expected):
+    assert quantising(name, precision, device) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "device", "fault"),
+    [
+        ("none", "int8", "cpu", "dtype int8: got acceleration 'none', expected one of: auto, openvino, compile;"),
+        ("openvino", "float8", "cuda", "got acceleration 'openvino', expected one of: auto, compile;"),
+        ("openvino", "int8", "cuda", "got networks on cuda, and openvino takes it on cpu; set device"),
+        ("auto", "float8", "cpu", "dtype float8: got networks on cpu, and compile takes it on cuda; set device"),
+        ("auto", "int8", "mps", "got networks on mps, and openvino takes it on cpu; set device, or dtype to auto"),
+    ],
+)
+def test_an_engine_that_cannot_quantise_says_what_can(name, precision, device, fault):
+    with pytest.raises(EngineError, match=fault):
+        quantising(name, precision, device)
+
+
+@pytest.mark.parametrize(("acceleration", "dtype"), [("eager", "int8"), ("auto", "float8")])
+def test_a_stream_never_runs_another_precision_than_it_was_told(acceleration, dtype):
+    with pytest.raises(EngineError, match=f"dtype {dtype}: got"):
+        tiny(dtype=dtype, acceleration=acceleration, device="cpu")
 
 
 def test_without_calibration_int8_says_what_to_do(tmp_path):
@@ -213,6 +243,7 @@ def test_the_command_measures_and_judges(tmp_path):
     assert [row["precision"] for row in found["rows"]] == ["fp32", "bf16", "int8"]
     assert fp32["psnr_db"] > 40.0
     assert int8["psnr_db"] < fp32["psnr_db"]
-    assert 0 < int8["disk_mb"] < fp32["disk_mb"]
-    assert found["verdict"]["recommended"] == (not found["verdict"]["failed"])
+    assert 0 < int8["size_mb"] < fp32["size_mb"]
+    assert [each["precision"] for each in found["verdicts"]] == ["int8"]
+    assert found["verdicts"][0]["recommended"] == (not found["verdicts"][0]["failed"])
     assert "recommended" in result.output
