@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from diffusers.models.attention_processor import AttnProcessor2_0
@@ -17,6 +16,7 @@ from inkstream.engines.units import positional_units
 from inkstream.lora.load import load_pipeline
 from inkstream.stream import Stream, StreamConfig
 from inkstream.stream.batch import StreamBatch
+from inkstream.stream.fake import growing_pages, rendered, same
 from inkstream.stream.networks import Networks
 from inkstream.stream.whole import WholeFrame
 
@@ -151,32 +151,6 @@ def test_shapes_of_a_folded_denoise():
     assert "fold" not in replace(shapes, folded=0).units
 
 
-def pages(count):
-    rng, page, result = np.random.default_rng(0), np.full((SIDE, SIDE, 3), 255, np.uint8), []
-    for _ in range(count):
-        x, y = rng.integers(0, SIDE - 16, 2)
-        page = page.copy()
-        page[y : y + 3, x : x + 16] = rng.integers(0, 120, 3)
-        result.append(page)
-    return result
-
-
-def rendered(stream, changes=()):
-    """What comes out of twelve frames, by the frame, with a change before every second."""
-    changes, outputs = list(changes), []
-    for number, page in enumerate(pages(12)):
-        if number % 2 and changes:
-            stream.update(**changes.pop(0))
-        outputs.append(stream(page))
-    outputs += stream.drain()
-    return {output.source_id: output.pixels.astype(int) for output in outputs if output}
-
-
-def same(ones, others):
-    assert ones.keys() == others.keys() and len(ones) == 12
-    return max(np.abs(ones[key] - others[key]).max() for key in ones) <= 1
-
-
 def changes_of(style):
     """All that a row is told changes, and much of it while a prompt fades in."""
     return [
@@ -247,7 +221,7 @@ def test_a_recorded_frame_reads_what_was_folded_last(styles, as_it_is):
 @pytest.mark.parametrize("batched", [True, False])
 def test_nothing_is_folded_while_nothing_changes(batched, as_it_is, folds):
     settings = {**BASE, "mode": "img2img", "acceleration": "compile", "use_denoising_batch": batched}
-    stream, page = Stream(tiny_sd(), **settings), pages(1)[0]
+    stream, page = Stream(tiny_sd(), **settings), next(growing_pages(1))
     for _ in range(2):
         stream(page)
     folds.clear()
@@ -277,7 +251,7 @@ def test_layers_that_were_folded_are_not_in_the_step():
 def test_a_fold_that_failed_is_made_up_for(as_it_is):
     """What rows are told was changed before it failed, so the rows of the step before would be old ones."""
     stream = Stream(tiny_sd(), **BASE, mode="img2img", acceleration="compile")
-    steps, page = stream._plan.steps, pages(1)[0]
+    steps, page = stream._plan.steps, next(growing_pages(1))
     assert isinstance(steps, StreamBatch)
     for _ in range(3):
         stream(page)

@@ -8,6 +8,7 @@ import torch
 
 from inkstream.bench.tiny import tiny_lora, tiny_sd, tiny_sdxl
 from inkstream.stream import Stream
+from inkstream.stream.fake import growing_pages, rendered, same
 from inkstream.stream.whole import WholeFrame
 
 BASE = {
@@ -49,32 +50,6 @@ def recorded(stream, recorder):
     return stream
 
 
-def pages(count, size=64):
-    rng, page, result = np.random.default_rng(0), np.full((size, size, 3), 255, np.uint8), []
-    for _ in range(count):
-        x, y = rng.integers(0, size - 16, 2)
-        page = page.copy()
-        page[y : y + 3, x : x + 16] = rng.integers(0, 120, 3)
-        result.append(page)
-    return result
-
-
-def rendered(stream, changes=()):
-    """What comes out of eight frames, with a change before every second."""
-    changes, outputs = list(changes), []
-    for number, page in enumerate(pages(8)):
-        if number % 2 and changes:
-            stream.update(**changes.pop(0))
-        outputs.append(stream(page))
-    outputs += stream.drain()
-    return {output.source_id: output.pixels.astype(int) for output in outputs if output}
-
-
-def same(ones, others):
-    assert ones.keys() == others.keys() and len(ones) == 8
-    return max(np.abs(ones[key] - others[key]).max() for key in ones) <= 1
-
-
 @pytest.mark.parametrize("mode", ["img2img", "sketch", "txt2img"])
 @pytest.mark.parametrize("cfg_type", ["none", "full", "self", "initialize"])
 def test_it_gives_the_pictures_of_the_batch(mode, cfg_type):
@@ -109,7 +84,7 @@ def test_changes_record_nothing_again(tmp_path):
     assert same(expected, rendered(stream, changes))
     assert recorder.records == 1
     stream.update(t_index_list=(5, 20, 45))  # another number of rows
-    stream(pages(1)[0])
+    stream(next(growing_pages(1)))
     assert recorder.records == 2
 
 
@@ -125,7 +100,7 @@ def test_a_picture_that_cannot_be_shown_is_not(monkeypatch):
     made = stream._networks.units
     monkeypatch.setattr(stream._networks, "units", lambda config: replace(made(config), decode=decode))
     recorded(stream, Recorder())
-    first, second, third = pages(3)
+    first, second, third = growing_pages(3)
     assert stream(first) is not None
     broken["now"] = True
     assert stream(second) is None and stream.metrics.counter("outputs_refused") == 1
@@ -136,11 +111,11 @@ def test_a_picture_that_cannot_be_shown_is_not(monkeypatch):
 def test_what_was_let_go_is_recorded_anew():
     recorder = Recorder()
     stream = recorded(Stream(tiny_sd(), mode="img2img", t_index_list=(10, 30), **BASE), recorder)
-    for page in pages(3):
+    for page in growing_pages(3):
         stream(page)
     stream.close()
     assert stream.pending == 0
-    outputs = [stream(page) for page in pages(3)]
+    outputs = [stream(page) for page in growing_pages(3)]
     assert [output is not None for output in outputs] == [False, True, True] and recorder.records == 2
 
 
