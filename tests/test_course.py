@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
@@ -49,6 +50,7 @@ def small(folder, **more):
         scenes=68,
         autoencoder={**QUICK, **wide, "max_train_steps": 3},
         base={**QUICK, "networks": NETWORKS, "crop": 0, "max_train_steps": 3},
+        decoder={**QUICK, "max_train_steps": 2},
         styles=("clay",),
         pairs=3,
         lora={**{name: value for name, value in QUICK.items() if name != "data.size"}, "max_train_steps": 3},
@@ -72,8 +74,11 @@ def test_a_course_leaves_a_whole_model(made):
         each.name for each in model.iterdir()
     }
     assert read_vocabulary(model).tags["kind"] == ("car", "building", "landscape")
+    places = (model / "vae", config.folder / "decoder" / "model")
+    vae, trained = (load_file(place / "diffusion_pytorch_model.safetensors") for place in places)
+    assert all(torch.equal(value, trained[name].half()) for name, value in vae.items())
     recipe = json.loads((model / "recipe.json").read_text())
-    assert list(recipe["parts"]) == ["autoencoder", "base", "style clay"]
+    assert list(recipe["parts"]) == ["autoencoder", "base", "decoder", "style clay"]
     assert recipe["parts"]["base"]["steps"] == 3
     assert str(config.folder) not in json.dumps(recipe)
     card = (model / "README.md").read_text()
@@ -88,8 +93,8 @@ def test_what_is_done_is_not_done_again(made, monkeypatch):
     monkeypatch.setattr(course, "judge", lambda folder, config, progress: FIGURES)
     again = []
     assert course.train(config, say=again.append) == model
-    assert [line.split(",")[0] for line in again[:3]] == [
-        f"{name}: done before" for name in ("autoencoder", "base", "style clay")
+    assert [line.split(",")[0] for line in again[:4]] == [
+        f"{name}: done before" for name in ("autoencoder", "base", "decoder", "style clay")
     ]
     assert (model / "unet" / "diffusion_pytorch_model.safetensors").read_bytes() == before
     assert "done before" in "".join(course.plan(config))
@@ -132,7 +137,7 @@ def test_shipped_courses_are_whole():
     for budget in BUDGETS:
         config = read(f"train_ink-tiny_{budget}", CourseConfig)
         names = [part.name for part in parts_of(config)]
-        assert names == ["autoencoder", "base", "style night", "style clay", "style print"]
+        assert names == ["autoencoder", "base", "decoder", "style night", "style clay", "style print"]
     with pytest.raises(ConfigError, match=r"styles.*'vapour', expected some of: night, clay, print"):
         read("train_ink-tiny_cpu", CourseConfig, {"styles": ["vapour"]})
     with pytest.raises(ConfigError, match="pairs"):
@@ -164,7 +169,7 @@ def said(*arguments):
 
 def test_the_command_says_what_it_would_do(tmp_path):
     text, code = said("train", "ink-tiny", "--set", f"output_dir={tmp_path}", "--dry-run")
-    assert code == 0 and "137 minutes of training are left" in text and "style print: 4 minutes" in text
+    assert code == 0 and "143 minutes of training are left" in text and "style print: 4 minutes" in text
     text, code = said("train", "ink-tiny", "--budget", "gpu", "--show")
     assert code == 0 and "budget: one large GPU" in text
     assert "--budget: got 'moon', expected one of: cpu, gpu" in said("train", "ink-tiny", "--budget", "moon")[0]

@@ -1,7 +1,8 @@
 """A course: every training that a small model of drawings needs, one after the other, and the model they make.
 
-Scenes are rendered, the autoencoder learns, then text encoder, UNet and ControlNet, then a LoRA for each style. What is
-done stays done: a course that was stopped goes on where it was. The result is judged, and the folder says what made it.
+Scenes are rendered, the autoencoder learns, then text encoder, UNet and ControlNet, then the decoder once more, then a
+LoRA for each style. What is done stays done: a course that was stopped goes on where it was. The result is judged, and
+the folder says what made it.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class CourseConfig(Settings):
     """Settings of train_autoencoder, by dotted path."""
     base: dict[str, Any] = Field(default_factory=dict)
     """Settings of train_base, by dotted path."""
+    decoder: dict[str, Any] = Field(default_factory=dict)
+    """Settings of train_autoencoder for the decoder alone, at the end: sharper, on the same latents. Empty: none."""
     styles: tuple[str, ...] = ()
     """Looks that become styles."""
     pairs: int = Field(36, ge=1, le=MOST_PAIRS)
@@ -110,6 +113,9 @@ def parts_of(config: CourseConfig) -> list[Part]:
     learned = {"autoencoder": str(parts[0].model), **config.base}
     base = read("train_base", BaseConfig, {**own("base"), **data, **learned})
     parts.append(Part("base", base))
+    if config.decoder:
+        kept = {"encoder": str(parts[0].model), "init": str(parts[0].model), **config.decoder}
+        parts.append(Part("decoder", read("train_autoencoder", AutoencoderConfig, {**own("decoder"), **data, **kept})))
     for look in config.styles:
         settings = {**own(f"style-{look}"), "pretrained_model": str(parts[1].model), "kohya": False}
         pairs = {
@@ -194,6 +200,8 @@ def assemble(
     with storage.whole(target) as folder:
         shutil.copytree(parts["base"].model, folder, dirs_exist_ok=True)
         (folder / NOTES).unlink()
+        if "decoder" in parts:
+            _replace_autoencoder(folder / "vae", parts["decoder"].model)
         _write_words(folder, config)
         for part in parts.values():
             if part.look is not None:
@@ -215,6 +223,20 @@ def _write_words(folder: Path, config: CourseConfig) -> None:
 
     said = (text for number in range(min(config.scenes, 2000)) for text in captions(sample_scene(number)))
     write_vocabulary(folder, vocabulary(), said)
+
+
+def _replace_autoencoder(place: Path, model: Path) -> None:
+    """Put the autoencoder of another training in, in half precision as the rest is."""
+    import torch
+
+    from ..quiet import quiet
+    from .models import load_autoencoder
+
+    shutil.rmtree(place)
+    with quiet():
+        vae = load_autoencoder(str(model)).to(torch.float16)
+        vae.register_to_config(_name_or_path="")
+        vae.save_pretrained(place)
 
 
 def _write_style(part: Part, folder: Path) -> None:
