@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -150,13 +151,16 @@ def train(
 
 
 def plan(config: CourseConfig) -> list[str]:
-    """What ``train`` would do, a line for each part, with the time that rendering takes as measured on four scenes."""
+    """What ``train`` would do, a line for each part, with the time that rendering takes as measured on five scenes."""
     from ..data.render import render
     from ..data.scenes import sample_scene
 
-    began = time.perf_counter()
-    render([sample_scene(config.seed + number) for number in range(4)])
-    hours = (time.perf_counter() - began) / 4 * config.scenes / 3600
+    took = []
+    for number in range(5):
+        began = time.perf_counter()
+        render([sample_scene(config.seed + number)])
+        took.append(time.perf_counter() - began)
+    hours = statistics.median(took) * config.scenes / 3600
     parts = parts_of(config)
     left = sum(part.config.max_train_minutes or 0.0 for part in parts if not part.done)
     return [
