@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
 from ..stream.errors import LoraError
 from . import hub
 from .lorafile import COMPONENTS, LoraFile, read_lora
 from .quiet import quiet
+
+with quiet():
+    from peft.tuners.lora import LoraLayer
 
 _PEFT_NOTES = ("peft_config", "_hf_peft_config_loaded")
 # Layers of a UNet whose input is (N, C), where the others' is (N, L, C) or (N, C, h, w).

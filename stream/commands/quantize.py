@@ -150,7 +150,8 @@ def measure(
     rows = []
     for name, (stream, size, memory) in loaded.items():
         kept = tuple(part for part in stream.engine.about.split("; ")[1:])
-        rows.append(Row(name, median(flat(times[name])) * 1e3, size, memory, *judgement[name][:3], kept))
+        spent, near = median(flat(times[name])) * 1e3, judgement[name]
+        rows.append(Row(name, spent, size, memory, near.psnr_db, near.ssim, near.edge_f1, kept))
     loads = {"load_before": about["load"], "load_after": machine(device)["load"]}
     medians = {name: [median(spent) * 1e3 for spent in each] for name, each in times.items()}
     return {"rows": rows, "refused": refused, "machine": about, **loads, "round_medians_ms": medians, **found}
