@@ -42,7 +42,8 @@ LIMITS = """\
 
 It knows cars, buildings and landscapes as one renderer shows them, and the words above; other words mean nothing to it.
 One thing to a picture, lit from the left. Very fine structure (single bricks, spokes, the panes of far windows) is
-suggested, not drawn; a sun in the sky becomes a tree. The palette says little to it. It was judged on drawings of the same renderer by another hand, not on people's.
+suggested, not drawn; a sun in the sky becomes a tree. The palette says little to it, and one step is as good as four.
+It was judged on drawings of the same renderer by another hand, not on people's.
 
 Licence: Apache-2.0, like the project. No outside picture, text or weight went into it.
 """
@@ -94,8 +95,8 @@ def _making(recipe: Mapping[str, Any]) -> str:
     return (
         "## How it was made\n\n"
         f"`inkstream train ink-tiny`, on {course['budget']}, from {course['scenes']:,} scenes that the project's own "
-        f"code\nrenders, each drawn by three simulated hands; a style from {course['pairs']} pairs. No outside weights or "
-        f"pictures.\n`recipe.json` has every setting. {versions}.\n\n"
+        f"code\nrenders, each drawn by three simulated hands; a style from {course['pairs']} pairs. No outside weights "
+        f"or pictures.\n`recipe.json` has every setting. {versions}.\n\n"
         + _table(("part", "steps", "samples", "minutes"), rows)
     )
 
