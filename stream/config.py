@@ -130,8 +130,7 @@ class StreamConfig(_Frozen):
 
     # --- weights
     lora_dict: dict[str, float] = Field(default_factory=dict)
-    """LoRAs by path, hub id, or the name of a style that the model brings, with their scales; a scale can be changed
-    live."""
+    """LoRAs by path, hub id, or name of a style that the model brings, with scales that can be changed live."""
     fuse_lora: bool = False
     """Merge the LoRAs into the weights: a little faster, but their scales cannot be changed live."""
     use_lcm_lora: bool = False

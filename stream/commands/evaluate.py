@@ -116,9 +116,7 @@ def evaluate(
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise ConfigError(f"--sheet: got {str(sheet)!r}, expected a name that ends with .png")
     if bool(loras) != bool(style):
-        raise ConfigError(
-            "got one of --lora and --style, expected both: what was trained, and the pairs it learned from"
-        )
+        raise ConfigError("got --lora or --style alone, expected both: what was trained, and the pairs it learned from")
     if loras and style:
         result, page = _compare(model, data, counts, count, loras, style, sets)
         _publish(result, json, sheet, page)
