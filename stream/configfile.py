@@ -223,7 +223,7 @@ def _lines(config: BaseModel, descriptions: bool, indent: str = "") -> list[str]
     for name, info in type(config).model_fields.items():
         value = getattr(config, name)
         if descriptions and info.description:
-            lines.append(f"{indent}# {info.description}")
+            lines.append(f"{indent}# {' '.join(info.description.split())}")
         if isinstance(value, BaseModel):
             lines += [f"{indent}{name}:", *_lines(value, descriptions, indent + "  ")]
         else:

@@ -137,7 +137,8 @@ def test_a_decoder_learns_alone_for_an_encoder_that_stays(tmp_path, codec):
     assert after.config.scaling_factor == before.config.scaling_factor
     assert tuple(after.config.decoder_block_out_channels) == (12,) * 4
     logged = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert any("pull" in line for line in logged) and any("sharpness" in line for line in logged)
+    assert any("pull" in line for line in logged)
+    assert any(name.endswith("sharpness") for line in logged for name in line)
 
     further = autoencoder_config(tmp_path / "further", encoder=codec, init=str(tmp_path / "model"), max_train_steps=1)
     task = autoencoder.from_samples(further, TRAIN, HELD)
