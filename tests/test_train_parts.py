@@ -145,7 +145,16 @@ def test_lcm_steps_are_those_of_the_scheduler():
 def test_colour_is_told_from_lightness():
     grey = torch.full((1, 3, 8, 8), 0.2)
     assert losses.chroma(grey + 0.3, grey) < 1e-6
-    assert losses.chroma(grey + torch.tensor([0.3, -0.1, 0.0]).view(1, 3, 1, 1), grey) > 0.05
+    wrong = torch.tensor([0.3, -0.1, 0.0]).view(1, 3, 1, 1)
+    assert losses.chroma(grey + wrong, grey) > 0.05
+    assert losses.chroma(grey + 2 * wrong, grey) > 2.5 * losses.chroma(grey + wrong, grey), "wrong colours count more"
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+def test_an_output_that_leads_to_a_picture_leads_there_from_anywhere(prediction):
+    noise = Noise(torch.linspace(0.99, 0.01, 1000), prediction)
+    x, x0, t = torch.randn(3, 4, 8, 8), torch.randn(3, 4, 8, 8), torch.tensor([999, 499, 99])
+    assert torch.allclose(noise.x0(x, noise.leading(x, x0, t), t), x0, atol=1e-4)
 
 
 def test_equal_channels_are_correlated_and_different_ones_not():
@@ -294,6 +303,9 @@ def test_latents_are_kept_and_go_on_where_they_stopped(tmp_path):
     expected = torch.nn.functional.avg_pool2d(batch.pictures(), 8)[:, :2]
     assert torch.allclose(batch.latent.float(), expected, atol=2e-3)
     assert Latents.made(tmp_path, Shapes(20, 32, seed=9), "key", encode).path != kept.path
+    encoded = sum(calls)
+    one_way = Latents.made(tmp_path, Shapes(20, 32), "key", encode, mirrored=False)
+    assert sum(calls) == encoded + 20 and one_way.read(3, False).shape == (2, 4, 4)
 
 
 def test_texts_are_encoded_once(tmp_path):

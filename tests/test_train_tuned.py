@@ -102,6 +102,18 @@ def test_a_conventional_lora_draws_the_same_in_plain_diffusers(family, tmp_path)
     assert notes["kind"] == "lora" and notes["configuration"]["rank"] == config.rank
 
 
+def test_a_few_step_lora_begins_from_nothing_but_noise(tmp_path):
+    config = LoraConfig(**{**QUICK, "output_dir": str(tmp_path), "timesteps": "few-step", **NONE})
+    task = lora.from_samples(config, TRAIN, HELD, tiny_sd())
+    z0 = torch.full((64, 4, 4, 4), 50.0)
+    x, target, t = task._few_steps(z0, torch.Generator().manual_seed(0))
+    first = t == 999
+    assert 0.15 < first.float().mean() < 0.6 and set(t.tolist()) <= set(range(19, 1000, 20))
+    assert x[first].abs().max() < 8, "no trace of the picture"
+    assert x[t < 500].mean() > 10
+    assert torch.allclose(task.noise.x0(x, target, t), z0, atol=0.05)
+
+
 def test_a_modified_lora_changes_the_weights_under_it_too(tmp_path):
     trained = []
     run_lora(tmp_path, lambda: trained.append(tiny_sd()) or trained[-1], mode="modified", **NONE)

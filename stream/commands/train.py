@@ -58,15 +58,9 @@ def train(
     if kind == PROOF:
         _proof(config, sets, dry_run, show)
         return
-    from ...lora.train.config import read
     from ...lora.train.kinds import kind_of
-    from ..configfile import dump_yaml, parse_set
 
-    chosen = read(config or f"train_{kind}", kind_of(kind), dict(parse_set(text) for text in sets or []))
-    if show:
-        typer.echo(dump_yaml(chosen, descriptions=True), nl=False)
-        return
-    _check_folder(chosen.folder)
+    chosen = _chosen(config or f"train_{kind}", kind_of(kind), sets, show)
     if dry_run:
         _say_dry_run(chosen)
         return
@@ -78,21 +72,27 @@ def train(
         raise typer.Exit(INTERRUPTED)
 
 
+def _chosen(name: str, kind: Any, sets: list[str] | None, show: bool) -> Any:
+    """The configuration with what was set on top, its folder checked; with ``show`` it is printed, and that is all."""
+    from ...lora.train.config import read
+    from ..configfile import dump_yaml, parse_set
+
+    chosen = read(name, kind, dict(parse_set(text) for text in sets or []))
+    if show:
+        typer.echo(dump_yaml(chosen, descriptions=True), nl=False)
+        raise typer.Exit
+    _check_folder(chosen.folder)
+    return chosen
+
+
 def _all_of_it(config: str | None, budget: str, sets: list[str] | None, dry_run: bool, show: bool) -> None:
     """Every training of the embedded model. What is done is not done again, so that there is nothing to resume."""
-    from ...lora.train.config import read
     from ...lora.train.course import BUDGETS, CourseConfig, plan
     from ...lora.train.course import train as run
-    from ..configfile import dump_yaml, parse_set
 
     if budget not in BUDGETS:
         raise ConfigError(f"--budget: got {budget!r}, expected one of: {', '.join(BUDGETS)}")
-    name = config or f"train_{WHOLE}_{budget}"
-    chosen = read(name, CourseConfig, dict(parse_set(text) for text in sets or []))
-    if show:
-        typer.echo(dump_yaml(chosen, descriptions=True), nl=False)
-        return
-    _check_folder(chosen.folder)
+    chosen = _chosen(config or f"train_{WHOLE}_{budget}", CourseConfig, sets, show)
     if dry_run:
         for line in plan(chosen):
             typer.echo(line)
@@ -107,16 +107,10 @@ def _proof(config: str | None, sets: list[str] | None, dry_run: bool, show: bool
     from rich.console import Console
 
     from ...lora.evaluate.distilled import table
-    from ...lora.train.config import read
     from ...lora.train.lcm_proof import ProofConfig, parts_of
     from ...lora.train.lcm_proof import train as run
-    from ..configfile import dump_yaml, parse_set
 
-    chosen = read(config or f"train_{PROOF}", ProofConfig, dict(parse_set(text) for text in sets or []))
-    if show:
-        typer.echo(dump_yaml(chosen, descriptions=True), nl=False)
-        return
-    _check_folder(chosen.folder)
+    chosen = _chosen(config or f"train_{PROOF}", ProofConfig, sets, show)
     if dry_run:
         for part in parts_of(chosen):
             typer.echo(part.line)
