@@ -3,6 +3,7 @@
 import json
 import sys
 import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ import torch
 from inkstream.bench.tiny import tiny_kohya_lora, tiny_lora, tiny_sd, tiny_sdxl
 from inkstream.lora.data.palette import NUMBER, control_image
 from inkstream.lora.lorafile import read_lora
-from inkstream.lora.train import losses, seeds
-from inkstream.lora.train.augment import BACKGROUND, half_drawn, varied, with_gaps, without_horizon
+from inkstream.lora.train import augment, losses, seeds
+from inkstream.lora.train.augment import BACKGROUND, half_drawn, unfinished, varied, with_gaps, without_horizon
 from inkstream.lora.train.caches import Latents, Texts
 from inkstream.lora.train.config import DataConfig
 from inkstream.lora.train.data import Batches, control_images, still
@@ -250,6 +251,34 @@ def test_unfinished_sketches_lose_about_what_they_should():
         assert (kept[kept > 0] == clean[kept > 0]).all()
     blank = np.zeros_like(clean)
     assert not half_drawn(blank, rng).any() and not with_gaps(blank, rng).any()
+
+
+def test_colours_come_without_lines_as_often_as_they_should():
+    sample = Shapes(1, labelled=True)[0]
+    config = DATA.model_copy(update={"partial": 0.0, "blank": 0.1, "palette": 0.5, "palette_alone": 0.4})
+    made = [varied(sample, config, np.random.default_rng(seed)) for seed in range(600)]
+    blank = {on: np.mean([not each.lines.any() for each in made if each.palette is on]) for on in (True, False)}
+    assert blank[True] == pytest.approx(0.4, abs=0.08) and blank[False] == pytest.approx(0.1, abs=0.05)
+
+
+def test_where_exact_lines_are_known_half_of_the_unfinished_are_drawn_anew(monkeypatch):
+    sample, asked = Shapes(1, 128, labelled=True)[0], []
+
+    def drawn(lines, rng, **how):
+        asked.append(how)
+        return lines
+
+    monkeypatch.setattr(augment, "drawn", drawn)
+    for seed in range(300):
+        unfinished(sample.sketch, sample, np.random.default_rng(seed))
+    assert len(asked) / 300 == pytest.approx(0.5, abs=0.1)
+    begun = [how["complete"] for how in asked if "complete" in how]
+    assert min(begun) >= 0.3 and max(begun) <= 0.95 and len(begun) / len(asked) == pytest.approx(1 / 3, abs=0.1)
+    assert all(how == {"horizon": False} for how in asked if "complete" not in how)
+    asked.clear()
+    for seed in range(50):
+        unfinished(sample.sketch, replace(sample, clean=None), np.random.default_rng(seed))
+    assert not asked
 
 
 def test_a_variation_follows_from_its_generator_alone_and_everything_turns_together():

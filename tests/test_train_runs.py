@@ -151,6 +151,72 @@ def test_a_decoder_learns_alone_for_an_encoder_that_stays(tmp_path, codec):
         autoencoder.from_samples(further.model_copy(update={"init": str(other / "model")}), TRAIN, HELD)
 
 
+def test_a_decoder_learns_what_a_generator_makes_of_drawings(tmp_path, codec, monkeypatch):
+    made = base_config(tmp_path / "base", codec, max_train_steps=2)
+    loop(base.from_samples(made, TRAIN, HELD), made).run()
+    model = str(tmp_path / "base" / "model")
+    settings = autoencoder_config(tmp_path, encoder=codec, generator=model, generated_share=0.5, crop=16)
+    task = autoencoder.from_samples(settings, TRAIN, HELD)
+    renders = task.renders
+
+    samples = [TRAIN[index] for index in (3, 24)]
+    lines = torch.from_numpy(np.stack([sample.sketch for sample in samples]))
+    captions = [sample.captions[0] for sample in samples]
+    whole = renders.of(lines, captions, [3, 24])
+    noise = torch.randn((4, SIZE // 8, SIZE // 8), generator=base.seeds.generator(0, base.seeds.SAMPLE, 3))
+    drawn = renders.pipe(
+        captions[0],
+        image=lines[:1, None].float().expand(-1, 3, -1, -1) / 255,
+        latents=noise[None],
+        num_inference_steps=1,
+        guidance_scale=1.0,
+        height=SIZE,
+        width=SIZE,
+        output_type="latent",
+    ).images
+    assert torch.allclose(drawn / renders.codec.scale, whole[:1].float(), atol=2e-3)
+
+    latents = torch.zeros(3, 4, 2, 2)
+    put = renders.put(latents, torch.tensor([3, 24, -1]), torch.tensor([[1, 2], [0, 0], [0, 0]]))
+    assert torch.equal(put[0], whole[0, :, 1:3, 2:4].float()) and put[0].any()
+    assert not put[1:].any(), "number 24 is not in the first half, and -1 is none"
+    assert not latents.any()
+
+    loop(task, settings).run()
+    logged = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert all(np.isfinite(line["validation/psnr_generated_db"]) for line in logged if "validation/psnr_db" in line)
+    monkeypatch.setattr(type(renders), "of", None)  # what was made is there
+    again = autoencoder.from_samples(settings, TRAIN, HELD).renders
+    assert torch.equal(again.put(latents, torch.tensor([3, 24, -1]), torch.tensor([[1, 2], [0, 0], [0, 0]])), put)
+    with pytest.raises(ValueError, match="generator: got a model but no encoder"):
+        autoencoder_config(tmp_path, generator=model)
+
+
+def test_later_steps_begin_at_the_networks_own_earlier_ones(tmp_path, codec):
+    task = base.from_samples(base_config(tmp_path, codec), TRAIN, HELD)
+    calls, right = [], torch.full((6, 4, 4, 4), 0.5)
+
+    def answer(x, t, text, control):
+        calls.append(t.tolist())
+        assert len(x) == len(t) == len(text) == len(control)
+        return task.noise.leading(x, right[: len(x)], t)
+
+    task._v = answer
+    t = torch.tensor([999, 99, 499, 259, 759, 359])
+    x, text, control = torch.zeros(6, 4, 4, 4), torch.zeros(6, 5, 16), torch.zeros(6, 3, 32, 32)
+    middle = set()
+    for seed in range(8):
+        calls.clear()
+        got = task._own_start(x, t, text, control, torch.Generator().manual_seed(seed))
+        assert calls[0] == [999] * 5
+        assert not got[0].any(), "the first row starts where it was"
+        keep, blur = task.noise.signal(t[1:])
+        rest = (got[1:] - keep * 0.5) / blur
+        assert rest.std() == pytest.approx(1.0, abs=0.25), "its own picture under noise"
+        middle.update(calls[1] if len(calls) > 1 else [])
+    assert middle == {359, 759, 499, 679}
+
+
 def test_a_base_model_learns_and_the_pipeline_draws_the_same(tmp_path, codec):
     settings = base_config(tmp_path, codec, max_train_steps=40, gan_weight=0.0, ema_decay=0.8)
     task = base.from_samples(settings, TRAIN, HELD)

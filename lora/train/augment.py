@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..data.hand import drawn
 from ..data.palette import NUMBER
 from ..data.sample import Sample
 from .config import DataConfig
@@ -36,10 +37,12 @@ def varied(sample: Sample, config: DataConfig, rng: np.random.Generator) -> Vari
     """One variation of a sample; the same generator gives the same one."""
     chances = rng.random(6)
     lines = sample.clean if sample.clean is not None and chances[0] < config.clean else sample.sketch
-    if chances[1] < config.blank:
+    palette = sample.labels is not None and bool(chances[3] < config.palette)
+    blank = max(config.blank, config.palette_alone) if palette else config.blank
+    if chances[1] < blank:
         lines = np.zeros_like(lines)
-    elif chances[1] < config.blank + config.partial:
-        lines = unfinished(lines, sample.labels, rng)
+    elif chances[1] < blank + config.partial:
+        lines = unfinished(lines, sample, rng)
     caption = sample.captions[int(rng.integers(len(sample.captions)))]
     flipped = bool(chances[2] < config.flip)
     turned: Any = lambda array: array[:, ::-1] if flipped and array is not None else array
@@ -48,18 +51,26 @@ def varied(sample: Sample, config: DataConfig, rng: np.random.Generator) -> Vari
         lines=turned(lines),
         clean=turned(sample.clean),
         labels=turned(sample.labels),
-        palette=sample.labels is not None and bool(chances[3] < config.palette),
+        palette=palette,
         caption="" if chances[4] < config.caption_dropout else caption,
         flipped=flipped,
     )
 
 
-def unfinished(lines: np.ndarray, labels: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
-    """The sketch at an earlier moment: without the horizon, with about a third of its lines missing, or half drawn."""
-    kind = rng.integers(3)
-    if kind == 0 and labels is not None:
-        return without_horizon(lines, labels)
-    return half_drawn(lines, rng) if kind == 1 else with_gaps(lines, rng)
+def unfinished(lines: np.ndarray, sample: Sample, rng: np.random.Generator) -> np.ndarray:
+    """The sketch at an earlier moment.
+
+    Where exact lines are known, half of them are drawn anew, up to any stroke or all but the horizon. The others lose
+    what stands behind things, about a third of their lines, or one side.
+    """
+    kind = rng.integers(6)
+    if kind >= 3 and sample.clean is not None:
+        if kind == 3:
+            return drawn(sample.clean, rng, complete=float(rng.uniform(0.3, 0.95)))
+        return drawn(sample.clean, rng, horizon=False)
+    if kind % 3 == 0 and sample.labels is not None:
+        return without_horizon(lines, sample.labels)
+    return half_drawn(lines, rng) if kind % 3 == 1 else with_gaps(lines, rng)
 
 
 def without_horizon(lines: np.ndarray, labels: np.ndarray) -> np.ndarray:

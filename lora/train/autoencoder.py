@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from .devices import device_of, settle, threads
 from .kinds import AutoencoderConfig
 from .models import load_autoencoder
 from .noise import normal
+from .renders import Renders
 from .sheets import psnr, sharpness, sheet, to_bytes
 from .task import Loss, Now, Task
 
@@ -30,8 +32,10 @@ class AutoencoderTask(Task):
 
     config: AutoencoderConfig
 
-    def __init__(self, config: AutoencoderConfig, batches: Batches, held: list[Batch]) -> None:
-        self.config, self.batches, self.held = config, batches, held
+    def __init__(
+        self, config: AutoencoderConfig, batches: Batches, held: list[Batch], renders: Renders | None = None
+    ) -> None:
+        self.config, self.batches, self.held, self.renders = config, batches, held, renders
         self.device = device_of(config)
         threads(config)
         self.network: Any = _network(config)
@@ -49,8 +53,11 @@ class AutoencoderTask(Task):
 
     def loss(self, batch: Batch, now: Now) -> Loss:
         config, vae = self.config, self.network
-        x = self._crops(batch, now.random)  # (B, 3, crop, crop) in [-1, 1]
+        corners = self._corners(batch, now.random)
+        x = self._crops(batch, corners)  # (B, 3, crop, crop) in [-1, 1]
         z = self._encoded(x)
+        if self.renders is not None:
+            z = self.renders.put(z, torch.where(batch.flipped, -1, batch.index), corners)
         noise = normal(z.shape, now.random, z.device)
         got = vae.decoder(z + config.latent_noise * noise).float()
         difference = got - x
@@ -78,33 +85,42 @@ class AutoencoderTask(Task):
         with torch.set_grad_enabled(self.config.encoder is None):
             return self.network.encoder(x).float()
 
-    def _crops(self, batch: Batch, random: torch.Generator) -> Tensor:
-        """One crop of each picture; its corner is a multiple of 8, as every latent's is."""
-        side, crop = batch.picture.shape[1], self.config.crop
-        places = (side - crop) // REDUCTION + 1
-        corners = (torch.randint(0, places, (len(batch), 2), generator=random) * REDUCTION).tolist()
+    def _corners(self, batch: Batch, random: torch.Generator) -> Tensor:
+        """(B, 2): the upper left corner of one crop of each picture, in latents."""
+        places = (batch.picture.shape[1] - self.config.crop) // REDUCTION + 1
+        return torch.randint(0, places, (len(batch), 2), generator=random)
+
+    def _crops(self, batch: Batch, corners: Tensor) -> Tensor:
+        """The crops that begin there, (B, 3, crop, crop) in [-1, 1]."""
+        crop = self.config.crop
         cut = torch.stack(
-            [batch.picture[row, y : y + crop, x : x + crop] for row, (y, x) in enumerate(corners)]
+            [
+                batch.picture[row, y : y + crop, x : x + crop]
+                for row, (y, x) in enumerate((corners * REDUCTION).tolist())
+            ]
         )  # (B, crop, crop, 3)
         pictures = cut.permute(0, 3, 1, 2).float().div(127.5).sub(1)
         layout = torch.channels_last if self.config.channels_last else torch.contiguous_format
         return pictures.contiguous(memory_format=layout)
 
     def measure(self) -> dict[str, float]:
-        quality, sharp, latents = [], [], []
+        found: dict[str, list[Tensor]] = {}
+        latents = []
+
+        def judge(name: str, got: Tensor, x: Tensor) -> None:
+            found.setdefault(f"psnr{name}_db", []).append(psnr(got, x))
+            found.setdefault(f"sharpness{name}", []).append(sharpness(got) / sharpness(x).clamp(min=1e-6))
+
         for x, z, got in self._held():
-            quality.append(psnr(got, x))
-            sharp.append(sharpness(got) / sharpness(x).clamp(min=1e-6))
+            judge("", got, x)
             latents.append(z.float())
-        if not quality:
+        for x, z in zip(self._held_pictures(), self._held_renders, strict=False):
+            judge("_generated", self.network.decoder(z).float(), x)
+        if not found:
             return {}
         z = torch.cat(latents)
-        return {
-            "psnr_db": torch.cat(quality).mean().item(),
-            "sharpness": torch.cat(sharp).mean().item(),
-            "latent_std": z.std().item(),
-            "latent_correlation": losses.correlation(z).item(),
-        }
+        figures = {name: torch.cat(values).mean().item() for name, values in found.items()}
+        return figures | {"latent_std": z.std().item(), "latent_correlation": losses.correlation(z).item()}
 
     def pictures(self) -> np.ndarray | None:
         for x, _, got in self._held():
@@ -114,10 +130,20 @@ class AutoencoderTask(Task):
 
     def _held(self) -> Any:
         """(pictures, latents, reconstructions) of the held-out batches."""
-        for batch in self.held:
-            x = batch.to(self.device).pictures()
+        for x in self._held_pictures():
             z = self.network.encoder(x)
             yield x, z, self.network.decoder(z).float()
+
+    def _held_pictures(self) -> Iterator[Tensor]:
+        return (batch.to(self.device).pictures() for batch in self.held)
+
+    @cached_property
+    def _held_renders(self) -> list[Tensor]:
+        """What the generator makes of each held-out batch."""
+        if self.renders is None:
+            return []
+        made = (self.renders.of(batch.lines, batch.captions, batch.index.tolist()) for batch in self.held)
+        return [latents.to(self.device, torch.float32) for latents in made]
 
     def write(self, folder: Path) -> None:
         """``scaling_factor`` makes the latents' standard deviation 1; that of an encoder that stays, stays as well."""
@@ -170,12 +196,22 @@ def _network(config: AutoencoderConfig) -> Any:
 def make(config: AutoencoderConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> AutoencoderTask:
     """The task of a configuration. Raises ConfigError, and DataError when the pairs are damaged."""
     samples, held = open_data(config.data, progress, cache)
-    return from_samples(config, samples, held)
+    return from_samples(config, samples, held, progress, cache)
 
 
-def from_samples(config: AutoencoderConfig, samples: Any, held: Any) -> AutoencoderTask:
-    """The task on pairs that are there already."""
+def from_samples(
+    config: AutoencoderConfig,
+    samples: Any,
+    held: Any,
+    progress: Callable[..., Any] | None = None,
+    cache: bool = True,
+) -> AutoencoderTask:
+    """The task on pairs that are there already; ``cache``: let the generator render beforehand."""
     if config.crop > config.data.size:
         raise ConfigError(f"crop: got {config.crop}, expected at most data.size = {config.data.size}")
+    renders = None
+    if config.generator and cache:
+        renders = Renders(config.generator, device_of(config), config.seed, config.mixed_precision == "bf16")
+        renders.keep(config.folder / "cache", samples, round(config.generated_share * len(samples)), progress)
     batches = Batches(samples, config.data, config.train_batch_size, config.seed)
-    return AutoencoderTask(config, batches, still(held, config.data, config.validation_samples))
+    return AutoencoderTask(config, batches, still(held, config.data, config.validation_samples), renders)

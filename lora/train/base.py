@@ -27,7 +27,7 @@ from .devices import device_of, settle, threads
 from .kinds import BaseConfig
 from .models import Codec, load_autoencoder
 from .noise import Noise, normal
-from .predict import lcm_steps, predict
+from .predict import few_steps, lcm_steps, predict
 from .regions import flat
 from .sheets import psnr, sharpness, sheet, to_bytes
 from .task import Loss, Now, Task
@@ -94,7 +94,7 @@ class BaseTask(Task):
         text = self.text(self._captions(batch, t, now.random))
         x = self._start(z0, t, batch, now.random)
         if torch.rand((), generator=now.random) < config.rollout and now.share >= config.rollout_from:
-            x = self._own_start(x, z0, t, text, control, now.random)
+            x = self._own_start(x, t, text, control, now.random)
         t = t.to(self.device)
         x0 = self.noise.x0(x, self._v(x, t, text, control), t)
         regression = losses.regression(x0, z0, self._scale(t))
@@ -137,26 +137,33 @@ class BaseTask(Task):
         return torch.where(_rows(nothing, x), noise, x)
 
     @torch.no_grad()
-    def _own_start(
-        self, x: Tensor, z0: Tensor, t: Tensor, text: Tensor, control: Tensor, random: torch.Generator
-    ) -> Tensor:
-        """Rows after the first timestep start from what the network itself makes of the step before."""
+    def _own_start(self, x: Tensor, t: Tensor, text: Tensor, control: Tensor, random: torch.Generator) -> Tensor:
+        """Rows after the first timestep start from what the network itself makes of nothing but noise, as users' do.
+
+        One step before them is the first; for half of them there is another one in between.
+        """
         rows = (t < self.timesteps.last).nonzero().flatten()
         if not len(rows):
             return x
-        last = torch.full((len(rows),), self.timesteps.last)
-        previous, same = torch.rand(2, len(rows), generator=random) < 0.5
-        before = torch.where(previous, self.timesteps.before(t[rows]), last)
-        noise, fresh = (normal(z0[: len(rows)].shape, random, self.device) for _ in range(2))
-        at, step = rows.to(self.device), before.to(self.device)
-        earlier = self.noise.add(z0[at], noise, step)
-        earlier = torch.where(_rows(before == self.timesteps.last, earlier), noise, earlier)
-        guess = self.noise.x0(earlier, self._v(earlier, step, text[at], control[at]), step)
-        guess = guess.clamp(-LATENT_LIMIT, LATENT_LIMIT)
+        text, control = (each[rows.to(self.device)] for each in (text, control))
+        between, same = torch.rand(2, len(rows), generator=random) < 0.5
+        noise, fresh = (normal((len(rows), *x.shape[1:]), random, self.device) for _ in range(2))
+        first = torch.full((len(rows),), self.timesteps.last, device=self.device)
+        guess = self._guess(noise, first, text, control)
         again = torch.where(_rows(same, noise), noise, fresh)  # a stream keeps its noise, LCMScheduler draws anew
+        step = self.timesteps.before(t[rows])
+        some = (between & (step < self.timesteps.last)).nonzero().flatten().to(self.device)
+        if len(some):
+            middle = step.to(self.device)[some]
+            earlier = self.noise.add(guess[some], again[some], middle)
+            guess[some] = self._guess(earlier, middle, text[some], control[some])
         x = x.clone()
-        x[at] = self.noise.add(guess, again, t[rows].to(self.device))
+        x[rows.to(self.device)] = self.noise.add(guess, again, t[rows].to(self.device))
         return x
+
+    def _guess(self, x: Tensor, t: Tensor, text: Tensor, control: Tensor) -> Tensor:
+        """The network's own clean latents, kept in the range that latents have."""
+        return self.noise.x0(x, self._v(x, t, text, control), t).clamp(-LATENT_LIMIT, LATENT_LIMIT)
 
     def _v(self, x: Tensor, t: Tensor, text: Tensor, control: Tensor) -> Tensor:
         if self.config.channels_last:
@@ -195,14 +202,7 @@ class BaseTask(Task):
         shape = (self.networks.unet.config.in_channels, *sides)
         randoms = [seeds.generator(self.config.seed, seeds.VALIDATION, int(index)) for index in batch.index]
         draw = lambda: torch.stack([torch.randn(shape, generator=each) for each in randoms]).to(self.device)
-        x = draw()
-        x0 = x
-        for place, step in enumerate(steps):
-            t = torch.full((len(batch),), step, device=self.device)
-            if place:
-                x = self.noise.add(x0, draw(), t)
-            x0 = self.noise.x0(x, self._v(x, t, text, control), t)
-        return x0
+        return few_steps(lambda x, t: self._v(x, t, text, control), self.noise, draw, steps)
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:

@@ -82,7 +82,7 @@ class Latents:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"latents-{data_fingerprint(samples)}-{key}{'' if mirrored else '-one-way'}.npy"
         if not path.is_file():
-            _fill(path, len(samples), lambda start, stop: _encoded(samples, encode, start, stop, mirrored), progress)
+            fill(path, len(samples), lambda start, stop: _encoded(samples, encode, start, stop, mirrored), progress)
         return cls(path)
 
 
@@ -97,7 +97,7 @@ def _pictures(pictures: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
 
 
-def _fill(
+def fill(
     path: Path, count: int, rows: Callable[[int, int], np.ndarray], progress: Progress | None, text: str = "latents"
 ) -> None:
     """Fill an array file block by block, and give it its name when it is full."""
@@ -143,7 +143,7 @@ class Texts:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 path = self.folder / f"{name}-{number}.npy"
                 if not path.is_file():
-                    _fill(path, len(wanted), rows, progress, "captions")
+                    fill(path, len(wanted), rows, progress, "captions")
                 made = np.load(path, mmap_mode="r")
             self._arrays.append(made)
 

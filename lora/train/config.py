@@ -50,10 +50,12 @@ class DataConfig(Settings):
     """Share of samples that come with their exact lines instead of a drawn sketch, where there are some."""
     blank: float = Field(0.03, ge=0, le=1)
     """Share of samples without any line."""
-    partial: float = Field(0.25, ge=0, le=1)
+    partial: float = Field(0.35, ge=0, le=1)
     """Share of sketches that are unfinished: without the horizon, a third of the lines missing, or half drawn."""
     palette: float = Field(0.4, ge=0, le=1)
     """Share of samples whose lines lie over the colours of their classes, where classes are known."""
+    palette_alone: float = Field(0.2, ge=0, le=1)
+    """Share of these that come without any line, so that the colours say where things are."""
     caption_dropout: float = Field(0.05, ge=0, le=1)
     """Share of samples whose caption is empty."""
 

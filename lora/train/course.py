@@ -115,7 +115,8 @@ def parts_of(config: CourseConfig) -> list[Part]:
     base = read("train_base", BaseConfig, {**own("base"), **data, **learned})
     parts.append(Part("base", base))
     if config.decoder:
-        kept = {"encoder": str(parts[0].model), "init": str(parts[0].model), **config.decoder}
+        kept = {"encoder": str(parts[0].model), "init": str(parts[0].model), "generator": str(parts[1].model)}
+        kept |= config.decoder
         parts.append(Part("decoder", read("train_autoencoder", AutoencoderConfig, {**own("decoder"), **data, **kept})))
     for look in config.styles:
         settings = {**own(f"style-{look}"), "pretrained_model": str(parts[1].model), "kohya": False}

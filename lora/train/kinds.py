@@ -28,6 +28,10 @@ class AutoencoderConfig(TrainConfig):
     encoder: str | None = None
     """Folder of an autoencoder, or of a model, whose encoder stays as it is: only a decoder is trained, a new one
     unless init has one. Models that were trained on its latents go on to work."""
+    generator: str | None = None
+    """Folder of a model on these latents: such a decoder learns from what the model makes of drawings, too."""
+    generated_share: float = Field(0.4, ge=0, le=1)
+    """Share of the pictures whose latents are the generator's."""
     crop: int = Field(64, ge=16, multiple_of=8)
     """Side of the crops that it trains on, in pixels."""
     latent_noise: float = Field(0.03, ge=0, le=1)
@@ -66,6 +70,12 @@ class AutoencoderConfig(TrainConfig):
     """Share of the budget with constant rates; a cosine follows."""
     ema_decay: float = Field(0.99, ge=0, lt=1)
     """Decay of the running mean of the weights, which is what is validated and written; 0: the weights themselves."""
+
+    @model_validator(mode="after")
+    def _generator_has_its_latents(self) -> AutoencoderConfig:
+        if self.generator and not self.encoder:
+            raise ValueError("generator: got a model but no encoder, expected encoder to name what its latents are of")
+        return self
 
 
 class Networks(Settings):
@@ -134,9 +144,9 @@ class BaseConfig(TrainConfig):
     """Those timesteps."""
     low_share: float = Field(0.1, ge=0, le=1)
     """Rows below timestep 400, so that more steps add detail and a start picture keeps its colours."""
-    rollout: float = Field(0.5, ge=0, le=1)
-    """Share of batches whose later rows start from the network's own previous step."""
-    rollout_from: float = Field(0.5, ge=0, le=1)
+    rollout: float = Field(0.8, ge=0, le=1)
+    """Share of batches whose later rows start from the network's own previous steps."""
+    rollout_from: float = Field(0.4, ge=0, le=1)
     """Share of the budget after which that begins."""
     flattened: float = Field(0.25, ge=0, le=1)
     """Share of the rows between timesteps 200 and 800 that start from a flat painting of the picture."""
@@ -144,7 +154,7 @@ class BaseConfig(TrainConfig):
     """Share of rows below timestep 600 without a caption, so that colours are read from the start picture."""
 
     # --- losses
-    crop_weight: float = Field(0.6, ge=0)
+    crop_weight: float = Field(0.8, ge=0)
     """Weight of L1 and gradients of decoded crops."""
     crop_from: float = Field(0.08, ge=0, le=1)
     """Share of the budget after which crops are decoded."""

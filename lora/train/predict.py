@@ -1,12 +1,14 @@
-"""One call of a UNet with its ControlNets and adapters, as pipelines make it."""
+"""One call of a UNet with its ControlNets and adapters, as pipelines make it, and a few of them in a row."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from .noise import Noise
 
 
 def predict(
@@ -46,3 +48,19 @@ def lcm_steps(count: int, original: int = 50, train: int = 1000) -> list[int]:
     """The timesteps of ``LCMScheduler`` with this many steps: 999, 759, 499, 259 for four."""
     grid = [(index + 1) * (train // original) - 1 for index in range(original)][::-1]
     return [grid[int(index)] for index in torch.linspace(0, original, count + 1).floor()[:-1]]
+
+
+def few_steps(
+    predicted: Callable[[Tensor, Tensor], Tensor], noise: Noise, draw: Callable[[], Tensor], steps: Sequence[int]
+) -> Tensor:
+    """Clean latents (B, C, h, w) by LCM's sampling (arXiv:2310.04378): each step begins at the last one's, noised anew.
+
+    ``predicted(x, t)`` is the network's output for t (B,), ``draw()`` gives noise.
+    """
+    x = x0 = draw()
+    for place, step in enumerate(steps):
+        t = torch.full((len(x),), step, device=x.device)
+        if place:
+            x = noise.add(x0, draw(), t)
+        x0 = noise.x0(x, predicted(x, t), t)
+    return x0
