@@ -92,12 +92,9 @@ class AutoencoderTask(Task):
 
     def _crops(self, batch: Batch, corners: Tensor) -> Tensor:
         """The crops that begin there, (B, 3, crop, crop) in [-1, 1]."""
-        crop = self.config.crop
+        crop, places = self.config.crop, (corners * REDUCTION).tolist()
         cut = torch.stack(
-            [
-                batch.picture[row, y : y + crop, x : x + crop]
-                for row, (y, x) in enumerate((corners * REDUCTION).tolist())
-            ]
+            [batch.picture[row, y : y + crop, x : x + crop] for row, (y, x) in enumerate(places)]
         )  # (B, crop, crop, 3)
         pictures = cut.permute(0, 3, 1, 2).float().div(127.5).sub(1)
         layout = torch.channels_last if self.config.channels_last else torch.contiguous_format
