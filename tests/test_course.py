@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from inkstream.lora.lorafile import read_lora
 from inkstream.lora.styles import styles_in, styles_of
+from inkstream.lora.train import card as cards
 from inkstream.lora.train import course
 from inkstream.lora.train.config import read
 from inkstream.lora.train.course import BUDGETS, CourseConfig, parts_of
@@ -84,6 +85,10 @@ def test_a_course_leaves_a_whole_model(made):
     card = (model / "README.md").read_text()
     for text in ("on a test", "| base | 3 |", "- `clay`:", "| psnr_db | 20.000 | 24.5 | missed |"):
         assert text in card
+    assert recipe["parts"]["decoder"]["configuration"]["generator"].endswith("/base/model")
+    assert "every setting. torch" in card
+    recipe["parts"]["base"]["earlier"] = [{"until_step": 2, "settings": {"rollout": 0.5}}]
+    assert "those of base were others at first" in cards.text(recipe, FIGURES)
 
 
 def test_what_is_done_is_not_done_again(made, monkeypatch):

@@ -343,6 +343,29 @@ def test_unfinished_drawings_cost_what_they_cost(data, monkeypatch):
     assert found["psnr_lost_third_missing_db"] == pytest.approx(20 * math.log10(21), abs=0.01)
 
 
+def test_a_palette_is_worth_what_it_adds_to_whole_and_to_begun_drawings(data):
+    """A model that knows colours and no lines: it is right where a palette is there, however little is drawn."""
+    white: dict[bool, list[int]] = {True: [], False: []}
+
+    class Colours(Oracle):
+        def sketches(self, jobs, steps):
+            for index, (control, _) in enumerate(jobs):
+                coloured = bool((control.max(2) != control.min(2)).any())
+                white[coloured].append(int((control.min(2) > 200).sum()))
+                picture = data.samples[index].picture
+                yield picture if coloured else np.full_like(picture, picture.mean((0, 1)))
+
+    prepared = trial(data, Colours())
+    for drawn in white.values():
+        drawn.clear()
+    found = behaviour.palette(prepared)
+    assert found["palette_iou_on"] == found["palette_iou_begun_on"] == found["palette_iou_truth"]
+    assert found["palette_gain"] == found["palette_gain_begun"] > 0.5
+    for drawn in white.values():
+        whole, begun = np.split(np.array(drawn), 2)
+        assert (begun < whole).all() and begun.all(), "a third of the strokes"
+
+
 def test_classes_that_colours_cannot_tell_are_not_counted(data):
     """Birds that look like the sky: what a model makes of them cannot be seen, so they say nothing of the model."""
     birds = np.random.default_rng(0).random((SIDE, SIDE)) < 0.1

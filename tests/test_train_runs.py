@@ -346,6 +346,21 @@ def test_a_checkpoint_of_other_networks_is_named(tmp_path):
         loop(autoencoder.from_samples(wider, TRAIN, HELD), wider).run("latest")
 
 
+def test_settings_that_were_others_before_are_said_and_noted(tmp_path, caplog):
+    first = autoencoder_config(tmp_path, max_train_steps=4)
+    loop(autoencoder.from_samples(first, TRAIN, HELD), first).run()
+    assert "earlier" not in json.loads((tmp_path / "model" / "training.json").read_text())
+    data = {**QUICK["data"], "clean": 0.9}
+    then = autoencoder_config(tmp_path, max_train_steps=6, data=data, gan_weight=0.0, logging_seconds=3.0)
+    loop(autoencoder.from_samples(then, TRAIN, HELD), then).run("latest")
+    assert "step-00000004 was made with other settings: data.clean, gan_weight" in caplog.text
+    last = autoencoder_config(tmp_path, max_train_steps=8, data=data, gan_weight=0.0)
+    loop(autoencoder.from_samples(last, TRAIN, HELD), last).run("latest")
+    one, two = json.loads((tmp_path / "model" / "training.json").read_text())["earlier"]
+    assert one["until_step"] == 4 and one["settings"] == {"data.clean": 0.35, "gan_weight": 0.3, "max_train_steps": 4}
+    assert two["until_step"] == 6 and two["settings"] == {"max_train_steps": 6}
+
+
 def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, caplog):
     settings = autoencoder_config(tmp_path, checkpointing_steps=4, max_train_steps=12)
     real, full = storage.save_file, []

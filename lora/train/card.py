@@ -96,9 +96,15 @@ def _making(recipe: Mapping[str, Any]) -> str:
         "## How it was made\n\n"
         f"`inkstream train ink-tiny`, on {course['budget']}, from {course['scenes']:,} scenes that the project's own "
         f"code\nrenders, each drawn by three simulated hands; a style from {course['pairs']} pairs. No outside weights "
-        f"or pictures.\n`recipe.json` has every setting. {versions}.\n\n"
+        f"or pictures.\n`recipe.json` has every setting{_earlier(recipe)}. {versions}.\n\n"
         + _table(("part", "steps", "samples", "minutes"), rows)
     )
+
+
+def _earlier(recipe: Mapping[str, Any]) -> str:
+    """That some settings were others at first, where they were."""
+    parts = [name for name, notes in recipe["parts"].items() if notes.get("earlier")]
+    return f"; those of {' and '.join(parts)} were others at first, which is under `earlier`" if parts else ""
 
 
 def _measured(result: Mapping[str, Any]) -> str:

@@ -67,6 +67,8 @@ class Loop:
         self.task, self.config, self.say, self.clock = task, config, say, clock
         self.progress: Progress = progress or (lambda text, part=None: None)
         self.step, self.spent = 0, 0.0
+        self.earlier: list[dict[str, Any]] = []
+        """Settings that were others before: until which step and minute, and what they were."""
         self.stopping = False
         self.accelerator = accelerated(config)
         self.parameters = task.parameters()
@@ -223,6 +225,7 @@ class Loop:
             "extra": {name: each.state_dict() for name, each in self.task.extra().items()},
             "random": seeds.states(),
             "configuration": self.config.model_dump(mode="json"),
+            "earlier": self.earlier,
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -252,13 +255,16 @@ class Loop:
         for name, each in self.task.extra().items():
             each.load_state_dict(state["extra"][name])
         self.step, self.spent = state["step"], state["seconds"]
+        self.earlier = list(state.get("earlier", ()))
         seeds.restore(state["random"])
 
     def write(self) -> Path:
         """Write the model as it is now, whole or not at all, into ``OUTPUT/model``."""
         self._evaluating()
         with self.ema.used(), torch.no_grad():
-            return write_model(self.config.folder / "model", self.task, self.config, self.step, self.spent)
+            return write_model(
+                self.config.folder / "model", self.task, self.config, self.step, self.spent, self.earlier
+            )
 
     def _resume(self, resume: str | None) -> None:
         there = self.checkpoints.all()
@@ -274,10 +280,13 @@ class Loop:
             self.say(f"no checkpoint in {self.checkpoints.folder} yet: training begins")
             return
         path, state = found
-        changed = _changed(state["configuration"], self.config.model_dump(mode="json"))
+        before = _before(state["configuration"], self.config.model_dump(mode="json"))
+        changed = [name for name in before if not name.startswith("max_train_")]
         if changed:
             logger.warning("%s was made with other settings: %s", path.name, ", ".join(changed[:8]))
         self.load(state)
+        if before:
+            self.earlier.append({"until_step": self.step, "minutes": round(self.spent / 60, 2), "settings": before})
         self.say(f"goes on from {path.name}, {self.spent / 60:.1f} minutes in")
 
     # --- what is said
@@ -325,13 +334,27 @@ def _alone(output: Path) -> Iterator[None]:
         ) from None
 
 
-_HARMLESS = ("max_train_", "checkpoint", "validation", "logging", "report_to", "tracker", "output_dir", "dataloader")
+_HARMLESS = (
+    "checkpoint",
+    "dataloader",
+    "device",
+    "logging",
+    "model_at_",
+    "output_dir",
+    "report_to",
+    "threads",
+    "tracker",
+    "validation",
+)
 
 
-def _changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Settings, by name, that differ and change what is learned."""
-    return [
-        name
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name) and not name.startswith(_HARMLESS)
-    ]
+def _before(before: dict[str, Any], after: dict[str, Any], group: str = "") -> dict[str, Any]:
+    """What settings were, by dotted path, that differ and change what is learned."""
+    found: dict[str, Any] = {}
+    for name in sorted(before.keys() | after.keys()):
+        old, new, path = before.get(name), after.get(name), f"{group}{name}"
+        if isinstance(old, dict) and isinstance(new, dict):
+            found |= _before(old, new, f"{path}.")
+        elif old != new and not path.startswith(_HARMLESS):
+            found[path] = old
+    return found

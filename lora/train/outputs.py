@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,17 @@ if TYPE_CHECKING:
 NOTES = "training.json"
 
 
-def write_model(target: Path, task: Task, config: TrainConfig, step: int, seconds: float) -> Path:
-    """Write a task's model into ``target``, replacing what is there only when all is written. Raises ModelError."""
+def write_model(
+    target: Path, task: Task, config: TrainConfig, step: int, seconds: float, earlier: Sequence[dict[str, Any]] = ()
+) -> Path:
+    """Write a task's model into ``target``, replacing what is there only when all is written. Raises ModelError.
+
+    ``earlier`` are settings that were others in the beginning, as the loop keeps them.
+    """
     try:
         with storage.whole(target) as folder, quiet():
             task.write(folder)
-            (folder / NOTES).write_text(json.dumps(notes(config, step, seconds), indent=2) + "\n", "utf-8")
+            (folder / NOTES).write_text(json.dumps(notes(config, step, seconds, earlier), indent=2) + "\n", "utf-8")
     except OSError as error:
         raise ModelError(
             f"{target}: the model cannot be written: {error.strerror or error}; free some space, then --resume latest"
@@ -32,8 +38,8 @@ def write_model(target: Path, task: Task, config: TrainConfig, step: int, second
     return target
 
 
-def notes(config: TrainConfig, step: int, seconds: float) -> dict[str, Any]:
-    """What made a model: the whole configuration, how long, and with what."""
+def notes(config: TrainConfig, step: int, seconds: float, earlier: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """What made a model: the whole configuration, what of it was other before, how long, and with what."""
     return {
         "inkstream": version("inkstream"),
         "torch": version("torch"),
@@ -44,4 +50,5 @@ def notes(config: TrainConfig, step: int, seconds: float) -> dict[str, Any]:
         "minutes": round(seconds / 60, 2),
         "samples": step * config.gradient_accumulation_steps * config.train_batch_size,
         "configuration": config.model_dump(mode="json"),
+        **({"earlier": list(earlier)} if earlier else {}),
     }
