@@ -134,17 +134,17 @@ class BaseConfig(TrainConfig):
     # --- which timesteps, as shares of the rows; the rest is anywhere on the grid
     original_inference_steps: int = Field(50, ge=4, le=1000)
     """Length of the grid of timesteps that LCMScheduler uses."""
-    first_share: float = Field(0.35, ge=0, le=1)
+    first_share: float = Field(0.25, ge=0, le=1)
     """Rows at the first timestep, 999."""
     first_pure: float = Field(0.7, ge=0, le=1)
     """Of those, rows that start from nothing but noise."""
-    named_share: float = Field(0.35, ge=0, le=1)
+    named_share: float = Field(0.55, ge=0, le=1)
     """Rows at the timesteps that step lists visit later."""
     named_timesteps: tuple[int, ...] = Field((759, 679, 499, 359, 259, 99), min_length=1)
     """Those timesteps."""
-    low_share: float = Field(0.1, ge=0, le=1)
+    low_share: float = Field(0.05, ge=0, le=1)
     """Rows below timestep 400, so that more steps add detail and a start picture keeps its colours."""
-    rollout: float = Field(0.8, ge=0, le=1)
+    rollout: float = Field(0.9, ge=0, le=1)
     """Share of batches whose later rows start from the network's own previous steps."""
     rollout_from: float = Field(0.4, ge=0, le=1)
     """Share of the budget after which that begins."""
