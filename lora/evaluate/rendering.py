@@ -13,6 +13,7 @@ from ...stream.config import DEFAULT_T_INDEX
 from ...stream.configfile import RunConfig, load_config, parse_config, presets
 from ...stream.errors import ConfigError
 from ..describe import describe
+from ..steps import steps_of
 
 Job = tuple[np.ndarray, str]  # a control image or a painting, (H, W, 3) uint8 RGB, and its prompt
 MIDDLE = 0.5  # where an img2img starts in the list of timesteps: t = 499 of LCM's
@@ -107,8 +108,9 @@ class Renderer:
         return f"{units.name} ({units.about})" if units.about else units.name
 
     def sketches(self, jobs: Iterable[Job], steps: int) -> Iterator[np.ndarray]:
-        """A render (H, W, 3) uint8 of each control image, in ``steps`` steps."""
-        indices = step_indices(steps, self.config.num_inference_steps)
+        """A render (H, W, 3) uint8 of each control image, in ``steps`` steps: the model's own list of as many first."""
+        total = self.config.num_inference_steps
+        indices = steps_of(self.pipe, total).get(steps) or step_indices(steps, total)
         return self._render(jobs, mode="sketch", t_index_list=indices, preprocessor="none")
 
     def paintings(self, jobs: Iterable[Job]) -> Iterator[np.ndarray]:

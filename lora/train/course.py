@@ -20,6 +20,7 @@ from pydantic import Field, field_validator
 
 from ...stream.errors import ConfigError
 from ..data import looks
+from ..steps import read_steps, write_steps
 from . import start, storage
 from .config import Settings, TrainConfig, read
 from .kinds import AutoencoderConfig, BaseConfig, LoraConfig
@@ -59,6 +60,8 @@ class CourseConfig(Settings):
     """Pairs that a style learns from, those that it is validated on included."""
     lora: dict[str, Any] = Field(default_factory=dict)
     """Settings of train_style, by dotted path."""
+    steps: dict[int, tuple[int, ...]] = Field(default_factory=dict)
+    """The model's step lists: number of steps -> t_index_list of 50."""
     judged: int = Field(96, ge=2, le=2000)
     """How many scenes, of which none was learned from, the model is judged on."""
 
@@ -208,6 +211,9 @@ def assemble(
         if "decoder" in parts:
             _replace_autoencoder(folder / "vae", parts["decoder"].model)
         _write_words(folder, config)
+        if config.steps:
+            write_steps(folder, config.steps)
+            read_steps(folder)
         for part in parts.values():
             if part.look is not None:
                 _write_style(part, folder)

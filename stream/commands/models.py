@@ -80,7 +80,7 @@ def path(name: NameArgument) -> None:
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME|FOLDER", help="A model that is on this computer.")],
 ) -> None:
-    """Say what a model is, which words it knows where it lists them, and its styles; downloads nothing.
+    """Say what a model is, its words, steps and styles where it lists them; downloads nothing.
 
     Example:
 
@@ -88,6 +88,7 @@ def show(
     """
     from rich.table import Table
 
+    from ...lora.steps import read_steps
     from ...lora.styles import styles_in
     from ...lora.words import read_vocabulary
 
@@ -105,6 +106,10 @@ def show(
         for tag, known in words.tags.items():
             table.add_row(tag, ", ".join(known))
         screen.print(table)
+    steps = read_steps(folder)
+    if steps:
+        listed = "; ".join(f"{count}: t_index_list={list(each)}" for count, each in steps.items())
+        screen.print(f"steps that it is best in: {listed}", markup=False)
     styles = styles_in(folder)
     if styles:
         screen.print(f"styles, each with a scale: {', '.join(styles)}; --set lora_dict.{next(iter(styles))}=0.8")
