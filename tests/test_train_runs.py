@@ -185,6 +185,9 @@ def test_a_decoder_learns_what_a_generator_makes_of_drawings(tmp_path, codec, mo
     loop(task, settings).run()
     logged = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert all(np.isfinite(line["validation/psnr_generated_db"]) for line in logged if "validation/psnr_db" in line)
+    short = {**settings.model_dump(), "output_dir": str(tmp_path / "half"), "mixed_precision": "bf16"}
+    half = AutoencoderConfig(**{**short, "max_train_steps": 1})
+    assert loop(autoencoder.from_samples(half, TRAIN, HELD), half).run().steps == 1
     monkeypatch.setattr(type(renders), "of", None)  # what was made is there
     again = autoencoder.from_samples(settings, TRAIN, HELD).renders
     assert torch.equal(again.put(latents, torch.tensor([3, 24, -1]), torch.tensor([[1, 2], [0, 0], [0, 0]])), put)

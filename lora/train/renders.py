@@ -67,7 +67,7 @@ class Renders:
                 found = self._made(lines[rows], [captions[row] for row in rows], [numbers[row] for row in rows], steps)
                 for row, latent in zip(rows, found, strict=True):
                     made[row] = latent
-        return torch.stack(made)
+        return torch.stack(made).half()
 
     def _made(self, lines: Tensor, captions: list[str], numbers: list[int], steps: int) -> Tensor:
         control = control_images(lines.to(self.device), None, torch.zeros(len(lines), dtype=torch.bool))
@@ -81,7 +81,7 @@ class Renders:
             x0 = few_steps(
                 lambda x, t: predict(self.pipe.unet, net, x, t, text, [control]), self.noise, draw, lcm_steps(steps)
             )
-        return (x0 / self.codec.scale + self.codec.shift).half().cpu()
+        return (x0 / self.codec.scale + self.codec.shift).float().cpu()
 
     def put(self, latents: Tensor, index: Tensor, corners: Tensor) -> Tensor:
         """``latents`` (B, C, h, w) of crops, with those of the samples that are kept instead, cut alike.
