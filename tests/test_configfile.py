@@ -105,7 +105,7 @@ def test_an_override_reaches_into_lists_and_mappings():
         ("controlnets.first.enabled", True, "--set controlnets.first.enabled: got 'first' in controlnets"),
         ("controlnets.0.scale", 1, "--set controlnets.0.scale: stream.controlnets.0.scale: unknown setting"),
         ("prompt.0", "x", "--set prompt.0: prompt holds 'a glossy red"),
-        ("t_index_list.1", 30, "--set t_index_list.1: t_index_list is not set in the file"),
+        ("seed.1", 30, "--set seed.1: seed is not set in the file"),
     ],
 )
 def test_a_wrong_override_is_named(path, value, message):
