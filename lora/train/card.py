@@ -42,7 +42,8 @@ LIMITS = """\
 
 It knows cars, buildings and landscapes as one renderer shows them, and the words above; other words mean nothing to it.
 One thing to a picture, lit from the left. Very fine structure (single bricks, spokes, the panes of far windows) is
-suggested, not drawn; a sun in the sky becomes a tree. The palette says little to it, and one step is as good as four.
+suggested, not drawn; a sun in the sky becomes a tree. A blank page, or half a thing, is a blur until a palette or more
+lines say what is there. Further steps make it hardly better than one.
 It was judged on drawings of the same renderer by another hand, not on people's.
 
 Licence: Apache-2.0, like the project. No outside picture, text or weight went into it.

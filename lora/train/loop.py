@@ -349,10 +349,10 @@ _HARMLESS = (
 
 
 def _before(before: dict[str, Any], after: dict[str, Any], group: str = "") -> dict[str, Any]:
-    """What settings were, by dotted path, that differ and change what is learned."""
+    """What settings were, by dotted path, that differ and change what is learned. New ones begin as nothing new."""
     found: dict[str, Any] = {}
-    for name in sorted(before.keys() | after.keys()):
-        old, new, path = before.get(name), after.get(name), f"{group}{name}"
+    for name in sorted(before.keys() & after.keys()):
+        old, new, path = before[name], after[name], f"{group}{name}"
         if isinstance(old, dict) and isinstance(new, dict):
             found |= _before(old, new, f"{path}.")
         elif old != new and not path.startswith(_HARMLESS):
