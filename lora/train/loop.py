@@ -349,7 +349,7 @@ _HARMLESS = (
 
 
 def _before(before: dict[str, Any], after: dict[str, Any], group: str = "") -> dict[str, Any]:
-    """What settings were, by dotted path, that differ and change what is learned. New ones begin as nothing new."""
+    """What settings were, by dotted path, that differ and change what is learned; a new one is no change."""
     found: dict[str, Any] = {}
     for name in sorted(before.keys() & after.keys()):
         old, new, path = before[name], after[name], f"{group}{name}"
