@@ -56,10 +56,8 @@ class AutoencoderTask(Task):
         corners = self._corners(batch, now.random)
         x = self._crops(batch, corners)  # (B, 3, crop, crop) in [-1, 1]
         z = self._encoded(x)
-        generated = torch.zeros(len(x), dtype=torch.bool)
         if self.renders is not None:
-            index = torch.where(batch.flipped, -1, batch.index)
-            z, generated = self.renders.put(z, index, corners), self.renders.has(index)
+            z = self.renders.put(z, torch.where(batch.flipped, -1, batch.index), corners)
         noise = normal(z.shape, now.random, z.device)
         got = vae.decoder(z + config.latent_noise * noise).float()
         difference = got - x
@@ -75,24 +73,12 @@ class AutoencoderTask(Task):
         for name, value in parts.items():
             total = total + getattr(config, f"{name}_weight") * value
         if config.gan_weight and now.share >= config.gan_from:
-            self._sharpen(parts, got, x, generated, now)
-            total = total + parts.get("pull", 0.0)
+            parts["discriminator"] = self.adversary.learn(x, got, now.random)
+            if now.share >= config.gan_from + PULL_LATER:
+                near = config.mse_weight * parts["mse"] + config.l1_weight * parts["l1"]
+                parts["pull"] = self.adversary.pull(got, near, config.gan_weight, now.random)
+                total = total + parts["pull"]
         return Loss(total, parts)
-
-    def _sharpen(self, parts: dict[str, Tensor], got: Tensor, x: Tensor, generated: Tensor, now: Now) -> None:
-        """Let the discriminator learn, and later pull, on the rows that are to look real."""
-        config = self.config
-        if config.gan_on == "generated":
-            if not generated.any():
-                return
-            rows = generated.nonzero().flatten().to(got.device)
-            got, x = got[rows], x[rows]
-        parts["discriminator"] = self.adversary.learn(x, got, now.random)
-        if now.share >= config.gan_from + PULL_LATER:
-            difference = got - x
-            near = config.mse_weight * difference.square().mean() + config.l1_weight * difference.abs().mean()
-            part = len(got) / len(generated)  # the other losses are means over all rows
-            parts["pull"] = part * self.adversary.pull(got, near, config.gan_weight, now.random)
 
     def _encoded(self, x: Tensor) -> Tensor:
         """Latents of crops, float32; of an encoder that stays as it is without gradients."""

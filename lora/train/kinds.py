@@ -50,8 +50,6 @@ class AutoencoderConfig(TrainConfig):
     """Weight of the latents' distance from mean 0 and standard deviation 1."""
     gan_weight: float = Field(0.3, ge=0)
     """Weight of the PatchGAN, relative to the gradient of square and absolute difference: grain instead of fog."""
-    gan_on: Literal["all", "generated"] = "all"
-    """generated: only what is decoded from the generator's latents must look real, the encoder's stays exact."""
     gan_from: float = Field(0.5, ge=0, le=1)
     """Share of the budget after which it begins."""
     gan_learning_rate: float = Field(4e-4, gt=0, le=1)
@@ -77,8 +75,6 @@ class AutoencoderConfig(TrainConfig):
     def _generator_has_its_latents(self) -> AutoencoderConfig:
         if self.generator and not self.encoder:
             raise ValueError("generator: got a model but no encoder, expected encoder to name what its latents are of")
-        if self.gan_on == "generated" and not self.generator:
-            raise ValueError("gan_on: got generated, but no generator; name a model, or set gan_on: all")
         return self
 
 
