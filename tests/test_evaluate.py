@@ -360,10 +360,24 @@ def test_a_palette_is_worth_what_it_adds_to_whole_and_to_begun_drawings(data):
         drawn.clear()
     found = behaviour.palette(prepared)
     assert found["palette_iou_on"] == found["palette_iou_begun_on"] == found["palette_iou_truth"]
-    assert found["palette_gain"] == found["palette_gain_begun"] > 0.5
+    assert found["palette_gain"] == found["palette_gain_whole"] == found["palette_gain_begun"] > 0.5
     for drawn in white.values():
         whole, begun = np.split(np.array(drawn), 2)
         assert (begun < whole).all() and begun.all(), "a third of the strokes"
+
+    class Whole(Colours):
+        """One that needs no colours where all is drawn."""
+
+        def sketches(self, jobs, steps):
+            jobs = list(jobs)
+            if np.mean([(control.min(2) > 200).sum() for control, _ in jobs]) > 0.7 * np.mean(most):
+                yield from (sample.picture for sample in data.samples)
+            else:
+                yield from super().sketches(jobs, steps)
+
+    most = white[False][: len(data.samples)]  # of whole drawings
+    some = behaviour.palette(trial(data, Whole()))
+    assert some["palette_gain_whole"] == 0.0 < some["palette_gain"] < some["palette_gain_begun"]
 
 
 def test_classes_that_colours_cannot_tell_are_not_counted(data):

@@ -1,6 +1,7 @@
 """Scenes: what they are, what is said about them, and that their pictures, lines and maps agree."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -278,6 +279,32 @@ def test_at_night_every_window_is_lit():
     picture = renders.picture[0]
     assert picture[0, window].median() > 2 * picture[0, wall].median()
     assert picture[0, window].median() > 1.2 * picture[2, window].median(), "and warm"
+
+
+def test_a_sun_stands_in_the_sky_where_it_is_drawn():
+    """Its disc is brighter than the sky elsewhere, it is sky, and its circle is a line; some have rays."""
+    scenes = [sample_scene(seed) for seed in range(400)]
+    sunny = [scene for scene in scenes if scene.shape["sun_size"]]
+    assert 0.14 < len(sunny) / len(scenes) < 0.26
+    assert not any(scene.tags["time"] == "studio" for scene in sunny)
+    rayed = [scene for scene in sunny if scene.shape["sun_rays"]]
+    assert 0.2 < len(rayed) / len(sunny) < 0.6 and {scene.tags["time"] for scene in rayed} == {"day", "sunset"}
+    clear = [scene for scene in sunny if scene.kind == "car" and scene.shape["sun_y"] > 0.3][:6]
+    renders = render(clear, SIZE)
+    rows, columns = torch.meshgrid(*(torch.arange(SIZE).float() + 0.5,) * 2, indexing="ij")
+    for index, scene in enumerate(clear):
+        x, y = (0.5 + scene.shape["sun_x"]) * SIZE, (0.5 - scene.shape["sun_y"]) * SIZE
+        apart = ((columns - x) ** 2 + (rows - y) ** 2).sqrt() / (scene.shape["sun_size"] * SIZE)
+        level = renders.picture[index].mean(0)
+        assert level[apart < 0.8].min() > level[(apart > 3.5) & (rows < 0.3 * SIZE)].median()
+        assert (renders.labels[index][apart < 0.8] == NUMBER["sky"]).all()
+        lines = renders.lines[index] > 128
+        wide = 1.5 / (scene.shape["sun_size"] * SIZE)
+        assert lines[(apart > 1 - wide) & (apart < 1 + wide)].float().mean() > 0.4 and not lines[apart < 0.5].any()
+        bare = render([replace(scene, shape={**scene.shape, "sun_rays": 0.0})], SIZE)
+        rays = lines & (bare.lines[0] <= 128)
+        assert rays.any() == bool(scene.shape["sun_rays"])
+        assert not rays[(apart < 1.1) | (apart > 2.2)].any()
 
 
 def test_the_same_alone_and_among_others():

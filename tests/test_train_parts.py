@@ -195,6 +195,21 @@ def test_the_edge_loss_falls_towards_the_truth_and_has_gradients():
     assert edge_map(truth).min() >= 0 and edge_map(truth).max() < 1
 
 
+def test_sharpening_is_linear_and_lifts_contrast_at_edges_alone():
+    plain, edge = torch.full((1, 3, 24, 24), 0.3), torch.zeros(1, 3, 24, 24)
+    edge[..., 12:] = 1.0
+    assert torch.allclose(losses.sharpened(plain, 2.0), plain, atol=1e-6)
+    assert torch.equal(losses.sharpened(edge, 0.0), edge)
+    got = losses.sharpened(edge, 1.0)
+    assert torch.allclose(got[..., :8], edge[..., :8], atol=1e-2) and torch.allclose(
+        got[..., 16:], edge[..., 16:], atol=1e-2
+    )
+    assert got[..., 11].max() < -0.25 and got[..., 12].min() > 1.25, "a Gaussian of sigma 1 takes .3 from there"
+    noise = torch.randn(1, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    both = losses.sharpened(edge + noise, 1.5)
+    assert torch.allclose(both, losses.sharpened(edge, 1.5) + losses.sharpened(noise, 1.5), atol=1e-5)
+
+
 def test_a_flat_painting_has_one_colour_for_each_class():
     batch = still(Shapes(3), DATA, 3)[0]
     painted = flat(batch.pictures(), batch.labels)

@@ -4,6 +4,7 @@ import errno
 import json
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from inkstream.lora.train.loop import Loop, TrainError
 from inkstream.lora.train.models import load_autoencoder
 from inkstream.lora.train.predict import lcm_steps
 from inkstream.lora.train.report import dry_run
+from inkstream.lora.train.task import Now
 from inkstream.stream.config import StreamConfig
 from inkstream.stream.errors import ConfigError, ModelError
 
@@ -140,10 +142,28 @@ def test_a_decoder_learns_alone_for_an_encoder_that_stays(tmp_path, codec):
     assert any("pull" in line for line in logged)
     assert any(name.endswith("sharpness") for line in logged for name in line)
 
-    further = autoencoder_config(tmp_path / "further", encoder=codec, init=str(tmp_path / "model"), max_train_steps=1)
+    kept = {"encoder": codec, "init": str(tmp_path / "model"), "decoder_blocks": None}
+    further = autoencoder_config(tmp_path / "further", **kept, max_train_steps=1)
     task = autoencoder.from_samples(further, TRAIN, HELD)
     for name, value in task.network.decoder.state_dict().items():
         assert torch.equal(value, after.decoder.state_dict()[name]), name
+    notes = json.loads((tmp_path / "model" / "training.json").read_text())
+    assert "began_from" not in notes
+
+    grown = further.model_copy(update={"decoder_blocks": (3, 2, 1, 0)})
+    larger = autoencoder.from_samples(grown, TRAIN, HELD)
+    latent = torch.randn(2, 4, 4, 4)
+    assert len(larger.network.decoder.layers) == len(after.decoder.layers) + 2
+    with torch.no_grad():
+        assert torch.equal(larger.network.decoder(latent), after.decode(latent).sample), "new blocks change nothing"
+    loop(larger, grown).run()
+    assert json.loads((grown.folder / "model" / "training.json").read_text())["began_from"] == notes
+    assert tuple(load_autoencoder(str(grown.folder / "model")).config.num_decoder_blocks) == (3, 2, 1, 0)
+    for blocks in ((2, 1, 1, 1), (1, 1, 1, 0)):
+        told = re.escape(f"decoder_blocks: got {list(blocks)}, but init has [2, 1, 1, 0]")
+        with pytest.raises(ConfigError, match=told):
+            autoencoder.from_samples(grown.model_copy(update={"decoder_blocks": blocks}), TRAIN, HELD)
+
     other = tmp_path / "other"
     loop_settings = autoencoder_config(other, latent_channels=8, max_train_steps=1)
     loop(autoencoder.from_samples(loop_settings, TRAIN, HELD), loop_settings).run()
@@ -176,11 +196,22 @@ def test_a_decoder_learns_what_a_generator_makes_of_drawings(tmp_path, codec, mo
     ).images
     assert torch.allclose(drawn / renders.codec.scale, whole[:1].float(), atol=2e-3)
 
+    assert renders.has(torch.tensor([-1, 0, 3, 24])).tolist() == [False, True, True, False]
     latents = torch.zeros(3, 4, 2, 2)
     put = renders.put(latents, torch.tensor([3, 24, -1]), torch.tensor([[1, 2], [0, 0], [0, 0]]))
     assert torch.equal(put[0], whole[0, :, 1:3, 2:4].float()) and put[0].any()
     assert not put[1:].any(), "number 24 is not in the first half, and -1 is none"
     assert not latents.any()
+
+    def error(first, sharpen):
+        batch = task.batches.of([(number, np.random.default_rng(number)) for number in range(first, first + 4)])
+        task.config = settings.model_copy(update={"sharpen": sharpen, "data": settings.data.model_copy()})
+        return task.loss(batch, Now(0, 0.0, torch.Generator().manual_seed(1))).parts["mse"].item()
+
+    task.batches.config = settings.data.model_copy(update={"flip": 0.0})
+    assert error(0, 2.0) != error(0, 0.0), "a render is held to the sharpened picture"
+    assert error(24, 2.0) == error(24, 0.0), "an encoder's latents are held to the picture itself"
+    task.config, task.batches.config = settings, settings.data
 
     loop(task, settings).run()
     logged = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]

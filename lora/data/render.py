@@ -18,11 +18,12 @@ from ._car import paint_cars
 from ._landscape import paint_landscapes
 from ._light import developed, light_of
 from ._noise import dot, unit
+from ._sun import paint_sun
 
 if TYPE_CHECKING:
     from ._scene import Scene
 
-LOOK = 1  # grows whenever pictures change, so that no set of them mixes two looks
+LOOK = 2  # grows whenever pictures change, so that no set of them mixes two looks
 STEP = 4  # sizes are multiples of this
 LARGER = 3, 2  # a picture is drawn half as large again, and then brought down
 AT_ONCE = {"cpu": 1, "other": 32}  # pictures of one kind; one at a time stays within a CPU's caches
@@ -92,6 +93,7 @@ def _rendered(scenes: list[Scene], size: int, device: torch.device) -> tuple[Ten
     through = rays([scene.view for scene in scenes], size * LARGER[0] // LARGER[1], device)
     light = light_of(scenes, device)
     canvas = Canvas.of_sky(light.over_pictures(), through)
+    paint_sun(canvas, scenes, through)
     _PAINTERS[scenes[0].kind](canvas, scenes, light, through)
     camera = through.camera.over_pictures()
     normal = _outline.picked(canvas.normal, size)  # (3, B, size, size) in the world

@@ -21,6 +21,7 @@ from ._draws import Draws
 from ._grammar import KINDS, NONE, STUDIO, vocabulary
 from ._landscape import landscape_shape
 from ._scene import Scene
+from ._sun import sun_shape
 from .render import Renders, render
 from .sample import Sample
 
@@ -50,7 +51,7 @@ def sample_scene(seed: int, kind: str | None = None, **tags: str) -> Scene:
     if unknown:
         raise ConfigError(f"got the tag {unknown[0]!r}, expected some of: {', '.join(chosen)} for a {kind}")
     shape, view = _SHAPES[kind](draws, chosen)
-    return Scene(seed, kind, {"kind": kind, **chosen}, shape, view)
+    return Scene(seed, kind, {"kind": kind, **chosen}, shape | sun_shape(draws, chosen), view)
 
 
 class _Chooser:

@@ -166,8 +166,9 @@ def palette(trial: Trial) -> dict[str, Any]:
     A picture is segmented by the nearest class colour; a class has the colours that it has in the true picture of the
     same sample. Counted are the classes that this finds in the true picture itself, with an IoU of at least 0.6: a
     black car's body and wheels are not told apart by colour. ``palette_iou_truth`` is that of the true pictures,
-    which no render exceeds; ``palette_gain`` is on over off, less 1. A whole drawing with its prompt says nearly all
-    of it by itself, so the same is measured with a third of the strokes: ``palette_gain_begun``.
+    which no render exceeds. A whole drawing with its prompt says nearly all of it by itself, and a drawing is begun
+    longer than it is whole, so that all is measured again with a third of the strokes. A gain is on over off, less 1;
+    ``palette_gain`` is that of both together.
     """
     samples, colours, told = {}, {}, {}
     for index, sample in trial.all():
@@ -202,7 +203,8 @@ def palette(trial: Trial) -> dict[str, Any]:
     return {
         "palette_iou_off": off,
         "palette_iou_on": on,
-        "palette_gain": gain(on, off),
+        "palette_gain": gain(on + begun_on, off + begun_off),
+        "palette_gain_whole": gain(on, off),
         "palette_iou_begun_off": begun_off,
         "palette_iou_begun_on": begun_on,
         "palette_gain_begun": gain(begun_on, begun_off),

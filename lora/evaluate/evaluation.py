@@ -41,6 +41,7 @@ FIGURES = {
     "hue_right": "more",
     "palette_iou_on": "more",
     "palette_gain": "more",
+    "palette_gain_whole": "more",
     "palette_gain_begun": "more",
     "img2img_lab": "less",
     "flicker": "less",

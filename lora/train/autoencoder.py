@@ -24,6 +24,7 @@ from .sheets import psnr, sharpness, sheet, to_bytes
 from .task import Loss, Now, Task
 
 REDUCTION = 8  # pixels of a side that become one latent
+DECODER_BLOCKS = (3, 2, 1, 1)
 PULL_LATER = 0.02  # share of the budget in which the discriminator learns alone
 
 
@@ -54,10 +55,13 @@ class AutoencoderTask(Task):
     def loss(self, batch: Batch, now: Now) -> Loss:
         config, vae = self.config, self.network
         corners = self._corners(batch, now.random)
-        x = self._crops(batch, corners)  # (B, 3, crop, crop) in [-1, 1]
+        truth = x = self._crops(batch, corners)  # (B, 3, crop, crop) in [-1, 1]
         z = self._encoded(x)
         if self.renders is not None:
-            z = self.renders.put(z, torch.where(batch.flipped, -1, batch.index), corners)
+            kept = torch.where(batch.flipped, -1, batch.index)
+            z = self.renders.put(z, kept, corners)
+            made = self.renders.has(kept).view(-1, 1, 1, 1).to(x.device)
+            x = torch.where(made, losses.sharpened(x, config.sharpen), x)
         noise = normal(z.shape, now.random, z.device)
         got = vae.decoder(z + config.latent_noise * noise).float()
         difference = got - x
@@ -73,7 +77,7 @@ class AutoencoderTask(Task):
         for name, value in parts.items():
             total = total + getattr(config, f"{name}_weight") * value
         if config.gan_weight and now.share >= config.gan_from:
-            parts["discriminator"] = self.adversary.learn(x, got, now.random)
+            parts["discriminator"] = self.adversary.learn(truth, got, now.random)
             if now.share >= config.gan_from + PULL_LATER:
                 near = config.mse_weight * parts["mse"] + config.l1_weight * parts["l1"]
                 parts["pull"] = self.adversary.pull(got, near, config.gan_weight, now.random)
@@ -169,7 +173,7 @@ def _network(config: AutoencoderConfig) -> Any:
         "encoder_block_out_channels": widths,
         "num_encoder_blocks": config.encoder_blocks,
         "decoder_block_out_channels": widths,
-        "num_decoder_blocks": config.decoder_blocks,
+        "num_decoder_blocks": config.decoder_blocks or DECODER_BLOCKS,
         "latent_channels": config.latent_channels,
     }
     kept = load_autoencoder(config.encoder) if config.encoder else None
@@ -177,17 +181,44 @@ def _network(config: AutoencoderConfig) -> Any:
         names = ("encoder_block_out_channels", "num_encoder_blocks", "latent_channels", "scaling_factor")
         settings |= {name: kept.config[name] for name in names}
     if start is not None:
-        settings |= {name: start.config[name] for name in ("decoder_block_out_channels", "num_decoder_blocks")}
+        settings["decoder_block_out_channels"] = start.config["decoder_block_out_channels"]
+        settings["num_decoder_blocks"] = _blocks(tuple(start.config["num_decoder_blocks"]), config.decoder_blocks)
         if start.config.latent_channels != settings["latent_channels"]:
             got = start.config.latent_channels
             raise ConfigError(f"init: got {got} latent channels, the encoder has {settings['latent_channels']}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.number(config.seed, seeds.INIT))
         made = AutoencoderTiny(**settings)
-    for source, part in ((kept, "encoder"), (start, "decoder")):
-        if source is not None:
-            getattr(made, part).load_state_dict(getattr(source, part).state_dict())
+    if kept is not None:
+        made.encoder.load_state_dict(kept.encoder.state_dict())
+    if start is not None:
+        _grow(made.decoder, start.decoder)
     return made
+
+
+def _blocks(start: tuple[int, ...], asked: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Blocks of each stage of a decoder that begins as one with ``start``; raises ConfigError where it would shrink."""
+    asked = asked or start
+    fits = len(asked) == len(start) and all(new == old or new > old > 0 for old, new in zip(start, asked, strict=True))
+    if not fits:
+        raise ConfigError(
+            f"decoder_blocks: got {list(asked)}, but init has {list(start)}, of which each but 0 may only grow"
+        )
+    return asked
+
+
+def _grow(decoder: Any, start: Any) -> None:
+    """Let a decoder begin as another one with as many or fewer blocks a stage: its other blocks change nothing.
+
+    What leaves a block is at least 0, so that one after it whose last convolution is 0 passes it on.
+    """
+    left = [*start.layers]
+    for layer in decoder.layers:
+        if type(layer) is type(left[0]):
+            layer.load_state_dict(left.pop(0).state_dict())
+        else:
+            nn.init.zeros_(layer.conv[-1].weight)
+            nn.init.zeros_(layer.conv[-1].bias)
 
 
 def make(config: AutoencoderConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> AutoencoderTask:

@@ -42,7 +42,7 @@ LIMITS = """\
 
 It knows cars, buildings and landscapes as one renderer shows them, and the words above; other words mean nothing to it.
 One thing to a picture, lit from the left. Very fine structure (single bricks, spokes, the panes of far windows) is
-suggested, not drawn; a sun in the sky becomes a tree. A blank page, or half a thing, is a blur until a palette or more
+suggested, not drawn. A blank page, or half a thing, is a blur until a palette or more
 lines say what is there. Further steps make it hardly better than one.
 It was judged on drawings of the same renderer by another hand, not on people's.
 
@@ -90,7 +90,8 @@ def _styles(names: Sequence[str]) -> str:
 def _making(recipe: Mapping[str, Any]) -> str:
     course, rows = recipe["course"], []
     for name, notes in recipe["parts"].items():
-        rows.append((name, f"{notes['steps']:,}", f"{notes['samples']:,}", f"{notes['minutes']:.1f}"))
+        for label, each in (*_before(name, notes), (name, notes)):
+            rows.append((label, f"{each['steps']:,}", f"{each['samples']:,}", f"{each['minutes']:.1f}"))
     one = next(iter(recipe["parts"].values()))
     versions = f"torch {one['torch']}, diffusers {one['diffusers']}, Python {one['python']}"
     return (
@@ -102,9 +103,17 @@ def _making(recipe: Mapping[str, Any]) -> str:
     )
 
 
+def _before(name: str, notes: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The trainings that a part began from, the first one first; one that is a part of the course is not told again."""
+    began = notes.get("began_from")
+    label = f"{name}, before"
+    return [*_before(label, began), (label, began)] if isinstance(began, Mapping) else []
+
+
 def _earlier(recipe: Mapping[str, Any]) -> str:
     """That some settings were others at first, where they were."""
-    parts = [name for name, notes in recipe["parts"].items() if notes.get("earlier")]
+    every = [each for name, notes in recipe["parts"].items() for each in (*_before(name, notes), (name, notes))]
+    parts = [name for name, notes in every if notes.get("earlier")]
     return f"; those of {' and '.join(parts)} were others at first, which is under `earlier`" if parts else ""
 
 

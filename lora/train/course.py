@@ -24,12 +24,12 @@ from ..steps import read_steps, write_steps
 from . import start, storage
 from .config import Settings, TrainConfig, read
 from .kinds import AutoencoderConfig, BaseConfig, LoraConfig
-from .outputs import NOTES
+from .outputs import NOTES, RECIPE
 
 NAME = "ink-tiny"
 BUDGETS = ("cpu", "gpu")
 MOST_PAIRS = 40  # a style is made from no more
-STYLE_NOTES, RECIPE, FIGURES, SHEET = "styles.json", "recipe.json", "figures.json", "sheet.png"
+STYLE_NOTES, FIGURES, SHEET = "styles.json", "figures.json", "sheet.png"
 Progress = Callable[..., Any]
 
 
@@ -218,6 +218,9 @@ def assemble(
             if part.look is not None:
                 _write_style(part, folder)
         made = {name: json.loads((part.model / NOTES).read_text("utf-8")) for name, part in parts.items()}
+        for notes in made.values():
+            began = [name for name, other in made.items() if notes.get("began_from") == other]
+            notes |= {"began_from": began[0]} if began else {}
         recipe = {"name": NAME, "course": config.model_dump(mode="json", exclude={"scenes_path"}), "parts": made}
         (folder / RECIPE).write_text(json.dumps(_portable(recipe, config), indent=2) + "\n", "utf-8")
         say(f"judging {NAME} on {config.judged} scenes")

@@ -19,8 +19,9 @@ class AutoencoderConfig(TrainConfig):
     """Width of every stage."""
     encoder_blocks: tuple[int, int, int, int] = (1, 1, 2, 2)
     """Residual blocks of each stage of the encoder, the finest first."""
-    decoder_blocks: tuple[int, int, int, int] = (3, 2, 1, 1)
-    """Residual blocks of each stage of the decoder, the coarsest first."""
+    decoder_blocks: tuple[int, int, int, int] | None = None
+    """Residual blocks of each stage of the decoder, the coarsest first; null: those of init, else 3, 2, 1, 1. Beside
+    encoder, init's decoder may grow: blocks that it has not pass on what they get, at first."""
     latent_channels: int = Field(4, ge=1, le=64)
     """Channels of a latent."""
     init: str | None = None
@@ -32,6 +33,9 @@ class AutoencoderConfig(TrainConfig):
     """Folder of a model on these latents: such a decoder learns from what the model makes of drawings, too."""
     generated_share: float = Field(0.4, ge=0, le=1)
     """Share of the pictures whose latents are the generator's."""
+    sharpen: float = Field(1.0, ge=0, le=4)
+    """Unsharp masking (1 pixel) of what such a render is held to: regression averages contrast away at edges, and this
+    gives it back. An encoder's latents are held to the picture as it is."""
     crop: int = Field(64, ge=16, multiple_of=8)
     """Side of the crops that it trains on, in pixels."""
     latent_noise: float = Field(0.03, ge=0, le=1)

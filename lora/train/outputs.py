@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from .config import TrainConfig
     from .task import Task
 
-NOTES = "training.json"
+NOTES, RECIPE = "training.json", "recipe.json"
+
+
+def kind_of(config: TrainConfig) -> str:
+    """The kind of training that a configuration is of, in lower case."""
+    return type(config).__name__.removesuffix("Config").lower()
 
 
 def write_model(
@@ -45,10 +50,32 @@ def notes(config: TrainConfig, step: int, seconds: float, earlier: Sequence[dict
         "torch": version("torch"),
         "diffusers": version("diffusers"),
         "python": platform.python_version(),
-        "kind": type(config).__name__.removesuffix("Config").lower(),
+        "kind": kind_of(config),
         "steps": step,
         "minutes": round(seconds / 60, 2),
         "samples": step * config.gradient_accumulation_steps * config.train_batch_size,
         "configuration": config.model_dump(mode="json"),
         **({"earlier": list(earlier)} if earlier else {}),
+        **({"began_from": began} if (began := _beginning(config)) else {}),
     }
+
+
+def _beginning(config: TrainConfig) -> dict[str, Any] | None:
+    """What made the weights that a training begins from, where their folder says it."""
+    folder, kind = Path(str(getattr(config, "init", None) or "")), kind_of(config)
+    if not folder.is_dir() or folder == Path():
+        return None
+    found = _read(folder / NOTES)
+    if found is None:
+        parts = (_read(folder / RECIPE) or {}).get("parts", {})
+        # Of a whole model: a decoder's training comes last, and changed what the autoencoder's left.
+        found = next((parts[name] for name in ("decoder", kind) if parts.get(name, {}).get("kind") == kind), None)
+    return found if found and found.get("kind") == kind else None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):  # notes are for people: weights without them are as good
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,73 @@
+"""The sun, or the moon, where a scene has one in its sky. It lights nothing: all light comes from the left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from ._camera import Rays
+from ._canvas import Canvas
+from ._draws import Draws
+from ._grammar import STUDIO
+from ._noise import mix, step
+from ._table import Table
+
+if TYPE_CHECKING:
+    from ._scene import Scene
+
+SHARE = 0.2  # of scenes with a sky
+PART = 3
+RAYS = 8, 13  # lines around a sun, as people draw them
+_COLOURS = {  # linear light of the disc
+    "day": (1.7, 1.45, 0.55),
+    "sunset": (1.8, 0.85, 0.22),
+    "overcast": (1.15, 1.12, 1.0),
+    "night": (0.85, 0.88, 0.92),
+    STUDIO: (0.0, 0.0, 0.0),
+}
+_SUNNY = ("day", "sunset")  # only then it is drawn with rays
+
+
+def sun_shape(draws: Draws, tags: Mapping[str, str]) -> dict[str, float]:
+    """Where it is, in picture sizes from the middle, and its radius; 0 where there is none."""
+    there = tags["time"] != STUDIO and draws.chance("sun", SHARE)
+    rays = there and tags["time"] in _SUNNY and draws.chance("sun's rays", 0.5)
+    return {
+        "sun_x": draws.between("sun across", -0.43, 0.43),
+        "sun_y": draws.between("sun above", 0.20, 0.42),
+        "sun_size": draws.between("sun's size", 0.04, 0.085) if there else 0.0,
+        "sun_rays": float(draws.whole("sun's rays", *RAYS)) if rays else 0.0,
+        "sun_turn": draws.between("sun's turn", 0.0, 2 * math.pi),
+    }
+
+
+def paint_sun(canvas: Canvas, scenes: Sequence[Scene], rays: Rays) -> None:
+    """Paint it on a canvas of nothing but sky."""
+    if not any(scene.shape["sun_size"] for scene in scenes):
+        return
+    names = ("sun_x", "sun_y", "sun_size", "sun_rays", "sun_turn")
+    shape = Table.of([{name: scene.shape[name] for name in names} for scene in scenes], canvas.colour.device)
+    shape = shape.over_pictures()
+    colours = torch.tensor([_COLOURS[scene.tags["time"]] for scene in scenes], device=canvas.colour.device)
+    disc = colours.T[..., None, None]  # (3, B, 1, 1)
+    x = rays.across - shape.sun_x  # (B, 1, S)
+    y = rays.above + rays.camera.over_pictures().horizon - shape.sun_y  # (B, S, 1)
+    apart, there = (x * x + y * y).sqrt(), shape.sun_size > 0
+    glow = 0.45 * step(3.2, 1.0, apart / shape.sun_size.clamp_min(1e-3)) ** 2 * there
+    canvas.colour = mix(canvas.colour, disc.expand_as(canvas.colour), glow)
+    inside = there & (apart < shape.sun_size)
+    sky = torch.full_like(canvas.depth, torch.inf)
+    canvas.paint(inside, disc.expand_as(canvas.colour), "sky", PART, sky, canvas.normal)
+    canvas.stroke = canvas.stroke | _drawn_rays(shape, x, y, apart)
+
+
+def _drawn_rays(shape: Table, x: torch.Tensor, y: torch.Tensor, apart: torch.Tensor) -> torch.Tensor:
+    """(B, S, S) bool: short lines that point away from it."""
+    between = 2 * math.pi / shape.sun_rays.clamp_min(1)
+    turned = torch.atan2(y.expand_as(apart), x.expand_as(apart)) - shape.sun_turn
+    aside = (torch.remainder(turned / between + 0.5, 1) - 0.5) * between * apart
+    reach = apart / shape.sun_size.clamp_min(1e-3)
+    return (shape.sun_rays > 0) & (aside.abs() < 0.75 / apart.shape[-1]) & (reach > 1.35) & (reach < 1.85)
