@@ -135,14 +135,14 @@ def _by_night(scene: Scene) -> Scene:
 
 
 def _glowing(seen: Seen) -> np.ndarray:
-    """Deep blue shadows, and a halo around everything that shines."""
+    """Blue moonlight, and a halo around everything that shines."""
     values = seen.picture.astype(np.float32) / 255
     grey = values @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     shines = np.isin(seen.labels, [NUMBER["window"], NUMBER["light"]]) & (grey > 0.45)
     source = values * shines[..., None]
     halo = sum(cv2.GaussianBlur(source, (0, 0), len(grey) * part) for part in (0.012, 0.035, 0.09))
-    cool = values * np.array([0.72, 0.82, 1.12], np.float32)
-    graded = np.where(shines[..., None], values, cool)
+    moonlit = values * np.array([0.92, 1.05, 1.42], np.float32)
+    graded = np.where(shines[..., None], values, moonlit)
     return _bytes(1 - (1 - graded.clip(0, 1)) * (1 - 0.55 * halo.clip(0, 1)))
 
 
@@ -159,12 +159,12 @@ def _of_clay(seen: Seen) -> np.ndarray:
     for part in (0.01, 0.04):  # darker where the surroundings are nearer (Luft et al. 2006)
         deep += np.clip((cv2.GaussianBlur(near, (0, 0), side * part) - near) / np.maximum(near, 1e-4), 0, 0.5)
     groove = cv2.GaussianBlur(seen.lines.astype(np.float32) / 255, (0, 0), side / 256)
-    light = (0.18 + 0.62 * facing + 0.25 * above) * (1 - 0.5 * np.clip(deep, 0, 1)) * (1 - 0.45 * groove)
+    light = (0.18 + 0.62 * facing + 0.25 * above) * (1 - 0.5 * np.clip(deep, 0, 1)) * (1 - 0.65 * groove)
     share = np.clip(light, 0, 1)[..., None]
     clay = np.array(CLAY_SHADE) * (1 - share) + np.array(CLAY) * share * 1.08
     sky = seen.labels == NUMBER["sky"]
     down = np.linspace(1.06, 0.86, side, dtype=np.float32)[:, None, None]
-    backdrop = np.array(BACKDROP) * down * (1 - 0.35 * groove[..., None])
+    backdrop = np.array(BACKDROP) * down * (1 - 0.5 * groove[..., None])
     return _bytes(np.where(sky[..., None], backdrop, clay) / 255)
 
 
