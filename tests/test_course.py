@@ -52,6 +52,7 @@ def small(folder, **more):
         autoencoder={**QUICK, **wide, "max_train_steps": 3},
         base={**QUICK, "networks": NETWORKS, "crop": 0, "max_train_steps": 3},
         decoder={**QUICK, "max_train_steps": 2},
+        finish={**QUICK, "max_train_steps": 2, "sharpen": 1.0, "gan_weight": 0},
         styles=("clay",),
         pairs=3,
         lora={**{name: value for name, value in QUICK.items() if name != "data.size"}, "max_train_steps": 3},
@@ -75,11 +76,11 @@ def test_a_course_leaves_a_whole_model(made):
         each.name for each in model.iterdir()
     }
     assert read_vocabulary(model).tags["kind"] == ("car", "building", "landscape")
-    places = (model / "vae", config.folder / "decoder" / "model")
+    places = (model / "vae", config.folder / "finish" / "model")
     vae, trained = (load_file(place / "diffusion_pytorch_model.safetensors") for place in places)
     assert all(torch.equal(value, trained[name].half()) for name, value in vae.items())
     recipe = json.loads((model / "recipe.json").read_text())
-    assert list(recipe["parts"]) == ["autoencoder", "base", "decoder", "style clay"]
+    assert list(recipe["parts"]) == ["autoencoder", "base", "decoder", "finish", "style clay"]
     assert recipe["parts"]["base"]["steps"] == 3
     assert str(config.folder) not in json.dumps(recipe)
     card = (model / "README.md").read_text()
@@ -90,6 +91,7 @@ def test_a_course_leaves_a_whole_model(made):
     recipe["parts"]["base"]["earlier"] = [{"until_step": 2, "settings": {"rollout": 0.5}}]
     assert "those of base were others at first" in cards.text(recipe, FIGURES)
     assert recipe["parts"]["decoder"]["began_from"] == "autoencoder", "the course says it already"
+    assert recipe["parts"]["finish"]["began_from"] == "decoder"
     recipe["parts"]["base"]["began_from"] = {"kind": "base", "steps": 7, "samples": 14, "minutes": 1.0}
     assert "| base, before | 7 | 14 | 1.0 |\n| base | 3 |" in cards.text(recipe, FIGURES)
 
@@ -101,8 +103,8 @@ def test_what_is_done_is_not_done_again(made, monkeypatch):
     monkeypatch.setattr(course, "judge", lambda folder, config, progress: FIGURES)
     again = []
     assert course.train(config, say=again.append) == model
-    assert [line.split(",")[0] for line in again[:4]] == [
-        f"{name}: done before" for name in ("autoencoder", "base", "decoder", "style clay")
+    assert [line.split(",")[0] for line in again[:5]] == [
+        f"{name}: done before" for name in ("autoencoder", "base", "decoder", "finish", "style clay")
     ]
     assert (model / "unet" / "diffusion_pytorch_model.safetensors").read_bytes() == before
     assert "done before" in "".join(course.plan(config))
@@ -177,7 +179,7 @@ def said(*arguments):
 
 def test_the_command_says_what_it_would_do(tmp_path):
     text, code = said("train", "ink-tiny", "--set", f"output_dir={tmp_path}", "--dry-run")
-    assert code == 0 and "229 minutes of training are left" in text and "style print: 5 minutes" in text
+    assert code == 0 and "215 minutes of training are left" in text and "style print: 3 minutes" in text
     text, code = said("train", "ink-tiny", "--budget", "gpu", "--show")
     assert code == 0 and "budget: one large GPU" in text
     assert "--budget: got 'moon', expected one of: cpu, gpu" in said("train", "ink-tiny", "--budget", "moon")[0]

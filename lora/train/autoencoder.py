@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from ...stream.errors import ConfigError
 from . import losses, seeds
 from .adversary import Adversary, OfPictures
+from .caches import latents_of
 from .data import Batch, Batches, open_data, still
 from .devices import device_of, settle, threads
 from .kinds import AutoencoderConfig
-from .models import load_autoencoder
+from .models import Codec, load_autoencoder
 from .noise import normal
 from .renders import Renders
 from .sheets import psnr, sharpness, sheet, to_bytes
@@ -42,6 +43,10 @@ class AutoencoderTask(Task):
         self.network: Any = _network(config)
         settle([self.network.encoder], config, self.device, train=config.encoder is None)
         settle([self.network.decoder], config, self.device, train=True)
+        self.start: Any = None
+        if config.sharpen and config.init:
+            self.start = load_autoencoder(config.init).decoder
+            settle([self.start], config, self.device, train=False)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeds.number(config.seed, seeds.INIT, 1))
             self.adversary = Adversary(OfPictures(), self.device, config.gan_learning_rate)
@@ -56,12 +61,11 @@ class AutoencoderTask(Task):
         config, vae = self.config, self.network
         corners = self._corners(batch, now.random)
         truth = x = self._crops(batch, corners)  # (B, 3, crop, crop) in [-1, 1]
-        z = self._encoded(x)
+        z = self._encoded(x) if batch.latent is None else self._cut(batch.latent, corners)
         if self.renders is not None:
-            kept = torch.where(batch.flipped, -1, batch.index)
-            z = self.renders.put(z, kept, corners)
-            made = self.renders.has(kept).view(-1, 1, 1, 1).to(x.device)
-            x = torch.where(made, losses.sharpened(x, config.sharpen), x)
+            z = self.renders.put(z, torch.where(batch.flipped, -1, batch.index), corners)
+        if self.start is not None:
+            x = self._sharper(z)
         noise = normal(z.shape, now.random, z.device)
         got = vae.decoder(z + config.latent_noise * noise).float()
         difference = got - x
@@ -83,6 +87,21 @@ class AutoencoderTask(Task):
                 parts["pull"] = self.adversary.pull(got, near, config.gan_weight, now.random)
                 total = total + parts["pull"]
         return Loss(total, parts)
+
+    @torch.no_grad()
+    def _sharper(self, z: Tensor) -> Tensor:
+        """What init's decoder makes of latents, sharpened."""
+        return losses.sharpened(self.start(z).float().clamp(-1, 1), self.config.sharpen)
+
+    def _cut(self, latents: Tensor, corners: Tensor) -> Tensor:
+        """Of latents (B, C, h, w) of whole pictures those of the crops that begin there.
+
+        A crop that is encoded by itself has borders in its latents. A decoder would tell it by them from a render.
+        """
+        side, codec = self.config.crop // REDUCTION, Codec(self.network)
+        latents = latents.float()
+        rows = [latents[row, :, y : y + side, x : x + side] for row, (y, x) in enumerate(corners.tolist())]
+        return torch.stack(rows) / codec.scale + codec.shift
 
     def _encoded(self, x: Tensor) -> Tensor:
         """Latents of crops, float32; of an encoder that stays as it is without gradients."""
@@ -237,9 +256,12 @@ def from_samples(
     """The task on pairs that are there already; ``cache``: let the generator render beforehand."""
     if config.crop > config.data.size:
         raise ConfigError(f"crop: got {config.crop}, expected at most data.size = {config.data.size}")
-    renders = None
+    latents = renders = None
+    if config.encoder and cache:
+        vae = load_autoencoder(config.encoder).to(device_of(config)).eval().requires_grad_(False)
+        latents = latents_of(vae, config, samples, device_of(config), progress)
     if config.generator and cache:
         renders = Renders(config.generator, device_of(config), config.seed, config.mixed_precision == "bf16")
         renders.keep(config.folder / "cache", samples, round(config.generated_share * len(samples)), progress)
-    batches = Batches(samples, config.data, config.train_batch_size, config.seed)
+    batches = Batches(samples, config.data, config.train_batch_size, config.seed, latents)
     return AutoencoderTask(config, batches, still(held, config.data, config.validation_samples), renders)

@@ -8,7 +8,6 @@ own previous step, and from flat paintings, so that more steps add detail and a 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,7 +20,7 @@ from ...stream.errors import ConfigError
 from ..quiet import quiet
 from . import base_networks, losses, seeds, storage
 from .adversary import Adversary, OfLatents
-from .caches import Latents, captions_of, fingerprint
+from .caches import captions_of, latents_of
 from .data import Batch, Batches, open_data, still
 from .devices import device_of, settle, threads
 from .kinds import BaseConfig
@@ -297,16 +296,7 @@ def from_samples(
     else:
         tokenizer = _tokenizer(config, samples, progress, keep=cache)
         networks = base_networks.build(config, tokenizer, vae.config.latent_channels, codec.reduction)
-    latents = None
-    if cache:
-        half = torch.autocast(device.type, torch.bfloat16) if config.mixed_precision == "bf16" else nullcontext()
-
-        def encode(pictures: Tensor) -> Tensor:
-            with half:
-                return codec.encode(pictures)
-
-        key = fingerprint(vae, config.mixed_precision)
-        latents = Latents.made(config.folder / "cache", samples, key, encode, progress, config.data.flip > 0)
+    latents = latents_of(vae, config, samples, device, progress) if cache else None
     batches = Batches(samples, config.data, config.train_batch_size, config.seed, latents)
     return BaseTask(config, networks, tokenizer, vae, batches, still(held, config.data, config.validation_samples))
 

@@ -10,13 +10,17 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..data.sample import Samples
+from .models import Codec
+
+if TYPE_CHECKING:
+    from .config import TrainConfig
 
 Progress = Callable[..., Any]
 AHEAD = 16  # pictures that are encoded together
@@ -84,6 +88,20 @@ class Latents:
         if not path.is_file():
             fill(path, len(samples), lambda start, stop: _encoded(samples, encode, start, stop, mirrored), progress)
         return cls(path)
+
+
+def latents_of(
+    vae: Any, config: TrainConfig, samples: Samples, device: torch.device, progress: Progress | None = None
+) -> Latents:
+    """Those of whole pictures as a frozen autoencoder encodes them, kept in the output folder's ``cache``."""
+    codec = Codec(vae)
+
+    def encode(pictures: Tensor) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled=config.mixed_precision == "bf16"):
+            return codec.encode(pictures)
+
+    key = fingerprint(vae, config.mixed_precision)
+    return Latents.made(config.folder / "cache", samples, key, encode, progress, config.data.flip > 0)
 
 
 def _encoded(samples: Samples, encode: Callable[[Tensor], Tensor], start: int, stop: int, mirrored: bool) -> np.ndarray:

@@ -53,7 +53,9 @@ class CourseConfig(Settings):
     base: dict[str, Any] = Field(default_factory=dict)
     """Settings of train_base, by dotted path."""
     decoder: dict[str, Any] = Field(default_factory=dict)
-    """Settings of train_autoencoder for the decoder alone, at the end: sharper, on the same latents. Empty: none."""
+    """Settings of train_autoencoder for the decoder alone, on the same latents: more detail. Empty: none."""
+    finish: dict[str, Any] = Field(default_factory=dict)
+    """The same for that decoder once more: more contrast. Empty: none."""
     styles: tuple[str, ...] = ()
     """Looks that become styles."""
     pairs: int = Field(36, ge=1, le=MOST_PAIRS)
@@ -117,10 +119,12 @@ def parts_of(config: CourseConfig) -> list[Part]:
     learned = {"autoencoder": str(parts[0].model), **config.base}
     base = read("train_base", BaseConfig, {**own("base"), **data, **learned})
     parts.append(Part("base", base))
-    if config.decoder:
-        kept = {"encoder": str(parts[0].model), "init": str(parts[0].model), "generator": str(parts[1].model)}
-        kept |= config.decoder
-        parts.append(Part("decoder", read("train_autoencoder", AutoencoderConfig, {**own("decoder"), **data, **kept})))
+    start = parts[0].model
+    for name, chosen in (("decoder", config.decoder), ("finish", config.finish)):
+        if chosen:
+            kept = {"encoder": str(parts[0].model), "init": str(start), "generator": str(parts[1].model), **chosen}
+            parts.append(Part(name, read("train_autoencoder", AutoencoderConfig, {**own(name), **data, **kept})))
+            start = parts[-1].model
     for look in config.styles:
         settings = {**own(f"style-{look}"), "pretrained_model": str(parts[1].model), "kohya": False}
         pairs = {
@@ -208,8 +212,10 @@ def assemble(
     with storage.whole(target) as folder:
         shutil.copytree(parts["base"].model, folder, dirs_exist_ok=True)
         (folder / NOTES).unlink()
-        if "decoder" in parts:
-            _replace_autoencoder(folder / "vae", parts["decoder"].model)
+        for name in ("finish", "decoder"):
+            if name in parts:
+                _replace_autoencoder(folder / "vae", parts[name].model)
+                break
         _write_words(folder, config)
         if config.steps:
             write_steps(folder, config.steps)

@@ -33,9 +33,9 @@ class AutoencoderConfig(TrainConfig):
     """Folder of a model on these latents: such a decoder learns from what the model makes of drawings, too."""
     generated_share: float = Field(0.4, ge=0, le=1)
     """Share of the pictures whose latents are the generator's."""
-    sharpen: float = Field(1.0, ge=0, le=4)
-    """Unsharp masking (1 pixel) of what such a render is held to: regression averages contrast away at edges, and this
-    gives it back. An encoder's latents are held to the picture as it is."""
+    sharpen: float = Field(0.0, ge=0, le=4)
+    """Above 0: a decoder is held to what init's makes of the same latents, with so much unsharp masking (1 pixel), and
+    not to the true picture. Regression blurs what nothing explains; this gives edges their contrast back."""
     crop: int = Field(64, ge=16, multiple_of=8)
     """Side of the crops that it trains on, in pixels."""
     latent_noise: float = Field(0.03, ge=0, le=1)
@@ -79,6 +79,8 @@ class AutoencoderConfig(TrainConfig):
     def _generator_has_its_latents(self) -> AutoencoderConfig:
         if self.generator and not self.encoder:
             raise ValueError("generator: got a model but no encoder, expected encoder to name what its latents are of")
+        if self.sharpen and not (self.init and self.encoder):
+            raise ValueError(f"sharpen: got {self.sharpen:g}, expected 0 without init and encoder")
         return self
 
 

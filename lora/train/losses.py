@@ -80,10 +80,7 @@ def standardised(latent: Tensor) -> Tensor:
 
 
 def sharpened(picture: Tensor, amount: float, sigma: float = 1.0) -> Tensor:
-    """Unsharp masking: ``amount`` times the difference from a Gaussian blur on top; not limited to [-1, 1].
-
-    It is linear, so that a regression held to sharpened pictures gives its own best guess, sharpened.
-    """
+    """Unsharp masking: ``amount`` times the difference from a Gaussian blur on top; not limited to [-1, 1]."""
     radius = math.ceil(3 * sigma)
     weights = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=picture.device) / sigma).square())
     weights = (weights / weights.sum()).to(picture)

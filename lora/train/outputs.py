@@ -69,7 +69,9 @@ def _beginning(config: TrainConfig) -> dict[str, Any] | None:
     if found is None:
         parts = (_read(folder / RECIPE) or {}).get("parts", {})
         # Of a whole model: a decoder's training comes last, and changed what the autoencoder's left.
-        found = next((parts[name] for name in ("decoder", kind) if parts.get(name, {}).get("kind") == kind), None)
+        found = next(
+            (parts[name] for name in ("finish", "decoder", kind) if parts.get(name, {}).get("kind") == kind), None
+        )
     return found if found and found.get("kind") == kind else None
 
 

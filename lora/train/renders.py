@@ -83,17 +83,13 @@ class Renders:
             )
         return (x0 / self.codec.scale + self.codec.shift).float().cpu()
 
-    def has(self, index: Tensor) -> Tensor:
-        """(B,) bool: whether those of each sample are kept; a negative ``index`` is none of them."""
-        return (index >= 0) & (index < len(self._kept))
-
     def put(self, latents: Tensor, index: Tensor, corners: Tensor) -> Tensor:
         """``latents`` (B, C, h, w) of crops, with those of the samples that are kept instead, cut alike.
 
         ``index`` (B,) says which samples; ``corners`` (B, 2) where, in latents.
         """
         side, made = latents.shape[-1], latents.clone()
-        for row in self.has(index).nonzero().flatten().tolist():
-            number, (y, x) = int(index[row]), corners[row].tolist()
-            made[row] = torch.from_numpy(self._kept[number, :, y : y + side, x : x + side].copy()).to(made)
+        for row, (number, (y, x)) in enumerate(zip(index.tolist(), corners.tolist(), strict=True)):
+            if 0 <= number < len(self._kept):
+                made[row] = torch.from_numpy(self._kept[number, :, y : y + side, x : x + side].copy()).to(made)
         return made
