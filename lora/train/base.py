@@ -250,7 +250,6 @@ class BaseTask(Task):
 
         parts = {name: _half(module) for name, module in self.trained().items()}
         vae = _half(self.codec.vae)
-        vae.register_to_config(_name_or_path="")
         pipe = StableDiffusionControlNetPipeline(
             vae=vae,
             tokenizer=self.tokenizer,
@@ -273,6 +272,8 @@ def _half(module: Any) -> Any:
     config = module.config
     made = type(module).from_config(config) if hasattr(type(module), "from_config") else type(module)(config)
     made.load_state_dict({name: value.cpu() for name, value in module.state_dict().items()})
+    if hasattr(made, "register_to_config"):
+        made.register_to_config(_name_or_path="")  # where it began is in the notes
     return made.to(torch.float16).eval()
 
 
