@@ -224,9 +224,11 @@ def assemble(
             if part.look is not None:
                 _write_style(part, folder)
         made = {name: json.loads((part.model / NOTES).read_text("utf-8")) for name, part in parts.items()}
-        for notes in made.values():
-            began = [name for name, other in made.items() if notes.get("began_from") == other]
-            notes |= {"began_from": began[0]} if began else {}
+        began = {
+            name: other for name, notes in made.items() for other in made if made[other] == notes.get("began_from")
+        }
+        for name, other in began.items():  # the recipe has it already
+            made[name]["began_from"] = other
         recipe = {"name": NAME, "course": config.model_dump(mode="json", exclude={"scenes_path"}), "parts": made}
         (folder / RECIPE).write_text(json.dumps(_portable(recipe, config), indent=2) + "\n", "utf-8")
         say(f"judging {NAME} on {config.judged} scenes")
