@@ -41,10 +41,10 @@ LIMITS = """\
 ## Limits
 
 It knows cars, buildings and landscapes as one renderer shows them, and the words above; other words mean nothing to it.
-One thing to a picture, lit from the left, a sun in the sky or not. Very fine structure (single bricks, spokes, the panes
-of far windows) is suggested, not drawn. A blank page is a blur, and what is not drawn yet a soft guess, until a palette
-or more lines say what is there. Further steps make it hardly better than one. The decoder adds contrast at edges, which
-costs what comes through the autoencoder alone some PSNR.
+One thing to a picture, lit from the left, a sun in the sky or not. Very fine structure (single bricks, spokes, the
+panes of far windows) is suggested, not drawn. A blank page is a blur, and what is not drawn yet a soft guess, until a
+palette or more lines say what is there. Further steps make it hardly better than one. The decoder adds contrast at
+edges, which costs what comes through the autoencoder alone some PSNR.
 It was judged on drawings of the same renderer by another hand, not on people's.
 
 Licence: Apache-2.0, like the project. No outside picture, text or weight went into it.
