@@ -64,7 +64,7 @@ def parts_of(config: ProofConfig) -> list[Part]:
     taught = {"pretrained_model": str(parts[0].model), "data.flip": 0, "data.size": parts[0].config.data.size}
     for name, student, rate, chosen in (
         ("student", "full", 3e-4, config.student),
-        ("lora", "lora", 5e-4, config.lora),
+        ("lora", "lora", 1e-4, config.lora),
     ):
         settings = {**own(name), **DISTILLED, **taught, "student": student, "learning_rate": rate, **chosen}
         parts.append(Part(name, read("train_lcm", LcmConfig, settings)))
