@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SHARE = 0.2  # of scenes with a sky
 PART = 3
-RAYS = 8, 13  # lines around a sun, as people draw them
+FEWEST, MOST = 8, 10  # lines around a sun, as people draw them
 _COLOURS = {  # linear light of the disc
     "day": (1.7, 1.45, 0.55),
     "sunset": (1.8, 0.85, 0.22),
@@ -34,12 +34,12 @@ _SUNNY = ("day", "sunset")  # only then it is drawn with rays
 def sun_shape(draws: Draws, tags: Mapping[str, str]) -> dict[str, float]:
     """Where it is, in picture sizes from the middle, and its radius; 0 where there is none."""
     there = tags["time"] != STUDIO and draws.chance("sun", SHARE)
-    rays = there and tags["time"] in _SUNNY and draws.chance("sun's rays", 0.5)
+    rays = draws.whole("sun's rays", FEWEST, 2 * MOST - FEWEST + 1)  # the upper half of these: none
     return {
         "sun_x": draws.between("sun across", -0.43, 0.43),
         "sun_y": draws.between("sun above", 0.20, 0.42),
         "sun_size": draws.between("sun's size", 0.04, 0.085) if there else 0.0,
-        "sun_rays": float(draws.whole("sun's rays", *RAYS)) if rays else 0.0,
+        "sun_rays": float(rays) if there and tags["time"] in _SUNNY and rays <= MOST else 0.0,
         "sun_turn": draws.between("sun's turn", 0.0, 2 * math.pi),
     }
 

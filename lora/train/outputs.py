@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NOTES, RECIPE = "training.json", "recipe.json"
 
 
-def kind_of(config: TrainConfig) -> str:
+def _kind(config: TrainConfig) -> str:
     """The kind of training that a configuration is of, in lower case."""
     return type(config).__name__.removesuffix("Config").lower()
 
@@ -50,7 +50,7 @@ def notes(config: TrainConfig, step: int, seconds: float, earlier: Sequence[dict
         "torch": version("torch"),
         "diffusers": version("diffusers"),
         "python": platform.python_version(),
-        "kind": kind_of(config),
+        "kind": _kind(config),
         "steps": step,
         "minutes": round(seconds / 60, 2),
         "samples": step * config.gradient_accumulation_steps * config.train_batch_size,
@@ -62,7 +62,7 @@ def notes(config: TrainConfig, step: int, seconds: float, earlier: Sequence[dict
 
 def _beginning(config: TrainConfig) -> dict[str, Any] | None:
     """What made the weights that a training begins from, where their folder says it."""
-    folder, kind = Path(str(getattr(config, "init", None) or "")), kind_of(config)
+    folder, kind = Path(str(getattr(config, "init", None) or "")), _kind(config)
     if not folder.is_dir() or folder == Path():
         return None
     found = _read(folder / NOTES)

@@ -86,7 +86,7 @@ class Renders:
     def put(self, latents: Tensor, index: Tensor, corners: Tensor) -> Tensor:
         """``latents`` (B, C, h, w) of crops, with those of the samples that are kept instead, cut alike.
 
-        ``index`` (B,) says which samples; ``corners`` (B, 2) where, in latents.
+        ``index`` (B,) says which samples, negative for none of them; ``corners`` (B, 2) where, in latents.
         """
         side, made = latents.shape[-1], latents.clone()
         for row, (number, (y, x)) in enumerate(zip(index.tolist(), corners.tolist(), strict=True)):
