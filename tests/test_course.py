@@ -50,9 +50,8 @@ def small(folder, **more):
         device="cpu",
         scenes=68,
         autoencoder={**QUICK, **wide, "max_train_steps": 3},
-        base={**QUICK, "networks": NETWORKS, "crop": 0, "max_train_steps": 3},
-        decoder={**QUICK, "max_train_steps": 2},
-        finish={**QUICK, "max_train_steps": 2, "sharpen": 1.0, "gan_weight": 0},
+        decoder={**QUICK, "max_train_steps": 2, "sharpen": 1.0, "gan_weight": 0},
+        base={**QUICK, "networks": NETWORKS, "crop": 0, "max_train_steps": 3, "data.sharpen": 0.5},
         styles=("clay",),
         pairs=3,
         lora={**{name: value for name, value in QUICK.items() if name != "data.size"}, "max_train_steps": 3},
@@ -76,22 +75,22 @@ def test_a_course_leaves_a_whole_model(made):
         each.name for each in model.iterdir()
     }
     assert read_vocabulary(model).tags["kind"] == ("car", "building", "landscape")
-    places = (model / "vae", config.folder / "finish" / "model")
+    places = (model / "vae", config.folder / "decoder" / "model")
     vae, trained = (load_file(place / "diffusion_pytorch_model.safetensors") for place in places)
     assert all(torch.equal(value, trained[name].half()) for name, value in vae.items())
     recipe = json.loads((model / "recipe.json").read_text())
-    assert list(recipe["parts"]) == ["autoencoder", "base", "decoder", "finish", "style clay"]
+    assert list(recipe["parts"]) == ["autoencoder", "decoder", "base", "style clay"]
     assert recipe["parts"]["base"]["steps"] == 3
     assert str(config.folder) not in json.dumps(recipe)
     card = (model / "README.md").read_text()
     for text in ("on a test", "| base | 3 |", "- `clay`:", "| psnr_db | 20.000 | 24.5 | missed |"):
         assert text in card
-    assert recipe["parts"]["decoder"]["configuration"]["generator"].endswith("/base/model")
+    assert recipe["parts"]["base"]["configuration"]["autoencoder"].endswith("/decoder/model")
+    assert recipe["parts"]["style clay"]["configuration"]["data"]["sharpen"] == 0.5, "as the base is taught"
     assert "every setting. torch" in card
     recipe["parts"]["base"]["earlier"] = [{"until_step": 2, "settings": {"rollout": 0.5}}]
     assert "those of base were others at first" in cards.text(recipe, FIGURES)
     assert recipe["parts"]["decoder"]["began_from"] == "autoencoder", "the course says it already"
-    assert recipe["parts"]["finish"]["began_from"] == "decoder"
     recipe["parts"]["base"]["began_from"] = {"kind": "base", "steps": 7, "samples": 14, "minutes": 1.0}
     assert "| base, before | 7 | 14 | 1.0 |\n| base | 3 |" in cards.text(recipe, FIGURES)
 
@@ -103,8 +102,8 @@ def test_what_is_done_is_not_done_again(made, monkeypatch):
     monkeypatch.setattr(course, "judge", lambda folder, config, progress: FIGURES)
     again = []
     assert course.train(config, say=again.append) == model
-    assert [line.split(",")[0] for line in again[:5]] == [
-        f"{name}: done before" for name in ("autoencoder", "base", "decoder", "finish", "style clay")
+    assert [line.split(",")[0] for line in again[:4]] == [
+        f"{name}: done before" for name in ("autoencoder", "decoder", "base", "style clay")
     ]
     assert (model / "unet" / "diffusion_pytorch_model.safetensors").read_bytes() == before
     assert "done before" in "".join(course.plan(config))
@@ -129,7 +128,7 @@ def test_a_style_is_known_by_its_name(made):
 
 def test_a_model_that_was_written_before_its_budget_was_spent_is_not_done(made, tmp_path):
     config, _, _ = made
-    part = parts_of(config)[1]
+    part = parts_of(config)[2]
     assert part.done
     longer = part.config.model_copy(update={"max_train_steps": 4})
     assert not course.Part("base", longer).done
@@ -147,8 +146,7 @@ def test_shipped_courses_are_whole():
     for budget in BUDGETS:
         config = read(f"train_ink-tiny_{budget}", CourseConfig)
         names = [part.name for part in parts_of(config)]
-        finish = ["finish"] if budget == "cpu" else []
-        assert names == ["autoencoder", "base", "decoder", *finish, "style night", "style clay", "style print"]
+        assert names == ["autoencoder", "decoder", "base", "style night", "style clay", "style print"]
     with pytest.raises(ConfigError, match=r"styles.*'vapour', expected some of: night, clay, print"):
         read("train_ink-tiny_cpu", CourseConfig, {"styles": ["vapour"]})
     with pytest.raises(ConfigError, match="pairs"):
@@ -180,7 +178,7 @@ def said(*arguments):
 
 def test_the_command_says_what_it_would_do(tmp_path):
     text, code = said("train", "ink-tiny", "--set", f"output_dir={tmp_path}", "--dry-run")
-    assert code == 0 and "215 minutes of training are left" in text and "style print: 3 minutes" in text
+    assert code == 0 and "254.1 minutes of training are left" in text and "style print: 2.2 minutes" in text
     text, code = said("train", "ink-tiny", "--budget", "gpu", "--show")
     assert code == 0 and "budget: one large GPU" in text
     assert "--budget: got 'moon', expected one of: cpu, gpu" in said("train", "ink-tiny", "--budget", "moon")[0]

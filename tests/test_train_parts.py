@@ -14,7 +14,7 @@ from inkstream.lora.data.palette import NUMBER, control_image
 from inkstream.lora.lorafile import read_lora
 from inkstream.lora.train import augment, losses, seeds
 from inkstream.lora.train.augment import BACKGROUND, half_drawn, unfinished, varied, with_gaps, without_horizon
-from inkstream.lora.train.caches import Latents, Texts
+from inkstream.lora.train.caches import Latents, Texts, captions_of
 from inkstream.lora.train.config import DataConfig
 from inkstream.lora.train.data import Batches, control_images, still
 from inkstream.lora.train.edges import EdgeLoss, edge_map, rectangles
@@ -26,6 +26,7 @@ from inkstream.lora.train.noise import Noise
 from inkstream.lora.train.optimisers import Ema, Schedule
 from inkstream.lora.train.predict import lcm_steps
 from inkstream.lora.train.regions import flat
+from inkstream.lora.train.sharpened import Sharpened
 from inkstream.lora.train.timesteps import Timesteps
 from inkstream.lora.train.tokens import build_tokenizer, token_ids
 from inkstream.lora.train.trackers import Trackers
@@ -208,6 +209,23 @@ def test_sharpening_is_linear_and_lifts_contrast_at_edges_alone():
     noise = torch.randn(1, 3, 24, 24, generator=torch.Generator().manual_seed(0))
     both = losses.sharpened(edge + noise, 1.5)
     assert torch.allclose(both, losses.sharpened(edge, 1.5) + losses.sharpened(noise, 1.5), atol=1e-5)
+
+
+def test_sharpened_pairs_have_other_pictures_and_nothing_else_changed():
+    plain = Shapes(40)
+    sharp = Sharpened(plain, 1.0)
+    assert len(sharp) == 40 and sharp.captions() == captions_of(plain)
+    for index in range(3):
+        before, after = plain[index], sharp[index]
+        lifted = losses.sharpened(torch.from_numpy(before.picture).permute(2, 0, 1)[None].float(), 1.0)
+        wanted = lifted.clamp(0, 255)[0].permute(1, 2, 0).numpy()
+        assert np.abs(after.picture - wanted).max() <= 2 and (after.picture != before.picture).any()
+        assert (after.sketch == before.sketch).all() and (after.labels == before.labels).all()
+        assert after.captions == before.captions
+    half = Sharpened(plain, 1.0, 0.5)
+    chosen = [index for index in range(40) if (half[index].picture != plain[index].picture).any()]
+    assert 10 <= len(chosen) <= 30, "half of them, at random"
+    assert chosen == [index for index in range(40) if (half[index].picture != plain[index].picture).any()]
 
 
 def test_a_flat_painting_has_one_colour_for_each_class():

@@ -170,50 +170,6 @@ def test_a_decoder_learns_alone_for_an_encoder_that_stays(tmp_path, codec):
         autoencoder.from_samples(further.model_copy(update={"init": str(other / "model")}), TRAIN, HELD)
 
 
-def test_a_decoder_learns_what_a_generator_makes_of_drawings(tmp_path, codec, monkeypatch):
-    made = base_config(tmp_path / "base", codec, max_train_steps=2)
-    loop(base.from_samples(made, TRAIN, HELD), made).run()
-    model = str(tmp_path / "base" / "model")
-    settings = autoencoder_config(tmp_path, encoder=codec, generator=model, generated_share=0.5, crop=16)
-    task = autoencoder.from_samples(settings, TRAIN, HELD)
-    renders = task.renders
-
-    samples = [TRAIN[index] for index in (3, 24)]
-    lines = torch.from_numpy(np.stack([sample.sketch for sample in samples]))
-    captions = [sample.captions[0] for sample in samples]
-    whole = renders.of(lines, captions, [3, 24])
-    noise = torch.randn((4, SIZE // 8, SIZE // 8), generator=base.seeds.generator(0, base.seeds.SAMPLE, 3))
-    drawn = renders.pipe(
-        captions[0],
-        image=lines[:1, None].float().expand(-1, 3, -1, -1) / 255,
-        latents=noise[None],
-        num_inference_steps=1,
-        guidance_scale=1.0,
-        height=SIZE,
-        width=SIZE,
-        output_type="latent",
-    ).images
-    assert torch.allclose(drawn / renders.codec.scale, whole[:1].float(), atol=2e-3)
-
-    latents = torch.zeros(3, 4, 2, 2)
-    put = renders.put(latents, torch.tensor([3, 24, -1]), torch.tensor([[1, 2], [0, 0], [0, 0]]))
-    assert torch.equal(put[0], whole[0, :, 1:3, 2:4].float()) and put[0].any()
-    assert not put[1:].any(), "number 24 is not in the first half, and -1 is none"
-    assert not latents.any()
-
-    loop(task, settings).run()
-    logged = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert all(np.isfinite(line["validation/psnr_generated_db"]) for line in logged if "validation/psnr_db" in line)
-    short = {**settings.model_dump(), "output_dir": str(tmp_path / "half"), "mixed_precision": "bf16"}
-    half = AutoencoderConfig(**{**short, "max_train_steps": 1})
-    assert loop(autoencoder.from_samples(half, TRAIN, HELD), half).run().steps == 1
-    monkeypatch.setattr(type(renders), "of", None)  # what was made is there
-    again = autoencoder.from_samples(settings, TRAIN, HELD).renders
-    assert torch.equal(again.put(latents, torch.tensor([3, 24, -1]), torch.tensor([[1, 2], [0, 0], [0, 0]])), put)
-    with pytest.raises(ValueError, match="generator: got a model but no encoder"):
-        autoencoder_config(tmp_path, generator=model)
-
-
 def test_a_decoder_learns_to_show_more_contrast(tmp_path, codec):
     kept = {"encoder": codec, "init": codec, "decoder_blocks": None}
     settings = autoencoder_config(tmp_path, **kept, gan_weight=0, sharpen=1.5, max_train_steps=2)

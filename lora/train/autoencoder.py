@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from .devices import device_of, settle, threads
 from .kinds import AutoencoderConfig
 from .models import Codec, load_autoencoder
 from .noise import normal
-from .renders import Renders
 from .sheets import psnr, sharpness, sheet, to_bytes
 from .task import Loss, Now, Task
 
@@ -34,10 +32,8 @@ class AutoencoderTask(Task):
 
     config: AutoencoderConfig
 
-    def __init__(
-        self, config: AutoencoderConfig, batches: Batches, held: list[Batch], renders: Renders | None = None
-    ) -> None:
-        self.config, self.batches, self.held, self.renders = config, batches, held, renders
+    def __init__(self, config: AutoencoderConfig, batches: Batches, held: list[Batch]) -> None:
+        self.config, self.batches, self.held = config, batches, held
         self.device = device_of(config)
         threads(config)
         self.network: Any = _network(config)
@@ -62,8 +58,6 @@ class AutoencoderTask(Task):
         corners = self._corners(batch, now.random)
         truth = x = self._crops(batch, corners)  # (B, 3, crop, crop) in [-1, 1]
         z = self._encoded(x) if batch.latent is None else self._cut(batch.latent, corners)
-        if self.renders is not None:
-            z = self.renders.put(z, torch.where(batch.flipped, -1, batch.index), corners)
         if self.start is not None:
             x = self._sharper(z)
         noise = normal(z.shape, now.random, z.device)
@@ -96,7 +90,7 @@ class AutoencoderTask(Task):
     def _cut(self, latents: Tensor, corners: Tensor) -> Tensor:
         """Of latents (B, C, h, w) of whole pictures those of the crops that begin there.
 
-        A crop that is encoded by itself has borders in its latents. A decoder would tell it by them from a render.
+        A crop that is encoded by itself has borders in its latents, which no latents of a whole picture have.
         """
         side, codec = self.config.crop // REDUCTION, Codec(self.network)
         latents = latents.float()
@@ -124,19 +118,13 @@ class AutoencoderTask(Task):
         return pictures.contiguous(memory_format=layout)
 
     def measure(self) -> dict[str, float]:
-        found: dict[str, list[Tensor]] = {}
+        found: dict[str, list[Tensor]] = {"psnr_db": [], "sharpness": []}
         latents = []
-
-        def judge(name: str, got: Tensor, x: Tensor) -> None:
-            found.setdefault(f"psnr{name}_db", []).append(psnr(got, x))
-            found.setdefault(f"sharpness{name}", []).append(sharpness(got) / sharpness(x).clamp(min=1e-6))
-
         for x, z, got in self._held():
-            judge("", got, x)
+            found["psnr_db"].append(psnr(got, x))
+            found["sharpness"].append(sharpness(got) / sharpness(x).clamp(min=1e-6))
             latents.append(z.float())
-        for x, z in zip(self._held_pictures(), self._held_renders, strict=False):
-            judge("_generated", self.network.decoder(z).float(), x)
-        if not found:
+        if not latents:
             return {}
         z = torch.cat(latents)
         figures = {name: torch.cat(values).mean().item() for name, values in found.items()}
@@ -148,22 +136,12 @@ class AutoencoderTask(Task):
             return sheet({"truth": to_bytes(x)[:shown], "reconstruction": to_bytes(got)[:shown]})
         return None
 
-    def _held(self) -> Any:
+    def _held(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """(pictures, latents, reconstructions) of the held-out batches."""
-        for x in self._held_pictures():
+        for batch in self.held:
+            x = batch.to(self.device).pictures()
             z = self.network.encoder(x)
             yield x, z, self.network.decoder(z).float()
-
-    def _held_pictures(self) -> Iterator[Tensor]:
-        return (batch.to(self.device).pictures() for batch in self.held)
-
-    @cached_property
-    def _held_renders(self) -> list[Tensor]:
-        """What the generator makes of each held-out batch."""
-        if self.renders is None:
-            return []
-        made = (self.renders.of(batch.lines, batch.captions, batch.index.tolist()) for batch in self.held)
-        return [latents.to(self.device, torch.float32) for latents in made]
 
     def write(self, folder: Path) -> None:
         """``scaling_factor`` makes the latents' standard deviation 1; that of an encoder that stays, stays as well."""
@@ -253,15 +231,12 @@ def from_samples(
     progress: Callable[..., Any] | None = None,
     cache: bool = True,
 ) -> AutoencoderTask:
-    """The task on pairs that are there already; ``cache``: let the generator render beforehand."""
+    """The task on pairs that are there already; ``cache``: encode all pictures beforehand, for a decoder alone."""
     if config.crop > config.data.size:
         raise ConfigError(f"crop: got {config.crop}, expected at most data.size = {config.data.size}")
-    latents = renders = None
+    latents = None
     if config.encoder and cache:
         vae = load_autoencoder(config.encoder).to(device_of(config)).eval().requires_grad_(False)
         latents = latents_of(vae, config, samples, device_of(config), progress)
-    if config.generator and cache:
-        renders = Renders(config.generator, device_of(config), config.seed, config.mixed_precision == "bf16")
-        renders.keep(config.folder / "cache", samples, round(config.generated_share * len(samples)), progress)
     batches = Batches(samples, config.data, config.train_batch_size, config.seed, latents)
-    return AutoencoderTask(config, batches, still(held, config.data, config.validation_samples), renders)
+    return AutoencoderTask(config, batches, still(held, config.data, config.validation_samples))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[..., Any]
 AHEAD = 16  # pictures that are encoded together
+DECODING = ("decoder", "post_quant")  # parts of autoencoders that latents do not depend on
 
 
 def fingerprint(*parts: Any) -> str:
@@ -100,7 +101,8 @@ def latents_of(
         with torch.autocast(device.type, torch.bfloat16, enabled=config.mixed_precision == "bf16"):
             return codec.encode(pictures)
 
-    key = fingerprint(vae, config.mixed_precision)
+    encoding = [module for name, module in sorted(vae.named_children()) if not name.startswith(DECODING)]
+    key = fingerprint(*encoding, codec.scale, codec.shift, config.mixed_precision)
     return Latents.made(config.folder / "cache", samples, key, encode, progress, config.data.flip > 0)
 
 

@@ -1,7 +1,7 @@
 """A course: every training that a small model of drawings needs, one after the other, and the model they make.
 
-Scenes are rendered, the autoencoder learns, then text encoder, UNet and ControlNet, then the decoder once more, then a
-LoRA for each style. What is done stays done: a course that was stopped goes on where it was. The result is judged, and
+Scenes are rendered, the autoencoder learns, its decoder once more, then text encoder, UNet and ControlNet, then a LoRA
+for each style. What is done stays done: a course that was stopped goes on where it was. The result is judged, and
 the folder says what made it.
 """
 
@@ -50,12 +50,10 @@ class CourseConfig(Settings):
     """Everything random follows from it."""
     autoencoder: dict[str, Any] = Field(default_factory=dict)
     """Settings of train_autoencoder, by dotted path."""
+    decoder: dict[str, Any] = Field(default_factory=dict)
+    """Settings of train_autoencoder for the decoder alone, once more on the same latents. Empty: none."""
     base: dict[str, Any] = Field(default_factory=dict)
     """Settings of train_base, by dotted path."""
-    decoder: dict[str, Any] = Field(default_factory=dict)
-    """Settings of train_autoencoder for the decoder alone, on the same latents: more detail. Empty: none."""
-    finish: dict[str, Any] = Field(default_factory=dict)
-    """The same for that decoder once more: more contrast. Empty: none."""
     styles: tuple[str, ...] = ()
     """Looks that become styles."""
     pairs: int = Field(36, ge=1, le=MOST_PAIRS)
@@ -116,21 +114,20 @@ def parts_of(config: CourseConfig) -> list[Part]:
     own = lambda name: {**common, "output_dir": str(config.folder / name)}
     coded = read("train_autoencoder", AutoencoderConfig, {**own("autoencoder"), **data, **config.autoencoder})
     parts = [Part("autoencoder", coded)]
-    learned = {"autoencoder": str(parts[0].model), **config.base}
-    base = read("train_base", BaseConfig, {**own("base"), **data, **learned})
-    parts.append(Part("base", base))
-    start = parts[0].model
-    for name, chosen in (("decoder", config.decoder), ("finish", config.finish)):
-        if chosen:
-            kept = {"encoder": str(parts[0].model), "init": str(start), "generator": str(parts[1].model), **chosen}
-            parts.append(Part(name, read("train_autoencoder", AutoencoderConfig, {**own(name), **data, **kept})))
-            start = parts[-1].model
+    if config.decoder:
+        kept = {"encoder": str(parts[0].model), "init": str(parts[0].model), **config.decoder}
+        shown = read("train_autoencoder", AutoencoderConfig, {**own("decoder"), **data, **kept})
+        parts.append(Part("decoder", shown))
+    learned = {"autoencoder": str(parts[-1].model), **config.base}
+    base = Part("base", read("train_base", BaseConfig, {**own("base"), **data, **learned}))
+    parts.append(base)
     for look in config.styles:
-        settings = {**own(f"style-{look}"), "pretrained_model": str(parts[1].model), "kohya": False}
+        settings = {**own(f"style-{look}"), "pretrained_model": str(base.model), "kohya": False}
         pairs = {
             "data.path": str(config.folder / "pairs" / look),
-            "data.size": base.data.size,
-            "data.flip": base.data.flip,
+            "data.size": base.config.data.size,
+            "data.flip": base.config.data.flip,
+            "data.sharpen": base.config.data.sharpen,
         }
         parts.append(Part(f"style {look}", read("train_style", LoraConfig, {**settings, **pairs, **config.lora}), look))
     return parts
@@ -212,10 +209,6 @@ def assemble(
     with storage.whole(target) as folder:
         shutil.copytree(parts["base"].model, folder, dirs_exist_ok=True)
         (folder / NOTES).unlink()
-        for name in ("finish", "decoder"):
-            if name in parts:
-                _replace_autoencoder(folder / "vae", parts[name].model)
-                break
         _write_words(folder, config)
         if config.steps:
             write_steps(folder, config.steps)
@@ -245,20 +238,6 @@ def _write_words(folder: Path, config: CourseConfig) -> None:
 
     said = (text for number in range(min(config.scenes, 2000)) for text in captions(sample_scene(number)))
     write_vocabulary(folder, vocabulary(), said)
-
-
-def _replace_autoencoder(place: Path, model: Path) -> None:
-    """Put the autoencoder of another training in, in half precision as the rest is."""
-    import torch
-
-    from ..quiet import quiet
-    from .models import load_autoencoder
-
-    shutil.rmtree(place)
-    with quiet():
-        vae = load_autoencoder(str(model)).to(torch.float16)
-        vae.register_to_config(_name_or_path="")
-        vae.save_pretrained(place)
 
 
 def _write_style(part: Part, folder: Path) -> None:

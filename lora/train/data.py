@@ -20,6 +20,7 @@ from . import seeds
 from .augment import varied
 from .caches import Latents
 from .config import DataConfig
+from .sharpened import Sharpened
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +121,7 @@ def open_data(config: DataConfig, progress: Any = None, whole: bool = True) -> t
         told = {"progress": progress} if progress is not None else {}
         cache = SceneCache(folder, config.scenes_seed, config.scenes, config.size, **told)
         border = len(cache) - config.validation
-        return Part(cache, 0, border), Part(cache, border, len(cache))
+        return _learned(Part(cache, 0, border), config), Part(cache, border, len(cache))
     if not folder.is_dir():
         raise ConfigError(
             f"data.path: got {config.path!r}, which is no folder; name one that inkstream prepare made, or set "
@@ -131,7 +132,13 @@ def open_data(config: DataConfig, progress: Any = None, whole: bool = True) -> t
     train = Pairs(folder, split="train", size=config.size)
     listed = folder / "validation" / METADATA
     some = listed.is_file() and listed.stat().st_size > 0
-    return train, Pairs(folder, split="validation", size=config.size) if some else Part(train, 0, 0)
+    held = Pairs(folder, split="validation", size=config.size) if some else Part(train, 0, 0)
+    return _learned(train, config), held
+
+
+def _learned(samples: Samples, config: DataConfig) -> Samples:
+    """Pairs as a network learns from them."""
+    return Sharpened(samples, config.sharpen, config.sharpen_share) if config.sharpen else samples
 
 
 def _some_scenes(config: DataConfig, count: int = 24) -> list[Sample]:

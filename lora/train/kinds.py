@@ -29,17 +29,13 @@ class AutoencoderConfig(TrainConfig):
     encoder: str | None = None
     """Folder of an autoencoder, or of a model, whose encoder stays as it is: only a decoder is trained, a new one
     unless init has one. Models that were trained on its latents go on to work."""
-    generator: str | None = None
-    """Folder of a model on these latents: such a decoder learns from what the model makes of drawings, too."""
-    generated_share: float = Field(0.4, ge=0, le=1)
-    """Share of the pictures whose latents are the generator's."""
     sharpen: float = Field(0.0, ge=0, le=4)
     """Above 0: a decoder is held to what init's makes of the same latents, with so much unsharp masking (1 pixel), and
     not to the true picture. Regression blurs what nothing explains; this gives edges their contrast back."""
     crop: int = Field(64, ge=16, multiple_of=8)
     """Side of the crops that it trains on, in pixels."""
     latent_noise: float = Field(0.03, ge=0, le=1)
-    """Noise on the latents, so that the decoder forgives the generator's mistakes."""
+    """Noise on the latents, so that the decoder forgives those that are a little wrong."""
     mse_weight: float = Field(2.0, ge=0)
     """Weight of the mean square."""
     l1_weight: float = Field(0.3, ge=0)
@@ -76,9 +72,7 @@ class AutoencoderConfig(TrainConfig):
     """Decay of the running mean of the weights, which is what is validated and written; 0: the weights themselves."""
 
     @model_validator(mode="after")
-    def _generator_has_its_latents(self) -> AutoencoderConfig:
-        if self.generator and not self.encoder:
-            raise ValueError("generator: got a model but no encoder, expected encoder to name what its latents are of")
+    def _sharpened_has_a_start(self) -> AutoencoderConfig:
         if self.sharpen and not (self.init and self.encoder):
             raise ValueError(f"sharpen: got {self.sharpen:g}, expected 0 without init and encoder")
         return self
