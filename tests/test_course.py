@@ -92,7 +92,7 @@ def test_a_course_leaves_a_whole_model(made):
     assert "those of base were others at first" in cards.text(recipe, FIGURES)
     assert recipe["parts"]["decoder"]["began_from"] == "autoencoder", "the course says it already"
     recipe["parts"]["base"]["began_from"] = {"kind": "base", "steps": 7, "samples": 14, "minutes": 1.0}
-    assert "| base, before | 7 | 14 | 1.0 |\n| base | 3 |" in cards.text(recipe, FIGURES)
+    assert "| base, 1 of 2 | 7 | 14 | 1.0 |\n| base, 2 of 2 | 3 |" in cards.text(recipe, FIGURES)
 
 
 def test_what_is_done_is_not_done_again(made, monkeypatch):
@@ -178,7 +178,7 @@ def said(*arguments):
 
 def test_the_command_says_what_it_would_do(tmp_path):
     text, code = said("train", "ink-tiny", "--set", f"output_dir={tmp_path}", "--dry-run")
-    assert code == 0 and "254.1 minutes of training are left" in text and "style print: 2.2 minutes" in text
+    assert code == 0 and "270.1 minutes of training are left" in text and "style print: 2.2 minutes" in text
     text, code = said("train", "ink-tiny", "--budget", "gpu", "--show")
     assert code == 0 and "budget: one large GPU" in text
     assert "--budget: got 'moon', expected one of: cpu, gpu" in said("train", "ink-tiny", "--budget", "moon")[0]

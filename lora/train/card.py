@@ -43,8 +43,8 @@ LIMITS = """\
 It knows cars, buildings and landscapes as one renderer shows them, and the words above; other words mean nothing to it.
 One thing to a picture, lit from the left, a sun in the sky or not. Very fine structure (single bricks, spokes, the
 panes of far windows) is suggested, not drawn. A blank page is a blur, and what is not drawn yet a soft guess, until a
-palette or more lines say what is there. Further steps make it hardly better than one. The decoder adds contrast at
-edges, which costs what comes through the autoencoder alone some PSNR.
+palette or more lines say what is there. Further steps make it hardly better than one. Edges have some more contrast
+than a mean of all that could be there would have: it was taught with sharpened pictures.
 It was judged on drawings of the same renderer by another hand, not on people's.
 
 Licence: Apache-2.0, like the project. No outside picture, text or weight went into it.
@@ -91,7 +91,7 @@ def _styles(names: Sequence[str]) -> str:
 def _making(recipe: Mapping[str, Any]) -> str:
     course, rows = recipe["course"], []
     for name, notes in recipe["parts"].items():
-        for label, each in (*_before(name, notes), (name, notes)):
+        for label, each in _trainings(name, notes):
             rows.append((label, f"{each['steps']:,}", f"{each['samples']:,}", f"{each['minutes']:.1f}"))
     one = next(iter(recipe["parts"].values()))
     versions = f"torch {one['torch']}, diffusers {one['diffusers']}, Python {one['python']}"
@@ -104,16 +104,22 @@ def _making(recipe: Mapping[str, Any]) -> str:
     )
 
 
-def _before(name: str, notes: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """The trainings that a part began from, the first one first; one that is a part of the course is not told again."""
-    began = notes.get("began_from")
-    label = f"{name}, before"
-    return [*_before(label, began), (label, began)] if isinstance(began, Mapping) else []
+def _trainings(name: str, notes: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """A part's trainings, the first one first: those that it began from, unless they are a part of the course, and it.
+
+    Each comes with its label, which counts them where there are several.
+    """
+    found = [notes]
+    while isinstance(began := found[0].get("began_from"), Mapping):
+        found.insert(0, began)
+    if len(found) == 1:
+        return [(name, notes)]
+    return [(f"{name}, {number} of {len(found)}", each) for number, each in enumerate(found, 1)]
 
 
 def _earlier(recipe: Mapping[str, Any]) -> str:
     """That some settings were others at first, where they were."""
-    every = [each for name, notes in recipe["parts"].items() for each in (*_before(name, notes), (name, notes))]
+    every = [each for name, notes in recipe["parts"].items() for each in _trainings(name, notes)]
     parts = [name for name, notes in every if notes.get("earlier")]
     return f"; those of {' and '.join(parts)} were others at first, which is under `earlier`" if parts else ""
 
