@@ -16,7 +16,7 @@ from inkstream.lora.train import augment, losses, seeds
 from inkstream.lora.train.augment import BACKGROUND, half_drawn, unfinished, varied, with_gaps, without_horizon
 from inkstream.lora.train.caches import Latents, Texts, captions_of
 from inkstream.lora.train.config import DataConfig
-from inkstream.lora.train.data import Batches, control_images, still
+from inkstream.lora.train.data import Batches, control_images, open_data, still
 from inkstream.lora.train.edges import EdgeLoss, edge_map, rectangles
 from inkstream.lora.train.fake import Shapes
 from inkstream.lora.train.kinds import AutoencoderConfig
@@ -26,7 +26,7 @@ from inkstream.lora.train.noise import Noise
 from inkstream.lora.train.optimisers import Ema, Schedule
 from inkstream.lora.train.predict import lcm_steps
 from inkstream.lora.train.regions import flat
-from inkstream.lora.train.sharpened import Sharpened
+from inkstream.lora.train.sharpened import Sharpened, sharpened
 from inkstream.lora.train.timesteps import Timesteps
 from inkstream.lora.train.tokens import build_tokenizer, token_ids
 from inkstream.lora.train.trackers import Trackers
@@ -226,6 +226,16 @@ def test_sharpened_pairs_have_other_pictures_and_nothing_else_changed():
     chosen = [index for index in range(40) if (half[index].picture != plain[index].picture).any()]
     assert 10 <= len(chosen) <= 30, "half of them, at random"
     assert chosen == [index for index in range(40) if (half[index].picture != plain[index].picture).any()]
+
+
+def test_only_what_is_learned_from_is_sharpened(tmp_path):
+    config = DataConfig(path=str(tmp_path), scenes=4, validation=2, size=64)
+    plain, held = open_data(config)
+    sharp, held_too = open_data(config.model_copy(update={"sharpen": 1.0}))
+    for index in range(2):
+        assert (sharp[index].picture == sharpened(plain[index].picture, 1.0)).all()
+        assert (sharp[index].picture != plain[index].picture).any()
+        assert (held_too[index].picture == held[index].picture).all()
 
 
 def test_a_flat_painting_has_one_colour_for_each_class():
