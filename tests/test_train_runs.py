@@ -15,7 +15,6 @@ import torch
 
 from inkstream.lora.load import load_pipeline
 from inkstream.lora.train import autoencoder, base, config, losses, storage
-from inkstream.lora.train import loop as train_loop
 from inkstream.lora.train.checkpoint import Checkpoints
 from inkstream.lora.train.config import parse
 from inkstream.lora.train.data import Batches, Part
@@ -458,7 +457,7 @@ def test_it_trains_without_held_out_samples(tmp_path, codec):
 def test_two_trainings_do_not_share_a_folder(tmp_path, monkeypatch):
     from filelock import FileLock
 
-    monkeypatch.setattr(train_loop, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(storage, "LOCK_SECONDS", 0.05)
     settings = autoencoder_config(tmp_path, max_train_steps=1)
     with (
         FileLock(tmp_path / ".lock"),

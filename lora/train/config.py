@@ -247,3 +247,29 @@ def _inside(target: Any, part: str, path: str, there: str) -> Any:
     if there != path and not isinstance(found, dict | list):
         raise ConfigError(f"--set {path}: {there} holds {found!r}, which has no parts; set it whole")
     return found
+
+
+_HARMLESS = (
+    "checkpoint",
+    "dataloader",
+    "device",
+    "logging",
+    "model_at_",
+    "output_dir",
+    "report_to",
+    "threads",
+    "tracker",
+    "validation",
+)
+
+
+def differences(before: dict[str, Any], after: dict[str, Any], group: str = "") -> dict[str, Any]:
+    """What settings were, by dotted path, that differ and change what is learned; a new one is no change."""
+    found: dict[str, Any] = {}
+    for name in sorted(before.keys() & after.keys()):
+        old, new, path = before[name], after[name], f"{group}{name}"
+        if isinstance(old, dict) and isinstance(new, dict):
+            found |= differences(old, new, f"{path}.")
+        elif old != new and not path.startswith(_HARMLESS):
+            found[path] = old
+    return found

@@ -10,20 +10,18 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from ...stream.errors import ConfigError, InkstreamError, ModelError
 from ...stream.signals import interrupts
 from . import seeds, storage
 from .checkpoint import Checkpoints
-from .config import TrainConfig
+from .config import TrainConfig, differences
 from .devices import accelerated
 from .due import Due, seconds
 from .optimisers import Ema, Schedule, optimisers, set_rates
@@ -33,7 +31,6 @@ from .trackers import Trackers
 
 logger = logging.getLogger(__name__)
 Progress = Callable[..., Any]
-LOCK_SECONDS = 15.0
 NOT_FINITE = 20  # steps in a row whose loss or gradient is no number, after which it makes no sense to go on
 
 
@@ -96,7 +93,7 @@ class Loop:
         """
         output = self.config.folder
         output.mkdir(parents=True, exist_ok=True)
-        with _alone(output):
+        with storage.alone(output):
             return self._run(output, resume)
 
     def _run(self, output: Path, resume: str | None) -> Finished:
@@ -280,7 +277,7 @@ class Loop:
             self.say(f"no checkpoint in {self.checkpoints.folder} yet: training begins")
             return
         path, state = found
-        before = _before(state["configuration"], self.config.model_dump(mode="json"))
+        before = differences(state["configuration"], self.config.model_dump(mode="json"))
         changed = [name for name in before if not name.startswith("max_train_")]
         if changed:
             logger.warning("%s was made with other settings: %s", path.name, ", ".join(changed[:8]))
@@ -320,41 +317,3 @@ class Loop:
     def _evaluating(self) -> None:
         for module in self.task.trained().values():
             module.eval()
-
-
-@contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    """Let no two trainings write into one folder. Workers of one that was killed hold it for some seconds more."""
-    try:
-        with FileLock(output / ".lock", timeout=LOCK_SECONDS):
-            yield
-    except Timeout:
-        raise ConfigError(
-            f"output_dir: another training writes into {output}; wait for it, or choose another"
-        ) from None
-
-
-_HARMLESS = (
-    "checkpoint",
-    "dataloader",
-    "device",
-    "logging",
-    "model_at_",
-    "output_dir",
-    "report_to",
-    "threads",
-    "tracker",
-    "validation",
-)
-
-
-def _before(before: dict[str, Any], after: dict[str, Any], group: str = "") -> dict[str, Any]:
-    """What settings were, by dotted path, that differ and change what is learned; a new one is no change."""
-    found: dict[str, Any] = {}
-    for name in sorted(before.keys() & after.keys()):
-        old, new, path = before[name], after[name], f"{group}{name}"
-        if isinstance(old, dict) and isinstance(new, dict):
-            found |= _before(old, new, f"{path}.")
-        elif old != new and not path.startswith(_HARMLESS):
-            found[path] = old
-    return found

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ...stream.errors import ModelError
+from ...stream.errors import ConfigError, ModelError
 
 TENSORS, PLAIN, SUM = "state.safetensors", "state.json", "state.sum"
+LOCK_SECONDS = 15.0
 _TENSOR, _ITEMS = "__tensor__", "__items__"
 
 
@@ -129,3 +131,15 @@ def _to_disk(path: Path) -> None:
 def fitted(value: Tensor, like: Tensor) -> Tensor:
     """A tensor with the strides, device and precision of another: fused optimisers walk over memory, not indices."""
     return torch.empty_like(like, dtype=value.dtype).copy_(value) if value.shape == like.shape else value
+
+
+@contextmanager
+def alone(output: Path) -> Iterator[None]:
+    """Let no two trainings write into one folder. Workers of one that was killed hold it for some seconds more."""
+    try:
+        with FileLock(output / ".lock", timeout=LOCK_SECONDS):
+            yield
+    except Timeout:
+        raise ConfigError(
+            f"output_dir: another training writes into {output}; wait for it, or choose another"
+        ) from None
