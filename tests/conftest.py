@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 # A busy machine is slow now and then, which says nothing about an example.
@@ -123,8 +124,9 @@ def reference(request):
         have = None
     if have != REFERENCE:
         folder = request.config.cache.mkdir(f"streamdiffusion-{REFERENCE}")
-        if not (folder / "streamdiffusion" / "pipeline.py").is_file():
-            _install_reference(folder)
+        with FileLock(folder.with_suffix(".lock")):  # test runs beside each other share the folder
+            if not (folder / "streamdiffusion" / "pipeline.py").is_file():
+                _install_reference(folder)
         sys.path.append(str(folder))
         importlib.invalidate_caches()
     return importlib.import_module("streamdiffusion.pipeline")

@@ -178,7 +178,7 @@ def said(*arguments):
 
 def test_the_command_says_what_it_would_do(tmp_path):
     text, code = said("train", "ink-tiny", "--set", f"output_dir={tmp_path}", "--dry-run")
-    assert code == 0 and "270.1 minutes of training are left" in text and "style print: 2.2 minutes" in text
+    assert code == 0 and "336.1 minutes of training are left" in text and "style print: 2.2 minutes" in text
     text, code = said("train", "ink-tiny", "--budget", "gpu", "--show")
     assert code == 0 and "budget: one large GPU" in text
     assert "--budget: got 'moon', expected one of: cpu, gpu" in said("train", "ink-tiny", "--budget", "moon")[0]

@@ -324,6 +324,18 @@ def test_where_exact_lines_are_known_half_of_the_unfinished_are_drawn_anew(monke
     assert not asked
 
 
+@pytest.mark.parametrize("share", [0.0, 0.8, 1.0])
+def test_as_many_of_the_unfinished_lack_their_horizon_as_they_should(monkeypatch, share):
+    sample, found = Shapes(1, 128, labelled=True)[0], []
+    monkeypatch.setattr(augment, "drawn", lambda lines, rng, **how: found.append(how) or lines)
+    monkeypatch.setattr(augment, "without_horizon", lambda lines, labels: found.append({"horizon": False}) or lines)
+    config = DATA.model_copy(update={"partial": 1.0, "blank": 0.0, "palette": 0.0, "horizonless": share})
+    for seed in range(300):
+        varied(sample, config, np.random.default_rng(seed))
+    lacking = sum(how == {"horizon": False} for how in found) / 300
+    assert lacking == pytest.approx(share, abs=0.08)
+
+
 def test_a_variation_follows_from_its_generator_alone_and_everything_turns_together():
     sample = Shapes(1)[0]
     config = DATA.model_copy(update={"flip": 1.0, "clean": 1.0, "partial": 0.0, "blank": 0.0, "palette": 1.0})

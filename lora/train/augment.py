@@ -42,7 +42,7 @@ def varied(sample: Sample, config: DataConfig, rng: np.random.Generator) -> Vari
     if chances[1] < blank:
         lines = np.zeros_like(lines)
     elif chances[1] < blank + config.partial:
-        lines = unfinished(lines, sample, rng)
+        lines = unfinished(lines, sample, rng, config.horizonless)
     caption = sample.captions[int(rng.integers(len(sample.captions)))]
     flipped = bool(chances[2] < config.flip)
     turned: Any = lambda array: array[:, ::-1] if flipped and array is not None else array
@@ -57,20 +57,21 @@ def varied(sample: Sample, config: DataConfig, rng: np.random.Generator) -> Vari
     )
 
 
-def unfinished(lines: np.ndarray, sample: Sample, rng: np.random.Generator) -> np.ndarray:
-    """The sketch at an earlier moment.
+def unfinished(lines: np.ndarray, sample: Sample, rng: np.random.Generator, horizonless: float = 0.5) -> np.ndarray:
+    """The sketch at an earlier moment: a share ``horizonless`` lacks its horizon, the others what is not drawn yet.
 
-    Where exact lines are known, half of them are drawn anew, up to any stroke or all but the horizon. The others lose
-    what stands behind things, about a third of their lines, or one side.
+    Where exact lines are known, two thirds of the first and a third of the others are drawn anew, all but the horizon
+    or up to any stroke. The rest lose what stands behind things, or about a third of their lines, or one side.
     """
-    kind = rng.integers(6)
-    if kind >= 3 and sample.clean is not None:
-        if kind == 3:
-            return drawn(sample.clean, rng, complete=float(rng.uniform(0.3, 0.95)))
-        return drawn(sample.clean, rng, horizon=False)
-    if kind % 3 == 0 and sample.labels is not None:
-        return without_horizon(lines, sample.labels)
-    return half_drawn(lines, rng) if kind % 3 == 1 else with_gaps(lines, rng)
+    if rng.random() < horizonless:
+        if sample.clean is not None and rng.integers(3) > 0:
+            return drawn(sample.clean, rng, horizon=False)
+        if sample.labels is not None:
+            return without_horizon(lines, sample.labels)
+    kind = rng.integers(3)
+    if kind == 2 and sample.clean is not None:
+        return drawn(sample.clean, rng, complete=float(rng.uniform(0.3, 0.95)))
+    return half_drawn(lines, rng) if kind == 1 else with_gaps(lines, rng)
 
 
 def without_horizon(lines: np.ndarray, labels: np.ndarray) -> np.ndarray:

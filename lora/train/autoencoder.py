@@ -15,7 +15,7 @@ from . import losses, seeds
 from .adversary import Adversary, OfPictures
 from .caches import latents_of
 from .data import Batch, Batches, open_data, still
-from .devices import device_of, settle, threads
+from .devices import device_of, settle, settle_process
 from .kinds import AutoencoderConfig
 from .models import Codec, load_autoencoder
 from .noise import normal
@@ -35,7 +35,7 @@ class AutoencoderTask(Task):
     def __init__(self, config: AutoencoderConfig, batches: Batches, held: list[Batch]) -> None:
         self.config, self.batches, self.held = config, batches, held
         self.device = device_of(config)
-        threads(config)
+        settle_process(config, self.device)
         self.network: Any = _network(config)
         settle([self.network.encoder], config, self.device, train=config.encoder is None)
         settle([self.network.decoder], config, self.device, train=True)

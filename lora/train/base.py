@@ -22,7 +22,7 @@ from . import base_networks, losses, seeds, storage
 from .adversary import Adversary, OfLatents
 from .caches import captions_of, latents_of
 from .data import Batch, Batches, open_data, still
-from .devices import device_of, settle, threads
+from .devices import device_of, settle, settle_process
 from .kinds import BaseConfig
 from .models import Codec, load_autoencoder
 from .noise import Noise, normal
@@ -57,7 +57,7 @@ class BaseTask(Task):
     ) -> None:
         self.config, self.batches, self.held, self.tokenizer = config, batches, held, tokenizer
         self.device = device_of(config)
-        threads(config)
+        settle_process(config, self.device)
         self.networks, self.codec = networks, Codec(vae)
         settle(self.trained().values(), config, self.device, train=True)
         settle([vae], config.model_copy(update={"torch_compile": False}), self.device, train=False)

@@ -52,6 +52,8 @@ class DataConfig(Settings):
     """Share of samples without any line."""
     partial: float = Field(0.35, ge=0, le=1)
     """Share of sketches that are unfinished: without the horizon, a third of the lines missing, or half drawn."""
+    horizonless: float = Field(0.5, ge=0, le=1)
+    """Share of these that lack their horizon and nothing else."""
     palette: float = Field(0.4, ge=0, le=1)
     """Share of samples whose lines lie over the colours of their classes, where classes are known."""
     palette_alone: float = Field(0.2, ge=0, le=1)

@@ -13,6 +13,7 @@ from ...stream.config import StreamConfig
 from ...stream.errors import ConfigError
 from ..devices import resolve_device
 from .config import TrainConfig
+from .heap import keep_freed_memory
 
 
 def device_of(config: TrainConfig) -> torch.device:
@@ -61,7 +62,9 @@ def lay_out(network: nn.Module, config: TrainConfig, device: torch.device) -> No
         module.compile()
 
 
-def threads(config: TrainConfig) -> None:
-    """Set PyTorch's threads where the configuration names a number."""
+def settle_process(config: TrainConfig, device: torch.device) -> None:
+    """Set PyTorch's threads where the configuration names a number; a training on a CPU keeps the memory it frees."""
     if config.threads:
         torch.set_num_threads(config.threads)
+    if device.type == "cpu":
+        keep_freed_memory()

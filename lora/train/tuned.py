@@ -16,7 +16,7 @@ from . import seeds
 from .caches import Latents, Texts, captions_of, fingerprint
 from .conditions import condition_images
 from .data import Batch, Batches, still
-from .devices import device_of, lay_out, settle, threads
+from .devices import device_of, lay_out, settle, settle_process
 from .kinds import TunedConfig
 from .models import Codec, controlnets_of, load_model
 from .noise import Noise, normal
@@ -35,7 +35,7 @@ class TunedTask(Task):
     def __init__(self, config: TunedConfig, pipe: Any, batches: Batches, held: list[Batch], texts: Texts) -> None:
         self.config, self.pipe, self.batches, self.held, self.texts = config, pipe, batches, held, texts
         self.device = device_of(config)
-        threads(config)
+        settle_process(config, self.device)
         self.codec = Codec(pipe.vae)
         self.unet: Any = pipe.unet
         self.controlnets = controlnets_of(pipe) if config.conditions else []
