@@ -86,7 +86,7 @@ def test_a_course_leaves_a_whole_model(made):
     for text in ("on a test", "| base | 3 |", "- `clay`:", "| psnr_db | 20.000 | 24.5 | missed |"):
         assert text in card
     assert recipe["parts"]["base"]["configuration"]["autoencoder"].endswith("/decoder/model")
-    assert recipe["parts"]["style clay"]["configuration"]["data"]["sharpen"] == 0.5, "as the base is taught"
+    assert recipe["parts"]["style clay"]["configuration"]["data"]["sharpen"] == 3.5, "as train_style says"
     assert "every setting. torch" in card
     recipe["parts"]["base"]["earlier"] = [{"until_step": 2, "settings": {"rollout": 0.5}}]
     assert "those of base were others at first" in cards.text(recipe, FIGURES)
@@ -178,7 +178,7 @@ def said(*arguments):
 
 def test_the_command_says_what_it_would_do(tmp_path):
     text, code = said("train", "ink-tiny", "--set", f"output_dir={tmp_path}", "--dry-run")
-    assert code == 0 and "336.1 minutes of training are left" in text and "style print: 2.2 minutes" in text
+    assert code == 0 and "341.5 minutes of training are left" in text and "style print: 4 minutes" in text
     text, code = said("train", "ink-tiny", "--budget", "gpu", "--show")
     assert code == 0 and "budget: one large GPU" in text
     assert "--budget: got 'moon', expected one of: cpu, gpu" in said("train", "ink-tiny", "--budget", "moon")[0]

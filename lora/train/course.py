@@ -127,7 +127,6 @@ def parts_of(config: CourseConfig) -> list[Part]:
             "data.path": str(config.folder / "pairs" / look),
             "data.size": base.config.data.size,
             "data.flip": base.config.data.flip,
-            "data.sharpen": base.config.data.sharpen,
         }
         parts.append(Part(f"style {look}", read("train_style", LoraConfig, {**settings, **pairs, **config.lora}), look))
     return parts
