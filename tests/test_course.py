@@ -187,6 +187,26 @@ def test_the_command_says_what_it_would_do(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_course_fits_into_fewer_minutes(tmp_path):
+    whole = read("train_ink-tiny_cpu", CourseConfig)
+    shorter = {part.name: part.config for part in parts_of(course.within(whole, 60))}
+    assert sum(each.max_train_minutes for each in shorter.values()) == pytest.approx(60, abs=0.02)
+    for part in parts_of(whole):
+        share = shorter[part.name].max_train_minutes / part.config.max_train_minutes
+        assert share == pytest.approx(1 if part.look else (60 - 12) / (341.5 - 12), rel=0.01)
+        same = {"max_train_minutes": part.config.max_train_minutes}
+        assert shorter[part.name].model_copy(update=same) == part.config
+    with pytest.raises(ConfigError, match="--minutes: got 12, expected more than the 12 of 3 styles"):
+        course.within(whole, 12)
+    with pytest.raises(ConfigError, match="--minutes: got 30, but autoencoder has its budget in steps"):
+        course.within(small(tmp_path), 30)
+    text, code = said("train", "ink-tiny", "--minutes", 60, "--set", f"output_dir={tmp_path}", "--dry-run")
+    assert code == 0 and "60 minutes of training are left" in text
+    assert "max_train_minutes: 40.9" in said("train", "ink-tiny", "--minutes", 60, "--show")[0]
+    text, code = said("train", "lora", "--minutes", 5, "--set", "data.path=pairs")
+    assert code and "--minutes: is for ink-tiny, expected --set max_train_minutes=5 for lora" in text
+
+
 def test_a_style_is_only_judged_with_its_pairs():
     text, _ = said("evaluate", "ink-tiny", "--lora", "somewhere")
     assert "got --lora or --style alone, expected both" in text

@@ -11,7 +11,7 @@ import json
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,28 @@ def parts_of(config: CourseConfig) -> list[Part]:
     return parts
 
 
+def within(config: CourseConfig, minutes: float) -> CourseConfig:
+    """The same course with ``minutes`` of training in all; its networks share them as they did before.
+
+    Styles keep what they have, as lines drift in a LoRA that is stopped early. Raises ConfigError where nothing would
+    be left for the networks, or where a part has its budget in steps.
+    """
+    networks = [part for part in parts_of(config) if part.look is None]
+    styles = [part for part in parts_of(config) if part.look is not None]
+    for part in (*networks, *styles):
+        if part.config.max_train_minutes is None:
+            raise ConfigError(f"--minutes: got {minutes:g}, but {part.name} has its budget in steps, expected minutes")
+    taken = _minutes(styles)
+    if minutes <= taken:
+        raise ConfigError(f"--minutes: got {minutes:g}, expected more than the {taken:g} of {len(styles)} styles")
+    share = (minutes - taken) / _minutes(networks)
+    changed = {
+        part.name: {**getattr(config, part.name), "max_train_minutes": round(_minutes([part]) * share, 2)}
+        for part in networks
+    }
+    return config.model_copy(update=changed)
+
+
 def train(
     config: CourseConfig,
     *,
@@ -166,12 +188,16 @@ def plan(config: CourseConfig) -> list[str]:
         took.append(time.perf_counter() - began)
     hours = statistics.median(took) * config.scenes / 3600
     parts = parts_of(config)
-    left = sum(part.config.max_train_minutes or 0.0 for part in parts if not part.done)
+    left = _minutes([part for part in parts if not part.done])
     return [
         f"{config.scenes:,} scenes: about {hours * 60:.0f} minutes of one core, shared by all there are",
         *(part.line for part in parts),
         f"{left:g} minutes of training are left; the model goes to {config.folder / 'model'}",
     ]
+
+
+def _minutes(parts: Sequence[Part]) -> float:
+    return sum(part.config.max_train_minutes or 0.0 for part in parts)
 
 
 def _write_pairs(config: CourseConfig, part: Part, progress: Progress) -> None:

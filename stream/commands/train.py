@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,6 +40,10 @@ def train(
     budget: Annotated[
         str, typer.Option("--budget", metavar="cpu|gpu", help="ink-tiny: the machine whose settings are taken.")
     ] = "cpu",
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", min=0, help="ink-tiny: minutes of training in all, shared out as in its settings."),
+    ] = None,
 ) -> None:
     """Train a part of a model, or all of one, on pairs that inkstream prepare made or on rendered scenes.
 
@@ -51,10 +56,13 @@ def train(
         inkstream train lora --config train_style --set data.path=pairs
         inkstream train base --config my.yaml --resume latest
         inkstream train ink-tiny --budget cpu
+        inkstream train ink-tiny --minutes 60 --set output_dir=smaller
     """
     if kind == WHOLE:
-        _all_of_it(config, budget, sets, dry_run, show)
+        _all_of_it(config, budget, minutes, sets, dry_run, show)
         return
+    if minutes is not None:
+        raise ConfigError(f"--minutes: is for {WHOLE}, expected --set max_train_minutes={minutes:g} for {kind}")
     if kind == PROOF:
         _proof(config, sets, dry_run, show)
         return
@@ -72,12 +80,14 @@ def train(
         raise typer.Exit(INTERRUPTED)
 
 
-def _chosen(name: str, kind: Any, sets: list[str] | None, show: bool) -> Any:
+def _chosen(
+    name: str, kind: Any, sets: list[str] | None, show: bool, change: Callable[[Any], Any] = lambda chosen: chosen
+) -> Any:
     """The configuration with what was set on top, its folder checked; with ``show`` it is printed, and that is all."""
     from ...lora.train.config import read
     from ..configfile import dump_yaml, parse_set
 
-    chosen = read(name, kind, dict(parse_set(text) for text in sets or []))
+    chosen = change(read(name, kind, dict(parse_set(text) for text in sets or [])))
     if show:
         typer.echo(dump_yaml(chosen, descriptions=True), nl=False)
         raise typer.Exit
@@ -85,14 +95,17 @@ def _chosen(name: str, kind: Any, sets: list[str] | None, show: bool) -> Any:
     return chosen
 
 
-def _all_of_it(config: str | None, budget: str, sets: list[str] | None, dry_run: bool, show: bool) -> None:
+def _all_of_it(
+    config: str | None, budget: str, minutes: float | None, sets: list[str] | None, dry_run: bool, show: bool
+) -> None:
     """Every training of the embedded model. What is done is not done again, so that there is nothing to resume."""
-    from ...lora.train.course import BUDGETS, CourseConfig, plan
+    from ...lora.train.course import BUDGETS, CourseConfig, plan, within
     from ...lora.train.course import train as run
 
     if budget not in BUDGETS:
         raise ConfigError(f"--budget: got {budget!r}, expected one of: {', '.join(BUDGETS)}")
-    chosen = _chosen(config or f"train_{WHOLE}_{budget}", CourseConfig, sets, show)
+    change = lambda course: course if minutes is None else within(course, minutes)
+    chosen = _chosen(config or f"train_{WHOLE}_{budget}", CourseConfig, sets, show, change)
     if dry_run:
         for line in plan(chosen):
             typer.echo(line)
