@@ -182,7 +182,7 @@ def test_a_fault_inside_the_base_is_not_blamed_on_the_file_and_the_files_own_fau
     with pytest.raises(ConfigError, match=r"mine\.yaml:3:10: stream\.width"):
         load_config(file)
     with pytest.raises(ConfigError, match=r"^ink-tiny\.yaml:\d+:\d+: stream\.t_index_list"):
-        load_config("ink-tiny", {"num_inference_steps": 10})
+        load_config("ink-tiny", {"num_inference_steps": 5})
 
 
 def test_all_faults_are_listed_but_not_thousands():
