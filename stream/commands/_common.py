@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 PICTURE = "What is drawn"
 RUNNING = "How long"
 RESULTS = "Results"
+
+_spoke = time.monotonic()
 
 ConfigOption = Annotated[
     str,
@@ -72,7 +75,14 @@ def console(stderr: bool = False) -> Console:
 
 def note(text: str) -> None:
     """Say something that is not a result, on stderr."""
+    global _spoke
+    _spoke = time.monotonic()
     typer.echo(text, err=True)
+
+
+def silence() -> float:
+    """Seconds since the last ``note``."""
+    return time.monotonic() - _spoke
 
 
 def load_run(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._common import ConfigOption, ModelOption, SetOption, console, load_run, note
+from ._common import ConfigOption, ModelOption, SetOption, load_run, note
+from ._progress import shown
 
 if TYPE_CHECKING:
     from ..stream import Stream
@@ -73,18 +72,3 @@ def _say(stream: Stream, started: float) -> None:
     typer.echo(f"{stream.size}: {units.name}{about}, ready after {seconds:.1f} s")
     for name, why in units.passed_over.items():
         note(f"not {name}: {why}")
-
-
-@contextmanager
-def shown() -> Iterator[Callable[..., Any]]:
-    """A progress bar on stderr, and the function that moves it."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("loading", total=None)
-
-        def progress(text: str, part: float | None = None) -> None:
-            bar.update(task, description=text, total=None if part is None else 1.0, completed=part or 0.0)
-
-        yield progress

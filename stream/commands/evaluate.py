@@ -10,7 +10,7 @@ import typer
 
 from ..errors import ConfigError
 from ._common import RESULTS, JsonOption, SetOption, check_writable, note
-from .build import shown
+from ._progress import shown
 
 if TYPE_CHECKING:
     from ...lora.evaluate.evaluation import Judged

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import ConfigError
 from ._common import console, note
-from .build import shown
+from ._progress import shown
 
 if TYPE_CHECKING:
     from ...lora.data.prepare import Summary

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ._common import ConfigOption, JsonOption, ModelOption, SetOption, check_writable, console, load_run, note
-from .build import shown
+from ._progress import shown
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ import typer
 from ..errors import ConfigError
 from ..signals import INTERRUPTED
 from ._common import note
-from .build import shown
+from ._progress import shown
 
 WHOLE, PROOF = "ink-tiny", "lcm-proof"
 KINDS = (
