@@ -138,14 +138,15 @@ def within(config: CourseConfig, minutes: float) -> CourseConfig:
     Styles keep what they have, as lines drift in a LoRA that is stopped early. Raises ConfigError where nothing would
     be left for the networks, or where a part has its budget in steps.
     """
-    networks = [part for part in parts_of(config) if part.look is None]
-    styles = [part for part in parts_of(config) if part.look is not None]
-    for part in (*networks, *styles):
+    parts = parts_of(config)
+    for part in parts:
         if part.config.max_train_minutes is None:
-            raise ConfigError(f"--minutes: got {minutes:g}, but {part.name} has its budget in steps, expected minutes")
+            raise ConfigError(f"minutes: got {minutes:g}, but {part.name} has its budget in steps, expected minutes")
+    networks = [part for part in parts if part.look is None]
+    styles = [part for part in parts if part.look is not None]
     taken = _minutes(styles)
     if minutes <= taken:
-        raise ConfigError(f"--minutes: got {minutes:g}, expected more than the {taken:g} of {len(styles)} styles")
+        raise ConfigError(f"minutes: got {minutes:g}, expected more than the {taken:g} of {len(styles)} styles")
     share = (minutes - taken) / _minutes(networks)
     changed = {
         part.name: {**getattr(config, part.name), "max_train_minutes": round(_minutes([part]) * share, 2)}

@@ -62,7 +62,7 @@ def train(
         _all_of_it(config, budget, minutes, sets, dry_run, show)
         return
     if minutes is not None:
-        raise ConfigError(f"--minutes: is for {WHOLE}, expected --set max_train_minutes={minutes:g} for {kind}")
+        raise ConfigError(f"--minutes: got {kind}, expected {WHOLE}; elsewhere --set changes max_train_minutes")
     if kind == PROOF:
         _proof(config, sets, dry_run, show)
         return
