@@ -282,6 +282,48 @@ def test_at_night_every_window_is_lit():
     assert picture[0, window].median() > 1.2 * picture[2, window].median(), "and warm"
 
 
+def bare_wall(scene, size=256):
+    """(3, size, size) picture, and where it shows nothing but a wall, two pixels from everything else."""
+    renders = render([scene], size)
+    wall = (renders.labels == NUMBER["wall"]).float()
+    inside = 1 - torch.nn.functional.max_pool2d(1 - wall[:, None], 5, 1, 2)[0, 0]
+    return renders.picture[0], inside > 0
+
+
+@pytest.mark.parametrize(("colour", "time"), [("red", "day"), ("beige", "overcast"), ("grey", "night")])
+def test_a_brick_wall_shows_its_bricks(colour, time):
+    """Courses of 8 pixels, every other brick of a course a header, which is nearer to the mortar's colour."""
+    scene = sample_scene(6, "building", style="house", material="brick", colour=colour, time=time)
+    picture, wall = bare_wall(scene)
+    level = picture.mean(0)
+    row, column = torch.meshgrid(torch.arange(256), torch.arange(256), indexing="ij")
+    joint, header = row % 8 == 0, (row // 8 + column // 8) % 2 == 0
+    middle = (row % 8).sub(4).abs().lt(3) & (column % 8).sub(4).abs().lt(2)
+    means = [level[wall & part].mean() for part in (joint, middle & header, middle & ~header)]
+    pale = colour == "red"
+    assert means[0] > means[1] > means[2] if pale else means[0] < means[1] < means[2]
+    assert abs(means[1] - means[2]) > 0.06 * means[2], "a header is seen"
+
+
+def test_bricks_belong_to_their_place_in_the_picture():
+    """As no line says where they are; walls that are far away have none, as they would be higher than a man."""
+    scene = sample_scene(6, "building", style="house", material="brick", colour="red", time="day")
+    pictures = [bare_wall(each) for each in (scene, scene.seen_from(yaw=scene.view.yaw + 0.1))]
+    both = pictures[0][1] & pictures[1][1]
+    assert both.sum() > 500
+    first, second = (picture.mean(0)[both] - picture.mean(0)[both].mean() for picture, _ in pictures)
+    assert (first * second).sum() / (first.norm() * second.norm()) > 0.8
+    assert roughness(*pictures[0]) > 0.04
+    assert roughness(*bare_wall(scene.seen_from(zoom=0.4))) < 0.02
+
+
+def roughness(picture, wall):
+    """Mean change of a wall's level from one pixel to the one below."""
+    level, both = picture.mean(0), wall[1:] & wall[:-1]
+    assert both.sum() > 100
+    return (level[1:] - level[:-1]).abs()[both].mean()
+
+
 def from_the_sun(scene, size):
     """(size, size): how far every pixel is from the middle of the sun, in its radii."""
     rows, columns = torch.meshgrid(*(torch.arange(size).float() + 0.5,) * 2, indexing="ij")

@@ -214,7 +214,7 @@ def test_sharpening_is_linear_and_lifts_contrast_at_edges_alone():
 def test_sharpened_pairs_have_other_pictures_and_nothing_else_changed():
     plain = Shapes(40)
     sharp = Sharpened(plain, 1.0)
-    assert len(sharp) == 40 and sharp.captions() == captions_of(plain)
+    assert len(sharp) == 40 and captions_of(sharp) == captions_of(plain)
     for index in range(3):
         before, after = plain[index], sharp[index]
         lifted = losses.sharpened(torch.from_numpy(before.picture).permute(2, 0, 1)[None].float(), 1.0)
@@ -367,6 +367,34 @@ def test_a_batch_is_a_function_of_its_number_whoever_makes_it():
         Batches(Shapes(2), DATA.model_copy(update={"size": 32}), 1)[0]
 
 
+def test_what_is_rare_comes_more_often():
+    """A round of all pairs has those of a word several times, all others once, and is the same for everybody."""
+    samples = Shapes(40)
+    red = {index for index in range(40) if "red" in samples[index].captions[0].split()}
+    assert 0 < len(red) < 30
+    often = DATA.model_copy(update={"often": {"red": 3}})
+    length = 40 + 2 * len(red)
+    batches = Batches(samples, often, length, seed=5)
+    counts = torch.bincount(batches[0].index, minlength=40)
+    assert all(counts[index] == (3 if index in red else 1) for index in range(40))
+    assert torch.equal(Batches(samples, often, length, seed=5)[1].index, batches[1].index)
+    assert not torch.equal(batches[0].index, batches[1].index)
+    plain = Batches(samples, DATA, 40, seed=5)[0].index
+    assert torch.equal(Batches(samples, often.model_copy(update={"often": {"red": 1}}), 40, seed=5)[0].index, plain)
+
+
+def test_a_word_that_no_caption_has_is_named(tmp_path):
+    from inkstream.lora.train.data import open_data
+
+    config = {"path": str(tmp_path), "scenes": 24, "size": 64, "validation": 8}
+    train, held = open_data(DataConfig(**config, often={"car": 2}))
+    assert len(train) == 16 and len(held) == 8
+    with pytest.raises(ConfigError, match=r"data.often: got 'unicorn', which no caption has"):
+        open_data(DataConfig(**config, often={"unicorn": 2}))
+    with pytest.raises(ValueError, match="greater than or equal to 1"):
+        DataConfig(**config, often={"car": 0})
+
+
 def test_latents_are_kept_and_go_on_where_they_stopped(tmp_path):
     calls = []
 
@@ -408,7 +436,7 @@ def test_texts_are_encoded_once(tmp_path):
 
 
 def test_every_word_of_the_captions_is_one_token(tmp_path):
-    captions = [*Shapes().captions(), "a two-tone coupe, 3 doors"]
+    captions = [*captions_of(Shapes()), "a two-tone coupe, 3 doors"]
     tokenizer = build_tokenizer(captions, tmp_path / "one", 16)
     for word in ("red", "green", "yellow", "disc", "grass", "coupe", "tone"):
         assert len(tokenizer(word).input_ids) == 3, word

@@ -182,6 +182,8 @@ def _paint_faces(canvas: Canvas, parts: _Solids, light: Table, rays: Rays, p: Ta
         direction=rays.direction.reshape(3, -1)[:, index],
         sunlit=seen.sunlit.reshape(-1)[index],
         grain=rays.camera.pixel[scene] * far,
+        span=rays.camera.pixel[scene] * far * side,
+        place=(torch.stack([index % side, index // side % side]) + 0.5) / side,
         light=light.at(scene),
         p=p.at(scene),
         own=parts.table.at(scene * parts.count + number),

@@ -28,6 +28,8 @@ class Surface:
     direction: Tensor
     sunlit: Tensor
     grain: Tensor  # metres that a pixel spans there
+    span: Tensor  # metres that the picture spans there
+    place: Tensor  # (2, N) picture sizes from the left and from the top
     light: Table
     p: Table
     own: Table  # of the solid
@@ -43,7 +45,7 @@ class Surface:
         level = self.normal[1].abs() < 0.1
         walls = ((kind == WALL) | (kind == ATTIC)) & level
         material = torch.where((self.p.material == MATERIAL_NUMBERS["glass"]) & (kind == ATTIC), 2.0, self.p.material)
-        bare = wall_colour(material, self.p.colour, u, y, self.grain)
+        bare = wall_colour(material, self.p.colour, u, y, self.grain, self.place, self.span)
         # Walls are darker at their foot, and below the eaves.
         eaves = self.p.eaves * ((self.p.gable == 0) | (sideways == (self.p.gable_front > 0)))
         soft = (0.70 + 0.30 * step(0.0, 1.6, y)) * (1 - 0.30 * step(0.7, 0.0, self.own.y1 - y) * eaves)

@@ -22,6 +22,10 @@ COLOURS = {
 MATERIAL_NUMBERS = {"brick": 0, "wood": 1, "concrete": 2, "glass": 3, "stone": 4}
 TILES = {"gable": (0.48, 0.17, 0.10), "hip": (0.27, 0.28, 0.32), "flat": (0.40, 0.40, 0.41)}
 MORTAR = (0.68, 0.64, 0.58)
+COURSES = 32  # of bricks from a picture's top to its bottom: as high as one cell of an autoencoder that reduces by 8
+HEADER = 0.64  # of a course's height: how broad a brick's end is, between two long sides of bricks
+JOINT = 0.17  # of a course's height
+HIGHEST = 1.4  # metres: bricks that would be higher are not seen
 
 
 def clear(wanted: float, grain: Tensor) -> Tensor:
@@ -29,28 +33,36 @@ def clear(wanted: float, grain: Tensor) -> Tensor:
     return step(1.6, 3.6, wanted / grain)
 
 
-def wall_colour(material: Tensor, colour: Tensor, u: Tensor, v: Tensor, grain: Tensor) -> Tensor:
+def wall_colour(
+    material: Tensor, colour: Tensor, u: Tensor, v: Tensor, grain: Tensor, place: Tensor, span: Tensor
+) -> Tensor:
     """(3, N): walls of a material (N,), see MATERIAL_NUMBERS, and a colour (3, N).
 
-    ``u`` and ``v`` (N,) are metres along the wall and up, ``grain`` (N,) metres that a pixel spans.
+    ``u`` and ``v`` (N,) are metres along the wall and up, ``grain`` and ``span`` (N,) metres that a pixel and the
+    picture span there, ``place`` (2, N) picture sizes from the left and from the top.
     """
-    result = colour
-    for number, pattern in ((0, _brick), (1, _planks), (2, _concrete), (4, _blocks)):
-        here = material == number
+    pale = colour.new_tensor(MORTAR)[:, None]
+    mortar = torch.where(colour.mean(0) < 0.4, pale, colour * 0.5)  # pale bricks have dark joints
+    result = mix(colour, mortar, _brick(place, span))
+    for number, pattern in ((1, _planks), (2, _concrete), (4, _blocks)):
         shade, joint = pattern(u, v, grain)
-        mortar = colour.new_tensor(MORTAR)[:, None] if number == 0 else colour * 0.55
-        result = torch.where(here, mix(colour * shade, mortar, joint), result)
+        result = torch.where(material == number, mix(colour * shade, colour * 0.55, joint), result)
     return torch.where(material == MATERIAL_NUMBERS["glass"], colour * 0.55, result).clamp(0, 1)
 
 
-def _brick(u: Tensor, v: Tensor, grain: Tensor) -> tuple[Tensor, Tensor]:
-    """Shade (N,) of each brick, and the share of mortar (N,)."""
-    seen = clear(0.24, grain)
-    row = (v / 0.24).floor()
-    along = u / 0.52 + 0.5 * (row % 2)
-    column = along.floor()
-    joint = ((along - column < 0.07) | (v / 0.24 - row < 0.15)).float()
-    return 1 + 0.36 * (scatter(column, row) - 0.45) * seen, mix(torch.full_like(u, 0.11), joint * 0.55, seen)
+def _brick(place: Tensor, span: Tensor) -> Tensor:
+    """The share of the mortar's colour (N,): Flemish bond, whose headers are burnt to nearly that colour.
+
+    Bricks follow from the place in the picture, as the ground's grain does: no drawing has them, and were they counted
+    from a wall's corner, nobody could tell from the lines where they are.
+    """
+    across, down = place * COURSES
+    row = down.floor()
+    aside = ((across + row) % 2 - 0.5).abs()
+    aside = torch.minimum(aside, 2 - aside)  # from the middle of the nearest header
+    joint = ((aside - HEADER / 2).abs() < JOINT / 2) | (down - row < JOINT)
+    share = torch.where(joint, 0.75, torch.where(aside < HEADER / 2, 0.42, 0.0))
+    return mix(torch.full_like(span, 0.25), share, step(HIGHEST, HIGHEST * 0.7, span / COURSES))
 
 
 def _planks(u: Tensor, v: Tensor, grain: Tensor) -> tuple[Tensor, Tensor]:

@@ -108,6 +108,10 @@ class SceneCache:
         picture, clean, labels = (np.array(self._arrays[name][index]) for name in ("picture", "clean", "labels"))
         return Sample(picture, np.array(self._arrays["sketch"][index, drawing]), texts, clean, labels, tags)
 
+    def texts(self) -> list[tuple[str, ...]]:
+        """The captions of each scene."""
+        return [captions for captions, _ in self._texts]
+
 
 class SceneStream:
     """Scenes without an end, rendered as they are asked for and not kept: ``(renders, scenes)``, ``batch`` at a time.

@@ -180,16 +180,21 @@ class Texts:
 
 def captions_of(samples: Samples, progress: Progress | None = None) -> list[str]:
     """All captions of a set of pairs, each once, in order."""
-    listed = getattr(samples, "captions", None)
+    return sorted({caption for captions in texts_of(samples, progress) for caption in captions})
+
+
+def texts_of(samples: Samples, progress: Progress | None = None) -> list[tuple[str, ...]]:
+    """The captions of each pair."""
+    listed = getattr(samples, "texts", None)
     if callable(listed):  # a set that knows them without decoding its pictures
         found: Any = listed()
-        return sorted(set(found))
+        return found
     rows = getattr(samples, "rows", None)
     if rows is not None:
-        return sorted({caption for row in rows for caption in row.captions})
-    seen: set[str] = set()
+        return [row.captions for row in rows]
+    texts = []
     for index in range(len(samples)):
-        seen.update(samples[index].captions)
+        texts.append(samples[index].captions)
         if progress is not None and index % 64 == 0:
             progress("captions", index / len(samples))
-    return sorted(seen)
+    return texts

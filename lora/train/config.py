@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -60,6 +60,9 @@ class DataConfig(Settings):
     """Share of these that come without any line, so that the colours say where things are."""
     caption_dropout: float = Field(0.05, ge=0, le=1)
     """Share of samples whose caption is empty."""
+    often: dict[str, Annotated[int, Field(ge=1, le=100)]] = Field(default_factory=dict)
+    """Words, and how many times pairs whose captions have them come in each round of all pairs: {brick: 4}. For what is
+    rare, small and hard."""
     sharpen: float = Field(0.0, ge=0, le=4)
     """Unsharp masking (1 pixel, times this) of the pictures that are learned from, never of those that are held out. A
     regression blurs what nothing explains; this gives edges their contrast back."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from ..data.palette import colours
 from ..data.sample import Sample, Samples
 from . import seeds
 from .augment import varied
-from .caches import Latents
+from .caches import Latents, texts_of
 from .config import DataConfig
 from .sharpened import Sharpened
 
@@ -94,6 +95,10 @@ class Part:
         place = self._place(index)
         return self.samples.sample(place, drawing) if self.drawings > 1 else self.samples[place]  # pyright: ignore
 
+    def texts(self) -> list[tuple[str, ...]]:
+        """The captions of each pair."""
+        return texts_of(self.samples)[self.start : self.stop]
+
     def _place(self, index: int) -> int:
         if not 0 <= index < len(self):
             raise IndexError(f"got {index}, expected 0 to {len(self) - 1}")
@@ -138,6 +143,9 @@ def open_data(config: DataConfig, progress: Any = None, whole: bool = True) -> t
 
 def _learned(samples: Samples, config: DataConfig) -> Samples:
     """Pairs as a network learns from them."""
+    for word, having in _having(samples, config.often).items():
+        if not having.any():
+            raise ConfigError(f"data.often: got {word!r}, which no caption has, expected a word that some have")
     return Sharpened(samples, config.sharpen, config.sharpen_share) if config.sharpen else samples
 
 
@@ -163,6 +171,7 @@ class Batches(Dataset):
         if not len(samples):
             raise ConfigError("data: got no samples, expected one at least")
         self.samples, self.config, self.batch_size, self.seed, self.latents = samples, config, batch_size, seed, latents
+        self._round = _round(samples, config.often)
         self._epoch, self._order = -1, np.zeros(0, np.int64)
 
     def __getitem__(self, number: int) -> Batch:
@@ -203,10 +212,10 @@ class Batches(Dataset):
 
     def _at(self, place: int) -> int:
         """Which sample is at a place of the endless order."""
-        epoch, within = divmod(place, len(self.samples))
+        epoch, within = divmod(place, len(self._round))
         if epoch != self._epoch:
             rng = seeds.numpy_generator(self.seed, seeds.ORDER, epoch)
-            self._epoch, self._order = epoch, rng.permutation(len(self.samples))
+            self._epoch, self._order = epoch, rng.permutation(self._round)
         return int(self._order[within])
 
     def since(self, number: int, workers: int = 0) -> Iterator[Batch]:
@@ -225,6 +234,21 @@ class Batches(Dataset):
             generator=torch.Generator(),  # else it takes a number of the global one, which a resumed run would miss
         )
         return iter(loader)
+
+
+def _round(samples: Samples, often: Mapping[str, int]) -> np.ndarray:
+    """Which samples a round of all has, in order."""
+    times = np.ones(len(samples), np.int64)
+    for word, having in _having(samples, often).items():
+        times[having] = np.maximum(times[having], often[word])
+    return np.repeat(np.arange(len(samples)), times)
+
+
+def _having(samples: Samples, words: Iterable[str]) -> dict[str, np.ndarray]:
+    """Of each word whether a sample's captions have it, (N,) bool."""
+    words = [*words]
+    known = [set(re.findall(r"\w+", " ".join(texts).lower())) for texts in texts_of(samples)] if words else []
+    return {word: np.array([word.lower() in each for each in known], bool) for word in words}
 
 
 class _From(torch.utils.data.Sampler):
@@ -259,7 +283,7 @@ def still(samples: Samples, config: DataConfig, count: int, seed: int = 0) -> li
     if not len(samples):
         return []
     plain = config.model_copy(
-        update=dict.fromkeys(("flip", "clean", "blank", "partial", "palette", "caption_dropout"), 0.0)
+        update=dict.fromkeys(("flip", "clean", "blank", "partial", "palette", "caption_dropout"), 0.0) | {"often": {}}
     )
     batches = Batches(samples, plain, 1, seed)
     made = []

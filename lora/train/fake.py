@@ -54,13 +54,3 @@ class Shapes:
             labels=labels if self.labelled else None,
             tags={"colour": colour, "shape": shape, "ground": ground},
         )
-
-    def captions(self) -> list[str]:
-        """All captions that there can be."""
-        return [
-            text
-            for colour in COLOURS
-            for shape in SHAPES
-            for ground in GROUNDS
-            for text in (f"a {colour} {shape} on {ground}", f"{colour} {shape}, {ground}")
-        ]

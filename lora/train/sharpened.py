@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ..data.sample import Sample, Samples
-from .caches import captions_of
+from .caches import texts_of
 
 SIGMA = 1.0  # pixels
 
@@ -39,9 +39,9 @@ class Sharpened:
         """A sample with one of its drawings."""
         return self._sharper(index, self.samples.sample(index, drawing))  # pyright: ignore
 
-    def captions(self) -> list[str]:
-        """All captions, each once, in order."""
-        return captions_of(self.samples)
+    def texts(self) -> list[tuple[str, ...]]:
+        """The captions of each pair."""
+        return texts_of(self.samples)
 
     def _sharper(self, index: int, sample: Sample) -> Sample:
         if self.share < 1 and np.random.default_rng(index).random() >= self.share:
