@@ -1,6 +1,6 @@
 """The steps that a model is best in: ``steps.json`` in its folder, number of steps -> ``t_index_list`` of 50.
 
-``{"2": [0, 8], "4": [0, 2, 10, 18]}`` for example. A model that was trained to answer in one step gains nothing from
+``{"2": [0, 13], "4": [0, 4, 12, 16]}`` for example. A model that was trained to answer in one step gains nothing from
 steps at little noise, which copy what they get; between the first and the middle they make the picture anew.
 """
 

@@ -45,7 +45,7 @@ def test_a_preset_holds_no_value_that_code_also_holds(name):
 def test_the_embedded_preset_is_what_the_embedded_model_was_trained_for():
     run = load_config("ink-tiny")
     config = run.stream
-    assert (run.model, config.mode, config.t_index_list, config.cfg_type) == ("ink-tiny", "sketch", (0, 8), "none")
+    assert (run.model, config.mode, config.t_index_list, config.cfg_type) == ("ink-tiny", "sketch", (0, 13), "none")
     assert (config.width, config.height, config.guidance_scale, config.use_tiny_vae) == (256, 256, 1.0, True)
     assert config.controlnets == (ControlNetConfig(model_id=None, preprocessor="scribble"),)
 

@@ -41,10 +41,11 @@ LIMITS = """\
 ## Limits
 
 It knows cars, buildings and landscapes as one renderer shows them, and the words above; other words mean nothing to it.
-One thing to a picture, lit from the left, a sun in the sky or not. Very fine structure (single bricks, spokes, the
-panes of far windows) is suggested, not drawn. A blank page is a blur, and what is not drawn yet a soft guess, until a
-palette or more lines say what is there. Further steps make it hardly better than one. Edges have some more contrast
-than a mean of all that could be there would have: it was taught with sharpened pictures.
+One thing to a picture, lit from the left, a sun in the sky or not. Bricks are laid upon the picture: in one size, and
+without perspective. Very fine structure (spokes, the panes of far windows) is suggested, not drawn. A blank page is a
+blur, and what is not drawn yet a soft guess, until a palette or more lines say what is there. Further steps make it
+hardly better than one. Edges have some more contrast than a mean of all that could be there would have: it was taught
+with sharpened pictures.
 It was judged on drawings of the same renderer by another hand, not on people's.
 
 Licence: Apache-2.0, like the project. No outside picture, text or weight went into it.
