@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..stream.errors import FrameError
+from ..stream.base.errors import FrameError
 from .tone import Paper, check_pixels, find_paper, largest, paper_colour, smoothstep
 
 __all__ = ["MID_TONE", "Paper", "fill_paper", "find_paper", "ink_matte", "paper_colour"]

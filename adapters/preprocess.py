@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..stream.errors import ConfigError
+from ..stream.base.errors import ConfigError
 from .lines import Lines, draw_lines, draw_marks, find_lines, stretch, thin, without_specks
 from .tone import Paper, check_pixels, find_paper, largest
 

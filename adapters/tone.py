@@ -8,7 +8,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from ..stream.errors import FrameError
+from ..stream.base.errors import FrameError
 
 MIN_SIDE = 8  # pixels; smaller is no drawing
 GRID = 48  # paper is looked for on at most GRID x GRID samples

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..stream.errors import ConfigError
-from ..stream.frame import Rect
+from ..stream.base.errors import ConfigError
+from ..stream.base.frame import Rect
 from ..stream.sources._grab import grab, let_go, open_mss
 from ..stream.sources._windows import find_window, open_window_system
 from ._canvas import SPOT

@@ -20,8 +20,8 @@ import numpy as np
 import psutil
 import torch
 
-from ..stream.frame import Frame, Size
-from ..stream.metrics import Metrics
+from ..stream.base.frame import Frame, Size
+from ..stream.base.metrics import Metrics
 from ..stream.sources.fake import FakeSource
 from ._progress import tell
 from .loop import machine as loop_machine

@@ -9,10 +9,10 @@ import typer
 
 from .. import engines
 from ..lora.devices import resolve_device, resolve_dtype
-from ..stream.config import ControlNetConfig, StreamConfig
-from ..stream.configfile import RunConfig, parse_config, parse_set
-from ..stream.errors import ConfigError, EngineError
-from ..stream.frame import Size
+from ..stream.base.config import ControlNetConfig, StreamConfig
+from ..stream.base.configfile import RunConfig, parse_config, parse_set
+from ..stream.base.errors import ConfigError, EngineError
+from ..stream.base.frame import Size
 from .shapes import random_pipeline, shapes
 
 PROMPT = "a red car"

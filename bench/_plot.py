@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from ..stream.errors import ConfigError
+from ..stream.base.errors import ConfigError
 
 INK, SOFT, FAINT = "#22262b", "#6b7480", "#dfe3e8"
 OURS = "#1d5fa8"

@@ -17,9 +17,9 @@ import torch
 from diffusers import LCMScheduler
 from torch import Tensor
 
-from ..lora.quiet import quiet
-from ..stream.config import StreamConfig
-from ..stream.errors import ConfigError
+from ..stream.base.config import StreamConfig
+from ..stream.base.errors import ConfigError
+from ..stream.base.quiet import quiet
 from ..stream.schedule import make_schedule
 
 with quiet():  # that there is no torchvision is on purpose, and said at import

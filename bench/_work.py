@@ -13,7 +13,7 @@ from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..engines.units import Decode, Denoise, Embed, Encode
-from ..stream.config import StreamConfig
+from ..stream.base.config import StreamConfig
 from ..stream.guidance import make_guidance
 
 TEXT_LENGTH = 77  # of CLIP

@@ -15,17 +15,18 @@ import typer
 from rich.table import Table
 
 from ..engines._quant_judge import edge_f1, psnr, ssim
-from ..stream import Frame, Stream
+from ..stream.base.errors import EngineError
+from ..stream.base.frame import Frame
 from ..stream.commands._common import ConfigOption, SetOption, load_run
-from ..stream.errors import EngineError
 from ..stream.sources.demo import prompt_for, sketch, subjects
+from ..stream.stream import Stream
 from . import _plot
 from ._models import Models, engine_named
 from ._progress import tell
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
 
 if TYPE_CHECKING:
-    from ..stream.configfile import RunConfig
+    from ..stream.base.configfile import RunConfig
 
 KEYS = ("engine", "dtype")
 FIGURES = {"psnr_db": "more", "worst_db": "more", "ssim": "more", "edge_f1": "more"}

@@ -26,14 +26,15 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ..stream import Session, Stream
+from ..stream.base.errors import ConfigError
+from ..stream.base.frame import Output, Rect, Size
 from ..stream.commands._common import ConfigOption, SetOption, load_run
 from ..stream.driver import StreamLike
-from ..stream.errors import ConfigError
 from ..stream.fake import FakeStream
-from ..stream.frame import Output, Rect, Size
+from ..stream.session import Session
 from ..stream.sinks import Status
 from ..stream.sinks.window import WindowSink
+from ..stream.stream import Stream
 from . import _plot
 from ._canvas import SPOT
 from ._desk import TITLE, Desk, Eye, differs, preview_window, spots

@@ -18,10 +18,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ..stream.base.frame import Output, Size
+from ..stream.base.metrics import Metrics, write_json
 from ..stream.fake import FakeStream
-from ..stream.frame import Output, Size
 from ..stream.gate import similarity
-from ..stream.metrics import Metrics, write_json
 from ..stream.session import Session
 from ..stream.sinks import Status
 from ..stream.sources.fake import FakeSource

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..stream.errors import ConfigError
+from ..stream.base.errors import ConfigError
 
 BEGIN, END = "<!-- speed: written by inkstream.bench.report -->", "<!-- end of speed -->"
 Result = dict[str, Any]

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ..stream import Stream
+from ..stream.base.frame import Size
 from ..stream.commands._common import ConfigOption, SetOption, load_run
-from ..stream.frame import Size
+from ..stream.stream import Stream
 from . import _plot
 from ._measure import Memory, StreamRender, alternate, flat, pages, percentiles
 from ._models import Models, ShapeOption

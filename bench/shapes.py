@@ -18,8 +18,8 @@ from accelerate import init_empty_weights
 from torch import Tensor, nn
 
 from .. import models
-from ..lora.quiet import quiet
-from ..stream.errors import ConfigError
+from ..stream.base.errors import ConfigError
+from ..stream.base.quiet import quiet
 
 with quiet():  # that there is no torchvision is on purpose, and said at import
     from diffusers import (

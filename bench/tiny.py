@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..lora.quiet import quiet
+from ..stream.base.quiet import quiet
 
 with quiet():  # that there is no torchvision is on purpose, and said at import
     from diffusers import (

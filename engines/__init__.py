@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 
 if TYPE_CHECKING:
     from .shapes import Shapes

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 from ._ov_library import first_line, runtime, silently
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 from ._trt_library import Library, library
 from ._trt_onnx import OnnxFile
 

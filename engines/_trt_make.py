@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 from ._trt_build import Profile, Range, Recipe, build_plan
 from ._trt_library import library
 from ._trt_memory import Memory

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 from .onnxfile import open_onnx
 
 # what ONNX calls a data type -> what TensorRT calls it

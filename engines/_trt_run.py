@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 from ._trt_library import library
 from ._trt_memory import Memory
 

@@ -28,7 +28,7 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 
 log = logging.getLogger(__name__)
 MAGIC = b"INKPLAN1"

@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 from ._trt_signed import (
     PlanRefused,
     Signature,

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 from . import Options
 from ._quant_torchao import quantise, weights_mb
 from .cache import private_folder, user_cache

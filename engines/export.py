@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 from .shapes import RESULTS, Shapes
 from .units import Positional, positional_units
 

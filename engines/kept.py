@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 from . import Progress
 from .cache import EngineCache, Plan, PlanKey, private_folder
 

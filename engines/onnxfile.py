@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 
 
 def open_onnx(path: str | Path) -> Any:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 from . import Options
 from .cache import EngineCache, Plan, PlanKey
 from .export import OPSET, export_unit, to_bytes, to_onnx

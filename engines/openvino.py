@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 from . import Options
 from ._ov_library import core, first_line, runtime
 from .cache import EngineCache, Plan, PlanKey

@@ -25,11 +25,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 from .cache import EngineCache, PlanKey
 
 if TYPE_CHECKING:
-    from ..stream import Stream
+    from ..stream.stream import Stream
 
 log = logging.getLogger(__name__)
 UNITS = ("encode", "embed", "denoise", "decode")

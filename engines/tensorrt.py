@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 from . import Options
 from ._trt_build import Precision, Profile, Recipe
 from ._trt_library import library, why_not

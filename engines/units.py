@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..stream.errors import EngineError
+from ..stream.base.errors import EngineError
 from .shapes import Shapes
 
 LoraPlace = tuple[Any, str, int, int]  # (PEFT layer, name of the LoRA, its row, dimensions of the layer's input)

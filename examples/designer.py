@@ -6,7 +6,7 @@ python examples/designer.py "screen:window=Krita" "a matte green suv car, side v
 import sys
 
 from inkstream.stream import Session, Stream
-from inkstream.stream.configfile import load_config
+from inkstream.stream.base.configfile import load_config
 
 
 def main(source: str = "screen:pick", prompt: str | None = None, sink: str = "window", frames: int | None = None):

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from inkstream.stream import Session, Stream
-from inkstream.stream.configfile import load_config
-from inkstream.stream.errors import SourceEnded
+from inkstream.stream.base.configfile import load_config
+from inkstream.stream.base.errors import SourceEnded
 
 
 class Ball:

@@ -6,7 +6,7 @@ python examples/streamer.py "screen:region=0,0,1080,1080"
 import sys
 
 from inkstream.stream import Session, Stream
-from inkstream.stream.configfile import load_config
+from inkstream.stream.base.configfile import load_config
 
 
 def main(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..stream.errors import ModelError
+from ..stream.base.errors import ModelError
 from .safety import Header, read_config
 
 Family = Literal["sd1", "sd2", "sdxl"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from ..stream.config import StreamConfig
-from ..stream.errors import ConfigError
+from ..stream.base.config import StreamConfig
+from ..stream.base.errors import ConfigError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from ..stream.errors import ModelError, UnsafeWeightsError
+from ..stream.base.errors import ModelError, UnsafeWeightsError
 from .safety import CONVERT, PICKLES
 
 # What is being done, and how far it is, in [0, 1]; None where that is not known.

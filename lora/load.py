@@ -15,13 +15,13 @@ import torch
 from torch import nn
 
 from ..models import embedded
-from ..stream.config import StreamConfig
-from ..stream.errors import InkstreamError, ModelError
+from ..stream.base.config import StreamConfig
+from ..stream.base.errors import InkstreamError, ModelError
+from ..stream.base.quiet import quiet
 from . import hub
 from .describe import FAMILY_NAMES, describe, file_family, file_prediction, unet_family
 from .devices import resolve_device, resolve_dtype
 from .parts import INCOMPLETE, MAX_CONTROLNETS, load_part, load_parts, read_index
-from .quiet import quiet
 from .registry import CONFIGS, PRESETS, TINY_VAE, lcm_lora_id
 from .safety import check_folder, check_safetensors, read_config, refuse_pickle
 

@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..stream.errors import InkstreamError, LoraError, ModelError, UnsafeWeightsError
+from ..stream.base.errors import InkstreamError, LoraError, ModelError, UnsafeWeightsError
+from ..stream.base.quiet import quiet
 from . import hub
 from .describe import FAMILY_NAMES, unet_family
-from .quiet import quiet
 from .safety import Header, check_safetensors, refuse_pickle
 from .styles import styles_of
 

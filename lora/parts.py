@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..stream.errors import ModelError
+from ..stream.base.errors import ModelError
 from .hub import Progress
 from .safety import check_folder, find_weights, read_config
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..models import embedded
-from ..stream.errors import LoraError, ModelError
+from ..stream.base.errors import LoraError, ModelError
 from . import hub
 from .describe import Family, folder_family, unet_family
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..stream.errors import ModelError, UnsafeWeightsError
+from ..stream.base.errors import ModelError, UnsafeWeightsError
 
 PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle", ".joblib", ".npy", ".npz"})
 ITEM_BYTES = {

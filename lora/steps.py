@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ..stream.errors import ModelError
+from ..stream.base.errors import ModelError
 from .safety import read_config
 from .styles import model_folder
 

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..stream.errors import LoraError
+from ..stream.base.errors import LoraError
+from ..stream.base.quiet import quiet
 from . import hub
 from .lorafile import COMPONENTS, LoraFile, read_lora
-from .quiet import quiet
 
 with quiet():
     from peft.tuners.lora import LoraLayer

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..stream.errors import ModelError
+from ..stream.base.errors import ModelError
 from .safety import read_config
 from .styles import model_folder
 

@@ -7,8 +7,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .config import ControlNetConfig, StreamConfig
-    from .frame import Frame, Output, Size
+    from .base.config import ControlNetConfig, StreamConfig
+    from .base.frame import Frame, Output, Size
     from .session import Session
     from .sinks import open_sink
     from .sources import open_source

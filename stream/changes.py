@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import Any
 
-from .mailbox import MailboxClosed
+from .base.mailbox import MailboxClosed
 
 LIMIT = 256
 

@@ -14,9 +14,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from .base.errors import ConfigError, InkstreamError
+from .base.signals import INTERRUPTED
 from .commands import bench, build, config, demo, doctor, engines, evaluate, models, prepare, quantize, run, train
-from .errors import ConfigError, InkstreamError
-from .signals import INTERRUPTED
 
 
 @contextmanager

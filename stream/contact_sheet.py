@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .frame import Size, place
+from .base.frame import Size, place
 from .showcase import Shot
 
 PAGE, TEXT, FAINT = (24, 24, 27), (235, 235, 235), (150, 150, 155)

@@ -120,7 +120,7 @@ def cameras(
     folder: Path = Path("/dev"), opener: Callable[[int, float], Any] | None = None, platform: str = sys.platform
 ) -> Iterator[Finding]:
     """Cameras that give a picture within two seconds. ``opener(index, timeout)`` opens one or raises."""
-    from .errors import SourceUnavailable
+    from .base.errors import SourceUnavailable
 
     opener = opener or _open_camera
     listed = platform.startswith("linux")
@@ -143,7 +143,7 @@ def cameras(
 
 def virtual_cameras() -> Iterator[Finding]:
     """Whether a virtual camera can be fed."""
-    from .errors import SinkUnavailable
+    from .base.errors import SinkUnavailable
     from .sinks import open_sink
 
     try:
@@ -167,7 +167,7 @@ def engines() -> Iterator[Finding]:
     from ..engines import choose
     from ..engines import engines as known
     from ..lora.devices import resolve_device
-    from .config import StreamConfig
+    from .base.config import StreamConfig
 
     for engine in known():
         yield Finding(engine.name, not engine.why_not or None, engine.why_not or "ready")
@@ -193,7 +193,7 @@ def demo() -> Iterator[Finding]:
     """Render one picture with the embedded model."""
     import numpy as np
 
-    from .configfile import load_config
+    from .base.configfile import load_config
     from .stream import Stream
 
     run = load_config("ink-tiny")

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from .config import StreamConfig
-from .errors import FrameError, MemoryFull
-from .frame import Frame, Output, Size
+from .base.config import StreamConfig
+from .base.errors import FrameError, MemoryFull
+from .base.frame import Frame, Output, Size
+from .base.mailbox import Mailbox, MailboxClosed
+from .base.metrics import Metrics
 from .intake import MAX_REFUSED, Intake
-from .mailbox import Mailbox, MailboxClosed
-from .metrics import Metrics
 
 log = logging.getLogger(__name__)
 GROUP_WAIT = 0.1  # seconds that a group of frames (frame_buffer_size) is given to become full

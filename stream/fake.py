@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .config import StreamConfig
-from .errors import MemoryFull
-from .frame import Frame, Output, Size, as_rgb, place
+from .base.config import StreamConfig
+from .base.errors import MemoryFull
+from .base.frame import Frame, Output, Size, as_rgb, place
+from .base.metrics import Metrics
 from .gate import Gate
 from .memory import smaller_picture
-from .metrics import Metrics
 
 
 class FakeStream:

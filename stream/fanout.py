@@ -6,9 +6,9 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from .errors import SinkClosed, SinkUnavailable
-from .frame import Output
-from .metrics import Metrics
+from .base.errors import SinkClosed, SinkUnavailable
+from .base.frame import Output
+from .base.metrics import Metrics
 from .outlet import Delivery, Outlet
 from .sinks import Controls, Sink, Status, open_sink
 

@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from .config import CfgType
+from .base.config import CfgType
 from .schedule import Schedule
 
 

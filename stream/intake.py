@@ -6,10 +6,10 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from .errors import ConfigError, FrameError, SourceEnded, SourceError, SourceLost, SourceUnavailable
-from .frame import Frame
-from .mailbox import Mailbox, MailboxClosed
-from .metrics import Metrics
+from .base.errors import ConfigError, FrameError, SourceEnded, SourceError, SourceLost, SourceUnavailable
+from .base.frame import Frame
+from .base.mailbox import Mailbox, MailboxClosed
+from .base.metrics import Metrics
 from .sources import Source, open_source, source_present
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .config import StreamConfig
-from .errors import MemoryFull
+from .base.config import StreamConfig
+from .base.errors import MemoryFull
 
 LEAST_SIDE = 256  # pixels; the networks draw little that is smaller
 # How libraries that raise no class of their own say it.

@@ -15,9 +15,9 @@ from ..engines.shapes import Shapes
 from ..engines.units import Units
 from ..lora.registry import lcm_lora_id
 from ..lora.switch import LoraSet
-from .config import ControlNetConfig, StreamConfig
-from .errors import ConfigError, ModelError
-from .frame import Size
+from .base.config import ControlNetConfig, StreamConfig
+from .base.errors import ConfigError, ModelError
+from .base.frame import Size
 from .guidance import make_guidance
 from .prepare import Preparer
 from .prompt import PromptEncoder

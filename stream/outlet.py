@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .frame import Output
-from .mailbox import Mailbox, MailboxClosed
-from .metrics import Metrics
-from .pacing import Pacer
+from .base.frame import Output
+from .base.mailbox import Mailbox, MailboxClosed
+from .base.metrics import Metrics
+from .base.pacing import Pacer
 from .sinks import Sink, Status
 
 log = logging.getLogger(__name__)

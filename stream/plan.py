@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .base.config import StreamConfig
 from .batch import SequentialSteps, StreamBatch
-from .config import StreamConfig
 from .prepare import Preparer
 from .prompt import mix
 from .recipe import Embeds, Recipe

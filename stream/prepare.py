@@ -9,8 +9,8 @@ import numpy as np
 
 from ..adapters import open_preprocessor
 from ..adapters.paper import fill_paper
-from .config import StreamConfig
-from .frame import Size, place
+from .base.config import StreamConfig
+from .base.frame import Size, place
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..lora.words import UnknownWords
-from .config import Prompt
+from .base.config import Prompt
 from .recipe import Embeds
 
 CACHED_TEXTS = 64

@@ -14,7 +14,7 @@ import torch
 from diffusers import LCMScheduler
 from torch import Tensor
 
-from .errors import ConfigError
+from .base.errors import ConfigError
 
 # Below this, sqrt(alpha_bar) divides float32 noise up to visible size; schedules with zero terminal SNR start there.
 SMALLEST_ALPHA_BAR = 2.0**-24

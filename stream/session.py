@@ -13,16 +13,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from .base.errors import ConfigError, InkstreamError
+from .base.frame import Frame, Output
+from .base.mailbox import Mailbox, MailboxClosed
+from .base.metrics import Metrics
+from .base.signals import interrupts
 from .changes import Changes
 from .driver import Driver, StreamLike
-from .errors import ConfigError, InkstreamError
 from .fanout import Fanout
-from .frame import Frame, Output
 from .intake import RETRY, Intake
-from .mailbox import Mailbox, MailboxClosed
-from .metrics import Metrics
 from .outlet import Outlet
-from .signals import interrupts
 from .sinks import Sink, State, Status
 from .sources import Source
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .config import StreamConfig
+from .base.config import StreamConfig
+from .base.frame import Frame, Output, Size, place
 from .driver import StreamLike
-from .frame import Frame, Output, Size, place
 from .sinks import Sink, Status
 from .sources.demo import DemoSource
 

@@ -14,15 +14,15 @@ import numpy as np
 import torch
 
 from ..engines.units import Units
+from .base.config import StreamConfig
+from .base.errors import EngineError, MemoryFull
+from .base.frame import Frame, Output, Size, as_rgb
+from .base.metrics import Metrics
 from .batch import Entry, Finished, Loop, SequentialSteps, StreamBatch
 from .codec import levels_of_conditions, on_host, to_condition, to_image, to_levels, to_pixels
-from .config import StreamConfig
-from .errors import EngineError, MemoryFull
-from .frame import Frame, Output, Size, as_rgb
 from .gate import Gate
 from .guidance import make_guidance
 from .memory import memory_named, smaller_batch, smaller_picture
-from .metrics import Metrics
 from .networks import Networks
 from .plan import Plan, Steps, Tag
 from .prepare import Prepared, Preparer

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkstream.stream.errors import ConfigError, SinkUnavailable
-from inkstream.stream.frame import Output
+from inkstream.stream.base.errors import ConfigError, SinkUnavailable
+from inkstream.stream.base.frame import Output
 from inkstream.stream.sinks import Status, open_sink
 
 

@@ -20,10 +20,10 @@ from inkstream.bench._results import compare as compare_results
 from inkstream.bench._work import gflop_per_frame, unet_rows
 from inkstream.bench.shapes import empty_part, load_shape, random_pipeline, shapes
 from inkstream.stream import Stream, StreamConfig
-from inkstream.stream.configfile import load_config
-from inkstream.stream.errors import ConfigError, EngineError
+from inkstream.stream.base.configfile import load_config
+from inkstream.stream.base.errors import ConfigError, EngineError
+from inkstream.stream.base.frame import Size
 from inkstream.stream.fake import FakeStream
-from inkstream.stream.frame import Size
 
 SMALL = Size(64, 64)
 

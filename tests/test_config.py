@@ -2,8 +2,8 @@
 
 import pytest
 
-from inkstream.stream.config import ControlNetConfig, StreamConfig
-from inkstream.stream.errors import ConfigError
+from inkstream.stream.base.config import ControlNetConfig, StreamConfig
+from inkstream.stream.base.errors import ConfigError
 
 WRONG_SETTINGS = [
     ({"width": "abc"}, "width: got 'abc', expected a valid integer"),

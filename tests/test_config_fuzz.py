@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inkstream.stream.config import ControlNetConfig, StreamConfig
-from inkstream.stream.configfile import RunConfig, dump_yaml, load_config, parse_config, parse_set
-from inkstream.stream.errors import ConfigError
+from inkstream.stream.base.config import ControlNetConfig, StreamConfig
+from inkstream.stream.base.configfile import RunConfig, dump_yaml, load_config, parse_config, parse_set
+from inkstream.stream.base.errors import ConfigError
 
 YAML_PIECES = st.sampled_from(
     [

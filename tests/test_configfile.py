@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from inkstream.stream import safeyaml
-from inkstream.stream.config import ControlNetConfig, StreamConfig
-from inkstream.stream.configfile import load_config, parse_config, parse_set, presets
-from inkstream.stream.errors import ConfigError
+from inkstream.stream.base import safeyaml
+from inkstream.stream.base.config import ControlNetConfig, StreamConfig
+from inkstream.stream.base.configfile import load_config, parse_config, parse_set, presets
+from inkstream.stream.base.errors import ConfigError
 
 
 def refused(text: str, **more) -> str:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inkstream.stream.errors import ConfigError, SourceEnded
+from inkstream.stream.base.errors import ConfigError, SourceEnded
 from inkstream.stream.fake import FakeTime
 from inkstream.stream.sources import Source, open_source
 from inkstream.stream.sources._hand import FASTEST, Paper, Stroke, draw_by_hand

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from inkstream.stream import Frame, Stream
-from inkstream.stream.configfile import load_config
+from inkstream.stream.base.configfile import load_config
 
 CANVAS = 440
 WINDOW = 480

@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from inkstream.stream import doctor
+from inkstream.stream.base.errors import SinkUnavailable, SourceUnavailable
 from inkstream.stream.cli import app
 from inkstream.stream.doctor import Finding, as_data, demo_runs, examine
-from inkstream.stream.errors import SinkUnavailable, SourceUnavailable
 
 
 def broken():

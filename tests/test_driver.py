@@ -10,11 +10,11 @@ import pytest
 
 from inkstream.bench.tiny import tiny_sd
 from inkstream.stream import Stream
+from inkstream.stream.base.errors import SourceEnded
+from inkstream.stream.base.frame import Frame
+from inkstream.stream.base.mailbox import Mailbox
 from inkstream.stream.driver import FADE_EVERY, Driver
-from inkstream.stream.errors import SourceEnded
 from inkstream.stream.fake import FakeStream
-from inkstream.stream.frame import Frame
-from inkstream.stream.mailbox import Mailbox
 from inkstream.stream.session import Session
 from inkstream.stream.showcase import Following
 from inkstream.stream.sinks.fake import FakeSink

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from inkstream.engines import _trt_signed as signed
 from inkstream.engines.cache import EngineCache, Plan, PlanKey, PlanRefused
-from inkstream.stream.errors import EngineError
+from inkstream.stream.base.errors import EngineError
 
 KEY = PlanKey(
     unit="denoise",

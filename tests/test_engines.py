@@ -14,7 +14,7 @@ from inkstream.engines import compile as compiled
 from inkstream.engines.shapes import Shapes
 from inkstream.engines.units import Units
 from inkstream.stream import Stream, StreamConfig
-from inkstream.stream.errors import EngineError
+from inkstream.stream.base.errors import EngineError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FASTEST = dict(engines.FASTEST)  # before conftest makes auto mean eager

@@ -21,8 +21,8 @@ from inkstream.engines.onnxfile import open_onnx  # noqa: E402
 from inkstream.engines.shapes import RESULTS, Shapes  # noqa: E402
 from inkstream.engines.units import positional_units  # noqa: E402
 from inkstream.stream import Stream  # noqa: E402
-from inkstream.stream.configfile import load_config  # noqa: E402
-from inkstream.stream.errors import EngineError  # noqa: E402
+from inkstream.stream.base.configfile import load_config  # noqa: E402
+from inkstream.stream.base.errors import EngineError  # noqa: E402
 from inkstream.stream.sources.demo import prompt_for, sketch, subjects  # noqa: E402
 
 TOLERANCE = 1e-3

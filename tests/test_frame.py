@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inkstream.stream.errors import ConfigError, FrameError
-from inkstream.stream.frame import MAX_SIDE, Frame, Placement, Rect, Size, as_rgb, place
+from inkstream.stream.base.errors import ConfigError, FrameError
+from inkstream.stream.base.frame import MAX_SIDE, Frame, Placement, Rect, Size, as_rgb, place
 
 # --- sizes and rectangles
 

@@ -15,8 +15,8 @@ from inkstream.lora import hub, registry
 from inkstream.lora.describe import describe
 from inkstream.lora.load import load_pipeline
 from inkstream.models import embedded
-from inkstream.stream.config import StreamConfig
-from inkstream.stream.errors import ModelError, UnsafeWeightsError
+from inkstream.stream.base.config import StreamConfig
+from inkstream.stream.base.errors import ModelError, UnsafeWeightsError
 
 PLAIN = StreamConfig(device="cpu", dtype="float32", use_tiny_vae=False)
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inkstream.stream.errors import ConfigError, SourceLost, SourceUnavailable
+from inkstream.stream.base.errors import ConfigError, SourceLost, SourceUnavailable
+from inkstream.stream.base.mailbox import Mailbox
+from inkstream.stream.base.metrics import Metrics
 from inkstream.stream.fake import FakeStream
 from inkstream.stream.intake import LOOK, RETRY, Intake
-from inkstream.stream.mailbox import Mailbox
-from inkstream.stream.metrics import Metrics
 from inkstream.stream.session import Session
 from inkstream.stream.sinks.fake import FakeSink
 from inkstream.stream.sources import KINDS, source_present

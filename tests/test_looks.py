@@ -11,7 +11,7 @@ from inkstream.lora.data.folder import Pairs
 from inkstream.lora.data.palette import NUMBER
 from inkstream.lora.evaluate import look
 from inkstream.lora.evaluate.style import colour_distance
-from inkstream.stream.errors import ConfigError
+from inkstream.stream.base.errors import ConfigError
 
 SIZE = 64
 

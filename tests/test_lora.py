@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from inkstream.bench.tiny import tiny_kohya_lora, tiny_lora, tiny_sd, tiny_sd21, tiny_sdxl
 from inkstream.lora import hub
 from inkstream.lora.switch import LoraSet
-from inkstream.stream.errors import LoraError, ModelError, UnsafeWeightsError
+from inkstream.stream.base.errors import LoraError, ModelError, UnsafeWeightsError
 
 MODELS = {"sd1": tiny_sd, "sd2": tiny_sd21, "sdxl": tiny_sdxl}
 ROWS = 3

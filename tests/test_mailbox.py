@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
+from inkstream.stream.base.mailbox import Mailbox, MailboxClosed
 from inkstream.stream.changes import LIMIT, Changes
-from inkstream.stream.mailbox import Mailbox, MailboxClosed
 
 
 def in_thread(target):

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from inkstream.stream.metrics import COUNTERS, STAGES, Metrics, write_json
+from inkstream.stream.base.metrics import COUNTERS, STAGES, Metrics, write_json
 
 
 class Clock:

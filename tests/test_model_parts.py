@@ -10,8 +10,8 @@ from inkstream.lora import devices, hub, load, registry
 from inkstream.lora.describe import describe, file_family
 from inkstream.lora.load import load_controlnet, load_pipeline
 from inkstream.lora.safety import check_safetensors
-from inkstream.stream.config import ControlNetConfig, StreamConfig
-from inkstream.stream.errors import ConfigError, LoraError, ModelError
+from inkstream.stream.base.config import ControlNetConfig, StreamConfig
+from inkstream.stream.base.errors import ConfigError, LoraError, ModelError
 
 PLAIN = StreamConfig(device="cpu", dtype="float32", use_tiny_vae=False)
 

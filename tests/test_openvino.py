@@ -19,8 +19,8 @@ from inkstream.engines.shapes import Shapes
 from inkstream.engines.times import TimesOutside
 from inkstream.engines.units import positional_units
 from inkstream.stream import Stream
-from inkstream.stream.configfile import load_config
-from inkstream.stream.errors import EngineError
+from inkstream.stream.base.configfile import load_config
+from inkstream.stream.base.errors import EngineError
 from inkstream.stream.sources.demo import prompt_for, sketch, subjects
 
 pytestmark = [

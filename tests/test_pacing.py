@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from inkstream.stream.errors import ConfigError
+from inkstream.stream.base.errors import ConfigError
+from inkstream.stream.base.pacing import Pacer, wait_until
 from inkstream.stream.fake import FakeTime
-from inkstream.stream.pacing import Pacer, wait_until
 
 
 def test_the_grid_is_kept_without_drift():

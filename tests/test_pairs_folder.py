@@ -11,7 +11,7 @@ from PIL import Image
 
 from inkstream.lora.data import palette
 from inkstream.lora.data.folder import Pairs, Row, parse_row
-from inkstream.stream.errors import ConfigError, DataError
+from inkstream.stream.base.errors import ConfigError, DataError
 
 ROW = {"file_name": "pictures/0.png", "sketch_file_name": "sketches/0.png", "text": "a red car"}
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from inkstream.adapters import fill_paper, find_paper, ink_matte, paper_colour
-from inkstream.stream.errors import FrameError
+from inkstream.stream.base.errors import FrameError
 
 PICTURES = st.tuples(st.integers(8, 64), st.integers(8, 64)).flatmap(
     lambda side: arrays(np.uint8, (*side, 3), elements=st.sampled_from([0, 3, 90, 128, 200, 252, 255]))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from inkstream.adapters import PREPROCESSORS, find_paper, open_preprocessor
-from inkstream.stream.errors import ConfigError, FrameError
+from inkstream.stream.base.errors import ConfigError, FrameError
 
 LINES = ["canny", "scribble", "lineart", "softedge"]
 PICTURES = st.tuples(st.integers(8, 64), st.integers(8, 64)).flatmap(

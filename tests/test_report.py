@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from inkstream.bench import report
-from inkstream.stream.errors import ConfigError
+from inkstream.stream.base.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results" / "amd-epyc-2-cores"

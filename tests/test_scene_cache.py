@@ -16,7 +16,7 @@ from inkstream.lora.data import cache as caches
 from inkstream.lora.data.cache import SceneCache, SceneStream
 from inkstream.lora.data.palette import CLASSES
 from inkstream.lora.data.scenes import captions, render, sample_scene
-from inkstream.stream.errors import ConfigError, DataError
+from inkstream.stream.base.errors import ConfigError, DataError
 
 COUNT, SIZE, SEED = 40, 32, 100
 ARRAYS = ("picture", "clean", "labels", "sketch")

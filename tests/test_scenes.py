@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from inkstream.lora.data import _grammar as grammar
 from inkstream.lora.data.palette import NUMBER
 from inkstream.lora.data.scenes import KINDS, caption, captions, render, sample_scene, samples, vocabulary
-from inkstream.stream.errors import ConfigError
+from inkstream.stream.base.errors import ConfigError
 
 SIZE = 96
 ANYWHERE = {"sky", "ground", "hill"}

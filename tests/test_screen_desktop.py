@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from inkstream.stream.errors import SourceLost, SourceUnavailable
+from inkstream.stream.base.errors import SourceLost, SourceUnavailable
 from inkstream.stream.sources import open_source, source_present
 from inkstream.stream.sources._window import PREVIEW_TITLE
 from inkstream.stream.sources.screen import LOOK_AROUND

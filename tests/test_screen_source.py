@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mss.exception import ScreenShotError
 
-from inkstream.stream.errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
-from inkstream.stream.frame import Rect, Size
+from inkstream.stream.base.errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
+from inkstream.stream.base.frame import Rect, Size
+from inkstream.stream.base.spec import parse_spec
 from inkstream.stream.sources import screen
 from inkstream.stream.sources._pick import Drag, drag_rect, pick_region, scale_rect
 from inkstream.stream.sources._window import PREVIEW_TITLE, Window
 from inkstream.stream.sources._windows import find_window, intersect, match_window, preview_mask
 from inkstream.stream.sources.screen import LOOK_AROUND, ScreenSource
-from inkstream.stream.spec import parse_spec
 
 # --- geometry
 

@@ -12,8 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from inkstream.stream.driver import Driver
-from inkstream.stream.errors import (
+from inkstream.stream.base.errors import (
     ConfigError,
     EngineError,
     FrameError,
@@ -23,12 +22,13 @@ from inkstream.stream.errors import (
     SourceLost,
     SourceUnavailable,
 )
+from inkstream.stream.base.frame import Frame, Size
+from inkstream.stream.base.mailbox import Mailbox
+from inkstream.stream.base.metrics import Metrics
+from inkstream.stream.driver import Driver
 from inkstream.stream.fake import FakeStream
 from inkstream.stream.fanout import Fanout
-from inkstream.stream.frame import Frame, Size
 from inkstream.stream.intake import RETRY
-from inkstream.stream.mailbox import Mailbox
-from inkstream.stream.metrics import Metrics
 from inkstream.stream.session import Session
 from inkstream.stream.sinks import Status
 from inkstream.stream.sinks.fake import FakeSink

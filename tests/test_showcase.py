@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from inkstream.stream.base.errors import SourceEnded
+from inkstream.stream.base.frame import Frame, Output, Size
 from inkstream.stream.contact_sheet import contact_sheet
-from inkstream.stream.errors import SourceEnded
 from inkstream.stream.fake import FakeStream
-from inkstream.stream.frame import Frame, Output, Size
 from inkstream.stream.showcase import Album, Following, Moment, Narrated, Retimed, Shot
 from inkstream.stream.sinks import Status
 from inkstream.stream.sinks.fake import FakeSink

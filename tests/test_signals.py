@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from inkstream.stream.signals import interrupts
+from inkstream.stream.base.signals import interrupts
 
 PROGRAM = """
 import sys, threading, time

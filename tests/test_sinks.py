@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 import pytest
 
-from inkstream.stream.errors import ConfigError, SinkClosed, SinkUnavailable
-from inkstream.stream.frame import Output, Size
-from inkstream.stream.sinks import KINDS, Sink, Status, _files, open_sink
+from inkstream.stream.base import files as _files
+from inkstream.stream.base.errors import ConfigError, SinkClosed, SinkUnavailable
+from inkstream.stream.base.frame import Output, Size
+from inkstream.stream.sinks import KINDS, Sink, Status, open_sink
 from inkstream.stream.sinks._slate import slate
 from inkstream.stream.sinks.fake import FakeSink
 from inkstream.stream.sinks.images import ImagesSink

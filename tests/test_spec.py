@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inkstream.stream.errors import ConfigError, SourceUnavailable
-from inkstream.stream.frame import Rect
+from inkstream.stream.base.errors import ConfigError, SourceUnavailable
+from inkstream.stream.base.frame import Rect
+from inkstream.stream.base.spec import Spec, flag, parse_spec
 from inkstream.stream.sinks import open_sink
 from inkstream.stream.sources import open_source
-from inkstream.stream.spec import Spec, flag, parse_spec
 
 FILE = {"path": str, "loop": flag, "pace": flag, "start": float, "region": Rect.parse}
 

@@ -9,7 +9,7 @@ import torch
 
 from inkstream.bench.tiny import tiny_lora, tiny_sd, tiny_sdxl
 from inkstream.stream import Frame, Stream, StreamConfig
-from inkstream.stream.errors import ConfigError, EngineError, FrameError, LoraError, ModelError, UnsafeWeightsError
+from inkstream.stream.base.errors import ConfigError, EngineError, FrameError, LoraError, ModelError, UnsafeWeightsError
 from inkstream.stream.prompt import slerp
 from inkstream.stream.schedule import influenced
 

@@ -13,7 +13,7 @@ from inkstream.engines._trt_build import Profile, Range, Recipe, build_plan
 from inkstream.engines._trt_onnx import OnnxFile, touched
 from inkstream.engines._trt_run import Engine, PlanUnfit, check_numbers
 from inkstream.engines.fake_tensorrt import HostMemory, fake
-from inkstream.stream.errors import EngineError
+from inkstream.stream.base.errors import EngineError
 
 VERSIONS = ("10.12.0.36", "11.4.0.106")
 SHAPES = {"x": (1, 3, 8, 8), "scale": (1,)}

@@ -29,7 +29,7 @@ from inkstream.engines.shapes import Shapes
 from inkstream.engines.units import positional_units
 from inkstream.lora.switch import LoraSet
 from inkstream.stream import Stream
-from inkstream.stream.errors import EngineError
+from inkstream.stream.base.errors import EngineError
 
 
 @pytest.fixture(params=["10.12.0.36", "11.4.0.106"])

@@ -30,7 +30,7 @@ from inkstream.lora.train.sharpened import Sharpened, sharpened
 from inkstream.lora.train.timesteps import Timesteps
 from inkstream.lora.train.tokens import build_tokenizer, token_ids
 from inkstream.lora.train.trackers import Trackers
-from inkstream.stream.errors import ConfigError, LoraError
+from inkstream.stream.base.errors import ConfigError, LoraError
 
 DATA = DataConfig(path="none", size=64)
 

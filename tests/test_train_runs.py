@@ -24,8 +24,8 @@ from inkstream.lora.train.loop import Loop, TrainError
 from inkstream.lora.train.models import load_autoencoder
 from inkstream.lora.train.predict import lcm_steps
 from inkstream.lora.train.report import dry_run
-from inkstream.stream.config import StreamConfig
-from inkstream.stream.errors import ConfigError, ModelError
+from inkstream.stream.base.config import StreamConfig
+from inkstream.stream.base.errors import ConfigError, ModelError
 
 SIZE = 32
 TRAIN, HELD = Shapes(48, SIZE), Shapes(6, SIZE, seed=1)

@@ -15,7 +15,7 @@ from inkstream.lora.train.kinds import ControlNetConfig, LcmConfig, LoraConfig
 from inkstream.lora.train.loop import Loop
 from inkstream.lora.train.predict import predict
 from inkstream.lora.train.tuned import guidance_embedding
-from inkstream.stream.errors import ConfigError
+from inkstream.stream.base.errors import ConfigError
 
 SIZE = 32
 TRAIN, HELD = Shapes(16, SIZE), Shapes(4, SIZE, seed=1)

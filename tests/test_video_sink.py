@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inkstream.stream.errors import ConfigError, SinkUnavailable
-from inkstream.stream.frame import Output
+from inkstream.stream.base.errors import ConfigError, SinkUnavailable
+from inkstream.stream.base.frame import Output
 from inkstream.stream.sinks import Status, open_sink
 from inkstream.stream.sinks.video import CONTAINERS, KEY_EVERY, VideoSink
 

@@ -9,8 +9,8 @@ import types
 import numpy as np
 import pytest
 
-from inkstream.stream.errors import ConfigError, SinkUnavailable
-from inkstream.stream.frame import Output, Size
+from inkstream.stream.base.errors import ConfigError, SinkUnavailable
+from inkstream.stream.base.frame import Output, Size
 from inkstream.stream.sinks import Status, open_sink
 from inkstream.stream.sinks._slate import slate
 from inkstream.stream.sinks.virtualcam import HINTS, VirtualCamSink

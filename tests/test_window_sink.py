@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from inkstream.stream.errors import ConfigError, SinkClosed, SinkUnavailable
-from inkstream.stream.frame import Output, Size
+from inkstream.stream.base.errors import ConfigError, SinkClosed, SinkUnavailable
+from inkstream.stream.base.frame import Output, Size
 from inkstream.stream.sinks import Status, open_sink
 from inkstream.stream.sinks._keep import MOST_WAITING, Keeper
 from inkstream.stream.sinks._overlay import KEYS, STATES

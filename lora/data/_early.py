@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...stream.errors import ConfigError, EngineError
+from ...stream.base.errors import ConfigError, EngineError
 
 PLAN = (20, 24, 28, 32, 36, 40, 44, 48)  # of 50 steps, as a whole img2img generation would take them
 
@@ -28,7 +28,7 @@ class Early:
         """
         if not 1 <= steps <= len(PLAN):
             raise ConfigError(f"--early: got {steps} steps, expected 1 to {len(PLAN)}; {len(PLAN)} would end it late")
-        from ...stream import Stream
+        from ...stream.stream import Stream
 
         settings = {
             "mode": "img2img",

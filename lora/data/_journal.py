@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import cv2
 import numpy as np
 
-from ...stream.errors import ConfigError, DataError
+from ...stream.base.errors import ConfigError, DataError
 
 FOLDER = ".prepare"
 

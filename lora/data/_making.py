@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...stream.errors import ConfigError, DataError
+from ...stream.base.errors import ConfigError, DataError
 from . import captions as words
 from . import extract, hand, quality
 from ._journal import encode_png, write_atomically

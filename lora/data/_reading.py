@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...stream.errors import DataError
+from ...stream.base.errors import DataError
 
 # Pillow's other decoders run programs (EPS), are hardly used, or are of little use here.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")

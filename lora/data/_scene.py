@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ...stream.errors import ConfigError
+from ...stream.base.errors import ConfigError
 from ._camera import View
 from ._car_shape import view_word
 

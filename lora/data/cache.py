@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 
-from ...stream.errors import ConfigError, DataError
+from ...stream.base.errors import ConfigError, DataError
 from .render import LOOK, Renders, check_size, render
 from .sample import Sample
 from .scenes import Scene, captions, drawings, sample_scene

@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...stream import safeyaml
-from ...stream.configfile import build
-from ...stream.errors import ConfigError, DataError
+from ...stream.base import safeyaml
+from ...stream.base.configfile import build
+from ...stream.base.errors import ConfigError, DataError
 from ._reading import on_one_line, read_text
 from .extract import main_object
 

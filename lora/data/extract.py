@@ -13,7 +13,7 @@ import numpy as np
 
 from ...adapters import find_paper, open_preprocessor
 from ...adapters.lines import draw_lines, without_specks
-from ...stream.frame import Rect
+from ...stream.base.frame import Rect
 from ._strokes import scale_of
 
 MARGIN = 0.08  # of the square, on each side of an object

@@ -18,8 +18,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...stream.errors import ConfigError, DataError
-from ...stream.frame import Size, place
+from ...stream.base.errors import ConfigError, DataError
+from ...stream.base.frame import Size, place
 from . import palette
 from ._reading import on_one_line, read_picture, size_of
 from .sample import Sample

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from ...stream.errors import ConfigError
+from ...stream.base.errors import ConfigError
 from ._paper import laid_on_paper
 from ._strokes import Stroke, scale_of, trace
 

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...stream.errors import ConfigError
+from ...stream.base.errors import ConfigError
 from ._grammar import STUDIO
 from ._journal import encode_png, write_atomically
 from ._scene import Scene

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ...stream.errors import ConfigError, DataError
+from ...stream.base.errors import ConfigError, DataError
 from . import quality
 from ._journal import Journal, NotWritten, write_atomically
 from ._making import OWN_SKETCH, Early, Maker, Recipe, Unfit

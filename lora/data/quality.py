@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from ...engines._quant_judge import edge_f1
-from ...stream.errors import ConfigError, ModelError
+from ...stream.base.errors import ConfigError, ModelError
 
 PICKSCORE = "yuvalkirstain/PickScore_v1"
 PICKSCORE_WORDS = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
@@ -138,7 +138,7 @@ class PickScore:
         import torch
         from transformers import CLIPModel, CLIPTokenizer
 
-        from ..quiet import quiet
+        from ...stream.base.quiet import quiet
 
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"

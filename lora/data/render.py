@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ...stream.errors import ConfigError
+from ...stream.base.errors import ConfigError
 from . import _outline
 from ._building import paint_buildings
 from ._camera import rays

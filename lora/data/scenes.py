@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...stream.errors import ConfigError
+from ...stream.base.errors import ConfigError
 from . import _grammar as grammar
 from . import hand
 from ._building_shape import building_shape

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...stream.errors import ConfigError
+from ...stream.base.errors import ConfigError
 from ..data.sample import Sample, Samples
 from .colours import HUED
 

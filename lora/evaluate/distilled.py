@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ...stream.config import StreamConfig
+from ...stream.base.config import StreamConfig
 from ..data.palette import control_image
 from ..data.sample import Sample
 from .behaviour import nearness

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...stream.errors import ConfigError, ModelError
+from ...stream.base.errors import ConfigError, ModelError
 
 RANDOM = "random"
 CLIP = "openai/clip-vit-large-patch14"  # taken by itself where it is in the cache
@@ -91,7 +91,7 @@ class ClipFeatures(Features):
         """Raises ModelError for a folder without a CLIP model, UnsafeWeightsError for weights that can carry code."""
         from transformers import CLIPVisionModel
 
-        from ..quiet import quiet
+        from ...stream.base.quiet import quiet
         from ..safety import check_folder, find_weights, read_config
 
         self.name, self._device = f"CLIP image encoder {name}", torch.device(device)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ...stream import Frame, Stream, StreamConfig
-from ...stream.config import DEFAULT_T_INDEX
-from ...stream.configfile import RunConfig, load_config, parse_config, presets
-from ...stream.errors import ConfigError
+from ...stream.base.config import DEFAULT_T_INDEX, StreamConfig
+from ...stream.base.configfile import RunConfig, load_config, parse_config, presets
+from ...stream.base.errors import ConfigError
+from ...stream.base.frame import Frame
+from ...stream.stream import Stream
 from ..describe import describe
 from ..steps import steps_of
 

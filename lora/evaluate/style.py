@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...stream.errors import ModelError
+from ...stream.base.errors import ModelError
 from ..data.palette import control_image
 from ..data.sample import Sample, Samples
 from .measures import line_f1, ssim

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...stream.errors import ConfigError
+from ...stream.base.errors import ConfigError
 from . import seeds
 from .kohya import to_kohya
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...stream.errors import ConfigError
+from ...stream.base.errors import ConfigError
 from . import losses, seeds
 from .adversary import Adversary, OfPictures
 from .caches import latents_of

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...stream.errors import ConfigError
-from ..quiet import quiet
+from ...stream.base.errors import ConfigError
+from ...stream.base.quiet import quiet
 from . import base_networks, losses, seeds, storage
 from .adversary import Adversary, OfLatents
 from .caches import captions_of, latents_of

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...stream.errors import ModelError
+from ...stream.base.errors import ModelError
 from . import seeds
 from .kinds import BaseConfig, Networks
 from .models import controlnets_of, load_model

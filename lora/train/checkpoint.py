@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ...stream.errors import ConfigError, ModelError
+from ...stream.base.errors import ConfigError, ModelError
 from . import storage
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...stream.errors import ConfigError
+from ...stream.base.errors import ConfigError
 from .data import Batch, control_images
 from .kinds import ConditionConfig
 from .regions import flat

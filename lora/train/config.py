@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ... import configs
-from ...stream import safeyaml
-from ...stream.configfile import build
-from ...stream.errors import ConfigError
-from ...stream.safeyaml import Document, Place
+from ...stream.base import safeyaml
+from ...stream.base.configfile import build
+from ...stream.base.errors import ConfigError
+from ...stream.base.safeyaml import Document, Place
 
 TRACKERS = {"jsonl": "json", "wandb": "wandb", "trackio": "trackio", "tensorboard": "tensorboard"}  # name -> module
 

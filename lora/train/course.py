@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from ...stream.errors import ConfigError
+from ...stream.base.errors import ConfigError
 from ..data import looks
 from ..steps import read_steps, write_steps
 from . import start, storage

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ...stream.errors import ConfigError
+from ...stream.base.errors import ConfigError
 from ..data.palette import colours
 from ..data.sample import Sample, Samples
 from . import seeds

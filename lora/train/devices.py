@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...stream.config import StreamConfig
-from ...stream.errors import ConfigError
+from ...stream.base.config import StreamConfig
+from ...stream.base.errors import ConfigError
 from ..devices import resolve_device
 from .config import TrainConfig
 from .heap import keep_freed_memory

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from ...stream.errors import ConfigError
+from ...stream.base.errors import ConfigError
 from .config import Settings, TrainConfig
 
 Condition = Literal["sketch", "clean", "edges", "palette", "materials"]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from ...stream.errors import LoraError
+from ...stream.base.errors import LoraError
 
 PREFIXES = {
     "unet": "lora_unet",

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...stream.errors import ConfigError, InkstreamError, ModelError
-from ...stream.signals import interrupts
+from ...stream.base.errors import ConfigError, InkstreamError, ModelError
+from ...stream.base.signals import interrupts
 from . import seeds, storage
 from .checkpoint import Checkpoints
 from .config import TrainConfig, differences

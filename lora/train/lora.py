@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...stream.errors import ConfigError
+from ...stream.base.errors import ConfigError
 from . import adapters, losses
 from .data import Batch, Batches, open_data
 from .edges import EdgeLoss

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from ...stream.config import ControlNetConfig, StreamConfig
-from ...stream.errors import ModelError
+from ...stream.base.config import ControlNetConfig, StreamConfig
+from ...stream.base.errors import ModelError
+from ...stream.base.quiet import quiet
 from ..load import load_pipeline, locate
 from ..parts import load_part
-from ..quiet import quiet
 
 
 def load_autoencoder(name: str) -> Any:

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...stream.errors import ModelError
-from ..quiet import quiet
+from ...stream.base.errors import ModelError
+from ...stream.base.quiet import quiet
 from . import storage
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ...stream.errors import ConfigError, ModelError
+from ...stream.base.errors import ConfigError, ModelError
 
 TENSORS, PLAIN, SUM = "state.safetensors", "state.json", "state.sum"
 LOCK_SECONDS = 15.0

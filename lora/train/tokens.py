@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...stream.errors import ConfigError
-from ..quiet import quiet
+from ...stream.base.errors import ConfigError
+from ...stream.base.quiet import quiet
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 WORDS = r"[a-z]+|[0-9]|[^\sa-z0-9]+"

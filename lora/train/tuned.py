@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...stream.errors import ConfigError
+from ...stream.base.errors import ConfigError
 from . import seeds
 from .caches import Latents, Texts, captions_of, fingerprint
 from .conditions import condition_images

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ConfigError
-from ..signals import INTERRUPTED
+from ..base.errors import ConfigError
+from ..base.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from ..configfile import RunConfig
+    from ..base.configfile import RunConfig
     from ..session import Session
     from ..stream import Stream
 
@@ -94,7 +94,7 @@ def load_run(
     seed: int | None = None,
 ) -> RunConfig:
     """The configuration with everything that was asked for on top; raises ConfigError."""
-    from ..configfile import load_config, parse_set
+    from ..base.configfile import load_config, parse_set
 
     overrides = dict(parse_set(text) for text in sets or [])
     overrides |= {name: value for name, value in (("prompt", prompt), ("seed", seed)) if value is not None}
@@ -114,9 +114,9 @@ def check_writable(path: Path | None, option: str) -> None:
 
 def check_kinds(source: str, sinks: list[str]) -> None:
     """Refuse a misspelt source or sink before a model is loaded for it; raises ConfigError."""
+    from ..base.spec import parse_spec
     from ..sinks import KINDS as SINKS
     from ..sources import KINDS as SOURCES
-    from ..spec import parse_spec
 
     for option, text, kinds in [("--source", source, SOURCES), *(("--sink", sink, SINKS) for sink in sinks)]:
         if parse_spec(text).kind not in kinds:
@@ -126,7 +126,7 @@ def check_kinds(source: str, sinks: list[str]) -> None:
 @contextmanager
 def loaded(run: RunConfig) -> Iterator[Stream]:
     """The stream of a configuration, loaded with its progress shown on stderr, and closed at the end."""
-    from .. import Stream
+    from ..stream import Stream
 
     screen = console(stderr=True)
     with screen.status(f"loading {run.model}") as status:
@@ -165,7 +165,7 @@ def say_results(session: Session, run: RunConfig, json: Path | None, more: dict[
     import platform
     from importlib.metadata import version
 
-    from ..metrics import write_json
+    from ..base.metrics import write_json
 
     summary = session.summary()
     screen = console()

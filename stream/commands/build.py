@@ -39,8 +39,8 @@ def build(
     """
     from ...engines import choose
     from ...lora.devices import resolve_device
-    from .. import Stream
-    from ..frame import Size
+    from ..base.frame import Size
+    from ..stream import Stream
 
     asked = [Size.parse(text) for text in sizes or []]
     wanted = [*(sets or []), *([f"acceleration={engine}"] if engine else [])]

@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Presets, and the settings that are
 @app.command("list")
 def list_presets() -> None:
     """List the presets and what each is for."""
-    from ..configfile import presets
+    from ..base.configfile import presets
 
     known = presets()
     width = max(map(len, known))
@@ -34,6 +34,6 @@ def show(
 
         inkstream config show sd15-lcm > mine.yaml
     """
-    from ..configfile import dump_yaml
+    from ..base.configfile import dump_yaml
 
     typer.echo(dump_yaml(load_run(name, sets, model=model), descriptions=True), nl=False)

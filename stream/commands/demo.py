@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ConfigError, SinkUnavailable
+from ..base.errors import ConfigError, SinkUnavailable
 from ._common import (
     PICTURE,
     RESULTS,
@@ -27,7 +27,7 @@ from ._common import (
 )
 
 if TYPE_CHECKING:
-    from ..configfile import RunConfig
+    from ..base.configfile import RunConfig
     from ..session import Session
     from ..showcase import Album, Narrated
     from ..sinks import Sink
@@ -135,8 +135,8 @@ class _Demo:
         return Narrated(DemoSource(seed=self._seed, subject=self._subject, speed=speed, live=live))
 
     def _say(self, session: Session, album: Album, video: Path) -> None:
+        from ..base.files import png, write_new
         from ..contact_sheet import contact_sheet
-        from ..sinks._files import png, write_new
 
         files: dict[str, str] = {}
         if video.exists():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ConfigError
+from ..base.errors import ConfigError
 from ._common import RESULTS, JsonOption, SetOption, check_writable, note
 from ._progress import shown
 
@@ -160,7 +160,7 @@ def _compare(
     from ...lora.evaluate.data import check_data, open_data
     from ...lora.evaluate.evaluation import USUAL_STEPS
     from ...lora.evaluate.style import compare
-    from ..configfile import parse_set
+    from ..base.configfile import parse_set
 
     check_data(data, count)
     overrides = dict(parse_set(text) for text in sets or [])
@@ -191,7 +191,7 @@ def _judge(
     from ...lora.evaluate.rendering import Renderer, native_side, run_for
     from ...lora.load import load_pipeline
     from ...models import embedded
-    from ..configfile import parse_set
+    from ..base.configfile import parse_set
 
     check_data(data, count)
     run = run_for(model, dict(parse_set(text) for text in sets or []))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ModelError
+from ..base.errors import ModelError
 from ._common import console
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ConfigError
+from ..base.errors import ConfigError
 from ._common import console, note
 from ._progress import shown
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from ...engines._quant_judge import Row
-    from ..configfile import RunConfig
+    from ..base.configfile import RunConfig
     from ..stream import Stream
 
     Picture = tuple[np.ndarray, str | None]
@@ -76,7 +76,7 @@ def quantize(
     for judgement in judgements:
         typer.echo(str(judgement))
     if json is not None:
-        from ..metrics import write_json
+        from ..base.metrics import write_json
 
         values = {"rows": [asdict(row) for row in rows], "verdicts": [asdict(each) for each in judgements], **found}
         write_json(json.expanduser(), {**values, "configuration": run.model_dump(mode="json")})
@@ -96,8 +96,8 @@ def measure(
     from ...engines import QUANTISING, _quant_torchao, quantising
     from ...engines._quant_judge import PRECISIONS, Row
     from ...engines.quantize import calibrated_by, missing, record
-    from .. import Stream
-    from ..errors import EngineError
+    from ..base.errors import EngineError
+    from ..stream import Stream
 
     device = _device(run)
     engine = quantising(run.stream.acceleration, "int8", device.type)
@@ -200,7 +200,7 @@ def _frames(source: str, count: int, side: int) -> Iterator[Picture]:
 
         yield from sketches(count, side, CALIBRATING)
         return
-    from ..errors import SourceEnded
+    from ..base.errors import SourceEnded
     from ..sources import open_source
 
     with closing(open_source(source)) as opened:

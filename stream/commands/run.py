@@ -78,7 +78,7 @@ def run(
     check_writable(json, "--json")
     check_kinds(source, sinks or [])
     chosen = load_run(config, sets, model=model, prompt=prompt, seed=seed)
-    from .. import Session
+    from ..session import Session
 
     with loaded(chosen) as stream:
         session = Session(source, stream, sinks or ["window"], on_status=_Narrator())

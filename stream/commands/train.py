@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import ConfigError
-from ..signals import INTERRUPTED
+from ..base.errors import ConfigError
+from ..base.signals import INTERRUPTED
 from ._common import note
 from ._progress import shown
 
@@ -85,7 +85,7 @@ def _chosen(
 ) -> Any:
     """The configuration with what was set on top, its folder checked; with ``show`` it is printed, and that is all."""
     from ...lora.train.config import read
-    from ..configfile import dump_yaml, parse_set
+    from ..base.configfile import dump_yaml, parse_set
 
     chosen = change(read(name, kind, dict(parse_set(text) for text in sets or [])))
     if show:

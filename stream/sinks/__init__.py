@@ -18,9 +18,9 @@ import importlib
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from ..errors import ConfigError
-from ..frame import Output
-from ..spec import parse_spec
+from ..base.errors import ConfigError
+from ..base.frame import Output
+from ..base.spec import parse_spec
 
 State = Literal["warming", "live", "settling", "idle", "stalled", "reconnecting", "stopped"]
 

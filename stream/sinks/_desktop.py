@@ -13,8 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..errors import SinkUnavailable
-from ..frame import Size
+from ..base.errors import SinkUnavailable
+from ..base.frame import Size
 from ._slate import BACKGROUND, INK
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from pathlib import Path
 
-from ..frame import Output
+from ..base.files import png, unused, write_new
+from ..base.frame import Output
 from . import Status
-from ._files import png, unused, write_new
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from ..frame import Output, Size, place
+from ..base.frame import Output, Size, place
 from ._slate import BACKGROUND, INK, slate
 
 Inset = Literal["off", "small", "side"]

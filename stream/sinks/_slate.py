@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..frame import Size
+from ..base.frame import Size
 
 BACKGROUND = 22  # gray level; letterbox borders have it too
 INK = (104, 146, 214)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ConfigError, SinkUnavailable
-from ..frame import Output, Size, place
-from ..spec import Spec, flag
+from ..base.errors import ConfigError, SinkUnavailable
+from ..base.files import write_new
+from ..base.frame import Output, Size, place
+from ..base.spec import Spec, flag
 from . import Status
-from ._files import write_new
 
 FORMATS = {".webp": ("WEBP", {"quality": 78, "method": 4}), ".gif": ("GIF", {}), ".png": ("PNG", {})}
 MOST_FRAMES = 1000  # an animated picture is made in memory, and a longer one is a video

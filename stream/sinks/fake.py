@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import ConfigError, SinkClosed, SinkUnavailable
-from ..frame import Output
-from ..spec import Spec, flag
+from ..base.errors import ConfigError, SinkClosed, SinkUnavailable
+from ..base.frame import Output
+from ..base.spec import Spec, flag
 from . import Controls, Status
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import ConfigError, SinkUnavailable
-from ..frame import Output
-from ..spec import Spec
+from ..base.errors import ConfigError, SinkUnavailable
+from ..base.files import new_folder, png, write_new
+from ..base.frame import Output
+from ..base.spec import Spec
 from . import Status
-from ._files import new_folder, png, write_new
 
 
 class ImagesSink:

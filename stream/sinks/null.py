@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..frame import Output
-from ..spec import Spec
+from ..base.frame import Output
+from ..base.spec import Spec
 from . import Status
 
 

@@ -19,11 +19,11 @@ from typing import Any, BinaryIO
 import cv2
 import numpy as np
 
-from ..errors import ConfigError, SinkUnavailable
-from ..frame import Output, Size, place
-from ..spec import Spec, flag
+from ..base.errors import ConfigError, SinkUnavailable
+from ..base.files import Tape, unused
+from ..base.frame import Output, Size, place
+from ..base.spec import Spec, flag
 from . import Status
-from ._files import Tape, unused
 from ._slate import BACKGROUND
 
 TICK = Fraction(1, 60000)  # seconds; divides 24, 25, 30 and 60 fps, and MPEG-4 takes no finer one

@@ -18,9 +18,9 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from ..errors import ConfigError, SinkUnavailable
-from ..frame import Output, Size, place
-from ..spec import Spec
+from ..base.errors import ConfigError, SinkUnavailable
+from ..base.frame import Output, Size, place
+from ..base.spec import Spec
 from . import Status
 from ._slate import BACKGROUND, slate
 

@@ -12,10 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from ..errors import ConfigError, SinkClosed
-from ..frame import Output, Size
+from ..base.errors import ConfigError, SinkClosed
+from ..base.frame import Output, Size
+from ..base.spec import Spec, flag
 from ..sources._window import PREVIEW_TITLE
-from ..spec import Spec, flag
 from . import Controls, Status
 from ._desktop import NativeWindow, fitting, hide_from_capture, open_display
 from ._keep import Keeper

@@ -25,8 +25,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..errors import ConfigError
-from ..spec import Spec, parse_spec
+from ..base.errors import ConfigError
+from ..base.spec import Spec, parse_spec
 
 
 @runtime_checkable

@@ -8,8 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from ..errors import SourceUnavailable
-from ..frame import Rect
+from ..base.errors import SourceUnavailable
+from ..base.frame import Rect
 from ._window import Window
 
 NULL_WINDOW = 0

@@ -8,8 +8,8 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from ..errors import SourceUnavailable
-from ..frame import Rect
+from ..base.errors import SourceUnavailable
+from ..base.frame import Rect
 from ._window import Window
 
 GWL_EXSTYLE = -20

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from ..errors import SourceUnavailable
-from ..frame import Rect
+from ..base.errors import SourceUnavailable
+from ..base.frame import Rect
 from ._window import Window
 
 

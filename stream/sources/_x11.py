@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_uint, c_uint8, c_uint16, c_uint32, c_void_p
 from typing import Any
 
-from ..errors import SourceLost, SourceUnavailable
-from ..frame import Rect
+from ..base.errors import SourceLost, SourceUnavailable
+from ..base.frame import Rect
 from ._window import Window
 
 ANY_TYPE = 0

@@ -17,10 +17,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
-from ..frame import as_rgb
-from ..pacing import Clock
-from ..spec import Spec, flag
+from ..base.errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
+from ..base.frame import as_rgb
+from ..base.pacing import Clock
+from ..base.spec import Spec, flag
 
 CLOSE_WAIT = 0.5  # seconds that close() waits for the driver before it leaves it alone
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..errors import ConfigError, SourceEnded
-from ..frame import Size
-from ..pacing import Clock, Pacer
-from ..spec import Spec, flag
+from ..base.errors import ConfigError, SourceEnded
+from ..base.frame import Size
+from ..base.pacing import Clock, Pacer
+from ..base.spec import Spec, flag
 from ._hand import Paper, Trace, draw_by_hand
 from ._subjects import NAMES
 from ._subjects import subject as build

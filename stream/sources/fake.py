@@ -14,10 +14,10 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 
-from ..errors import ConfigError, FrameError, SourceEnded, SourceLost
-from ..frame import Size
-from ..pacing import Clock, Pacer, wait_until
-from ..spec import Spec, flag
+from ..base.errors import ConfigError, FrameError, SourceEnded, SourceLost
+from ..base.frame import Size
+from ..base.pacing import Clock, Pacer, wait_until
+from ..base.spec import Spec, flag
 
 Pattern = Literal["noise", "solid", "stroke", "counter"]
 PATTERNS = get_args(Pattern)

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, FrameError, SourceEnded, SourceError, SourceUnavailable
-from ..frame import MAX_SIDE, as_rgb
-from ..pacing import Clock, Pacer
-from ..spec import Spec, flag
+from ..base.errors import ConfigError, FrameError, SourceEnded, SourceError, SourceUnavailable
+from ..base.frame import MAX_SIDE, as_rgb
+from ..base.pacing import Clock, Pacer
+from ..base.spec import Spec, flag
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp")

@@ -26,10 +26,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
-from ..frame import Rect, Size
-from ..pacing import Clock, Pacer
-from ..spec import Spec, flag
+from ..base.errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
+from ..base.frame import Rect, Size
+from ..base.pacing import Clock, Pacer
+from ..base.spec import Spec, flag
 from ._grab import WAYLAND_HINT, Grabber, grab, layout, let_go, open_mss
 from ._windows import WindowSystem, find_window, intersect, match_window, open_window_system, preview_mask
 

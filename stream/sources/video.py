@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, FrameError, SourceEnded, SourceError, SourceUnavailable
-from ..frame import MAX_SIDE
-from ..pacing import Clock, wait_until
-from ..spec import Spec, flag
+from ..base.errors import ConfigError, FrameError, SourceEnded, SourceError, SourceUnavailable
+from ..base.frame import MAX_SIDE
+from ..base.pacing import Clock, wait_until
+from ..base.spec import Spec, flag
 
 MAX_BROKEN = 100  # packets in a row that cannot be decoded, before the file is given up
 MAX_GAP = 10.0  # seconds: a longer jump in time stamps is a cut, not a pause

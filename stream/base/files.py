@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import cv2
 import numpy as np
 
-from ..errors import SinkUnavailable
+from .errors import SinkUnavailable
 
 
 def unused(path: Path) -> Path:

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .. import configs
+from ... import configs
 from . import safeyaml
 from .config import StreamConfig, explain
 from .errors import ConfigError
