@@ -17,8 +17,8 @@ import numpy as np
 
 from ..stream.base.errors import ConfigError
 from ..stream.base.frame import Rect
-from ..stream.sources._grab import grab, let_go, open_mss
-from ..stream.sources._windows import find_window, open_window_system
+from ..stream.sources.screen.grab import grab, let_go, open_mss
+from ..stream.sources.screen.windows import find_window, open_window_system
 from ._canvas import SPOT
 
 TITLE = "inkstream latency canvas"

@@ -21,7 +21,7 @@ from ..stream.base.configfile import RunConfig
 from ..stream.base.errors import EngineError
 from ..stream.base.frame import Frame
 from ..stream.commands._common import ConfigOption, SetOption, load_run
-from ..stream.sources.demo import sketch
+from ..stream.sources.drawing import sketch
 from ..stream.stream import Stream
 from . import _plot
 from ._models import Models, ShapeOption, engine_named

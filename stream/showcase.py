@@ -12,7 +12,7 @@ from .base.config import StreamConfig
 from .base.frame import Frame, Output, Size, place
 from .driver import StreamLike
 from .sinks import Sink, Status
-from .sources.demo import DemoSource
+from .sources.drawing import DemoSource
 
 REMEMBERED = 1000  # frames; more than are ever under way
 MOST_SHOTS = 64  # of one drawing

@@ -18,7 +18,7 @@ from inkstream.stream.base.errors import ModelError, SinkUnavailable
 from inkstream.stream.cli import app
 from inkstream.stream.fake import FakeStream
 from inkstream.stream.sinks.fake import FakeSink
-from inkstream.stream.sources.demo import DemoSource
+from inkstream.stream.sources.drawing import DemoSource
 
 
 class Loaded(FakeStream):

@@ -11,9 +11,9 @@ import pytest
 from inkstream.stream.base.errors import ConfigError, SourceEnded
 from inkstream.stream.fake import FakeTime
 from inkstream.stream.sources import Source, open_source
-from inkstream.stream.sources._hand import FASTEST, Paper, Stroke, draw_by_hand
-from inkstream.stream.sources._subjects import subject
-from inkstream.stream.sources.demo import DemoSource, prompt_for, sketch, subjects
+from inkstream.stream.sources.drawing import DemoSource, prompt_for, sketch, subjects
+from inkstream.stream.sources.drawing.hand import FASTEST, Paper, Stroke, draw_by_hand
+from inkstream.stream.sources.drawing.subjects import subject
 
 GRAMMAR = re.compile(
     r"a (glossy|matte|metallic) (red|orange|yellow|green|teal|blue|purple|white|black|silver) "

@@ -23,7 +23,7 @@ from inkstream.engines.units import positional_units  # noqa: E402
 from inkstream.stream import Stream  # noqa: E402
 from inkstream.stream.base.configfile import load_config  # noqa: E402
 from inkstream.stream.base.errors import EngineError  # noqa: E402
-from inkstream.stream.sources.demo import prompt_for, sketch, subjects  # noqa: E402
+from inkstream.stream.sources.drawing import prompt_for, sketch, subjects  # noqa: E402
 
 TOLERANCE = 1e-3
 

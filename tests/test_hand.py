@@ -7,7 +7,7 @@ import pytest
 from inkstream.lora.data import hand
 from inkstream.lora.data._strokes import trace
 from inkstream.stream.base.errors import ConfigError
-from inkstream.stream.sources.demo import sketch
+from inkstream.stream.sources.drawing import sketch
 
 NEAR = np.ones((7, 7), np.uint8)  # 3 pixels around
 

@@ -21,7 +21,7 @@ from inkstream.engines.units import positional_units
 from inkstream.stream import Stream
 from inkstream.stream.base.configfile import load_config
 from inkstream.stream.base.errors import EngineError
-from inkstream.stream.sources.demo import prompt_for, sketch, subjects
+from inkstream.stream.sources.drawing import prompt_for, sketch, subjects
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),

@@ -16,7 +16,7 @@ from inkstream.lora.data._reading import read_picture
 from inkstream.lora.data.captions import Grammar, Grammars
 from inkstream.lora.data.fake import COLOURS, save, thing
 from inkstream.stream.base.errors import ConfigError, DataError, ModelError
-from inkstream.stream.sources.demo import sketch
+from inkstream.stream.sources.drawing import sketch
 
 # --- reading
 

@@ -18,7 +18,7 @@ from inkstream.stream import Stream, StreamConfig
 from inkstream.stream.base.configfile import load_config
 from inkstream.stream.base.errors import EngineError
 from inkstream.stream.cli import app
-from inkstream.stream.sources.demo import prompt_for, sketch, subjects
+from inkstream.stream.sources.drawing import prompt_for, sketch, subjects
 
 SIDE = 64
 SETTINGS = {

@@ -13,8 +13,8 @@ import pytest
 
 from inkstream.stream.base.errors import SourceLost, SourceUnavailable
 from inkstream.stream.sources import open_source, source_present
-from inkstream.stream.sources._window import PREVIEW_TITLE
 from inkstream.stream.sources.screen import LOOK_AROUND
+from inkstream.stream.sources.screen.window import PREVIEW_TITLE
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs linux")
@@ -39,7 +39,7 @@ class Painter:
     """Makes windows on an X display that the server itself paints in one colour (0xRRGGBB)."""
 
     def __init__(self, display):
-        from inkstream.stream.sources._x11 import X11Windows
+        from inkstream.stream.sources.screen.x11 import X11Windows
 
         self.x = X11Windows(display)
         self.xcb, self.connection = self.x._xcb, ctypes.c_void_p(self.x._connection)

@@ -16,10 +16,10 @@ from inkstream.stream.base.errors import ConfigError, SourceEnded, SourceLost, S
 from inkstream.stream.base.frame import Rect, Size
 from inkstream.stream.base.spec import parse_spec
 from inkstream.stream.sources import screen
-from inkstream.stream.sources._pick import Drag, drag_rect, pick_region, scale_rect
-from inkstream.stream.sources._window import PREVIEW_TITLE, Window
-from inkstream.stream.sources._windows import find_window, intersect, match_window, preview_mask
 from inkstream.stream.sources.screen import LOOK_AROUND, ScreenSource
+from inkstream.stream.sources.screen.pick import Drag, drag_rect, pick_region, scale_rect
+from inkstream.stream.sources.screen.window import PREVIEW_TITLE, Window
+from inkstream.stream.sources.screen.windows import find_window, intersect, match_window, preview_mask
 
 # --- geometry
 

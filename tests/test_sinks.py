@@ -16,10 +16,10 @@ from inkstream.stream.base import files as _files
 from inkstream.stream.base.errors import ConfigError, SinkClosed, SinkUnavailable
 from inkstream.stream.base.frame import Output, Size
 from inkstream.stream.sinks import KINDS, Sink, Status, open_sink
-from inkstream.stream.sinks._slate import slate
 from inkstream.stream.sinks.fake import FakeSink
 from inkstream.stream.sinks.images import ImagesSink
 from inkstream.stream.sinks.null import NullSink
+from inkstream.stream.sinks.slate import slate
 
 
 def output(number: int, side: int = 32) -> Output:

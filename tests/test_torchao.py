@@ -22,7 +22,7 @@ from inkstream.stream.base.configfile import load_config
 from inkstream.stream.base.errors import EngineError
 from inkstream.stream.cli import app
 from inkstream.stream.commands import quantize as command
-from inkstream.stream.sources.demo import prompt_for, sketch, subjects
+from inkstream.stream.sources.drawing import prompt_for, sketch, subjects
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ import pytest
 from inkstream.stream.base.errors import ConfigError, SinkUnavailable
 from inkstream.stream.base.frame import Output, Size
 from inkstream.stream.sinks import Status, open_sink
-from inkstream.stream.sinks._slate import slate
+from inkstream.stream.sinks.slate import slate
 from inkstream.stream.sinks.virtualcam import HINTS, VirtualCamSink
 
 WARMING, LIVE = Status(), Status(state="live")

@@ -16,10 +16,10 @@ import pytest
 from inkstream.stream.base.errors import ConfigError, SinkClosed, SinkUnavailable
 from inkstream.stream.base.frame import Output, Size
 from inkstream.stream.sinks import Status, open_sink
-from inkstream.stream.sinks._keep import MOST_WAITING, Keeper
-from inkstream.stream.sinks._overlay import KEYS, STATES
-from inkstream.stream.sinks._prompt import PromptLine
 from inkstream.stream.sinks.window import WindowSink
+from inkstream.stream.sinks.window.keep import MOST_WAITING, Keeper
+from inkstream.stream.sinks.window.overlay import KEYS, STATES
+from inkstream.stream.sinks.window.prompt import PromptLine
 
 NOON = datetime(2031, 2, 3, 12, 0, 0)
 VALUES = {"prompt": "a fox", "drawing_influence": 50.0, "rendered": 12}
@@ -483,7 +483,7 @@ def test_a_folder_that_refuses_becomes_a_toast(pygame, tmp_path, clock):
 
 def test_a_slow_disk_neither_blocks_the_window_nor_grows_a_queue(tmp_path, monkeypatch):
     go_on = threading.Event()
-    monkeypatch.setattr("inkstream.stream.sinks._keep.png", lambda pixels: (go_on.wait(30), b"png")[1])
+    monkeypatch.setattr("inkstream.stream.sinks.window.keep.png", lambda pixels: (go_on.wait(30), b"png")[1])
     keeper = Keeper(tmp_path, now=lambda: NOON)
     taken = [keeper.save(output(number=number, drawing=None), LIVE) for number in range(MOST_WAITING + 3)]
     assert taken == [True] * MOST_WAITING + [False] * 3

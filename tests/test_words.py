@@ -15,7 +15,7 @@ from inkstream.models import embedded
 from inkstream.stream import Stream
 from inkstream.stream.base.errors import ModelError
 from inkstream.stream.cli import app
-from inkstream.stream.sources.demo import prompt_for, subjects
+from inkstream.stream.sources.drawing import prompt_for, subjects
 
 INK = embedded()["ink-tiny"]
 

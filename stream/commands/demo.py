@@ -129,7 +129,7 @@ class _Demo:
 
     def _hand(self, live: bool) -> Narrated:
         from ..showcase import Narrated
-        from ..sources.demo import DemoSource
+        from ..sources.drawing import DemoSource
 
         speed = 1.0 if live else HEADLESS_SPEED
         return Narrated(DemoSource(seed=self._seed, subject=self._subject, speed=speed, live=live))

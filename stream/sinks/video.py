@@ -24,7 +24,7 @@ from ..base.files import Tape, unused
 from ..base.frame import Output, Size, place
 from ..base.spec import Spec, flag
 from . import Status
-from ._slate import BACKGROUND
+from .slate import BACKGROUND
 
 TICK = Fraction(1, 60000)  # seconds; divides 24, 25, 30 and 60 fps, and MPEG-4 takes no finer one
 KEY_EVERY = 0.5  # seconds between key frames: what is lost when the program is killed

@@ -22,7 +22,7 @@ from ..base.errors import ConfigError, SinkUnavailable
 from ..base.frame import Output, Size, place
 from ..base.spec import Spec
 from . import Status
-from ._slate import BACKGROUND, slate
+from .slate import BACKGROUND, slate
 
 log = logging.getLogger(__name__)
 

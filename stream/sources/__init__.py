@@ -50,7 +50,7 @@ KINDS = {
     "camera": ".camera",
     "video": ".video",
     "images": ".images",
-    "demo": ".demo",
+    "demo": ".drawing",
     "fake": ".fake",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..base.frame import Rect
+from ...base.frame import Rect
 
 PREVIEW_TITLE = "inkstream preview"
 """How the title of every window begins that shows our own pictures; such a window is never captured.

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from ..base.errors import SourceLost, SourceUnavailable
-from ..base.frame import Rect
+from ...base.errors import SourceLost, SourceUnavailable
+from ...base.frame import Rect
 
 WAYLAND_HINT = (
     "this is a Wayland session, where programs cannot read the screen: log in to an X11 session ('on Xorg'), or send "

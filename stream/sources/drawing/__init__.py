@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..base.errors import ConfigError, SourceEnded
-from ..base.frame import Size
-from ..base.pacing import Clock, Pacer
-from ..base.spec import Spec, flag
-from ._hand import Paper, Trace, draw_by_hand
-from ._subjects import NAMES
-from ._subjects import subject as build
+from ...base.errors import ConfigError, SourceEnded
+from ...base.frame import Size
+from ...base.pacing import Clock, Pacer
+from ...base.spec import Spec, flag
+from .hand import Paper, Trace, draw_by_hand
+from .subjects import NAMES
+from .subjects import subject as build
 
 HOLD = 3.0  # seconds that a finished drawing is left to be looked at
 ALL = "all"

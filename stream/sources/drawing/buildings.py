@@ -7,8 +7,8 @@ import math
 import cv2
 import numpy as np
 
-from ._hand import Stroke
-from ._shapes import Subject, behind, loop, tree
+from .hand import Stroke
+from .shapes import Subject, behind, loop, tree
 
 FIELD = 0.6  # radians that the paper spans
 Point = tuple[float, float, float]  # metres: x along the front, y up, z towards the viewer

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Sequence
 from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_uint, c_uint8, c_uint16, c_uint32, c_void_p
 from typing import Any
 
-from ..base.errors import SourceLost, SourceUnavailable
-from ..base.frame import Rect
-from ._window import Window
+from ...base.errors import SourceLost, SourceUnavailable
+from ...base.frame import Rect
+from .window import Window
 
 ANY_TYPE = 0
 INPUT_ONLY = 2

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._hand import Stroke
-from ._shapes import Subject, behind, tree
+from .hand import Stroke
+from .shapes import Subject, behind, tree
 
 Heights = list[tuple[float, float]]
 

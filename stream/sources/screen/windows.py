@@ -11,9 +11,9 @@ from typing import Protocol
 
 import numpy as np
 
-from ..base.errors import SourceUnavailable
-from ..base.frame import Rect
-from ._window import Window
+from ...base.errors import SourceUnavailable
+from ...base.frame import Rect
+from .window import Window
 
 
 class WindowSystem(Protocol):
@@ -39,14 +39,14 @@ class WindowSystem(Protocol):
 def open_window_system() -> WindowSystem:
     """Connect to this desktop's windows; raises SourceUnavailable with a hint."""
     if sys.platform == "win32":
-        from ._win32 import Win32Windows
+        from .win32 import Win32Windows
 
         return Win32Windows()
     if sys.platform == "darwin":
-        from ._quartz import QuartzWindows
+        from .quartz import QuartzWindows
 
         return QuartzWindows()
-    from ._x11 import X11Windows
+    from .x11 import X11Windows
 
     return X11Windows()
 

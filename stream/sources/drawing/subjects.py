@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 
-from ._buildings import apartment_block, cottage, house, skyscraper
-from ._cars import pickup, sedan, suv, van
-from ._landscapes import coast, hills, mountains
-from ._shapes import Subject
+from .buildings import apartment_block, cottage, house, skyscraper
+from .cars import pickup, sedan, suv, van
+from .landscapes import coast, hills, mountains
+from .shapes import Subject
 
 _DRAWINGS = (sedan, house, mountains, suv, apartment_block, coast, van, cottage, pickup, skyscraper, hills)
 NAMES = tuple(drawing.__name__ for drawing in _DRAWINGS)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from ..base.errors import SourceUnavailable
-from ..base.frame import Rect
-from ._window import Window
+from ...base.errors import SourceUnavailable
+from ...base.frame import Rect
+from .window import Window
 
 NULL_WINDOW = 0
 ALL = 0

@@ -8,9 +8,9 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from ..base.errors import SourceUnavailable
-from ..base.frame import Rect
-from ._window import Window
+from ...base.errors import SourceUnavailable
+from ...base.frame import Rect
+from .window import Window
 
 GWL_EXSTYLE = -20
 WS_EX_TRANSPARENT = 0x20

@@ -9,8 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..base.errors import SourceUnavailable
-from ..base.frame import Rect, Size
+from ...base.errors import SourceUnavailable
+from ...base.frame import Rect, Size
 
 SMALLEST = 8  # pixels; anything less is a click, not a drag
 HINT = "Drag over your canvas.   Enter: take it all   Esc: cancel"

@@ -12,15 +12,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from ..base.errors import ConfigError, SinkClosed
-from ..base.frame import Output, Size
-from ..base.spec import Spec, flag
-from ..sources._window import PREVIEW_TITLE
-from . import Controls, Status
-from ._desktop import NativeWindow, fitting, hide_from_capture, open_display
-from ._keep import Keeper
-from ._overlay import Inset, Painter, Scene
-from ._prompt import PromptLine, printable
+from ...base.errors import ConfigError, SinkClosed
+from ...base.frame import Output, Size
+from ...base.spec import Spec, flag
+from ...sources.screen.window import PREVIEW_TITLE
+from .. import Controls, Status
+from .desktop import NativeWindow, fitting, hide_from_capture, open_display
+from .keep import Keeper
+from .overlay import Inset, Painter, Scene
+from .prompt import PromptLine, printable
 
 TOAST_SECONDS, FADE_SECONDS = 4.0, 0.4
 STATISTICS_EVERY = 0.25  # seconds; faster numbers cannot be read

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._hand import Kind, Stroke
+from .hand import Kind, Stroke
 
 Points = Sequence[tuple[float, float]] | np.ndarray
 

@@ -9,9 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from pathlib import Path
 
-from ..base.files import png, unused, write_new
-from ..base.frame import Output
-from . import Status
+from ...base.files import png, unused, write_new
+from ...base.frame import Output
+from .. import Status
 
 log = logging.getLogger(__name__)
 

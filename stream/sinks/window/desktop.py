@@ -13,9 +13,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..base.errors import SinkUnavailable
-from ..base.frame import Size
-from ._slate import BACKGROUND, INK
+from ...base.errors import SinkUnavailable
+from ...base.frame import Size
+from ..slate import BACKGROUND, INK
 
 log = logging.getLogger(__name__)
 

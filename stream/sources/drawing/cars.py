@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._hand import Stroke
-from ._shapes import Subject, behind, loop, ring
+from .hand import Stroke
+from .shapes import Subject, behind, loop, ring
 
 GROUND = 0.70  # where the wheels stand, in units
 FILL = 0.84  # of the paper's width

@@ -26,12 +26,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..base.errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
-from ..base.frame import Rect, Size
-from ..base.pacing import Clock, Pacer
-from ..base.spec import Spec, flag
-from ._grab import WAYLAND_HINT, Grabber, grab, layout, let_go, open_mss
-from ._windows import WindowSystem, find_window, intersect, match_window, open_window_system, preview_mask
+from ...base.errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
+from ...base.frame import Rect, Size
+from ...base.pacing import Clock, Pacer
+from ...base.spec import Spec, flag
+from .grab import WAYLAND_HINT, Grabber, grab, layout, let_go, open_mss
+from .windows import WindowSystem, find_window, intersect, match_window, open_window_system, preview_mask
 
 LOOK_AROUND = 0.25  # seconds between two looks for previews
 CLOSE_WAIT = 0.5  # seconds
@@ -214,7 +214,7 @@ class ScreenSource:
         area = self._area()
         picture = self._grab(area)
         if picker is None:
-            from ._pick import pick_region as picker
+            from .pick import pick_region as picker
         rect = picker(picture, max(0, self._monitor - 1))
         scale = picture.shape[1] / area.width
         part = Rect(*(round(value / scale) for value in rect))

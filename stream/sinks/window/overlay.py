@@ -9,8 +9,8 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from ..base.frame import Output, Size, place
-from ._slate import BACKGROUND, INK, slate
+from ...base.frame import Output, Size, place
+from ..slate import BACKGROUND, INK, slate
 
 Inset = Literal["off", "small", "side"]
 Colour = tuple[int, int, int]
