@@ -20,7 +20,7 @@ from torch import Tensor
 from ..stream.base.config import StreamConfig
 from ..stream.base.errors import ConfigError
 from ..stream.base.quiet import quiet
-from ..stream.schedule import make_schedule
+from ..stream.loop.schedule import make_schedule
 
 with quiet():  # that there is no torchvision is on purpose, and said at import
     from diffusers import StableDiffusionImg2ImgPipeline

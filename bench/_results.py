@@ -19,10 +19,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ..stream.app.commands.common import check_writable
 from ..stream.base.config import StreamConfig
 from ..stream.base.errors import ConfigError
 from ..stream.base.metrics import write_json
-from ..stream.commands._common import check_writable
 from ._measure import machine
 from ._progress import done
 

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..engines.units import Decode, Denoise, Embed, Encode
 from ..stream.base.config import StreamConfig
-from ..stream.guidance import make_guidance
+from ..stream.loop.guidance import make_guidance
 
 TEXT_LENGTH = 77  # of CLIP
 

@@ -17,12 +17,12 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.configfile import RunConfig
 from ..stream.base.errors import EngineError
 from ..stream.base.frame import Frame
-from ..stream.commands._common import ConfigOption, SetOption, load_run
+from ..stream.loop.stream import Stream
 from ..stream.sources.drawing import sketch
-from ..stream.stream import Stream
 from . import _plot
 from ._models import Models, ShapeOption, engine_named
 from ._progress import tell

@@ -21,11 +21,11 @@ import typer
 from rich.table import Table
 
 from ..lora.devices import resolve_dtype
+from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.config import StreamConfig
 from ..stream.base.errors import ConfigError, EngineError
 from ..stream.base.frame import Size
-from ..stream.commands._common import ConfigOption, SetOption, load_run
-from ..stream.stream import Stream
+from ..stream.loop.stream import Stream
 from . import _plot
 from ._measure import StreamRender, alternate, clock_name, cpu_clock, flat, pages, percentiles, ratio
 from ._models import CpuTimeOption, Models, ShapeOption, ThreadsOption, engine_named

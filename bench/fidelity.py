@@ -15,11 +15,11 @@ import typer
 from rich.table import Table
 
 from ..engines._quant_judge import edge_f1, psnr, ssim
+from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.errors import EngineError
 from ..stream.base.frame import Frame
-from ..stream.commands._common import ConfigOption, SetOption, load_run
+from ..stream.loop.stream import Stream
 from ..stream.sources.drawing import prompt_for, sketch, subjects
-from ..stream.stream import Stream
 from . import _plot
 from ._models import Models, engine_named
 from ._progress import tell

@@ -20,13 +20,13 @@ import torch
 import typer
 from rich.table import Table
 
+from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.config import StreamConfig
 from ..stream.base.configfile import RunConfig
 from ..stream.base.errors import ConfigError, EngineError
 from ..stream.base.frame import Size
-from ..stream.commands._common import ConfigOption, SetOption, load_run
-from ..stream.guidance import make_guidance
-from ..stream.stream import Stream
+from ..stream.loop.guidance import make_guidance
+from ..stream.loop.stream import Stream
 from . import _plot
 from ._measure import Memory, drive, in_process, matmul_peak, pages, resident
 from ._models import Models, ShapeOption, engine_named

@@ -19,10 +19,10 @@ import torch
 import typer
 from rich.table import Table
 
+from ..stream.app.commands.common import SetOption
 from ..stream.base.config import StreamConfig
 from ..stream.base.frame import Size
-from ..stream.commands._common import SetOption
-from ..stream.stream import Stream
+from ..stream.loop.stream import Stream
 from . import _plot
 from ._measure import StreamRender, alternate, drive, flat, pages, ratio
 from ._models import Models, engine_named, plain_run

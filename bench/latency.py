@@ -26,15 +26,15 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.errors import ConfigError
 from ..stream.base.frame import Output, Rect, Size
-from ..stream.commands._common import ConfigOption, SetOption, load_run
-from ..stream.driver import StreamLike
 from ..stream.fake import FakeStream
-from ..stream.session import Session
+from ..stream.loop.stream import Stream
+from ..stream.session.driver import StreamLike
+from ..stream.session.session import Session
 from ..stream.sinks import Status
 from ..stream.sinks.window import WindowSink
-from ..stream.stream import Stream
 from . import _plot
 from ._canvas import SPOT
 from ._desk import TITLE, Desk, Eye, differs, preview_window, spots

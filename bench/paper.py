@@ -18,10 +18,10 @@ import torch
 import typer
 from rich.table import Table
 
+from ..stream.app.commands.common import SetOption
 from ..stream.base.config import StreamConfig
 from ..stream.base.frame import Size
-from ..stream.commands._common import SetOption
-from ..stream.stream import Stream
+from ..stream.loop.stream import Stream
 from . import _plot
 from ._measure import StreamRender, alternate, clock_name, cpu_clock, flat, pages, ratio
 from ._models import CpuTimeOption, Models, ShapeOption, ThreadsOption, plain_run

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.frame import Size
-from ..stream.commands._common import ConfigOption, SetOption, load_run
-from ..stream.stream import Stream
+from ..stream.loop.stream import Stream
 from . import _plot
 from ._measure import Memory, StreamRender, alternate, flat, pages, percentiles
 from ._models import Models, ShapeOption

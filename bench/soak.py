@@ -21,14 +21,14 @@ import torch
 import typer
 from rich.table import Table
 
+from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.frame import Frame, Output
 from ..stream.base.metrics import Metrics
-from ..stream.commands._common import ConfigOption, SetOption, load_run
-from ..stream.driver import StreamLike
-from ..stream.session import Session
+from ..stream.loop.stream import Stream
+from ..stream.session.driver import StreamLike
+from ..stream.session.session import Session
 from ..stream.sinks import Sink
 from ..stream.sources.fake import FakeSource
-from ..stream.stream import Stream
 from . import _plot
 from ._measure import MB, percentiles, resident
 from ._models import Models, ShapeOption

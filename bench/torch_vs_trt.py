@@ -14,11 +14,11 @@ import typer
 from rich.table import Table
 
 from .. import engines
+from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.configfile import RunConfig
 from ..stream.base.errors import EngineError
 from ..stream.base.frame import Size
-from ..stream.commands._common import ConfigOption, SetOption, load_run
-from ..stream.stream import Stream
+from ..stream.loop.stream import Stream
 from . import _plot, fps
 from ._measure import StreamRender, alternate, in_process, pages, ratio
 from ._models import Models, ShapeOption, engine_named

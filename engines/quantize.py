@@ -29,7 +29,7 @@ from ..stream.base.errors import EngineError
 from .cache import EngineCache, PlanKey
 
 if TYPE_CHECKING:
-    from ..stream.stream import Stream
+    from ..stream.loop.stream import Stream
 
 log = logging.getLogger(__name__)
 UNITS = ("encode", "embed", "denoise", "decode")

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .base.config import ControlNetConfig, StreamConfig
     from .base.frame import Frame, Output, Size
-    from .session import Session
+    from .loop.stream import Stream
+    from .session.session import Session
     from .sinks import open_sink
     from .sources import open_source
-    from .stream import Stream
 
 # torch and diffusers take seconds to import, and `inkstream --help` needs neither.
 _HOME = {
-    "ControlNetConfig": ".config",
-    "StreamConfig": ".config",
-    "Frame": ".frame",
-    "Output": ".frame",
-    "Size": ".frame",
-    "Session": ".session",
-    "Stream": ".stream",
+    "ControlNetConfig": ".base.config",
+    "StreamConfig": ".base.config",
+    "Frame": ".base.frame",
+    "Output": ".base.frame",
+    "Size": ".base.frame",
+    "Session": ".session.session",
+    "Stream": ".loop.stream",
     "open_sink": ".sinks",
     "open_source": ".sources",
 }

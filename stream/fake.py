@@ -14,8 +14,8 @@ from .base.config import StreamConfig
 from .base.errors import MemoryFull
 from .base.frame import Frame, Output, Size, as_rgb, place
 from .base.metrics import Metrics
-from .gate import Gate
-from .memory import smaller_picture
+from .loop.gate import Gate
+from .loop.memory import smaller_picture
 
 
 class FakeStream:

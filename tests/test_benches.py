@@ -513,7 +513,7 @@ def test_latency_needs_its_programs(monkeypatch):
 
 
 def test_every_bench_explains_itself_on_the_command_line():
-    from inkstream.stream.commands.bench import BENCHES
+    from inkstream.stream.app.commands.bench import BENCHES
 
     for name in ("fps", "compare", "paper", "latency", "scale", "torch_vs_trt", "soak", "goals"):
         module = importlib.import_module(f"inkstream.bench.{name}")

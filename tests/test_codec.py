@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from inkstream.stream import codec
+from inkstream.stream.loop import codec
 
 RNG = np.random.default_rng(0)
 PICTURES = [RNG.integers(0, 256, (8, 16, 3), np.uint8) for _ in range(2)]

@@ -18,8 +18,8 @@ from inkstream.lora.train.lcm_proof import ProofConfig
 from inkstream.lora.train.lcm_proof import parts_of as proof_parts
 from inkstream.lora.words import read_vocabulary
 from inkstream.stream import Frame, Stream
+from inkstream.stream.app.cli import app
 from inkstream.stream.base.errors import ConfigError, LoraError, ModelError
-from inkstream.stream.cli import app
 
 NETWORKS = {
     "block_out_channels": [16, 32],

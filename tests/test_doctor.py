@@ -5,10 +5,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from inkstream.stream import doctor
+from inkstream.stream.app import doctor
+from inkstream.stream.app.cli import app
+from inkstream.stream.app.doctor import Finding, as_data, demo_runs, examine
 from inkstream.stream.base.errors import SinkUnavailable, SourceUnavailable
-from inkstream.stream.cli import app
-from inkstream.stream.doctor import Finding, as_data, demo_runs, examine
 
 
 def broken():

@@ -10,13 +10,13 @@ import pytest
 
 from inkstream.bench.tiny import tiny_sd
 from inkstream.stream import Stream
+from inkstream.stream.app.showcase import Following
 from inkstream.stream.base.errors import SourceEnded
 from inkstream.stream.base.frame import Frame
 from inkstream.stream.base.mailbox import Mailbox
-from inkstream.stream.driver import FADE_EVERY, Driver
 from inkstream.stream.fake import FakeStream
-from inkstream.stream.session import Session
-from inkstream.stream.showcase import Following
+from inkstream.stream.session.driver import FADE_EVERY, Driver
+from inkstream.stream.session.session import Session
 from inkstream.stream.sinks.fake import FakeSink
 
 FADE = 5

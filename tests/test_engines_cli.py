@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 import inkstream.stream
 from inkstream import engines
 from inkstream.engines.cache import EngineCache, Plan, PlanKey
+from inkstream.stream.app.cli import app
 from inkstream.stream.base.errors import EngineError
 from inkstream.stream.base.frame import Size
-from inkstream.stream.cli import app
 
 KEY = PlanKey("denoise", "g", "w", "profile", "fp16", "tensorrt 11.4.0.106", "sm_90 NVIDIA H200", controlnets=1)
 

@@ -25,9 +25,9 @@ from inkstream.lora.evaluate.rendering import Renderer, native_side, run_for, st
 from inkstream.lora.evaluate.sheet import columns_of, sheet
 from inkstream.lora.evaluate.table import LABELS, table
 from inkstream.lora.load import load_pipeline
+from inkstream.stream.app.cli import app
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.errors import ConfigError, UnsafeWeightsError
-from inkstream.stream.cli import app
 
 SIDE = 64
 INKS = {"red": (200, 30, 30), "yellow": (220, 200, 30), "green": (30, 160, 40), "blue": (40, 60, 210)}

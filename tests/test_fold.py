@@ -15,10 +15,10 @@ from inkstream.engines.shapes import Shapes
 from inkstream.engines.units import positional_units
 from inkstream.lora.load import load_pipeline
 from inkstream.stream import Stream, StreamConfig
-from inkstream.stream.batch import StreamBatch
 from inkstream.stream.fake import growing_pages, rendered, same
-from inkstream.stream.networks import Networks
-from inkstream.stream.whole import WholeFrame
+from inkstream.stream.loop.batch import StreamBatch
+from inkstream.stream.loop.networks import Networks
+from inkstream.stream.loop.whole import WholeFrame
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SIDE = 64

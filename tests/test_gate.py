@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inkstream.stream.gate import Gate, similarity
+from inkstream.stream.loop.gate import Gate, similarity
 
 WHITE = np.full((512, 512, 3), 255, np.uint8)
 

@@ -15,8 +15,8 @@ from inkstream.stream.base.errors import ConfigError, SourceLost, SourceUnavaila
 from inkstream.stream.base.mailbox import Mailbox
 from inkstream.stream.base.metrics import Metrics
 from inkstream.stream.fake import FakeStream
-from inkstream.stream.intake import LOOK, RETRY, Intake
-from inkstream.stream.session import Session
+from inkstream.stream.session.intake import LOOK, RETRY, Intake
+from inkstream.stream.session.session import Session
 from inkstream.stream.sinks.fake import FakeSink
 from inkstream.stream.sources import KINDS, source_present
 

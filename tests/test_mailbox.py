@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from inkstream.stream.base.mailbox import Mailbox, MailboxClosed
-from inkstream.stream.changes import LIMIT, Changes
+from inkstream.stream.session.changes import LIMIT, Changes
 
 
 def in_thread(target):

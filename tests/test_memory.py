@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from inkstream.bench.tiny import tiny_sd
-from inkstream.stream import Session, Stream, StreamConfig, memory
+from inkstream.stream import Session, Stream, StreamConfig
 from inkstream.stream.base.errors import MemoryFull
 from inkstream.stream.base.frame import Size
 from inkstream.stream.fake import FakeStream
-from inkstream.stream.memory import is_memory_full, memory_named, smaller_batch, smaller_picture
+from inkstream.stream.loop import memory
+from inkstream.stream.loop.memory import is_memory_full, memory_named, smaller_batch, smaller_picture
 from inkstream.stream.sinks.fake import FakeSink
 from inkstream.stream.sources.fake import FakeSource
 

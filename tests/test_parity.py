@@ -16,9 +16,9 @@ from diffusers import (
 
 from inkstream.bench.tiny import tiny_sd, tiny_sd21, tiny_sdxl
 from inkstream.stream import Stream, StreamConfig
-from inkstream.stream.batch import Entry, Loop, SequentialSteps, StreamBatch
-from inkstream.stream.guidance import make_guidance
-from inkstream.stream.networks import Networks
+from inkstream.stream.loop.batch import Entry, Loop, SequentialSteps, StreamBatch
+from inkstream.stream.loop.guidance import make_guidance
+from inkstream.stream.loop.networks import Networks
 
 SIDE = 64
 TOLERANCE = 1e-4

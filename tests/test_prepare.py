@@ -20,8 +20,8 @@ from inkstream.lora.data._early import Early
 from inkstream.lora.data.fake import COLOURS, save, thing
 from inkstream.lora.data.folder import Pairs
 from inkstream.lora.data.prepare import Recipe, prepare
+from inkstream.stream.app.cli import app
 from inkstream.stream.base.errors import ConfigError, DataError
-from inkstream.stream.cli import app
 
 SMALL = {"size": 64, "sketches": 2}
 

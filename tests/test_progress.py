@@ -1,6 +1,7 @@
 """How far a command has come, as a log sees it."""
 
-from inkstream.stream.commands import _common, _progress
+from inkstream.stream.app.commands import common as _common
+from inkstream.stream.app.commands import progress as _progress
 
 
 def test_a_log_gets_a_line_after_a_minute_of_silence(monkeypatch, capsys):

@@ -15,9 +15,9 @@ from inkstream.engines._quant_judge import Row, edge_f1, psnr, ssim, verdict
 from inkstream.engines.quantize import Samples, calibrated_by, record
 from inkstream.lora.devices import resolve_dtype
 from inkstream.stream import Stream, StreamConfig
+from inkstream.stream.app.cli import app
 from inkstream.stream.base.configfile import load_config
 from inkstream.stream.base.errors import EngineError
-from inkstream.stream.cli import app
 from inkstream.stream.sources.drawing import prompt_for, sketch, subjects
 
 SIDE = 64

@@ -25,11 +25,11 @@ from inkstream.stream.base.errors import (
 from inkstream.stream.base.frame import Frame, Size
 from inkstream.stream.base.mailbox import Mailbox
 from inkstream.stream.base.metrics import Metrics
-from inkstream.stream.driver import Driver
 from inkstream.stream.fake import FakeStream
-from inkstream.stream.fanout import Fanout
-from inkstream.stream.intake import RETRY
-from inkstream.stream.session import Session
+from inkstream.stream.session.driver import Driver
+from inkstream.stream.session.fanout import Fanout
+from inkstream.stream.session.intake import RETRY
+from inkstream.stream.session.session import Session
 from inkstream.stream.sinks import Status
 from inkstream.stream.sinks.fake import FakeSink
 from inkstream.stream.sinks.video import VideoSink
@@ -41,7 +41,7 @@ SMALL = Size(64, 64)
 @pytest.fixture(autouse=True)
 def _no_grace(monkeypatch):
     """Scripted sources wait in read() until they are closed, so there is nothing to wait for."""
-    monkeypatch.setattr("inkstream.stream.session.GRACE", 0.0)
+    monkeypatch.setattr("inkstream.stream.session.session.GRACE", 0.0)
 
 
 def picture(level):
@@ -476,7 +476,7 @@ def test_a_sink_that_cannot_be_opened_is_left_out(monkeypatch):
             raise SinkUnavailable("the virtual camera is taken: close OBS")
         return FakeSink()
 
-    monkeypatch.setattr("inkstream.stream.fanout.open_sink", refuse)
+    monkeypatch.setattr("inkstream.stream.session.fanout.open_sink", refuse)
     session = Session(FakeSource(SMALL, frames=5, live=False), FakeStream(), ["virtualcam", "fake"])
     session.run()
     assert "close OBS" in session.summary()["dropped"]["virtualcam"]
@@ -878,7 +878,7 @@ def test_a_session_that_never_ran_closes_what_it_was_given():
 
 
 def test_a_video_that_takes_long_to_finish_is_finished_when_the_source_ends(monkeypatch):
-    monkeypatch.setattr("inkstream.stream.session.STOP_WITHIN", 0.05)
+    monkeypatch.setattr("inkstream.stream.session.session.STOP_WITHIN", 0.05)
 
     class Recorder(FakeSink):
         def close(self):

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from inkstream.stream.app.contact_sheet import contact_sheet
+from inkstream.stream.app.showcase import Album, Following, Moment, Narrated, Retimed, Shot
 from inkstream.stream.base.errors import SourceEnded
 from inkstream.stream.base.frame import Frame, Output, Size
-from inkstream.stream.contact_sheet import contact_sheet
 from inkstream.stream.fake import FakeStream
-from inkstream.stream.showcase import Album, Following, Moment, Narrated, Retimed, Shot
 from inkstream.stream.sinks import Status
 from inkstream.stream.sinks.fake import FakeSink
 
@@ -60,7 +60,7 @@ def test_moments_are_those_of_the_frame_that_was_read():
 
 
 def test_moments_are_forgotten(monkeypatch):
-    monkeypatch.setattr("inkstream.stream.showcase.REMEMBERED", 3)
+    monkeypatch.setattr("inkstream.stream.app.showcase.REMEMBERED", 3)
     hand = Narrated(Hand())
     for _ in range(6):
         hand.read()

@@ -7,9 +7,9 @@ from inkstream.lora.evaluate.rendering import Renderer, run_for
 from inkstream.lora.load import load_pipeline
 from inkstream.lora.steps import FILE, read_steps, steps_of, write_steps
 from inkstream.models import embedded
+from inkstream.stream.app.cli import app
 from inkstream.stream.base.configfile import load_config
 from inkstream.stream.base.errors import ModelError
-from inkstream.stream.cli import app
 
 INK = embedded()["ink-tiny"]
 

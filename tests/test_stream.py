@@ -10,8 +10,8 @@ import torch
 from inkstream.bench.tiny import tiny_lora, tiny_sd, tiny_sdxl
 from inkstream.stream import Frame, Stream, StreamConfig
 from inkstream.stream.base.errors import ConfigError, EngineError, FrameError, LoraError, ModelError, UnsafeWeightsError
-from inkstream.stream.prompt import slerp
-from inkstream.stream.schedule import influenced
+from inkstream.stream.loop.prompt import slerp
+from inkstream.stream.loop.schedule import influenced
 
 SIDE = 64
 BASE = {"width": SIDE, "height": SIDE, "cfg_type": "none", "warmup": 0, "acceleration": "eager"}

@@ -18,10 +18,10 @@ from inkstream.engines._quant_judge import PRECISIONS, Row, psnr, verdict
 from inkstream.engines._quant_torchao import quantise, weights_mb
 from inkstream.engines.shapes import Shapes
 from inkstream.stream import Stream
+from inkstream.stream.app.cli import app
+from inkstream.stream.app.commands import quantize as command
 from inkstream.stream.base.configfile import load_config
 from inkstream.stream.base.errors import EngineError
-from inkstream.stream.cli import app
-from inkstream.stream.commands import quantize as command
 from inkstream.stream.sources.drawing import prompt_for, sketch, subjects
 
 pytestmark = pytest.mark.usefixtures("one_thread")

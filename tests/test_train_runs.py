@@ -533,7 +533,7 @@ def test_a_dry_run_renders_a_few_scenes_for_all_of_them(tmp_path):
 def command(*arguments, code=0):
     from typer.testing import CliRunner
 
-    from inkstream.stream.cli import app
+    from inkstream.stream.app.cli import app
 
     result = CliRunner().invoke(app, ["train", *(str(argument) for argument in arguments)])
     assert result.exit_code == code, result.output

@@ -9,7 +9,7 @@ import torch
 from inkstream.bench.tiny import tiny_lora, tiny_sd, tiny_sdxl
 from inkstream.stream import Stream
 from inkstream.stream.fake import growing_pages, rendered, same
-from inkstream.stream.whole import WholeFrame
+from inkstream.stream.loop.whole import WholeFrame
 
 BASE = {
     "width": 64,

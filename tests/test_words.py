@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from inkstream.lora.words import FILE, read_vocabulary, single_words, vocabulary_of, write_vocabulary
 from inkstream.models import embedded
 from inkstream.stream import Stream
+from inkstream.stream.app.cli import app
 from inkstream.stream.base.errors import ModelError
-from inkstream.stream.cli import app
 from inkstream.stream.sources.drawing import prompt_for, subjects
 
 INK = embedded()["ink-tiny"]

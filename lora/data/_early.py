@@ -28,7 +28,7 @@ class Early:
         """
         if not 1 <= steps <= len(PLAN):
             raise ConfigError(f"--early: got {steps} steps, expected 1 to {len(PLAN)}; {len(PLAN)} would end it late")
-        from ...stream.stream import Stream
+        from ...stream.loop.stream import Stream
 
         settings = {
             "mode": "img2img",

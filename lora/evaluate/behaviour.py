@@ -266,7 +266,7 @@ def autoencoder(trial: Trial) -> dict[str, Any]:
     import torch
 
     from ...engines.units import Decode, Encode
-    from ...stream.codec import to_image, to_pixels
+    from ...stream.loop.codec import to_image, to_pixels
 
     pipe, found = trial.renderer.pipe, []
     encode, decode = Encode(pipe.vae), Decode(pipe.vae)

@@ -12,7 +12,7 @@ from ...stream.base.config import DEFAULT_T_INDEX, StreamConfig
 from ...stream.base.configfile import RunConfig, load_config, parse_config, presets
 from ...stream.base.errors import ConfigError
 from ...stream.base.frame import Frame
-from ...stream.stream import Stream
+from ...stream.loop.stream import Stream
 from ..describe import describe
 from ..steps import steps_of
 

@@ -1,0 +1,1 @@
+"""The application: the command line and what only it needs. It may import every other part; none imports it."""

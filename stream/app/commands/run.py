@@ -1,0 +1,104 @@
+"""``inkstream run``: any source through any model to any sinks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .common import (
+    RUNNING,
+    ConfigOption,
+    JsonOption,
+    ModelOption,
+    PromptOption,
+    SeedOption,
+    SetOption,
+    check_kinds,
+    check_writable,
+    exit_code,
+    load_run,
+    loaded,
+    note,
+    say_results,
+)
+
+if TYPE_CHECKING:
+    from ...sinks import Status
+
+ENDS = "From where to where"
+
+
+def run(
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source",
+            "-s",
+            metavar="SOURCE",
+            rich_help_panel=ENDS,
+            help="screen, screen:window=Krita, screen:region=0,0,512,512, screen:pick, camera:0, video:clip.mp4, "
+            "images:folder or demo.",
+        ),
+    ] = "screen",
+    sinks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sink",
+            "-t",
+            metavar="SINK",
+            rich_help_panel=ENDS,
+            help="window (the default), virtualcam, video:out.mp4, images:folder or null. Can be repeated.",
+        ),
+    ] = None,
+    config: ConfigOption = "ink-tiny",
+    model: ModelOption = None,
+    prompt: PromptOption = None,
+    seed: SeedOption = None,
+    sets: SetOption = None,
+    frames: Annotated[
+        int | None, typer.Option(min=1, rich_help_panel=RUNNING, help="Stop after this many different pictures.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.0, rich_help_panel=RUNNING, help="Stop after this long.")
+    ] = None,
+    json: JsonOption = None,
+) -> None:
+    """Show what you draw, in any program, as a finished render while the pen is still moving.
+
+    It runs until the window is closed, the source ends, or Ctrl-C. A sink that fails is dropped with its reason, and
+    the others go on.
+
+    Examples:
+
+        inkstream run --source screen:window=Krita --sink window
+        inkstream run -s screen:pick -t window -t virtualcam -c sd15-lcm -p "an oil painting of a harbour"
+        inkstream run -s video:sketching.mp4 -t video:render.mp4 --json figures.json
+    """
+    check_writable(json, "--json")
+    check_kinds(source, sinks or [])
+    chosen = load_run(config, sets, model=model, prompt=prompt, seed=seed)
+    from ...session.session import Session
+
+    with loaded(chosen) as stream:
+        session = Session(source, stream, sinks or ["window"], on_status=_Narrator())
+        try:
+            session.run(frames=frames, seconds=seconds)
+        finally:
+            if session.metrics.counter("frames_captured"):
+                say_results(session, chosen, json)
+    exit_code(session)
+
+
+class _Narrator:
+    """Says each change of state in one line; notices are in the log already."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def __call__(self, status: Status) -> None:
+        if status.state in ("idle", "settling", "stopped") or status.state == self._said:
+            return
+        self._said = status.state
+        lost = status.state in ("stalled", "reconnecting")
+        note(f"{status.state}: {status.message}" if lost else status.state)

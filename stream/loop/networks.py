@@ -1,0 +1,324 @@
+"""From a configuration to what the loop runs on: recipes (tensors) and units (networks)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ... import engines
+from ...engines.shapes import Shapes
+from ...engines.units import Units
+from ...lora.registry import lcm_lora_id
+from ...lora.switch import LoraSet
+from ..base.config import ControlNetConfig, StreamConfig
+from ..base.errors import ConfigError, ModelError
+from ..base.frame import Size
+from .guidance import make_guidance
+from .preparer import Preparer
+from .prompt import PromptEncoder
+from .recipe import Recipe
+from .schedule import Schedule, influenced, make_schedule
+
+log = logging.getLogger(__name__)
+# What is decided when a stream is made. Everything else changes live.
+FIXED = [
+    "acceleration",
+    "device",
+    "dtype",
+    "engine_dir",
+    "fuse_lora",
+    "lcm_lora_id",
+    "use_lcm_lora",
+    "use_tiny_vae",
+    "vae_id",
+    "warmup",
+]
+# What decides the shapes of the loop's tensors or the set of its networks.
+FUSED = "lora_dict: the LoRAs are fused and cannot change; make a new Stream with fuse_lora=False"
+SHAPE = ("mode", "do_add_noise", "use_denoising_batch", "frame_buffer_size", "width", "height")
+
+
+class Networks:
+    """The networks of one pipeline, and everything that is made from them."""
+
+    def __init__(self, pipe: Any, progress: engines.Progress | None = None) -> None:
+        """``progress(text, part)`` is told what is built. Raises ModelError for a pipeline that the loop cannot run."""
+        self.pipe = pipe
+        self._progress: engines.Progress = progress or _silent
+        for part in ("unet", "vae", "scheduler"):
+            if getattr(pipe, part, None) is None:
+                raise ModelError(
+                    f"got {type(pipe).__name__} without {part}, "
+                    f"expected a Stable Diffusion or SDXL pipeline of diffusers"
+                )
+        self._device: torch.device = pipe.unet.device  # asking a network walks through all of it
+        prediction = pipe.scheduler.config.get("prediction_type", "epsilon")
+        if prediction not in ("epsilon", "v_prediction"):
+            raise ModelError(f"got prediction type {prediction!r}, expected epsilon or v_prediction")
+        self.prediction: Literal["epsilon", "v_prediction"] = prediction
+        own = getattr(pipe, "controlnet", None)
+        self._controlnets: list[Any] = list(getattr(own, "nets", [own])) if own is not None else []
+        self._controlnet_ids: list[str | None] = []
+        self._prompts = PromptEncoder(pipe)
+        self._loras = LoraSet(pipe)
+        self._lora_names: dict[str, str] = {}  # path or id -> name in the LoraSet
+        self._lcm_lora: str | None = None
+        self._built: list[tuple[Any, Units]] = []  # the newest units and those before, by what decides them
+
+    # --- admitting configurations
+
+    def admit(self, config: StreamConfig) -> StreamConfig:
+        """Complete the first configuration, and load what it names: ControlNets that are missing, and LoRAs."""
+        if not config.controlnets and self._controlnets:
+            config = config.changed(controlnets=[{}] * len(self._controlnets))
+        config = self._rounded(config)
+        self._controlnet_ids = [net.model_id for net in config.controlnets[: len(self._controlnets)]]
+        self._load_controlnets(config)
+        self._check(config)
+        paths = list(config.lora_dict)
+        if config.use_lcm_lora:
+            self._lcm_lora = config.lcm_lora_id or lcm_lora_id(self.pipe)
+            paths = [self._lcm_lora, *paths]
+        self._load_loras(paths, nullcontext())
+        self._loras.set_text_scales(self._lora_scales(config))
+        if config.fuse_lora and self._loras.names:
+            self._loras.fuse(self._lora_scales(config))
+        return config
+
+    def change(self, old: StreamConfig, new: StreamConfig, between_frames: AbstractContextManager[Any]) -> StreamConfig:
+        """Load what a change needs. Networks are touched inside ``between_frames`` only.
+
+        Raises ConfigError for a setting that cannot change live, ModelError or LoraError; then nothing has changed.
+        """
+        for name in FIXED:
+            if getattr(old, name) != getattr(new, name):
+                raise ConfigError(
+                    f"{name}: cannot change while running; make a new Stream with {name}={getattr(new, name)!r}"
+                )
+        if new.fuse_lora and new.lora_dict != old.lora_dict:
+            raise ConfigError(FUSED)
+        new = self._rounded(new)
+        self._check(new)
+        self._load_controlnets(new)
+        self._load_loras([path for path in new.lora_dict if path not in self._lora_names], between_frames)
+        if new.lora_dict != old.lora_dict:
+            self._loras.set_text_scales(self._lora_scales(new))
+            self._prompts.forget()
+        return new
+
+    def same_shape(self, old: StreamConfig, new: StreamConfig) -> bool:
+        """Whether the running tensors and networks serve the new configuration."""
+        return (
+            all(getattr(old, name) == getattr(new, name) for name in SHAPE)
+            and len(old.t_index_list) == len(new.t_index_list)
+            and len(old.lora_dict) == len(new.lora_dict)
+            and [net.enabled for net in old.controlnets] == [net.enabled for net in new.controlnets]
+            and [net.model_id for net in old.controlnets] == [net.model_id for net in new.controlnets]
+            and type(make_guidance(old.cfg_type, old.guidance_scale))
+            is type(make_guidance(new.cfg_type, new.guidance_scale))
+        )
+
+    def _rounded(self, config: StreamConfig) -> StreamConfig:
+        asked = Size(config.width, config.height)
+        size = asked.rounded(self._scale_factor)
+        if size != asked:
+            log.warning("size %s is not a multiple of %d pixels; using %s", asked, self._scale_factor, size)
+        return config.changed(width=size.width, height=size.height)
+
+    def _check(self, config: StreamConfig) -> None:
+        """Raise ConfigError for what can be wrong without loading anything."""
+        Preparer(config)
+        self._schedule(config)
+        if config.mode == "sketch" and not any(net.enabled for net in config.controlnets):
+            raise ConfigError(
+                "mode sketch: got no enabled ControlNet, expected at least one, because nothing else carries the "
+                "drawing; add one under controlnets, or use mode img2img"
+            )
+
+    def _load_controlnets(self, config: StreamConfig) -> None:
+        for index, net in enumerate(config.controlnets):
+            known = index < len(self._controlnets) and self._controlnet_ids[index] == net.model_id
+            if known:
+                continue
+            if net.model_id is None:
+                raise ConfigError(
+                    f"controlnets.{index}: got no model_id, and the pipeline brought {len(self._controlnets)} "
+                    f"ControlNets; name a folder or hub id"
+                )
+            from ...lora.load import load_controlnet
+
+            loaded = load_controlnet(net.model_id, self.pipe)
+            self._controlnets[index : index + 1] = [loaded]
+            self._controlnet_ids[index : index + 1] = [net.model_id]
+
+    def _load_loras(self, paths: list[str], between_frames: AbstractContextManager[Any]) -> None:
+        """All of them, or none: every file is read and checked before the first touches a network.
+
+        They start at scale 0, so that frames in flight finish as they began; rows bring their own scales.
+        """
+        files = [self._loras.read(path) for path in paths]
+        for path, file in zip(paths, files, strict=True):
+            prepared = self._loras.prepare(file, scale=0.0)
+            with between_frames:
+                self._lora_names[path] = self._loras.load(prepared)
+        if files:
+            self._prompts.forget()
+
+    def _scale_of(self, path: str, config: StreamConfig) -> float:
+        return config.lora_dict.get(path, 1.0 if path == self._lcm_lora else 0.0)
+
+    def _lora_scales(self, config: StreamConfig) -> dict[str, float]:
+        """The scale of every loaded LoRA, by its name, in the order of the loop's rows."""
+        return {name: self._scale_of(path, config) for path, name in self._lora_names.items()}
+
+    # --- what the loop runs on
+
+    @property
+    def _scale_factor(self) -> int:
+        return int(self.pipe.vae_scale_factor)
+
+    def units(self, config: StreamConfig) -> Units:
+        """The networks as functions, with the ControlNets that are enabled, ready to run.
+
+        Building them can take minutes; those of the two newest shapes are kept. Raises EngineError.
+        """
+        nets = [net for net, entry in zip(self._controlnets, config.controlnets, strict=False) if entry.enabled]
+        shapes = self._shapes(config, nets)
+        wanted = (shapes, nets)
+        for known, units in self._built:
+            if known == wanted:
+                return units
+        quantised = config.dtype if config.dtype in engines.QUANTISING else ""
+        options = engines.Options(folder=config.engine_dir, quantised=quantised, progress=self._progress)
+        with torch.inference_mode(False):
+            units = engines.build(config.acceleration, self.pipe, nets, shapes, options)
+        self._built = [(wanted, units), *self._built[:1]]
+        return units
+
+    def keep_newest(self) -> None:
+        """Forget the units of the shape before, whose memory is needed."""
+        del self._built[1:]
+
+    def work_in_tiles(self, config: StreamConfig) -> bool:
+        """Make the autoencoder work in tiles, for less memory; returns whether that is new, and does anything."""
+        vae = self.pipe.vae
+        side = getattr(vae, "tile_sample_min_size", None)
+        in_pieces = hasattr(vae, "enable_tiling") and not getattr(vae, "use_tiling", False)
+        if not in_pieces or side is None or max(config.width, config.height) <= side:
+            return False
+        if not self._built or self._built[0][1].name != "eager":  # a compiled one is as it was compiled
+            return False
+        vae.enable_tiling()
+        return True
+
+    def _shapes(self, config: StreamConfig, nets: list[Any]) -> Shapes:
+        unet, frames = self.pipe.unet, config.frame_buffer_size
+        rows = frames * (len(config.t_index_list) if config.use_denoising_batch else 1)
+        prompt = self._prompts.blend(config.prompt, config.prompt_interpolation)
+        return Shapes(
+            frames=frames,
+            rows=rows + make_guidance(config.cfg_type, config.guidance_scale).extra_rows(rows, frames),
+            width=config.width,
+            height=config.height,
+            latent=self._latent(config),
+            text=(prompt.text.shape[1], prompt.text.shape[2]),
+            controlnets=len(nets),
+            features=nets[0].config.block_out_channels[0] if nets else 0,
+            pooled=0 if prompt.pooled is None else prompt.pooled.shape[1],
+            guidance=unet.config.time_cond_proj_dim or 0,
+            loras=() if config.fuse_lora else self._loras.names,
+            encodes=config.mode == "img2img",
+        )
+
+    def _latent(self, config: StreamConfig) -> tuple[int, int, int]:
+        factor = self._scale_factor
+        return self.pipe.unet.config.in_channels, config.height // factor, config.width // factor
+
+    def lora_rows(self, config: StreamConfig) -> Callable[[int], Tensor] | None:
+        """What binds LoRA scales to the rows of a batch; None where no LoRA is switched live."""
+        return self._loras.bind if self._loras.names and not config.fuse_lora else None
+
+    @torch.inference_mode()
+    def recipe(self, config: StreamConfig, revision: int) -> Recipe:
+        """Tensors for one configuration, on the device."""
+        device, unet = self._device, self.pipe.unet
+        steps = len(config.t_index_list)
+        generator = torch.Generator().manual_seed(config.seed)
+        noise = torch.randn((steps, *self._latent(config)), generator=generator).to(device)
+        guided = make_guidance(config.cfg_type, config.guidance_scale).extra_rows(1, 1) > 0
+        time_ids = None
+        if unet.config.addition_embed_type == "text_time":
+            height, width = config.height, config.width
+            time_ids = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32, device=device)
+        embedding = None
+        if unet.config.time_cond_proj_dim is not None:
+            weight = torch.tensor([config.guidance_scale - 1.0])
+            embedding = self.pipe.get_guidance_scale_embedding(weight, embedding_dim=unet.config.time_cond_proj_dim)
+            embedding = embedding.to(device)
+        return Recipe(
+            revision=revision,
+            schedule=self._schedule(config),
+            noise=noise,
+            prompt=self._prompts.blend(config.prompt, config.prompt_interpolation),
+            negative=self._prompts.encode(config.negative_prompt) if guided else None,
+            control_scales=_control_scales(config, steps).to(device),
+            lora_scales=torch.tensor(list(self._lora_scales(config).values()), device=device),
+            guidance_scale=config.guidance_scale,
+            delta=config.delta,
+            time_ids=time_ids,
+            guidance_embedding=embedding,
+        )
+
+    def _schedule(self, config: StreamConfig) -> Schedule:
+        indices, count = config.t_index_list, config.num_inference_steps
+        if config.mode == "img2img":
+            indices = influenced(indices, count, config.drawing_influence)
+        return make_schedule(self.pipe.scheduler.config, config.scheduler, indices, count, self._device)
+
+
+def _silent(text: str, part: float | None) -> None:
+    """Progress that nobody watches."""
+
+
+def _control_scales(config: StreamConfig, steps: int) -> Tensor:
+    """(C, K): how strongly each enabled ControlNet steers each step.
+
+    Step i of K is steered unless i / K < control_guidance_start or (i + 1) / K > control_guidance_end, as in diffusers.
+    """
+    scales = [
+        [
+            net.conditioning_scale * _influence_on_control(config.drawing_influence)
+            if i / steps >= net.control_guidance_start and (i + 1) / steps <= net.control_guidance_end
+            else 0.0
+            for i in range(steps)
+        ]
+        for net in config.controlnets
+        if net.enabled
+    ]
+    _warn_if_never(config.controlnets, scales)
+    return torch.tensor(scales).reshape(-1, steps)
+
+
+def _influence_on_control(drawing_influence: float) -> float:
+    """0 at 0, 1 at 50, 1.5 at 100: more than that tears pictures apart."""
+    return drawing_influence / 50.0 if drawing_influence <= 50.0 else 1.0 + (drawing_influence - 50.0) / 100.0
+
+
+def _warn_if_never(nets: tuple[ControlNetConfig, ...], scales: list[list[float]]) -> None:
+    for net, row in zip((net for net in nets if net.enabled), scales, strict=True):
+        if (
+            net.conditioning_scale > 0
+            and not any(row)
+            and (net.control_guidance_start, net.control_guidance_end) != (0, 1)
+        ):
+            log.warning(
+                "a ControlNet is never active: %d steps leave none between control_guidance_start %g and end %g",
+                len(row),
+                net.control_guidance_start,
+                net.control_guidance_end,
+            )

@@ -1,0 +1,91 @@
+"""Timesteps and coefficients of the steps that a frame goes through.
+
+One step takes x_t to an estimate of the clean latent, ``x0 = c_out (x_t - b eps) / a + c_skip x_t``, and noises that to
+the next step's level, ``x_s = a_s x0 + b_s noise``, with ``a = sqrt(alpha_bar_t)`` and ``b = sqrt(1 - alpha_bar_t)``.
+``lcm`` uses the boundary condition of consistency models (arXiv 2310.04378, section 3) for c_skip and c_out, and its
+timesteps; ``turbo`` takes the estimate as it is (arXiv 2311.17042) on timesteps spaced from the last.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import torch
+from diffusers import LCMScheduler
+from torch import Tensor
+
+from ..base.errors import ConfigError
+
+# Below this, sqrt(alpha_bar) divides float32 noise up to visible size; schedules with zero terminal SNR start there.
+SMALLEST_ALPHA_BAR = 2.0**-24
+
+
+class Schedule(NamedTuple):
+    """Coefficients of K steps: ``timestep`` (K,), the others (K, 1, 1, 1) float32."""
+
+    timestep: Tensor
+    a: Tensor
+    b: Tensor
+    c_skip: Tensor
+    c_out: Tensor
+    a_next: Tensor  # of the step after; 1 after the last
+    b_next: Tensor
+
+
+def make_schedule(
+    scheduler_config: Any,
+    rule: Literal["lcm", "turbo"],
+    t_index_list: tuple[int, ...],
+    num_inference_steps: int,
+    device: torch.device | str = "cpu",
+) -> Schedule:
+    """Coefficients for the timesteps that ``t_index_list`` picks from the list of ``num_inference_steps``.
+
+    ``scheduler_config`` is the configuration of the pipeline's own scheduler: its betas are used.
+    Raises ConfigError when the list cannot be that long.
+    """
+    scheduler = LCMScheduler.from_config(scheduler_config)
+    timesteps = _timesteps(scheduler, rule, num_inference_steps)[list(t_index_list)]  # (K,)
+    alpha_bar = scheduler.alphas_cumprod[timesteps].clamp(min=SMALLEST_ALPHA_BAR)
+    a, b = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+    if rule == "lcm":
+        skip_out = [scheduler.get_scalings_for_boundary_condition_discrete(t) for t in timesteps]
+        c_skip, c_out = (torch.stack([torch.as_tensor(c) for c in column]) for column in zip(*skip_out, strict=True))
+    else:
+        c_skip, c_out = torch.zeros_like(a), torch.ones_like(a)
+    one = torch.ones(1)
+    a_next, b_next = torch.cat([a[1:], one]), torch.cat([b[1:], one])
+    columns = (c.float().view(-1, 1, 1, 1).to(device) for c in (a, b, c_skip, c_out, a_next, b_next))
+    return Schedule(timesteps.to(device), *columns)
+
+
+def _timesteps(scheduler: LCMScheduler, rule: str, count: int) -> Tensor:
+    total = scheduler.config.num_train_timesteps
+    if rule == "turbo":
+        return torch.arange(total, 0, -total / count).round().long()[:count] - 1
+    try:
+        scheduler.set_timesteps(count)
+    except ValueError as error:
+        raise ConfigError(
+            f"num_inference_steps: got {count}, expected at most {scheduler.config.original_inference_steps}, "
+            f"the length of the schedule that LCM was distilled on ({error})"
+        ) from error
+    return scheduler.timesteps
+
+
+def influenced(t_index_list: tuple[int, ...], num_inference_steps: int, drawing_influence: float) -> tuple[int, ...]:
+    """Move the step indices towards the input (above 50) or towards noise (below 50); 50 leaves them.
+
+    The indices stay strictly increasing and inside the list, so the number of steps is the same.
+    """
+    last, toward = num_inference_steps - 1, drawing_influence / 50.0
+    if toward <= 1.0:
+        moved = [index * toward for index in t_index_list]
+    else:
+        moved = [index + (last - index) * (toward - 1.0) for index in t_index_list]
+    result: list[int] = []
+    for place, index in enumerate(moved):
+        lowest = result[-1] + 1 if result else 0
+        highest = last - (len(moved) - 1 - place)
+        result.append(min(max(round(index), lowest), highest))
+    return tuple(result)

@@ -1,0 +1,364 @@
+"""The public stream: pictures in, finished pictures out, everything changeable while it runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...engines.units import Units
+from ..base.config import StreamConfig
+from ..base.errors import EngineError, MemoryFull
+from ..base.frame import Frame, Output, Size, as_rgb
+from ..base.metrics import Metrics
+from .batch import Entry, Finished, Loop, SequentialSteps, StreamBatch
+from .codec import levels_of_conditions, on_host, to_condition, to_image, to_levels, to_pixels
+from .gate import Gate
+from .guidance import make_guidance
+from .memory import memory_named, smaller_batch, smaller_picture
+from .networks import Networks
+from .plan import Plan, Steps, Tag
+from .preparer import Prepared, Preparer
+from .recipe import Embeds, Recipe
+from .whole import WholeFrame
+
+log = logging.getLogger(__name__)
+# A network that fails once, on an odd prompt say, may recover; one that fails this often in a row will not.
+UNUSABLE_IN_A_ROW = 10
+
+
+class Stream:
+    """A StreamDiffusion loop around a diffusers pipeline.
+
+    ``result = stream(frame)`` gives None, or an ``Output`` that says which input it belongs to. One thread renders; any
+    thread may call ``update``.
+    """
+
+    def __init__(
+        self,
+        pipe: Any,
+        config: StreamConfig | None = None,
+        *,
+        progress: Callable[..., Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        """``pipe`` is a Stable Diffusion or SDXL pipeline of diffusers, with or without ControlNets; it is used as it
+        is, on its device and in its precision. ``settings`` are fields of ``StreamConfig``. ``progress(text, part)`` is
+        told what is built before the first frame can be rendered, and after a change of shape.
+
+        Raises ConfigError for a setting that is wrong, ModelError or LoraError for weights that do not fit, EngineError
+        when ``acceleration`` names an engine that cannot run here.
+        """
+        config = StreamConfig.build(**{**dict(config or {}), **settings})
+        self.metrics = Metrics()
+        self._updating = threading.Lock()
+        self._rendering = threading.Lock()
+        self._networks = Networks(pipe, progress)
+        self._generator = torch.Generator()
+        self._gate = Gate(config.similar_image_filter_threshold, config.similar_image_filter_max_skip_frame)
+        config = self._networks.admit(config)
+        self._plan = self._make_plan(config, None, revision=0)
+        self._running: Plan | None = None  # the plan of the frame before
+        self._faded = 0  # frames that entered since the prompt began to fade
+        self._waiting: list[tuple[Tag, Prepared]] = []  # frames of a buffer that is not full yet
+        self._ready: deque[Output] = deque()  # finished, and not yet handed out
+        self._last_entry: Entry | None = None
+        self._next_id = 0
+        self._unusable = 0
+        self._warm_up(config.warmup)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path,
+        config: StreamConfig | None = None,
+        *,
+        progress: Callable[..., Any] | None = None,
+        **settings: Any,
+    ) -> Stream:
+        """Load ``model`` (an embedded model's name, a folder, a hub id or a .safetensors file) and make a stream.
+
+        The device, the precision, the autoencoder and the ControlNets are those of the configuration.
+        """
+        from ...lora.load import load_pipeline
+
+        config = StreamConfig.build(**{**dict(config or {}), **settings})
+        return cls(load_pipeline(model, config, progress), config, progress=progress)
+
+    @property
+    def pipe(self) -> Any:
+        """The diffusers pipeline that this stream runs."""
+        return self._networks.pipe
+
+    @property
+    def engine(self) -> Units:
+        """What runs the networks of the next frame: its name, what it runs on, and what ``auto`` passed over."""
+        return self._plan.steps.loop.units
+
+    @property
+    def config(self) -> StreamConfig:
+        """The configuration that the next frame will be rendered under."""
+        return self._plan.config
+
+    @property
+    def revision(self) -> int:
+        """How often the configuration has changed."""
+        return self._plan.recipe.revision
+
+    @property
+    def size(self) -> Size:
+        """Size of the pictures that come out."""
+        return Size(self.config.width, self.config.height)
+
+    @property
+    def pending(self) -> int:
+        """Frames that entered and have not come out yet."""
+        in_flight = self._running.steps.pending if self._running else 0
+        return len(self._waiting) + in_flight + len(self._ready)
+
+    @property
+    def fading(self) -> bool:
+        """Whether a prompt has not faded in yet: each frame that enters takes it a step on, be it a new one or not."""
+        return self._fade_left(self._plan) > 0
+
+    def __call__(self, frame: Frame | np.ndarray | Any, gated: bool = True) -> Output | None:
+        """Take one frame; give the picture that this finishes, if any.
+
+        ``frame`` is a ``Frame``, an (H, W, 3) uint8 array of any size, or anything ``as_rgb`` reads (a PIL image).
+        With a batch of K steps the picture of a frame comes K - 1 calls later. A frame like the last rendered one does
+        not enter when ``gated``: the batch advances while it holds frames, and after that the call costs nothing.
+        Raises FrameError for an unusable frame (nothing changes), EngineError after ten unusable pictures in a row,
+        MemoryFull when the device's memory is full: then nothing is in flight any more, and ``step_down`` may help.
+        """
+        if not isinstance(frame, Frame):
+            frame = Frame(frame, self._next_id, self.metrics.clock())
+        with self._rendering, torch.inference_mode(), memory_named(self._abandon):
+            plan = self._take_plan()
+            with self.metrics.span("prepare"):
+                fitted = plan.preparer.fitted(as_rgb(frame.pixels))
+                enters = not gated or self._fade_left(plan) > 0 or self._gate.changed(fitted)
+                prepared = plan.preparer.prepare(fitted) if enters else None
+            self._next_id = max(self._next_id, frame.id + 1)
+            if prepared is None:
+                self.metrics.count("frames_skipped")
+                return self._advance()
+            self._gate.accept(fitted)
+            tag = Tag(frame.id, frame.captured_at, plan.recipe.revision, fitted)
+            self._waiting.append((tag, prepared))
+            if len(self._waiting) == plan.config.frame_buffer_size:
+                self._enter(plan, self._waiting)
+            return self._hand_out()
+
+    def advance(self) -> Output | None:
+        """One step without a new frame, so that what is in flight comes out; None when nothing does."""
+        with self._rendering, torch.inference_mode(), memory_named(self._abandon):
+            self._take_plan()
+            return self._advance()
+
+    def drain(self) -> list[Output]:
+        """Advance until nothing is in flight, and give all that came out."""
+        outputs = []
+        while self.pending:
+            output = self.advance()
+            if output is not None:
+                outputs.append(output)
+        return outputs
+
+    def update(self, **changes: Any) -> int:
+        """Change settings while running; returns the new revision. Frames in flight finish as they began.
+
+        None leaves a setting as it is. A prompt is encoded here, in the caller's thread; the loop takes the result
+        between two frames. ``controlnets=[{"conditioning_scale": 0.5}]`` changes the first one only;
+        ``lora_dict={"style.safetensors": 0.8}`` sets a scale, or loads a LoRA. Raises ConfigError, ModelError,
+        LoraError or MemoryFull, and then nothing has changed.
+        """
+        with self._updating, memory_named(self._networks.keep_newest):
+            old = self._plan
+            config = self._networks.change(old.config, old.config.changed(**changes), self._rendering)
+            self._plan = self._make_plan(config, old, old.recipe.revision + 1)
+            return self.revision
+
+    def step_down(self) -> str:
+        """After MemoryFull: go on with the next smaller configuration; returns what is different, for people.
+
+        First smaller batches, then an autoencoder that works in tiles, then smaller pictures. Raises MemoryFull when
+        nothing smaller is left.
+        """
+        config, changes, said = self.config, {}, []
+        while True:
+            step = smaller_batch(config)
+            if step is None and self._networks.work_in_tiles(config):
+                step = "an autoencoder that works in tiles", {}
+            step = step or smaller_picture(config)
+            if step is None:
+                raise MemoryFull(
+                    f"the memory is full, and nothing smaller than {config.width}x{config.height}, one frame at a "
+                    f"time, is left: use a smaller model, or close other programs"
+                )
+            said.append(step[0])
+            changes |= step[1]
+            config = config.changed(**step[1])
+            try:
+                self.update(**changes)
+            except MemoryFull:
+                continue
+            self._networks.keep_newest()
+            return ", ".join(said)
+
+    def close(self) -> None:
+        """Let go of everything in flight."""
+        with self._rendering:
+            self._ready.clear()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Of what entered and is not finished; what comes next starts anew."""
+        for plan in filter(None, (self._running, self._plan)):
+            plan.steps.clear()
+        self._waiting.clear()
+        self._running = self._last_entry = None
+
+    def _abandon(self) -> None:
+        self.metrics.count("frames_dropped", self.pending - len(self._ready))
+        self._let_go()
+
+    def _make_plan(self, config: StreamConfig, old: Plan | None, revision: int) -> Plan:
+        recipe = self._networks.recipe(config, revision)
+        if old is not None and self._networks.same_shape(old.config, config):
+            steps = old.steps
+        else:
+            steps = self._make_steps(config)
+        return Plan(config, recipe, Preparer(config), steps, *self._fade(config, old))
+
+    def _make_steps(self, config: StreamConfig) -> Steps:
+        loop = Loop(
+            units=self._networks.units(config),
+            guidance=make_guidance(config.cfg_type, config.guidance_scale),
+            prediction=self._networks.prediction,
+            mode=config.mode,
+            do_add_noise=config.do_add_noise,
+            lora_rows=self._networks.lora_rows(config),
+            generator=self._generator,
+            span=lambda stage: self.metrics.span(stage),
+        )
+        if not config.use_denoising_batch:
+            return SequentialSteps(loop)
+        return WholeFrame(loop, loop.units.record) if loop.units.record else StreamBatch(loop)
+
+    def _warm_up(self, steps: int) -> None:
+        """Run a batch of its own, so that no first frame waits for caches and lazy initialisation."""
+        if not steps:
+            return
+        plan, metrics = self._plan, self.metrics
+        blank = plan.preparer.prepare(np.full((plan.config.height, plan.config.width, 3), 255, np.uint8))
+        self.metrics = Metrics()
+        with torch.inference_mode():
+            entry = self._entry(plan, [(None, blank)] * plan.config.frame_buffer_size, plan.recipe)
+            warm = self._make_steps(plan.config)
+            for _ in range(steps):
+                warm.step(entry)
+            warm.loop.units.decode(plan.recipe.entry_noise.repeat(plan.config.frame_buffer_size, 1, 1, 1))
+        self._generator.manual_seed(plan.config.seed)
+        self.metrics = metrics
+
+    def _take_plan(self) -> Plan:
+        """The newest plan. Where its tensors have another shape, what is in flight comes out of the old ones first."""
+        plan, before = self._plan, self._running
+        if plan is before:
+            return plan
+        if before is None or plan.config.seed != before.config.seed:
+            self._generator.manual_seed(plan.config.seed)
+        if before is not None and plan.steps is not before.steps:
+            while self._waiting or before.steps.pending:
+                self._push_through(before)
+            self._last_entry = None
+        threshold, skips = plan.config.similar_image_filter_threshold, plan.config.similar_image_filter_max_skip_frame
+        self._gate = Gate(threshold, skips)
+        self._running, self._faded = plan, 0
+        return plan
+
+    def _fade(self, config: StreamConfig, old: Plan | None) -> tuple[Embeds | None, int]:
+        """What a prompt fades in from, and over how many frames. One that is under way goes on after other changes."""
+        if old is None:
+            return None, 0
+        frames = config.prompt_transition_frames
+        if old.config.prompt == config.prompt:
+            frames = min(frames, self._fade_left(old))
+        return (old.prompt_after(self._faded if old is self._running else 0), frames) if frames else (None, 0)
+
+    def _fade_left(self, plan: Plan) -> int:
+        return plan.fade_left(self._faded if plan is self._running else 0)
+
+    def _recipe(self, plan: Plan) -> Recipe:
+        """The recipe of the next frame: the plan's, or one on the way there."""
+        if self._fade_left(plan):
+            self._faded += 1
+        return plan.recipe_after(self._faded)
+
+    def _entry(self, plan: Plan, frames: list[Any], recipe: Recipe) -> Entry:
+        device = recipe.noise.device
+        pictures = [prepared for _, prepared in frames]
+        picture, condition = (to_levels, levels_of_conditions) if plan.steps.takes_levels else (to_image, to_condition)
+        image = picture([p.image for p in pictures], device) if plan.config.mode == "img2img" else None
+        conditions = condition([p.conditions for p in pictures], device)
+        return Entry(image, conditions, recipe, tuple(tag for tag, _ in frames))
+
+    def _enter(self, plan: Plan, frames: list[Any]) -> None:
+        """A full buffer of frames enters the batch."""
+        entry = self._entry(plan, frames, self._recipe(plan))
+        self._waiting.clear()
+        self._last_entry = entry
+        self._collect(plan, plan.steps.step(entry))
+
+    def _advance(self) -> Output | None:
+        if not self._ready and self._running and (self._waiting or self._running.steps.pending):
+            self._push_through(self._running)
+        return self._hand_out()
+
+    def _push_through(self, plan: Plan) -> None:
+        """One tick without a new frame; a buffer that is not full enters with copies of its last frame."""
+        if self._waiting:
+            missing = plan.config.frame_buffer_size - len(self._waiting)
+            self._enter(plan, [*self._waiting, *[(None, self._waiting[-1][1])] * missing])
+        elif self._last_entry is not None:
+            filler = replace(self._last_entry, tags=(None,) * len(self._last_entry.tags))
+            self._collect(plan, plan.steps.step(filler))
+
+    def _collect(self, plan: Plan, finished: Finished | None) -> None:
+        """Finished latents become outputs; an unusable one is left out, so that the last good picture stays."""
+        if finished is None:
+            return
+        with self.metrics.span("decode"):
+            if finished.latent is not None:
+                pictures, usable = to_pixels(plan.steps.loop.units.decode(finished.latent))
+            else:
+                pictures, usable = on_host(finished.levels), on_host(finished.usable)
+        for pixels, good, tag in zip(pictures, usable, finished.tags, strict=True):
+            if tag is None:
+                continue
+            if good:
+                self._unusable = 0
+                now = self.metrics.clock()
+                self._ready.append(Output(pixels, tag.source_id, tag.captured_at, tag.revision, tag.fitted, now))
+                continue
+            self._unusable += 1
+            self.metrics.count("outputs_refused")
+            self._gate.reset()
+            if self._unusable >= UNUSABLE_IN_A_ROW:
+                raise EngineError(
+                    f"the network gave {self._unusable} unusable pictures in a row (NaN, infinity or all black), "
+                    f"expected a picture: try dtype=float32, another autoencoder (vae_id), or lower LoRA scales"
+                )
+
+    def _hand_out(self) -> Output | None:
+        while len(self._ready) > max(1, self.config.frame_buffer_size, len(self.config.t_index_list)):
+            self._ready.popleft()
+            self.metrics.count("frames_dropped")
+        return self._ready.popleft() if self._ready else None

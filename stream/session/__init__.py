@@ -1,0 +1,1 @@
+"""A session: one source, one stream, any number of sinks, and the threads between them."""

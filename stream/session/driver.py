@@ -1,0 +1,180 @@
+"""The engine's side of a session: which frame the stream gets next, and when it only goes on with what it has."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ..base.config import StreamConfig
+from ..base.errors import FrameError, MemoryFull
+from ..base.frame import Frame, Output, Size
+from ..base.mailbox import Mailbox, MailboxClosed
+from ..base.metrics import Metrics
+from .intake import MAX_REFUSED, Intake
+
+log = logging.getLogger(__name__)
+GROUP_WAIT = 0.1  # seconds that a group of frames (frame_buffer_size) is given to become full
+FADE_EVERY = 0.05  # seconds between frames of a fade when no new ones come; below that a source keeps its own pace
+
+
+class StreamLike(Protocol):
+    """What a session needs of a stream; see ``Stream`` and ``FakeStream``."""
+
+    metrics: Metrics
+
+    @property
+    def config(self) -> StreamConfig: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def size(self) -> Size: ...
+    @property
+    def pending(self) -> int: ...
+    @property
+    def fading(self) -> bool: ...
+    def __call__(self, frame: Frame, gated: bool = True) -> Output | None: ...
+    def advance(self) -> Output | None: ...
+    def update(self, **changes: Any) -> int: ...
+    def step_down(self) -> str: ...
+
+
+class Driver:
+    """Drives a stream from the mailbox of a source.
+
+    A new frame always goes first. Without one, a live source's pending frames go on at once, because their latency
+    counts; and a changed configuration is applied to the last frame, once, or while a prompt fades again and again.
+    Then it costs nothing until something comes.
+    A source that is not live has every frame rendered, in full batches; what is pending comes out when it has ended.
+    """
+
+    def __init__(
+        self,
+        stream: StreamLike,
+        intake: Intake,
+        inbox: Mailbox[Frame],
+        metrics: Metrics,
+        clock: Callable[[], float],
+        stop: threading.Event,
+        stall_after: float,
+        deliver: Callable[[Output], bool],
+        report: Callable[[], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self.frozen = False  # the mailbox is held
+        self.static = False  # the newest frame was like the last rendered one
+        self.shown = 0  # source frames whose picture came out
+        self.limit: int | None = None  # end after this many of them
+        self._stream = stream
+        self._intake = intake
+        self._inbox = inbox
+        self._metrics = metrics
+        self._clock = clock
+        self._stop = stop
+        self._stall_after = stall_after
+        self._deliver = deliver
+        self._report = report
+        self._say = say
+        self._last: Frame | None = None  # the newest frame that entered the stream
+        self._revision = -1  # of the configuration under which the stream was last given a frame
+        self._entered_at = clock()  # when a frame last entered the stream
+        self._refused = 0  # frames in a row
+        self._silent_since = -1.0  # arrival of the frame after which a stall was reported
+
+    def run(self) -> None:
+        """Until the source has ended and everything is out, the limit is reached, or the session stops."""
+        try:
+            while self._going():
+                self._turn()
+        except MailboxClosed:
+            while self._going() and self._stream.pending:
+                self._advance()
+                self._report()
+
+    def _going(self) -> bool:
+        return not self._stop.is_set() and (self.limit is None or self.shown < self.limit)
+
+    def _turn(self) -> None:
+        at_once = self._intake.live or self.frozen
+        again = self._again_in() if at_once else None
+        pending = at_once and self._stream.pending > 0
+        frame = self._next_frame(again, pending)
+        if self._stop.is_set():
+            return
+        if frame is None and again is not None and (again == 0 or not pending):
+            frame = self._last
+        if frame is not None:
+            self._submit(frame)
+        elif pending:
+            self._advance()
+        self._report()
+
+    def _again_in(self) -> float | None:
+        """Seconds until the last frame enters again: 0 after a change, a pause in a fade; None when it does not."""
+        if self._last is None:
+            return None
+        if self._stream.revision != self._revision:
+            return 0.0
+        return max(0.0, self._entered_at + FADE_EVERY - self._clock()) if self._stream.fading else None
+
+    def _next_frame(self, again: float | None, pending: bool) -> Frame | None:
+        """The next frame; None when there is something else to do, or to report. Raises MailboxClosed at the end."""
+        try:
+            if again == 0:
+                return self._inbox.get(0.0)
+            if pending:
+                group = self._stream.config.frame_buffer_size > 1
+                return self._inbox.get(GROUP_WAIT if group else 0.0)
+            return self._inbox.get(self._until_stalled() if again is None else again)
+        except TimeoutError:
+            return None
+
+    def _until_stalled(self) -> float | None:
+        """Seconds until a silent live source must be reported as stalled; None when that is done, or no question."""
+        arrived = self._intake.arrived_at
+        if not self._intake.live or self._intake.lost or self._silent_since == arrived:
+            return None
+        left = arrived + self._stall_after - self._clock()
+        if left <= 0:
+            self._silent_since = arrived  # this turn reports it
+        return max(0.0, left)
+
+    def _submit(self, frame: Frame) -> None:
+        # Read before the call: a change during it is then noticed, at worst rendered twice, and never missed.
+        revision = self._stream.revision
+        skipped = self._metrics.counter("frames_skipped")
+        try:
+            output = self._stream(frame, gated=self._intake.live)
+        except MemoryFull as error:
+            self._step_down(error)
+            self._submit(frame)
+            return
+        except FrameError as error:
+            self._metrics.count("frames_refused")
+            self._refused += 1
+            log.debug("frame %d refused: %s", frame.id, error)
+            if self._refused >= MAX_REFUSED:
+                raise FrameError(f"{MAX_REFUSED} unusable frames in a row, the last: {error}") from error
+            return
+        self._refused = 0
+        self.static = self._metrics.counter("frames_skipped") > skipped
+        self._revision = revision
+        if not self.static:
+            self._last, self._entered_at = frame, self._clock()
+        self._hand_on(output)
+
+    def _advance(self) -> None:
+        try:
+            self._hand_on(self._stream.advance())
+        except MemoryFull as error:
+            self._step_down(error)
+
+    def _step_down(self, error: MemoryFull) -> None:
+        """Go on with less; raises MemoryFull where nothing smaller is left, so that this ends."""
+        log.info("%s", error)
+        self._say(f"the device's memory is full, so it goes on with {self._stream.step_down()}")
+
+    def _hand_on(self, output: Output | None) -> None:
+        if output is not None and not self._stop.is_set() and self._deliver(output):
+            self.shown += 1

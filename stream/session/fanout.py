@@ -1,0 +1,143 @@
+"""All sinks of a session: opened, given their pictures, and dropped when they fail, without harm to the others."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from ..base.errors import SinkClosed, SinkUnavailable
+from ..base.frame import Output
+from ..base.metrics import Metrics
+from ..sinks import Controls, Sink, Status, open_sink
+from .outlet import Delivery, Outlet
+
+log = logging.getLogger(__name__)
+
+
+class Fanout:
+    """Sinks, given as objects or as specifications, and an ``Outlet`` for each.
+
+    ``end`` is called when the user has closed a window, or the last sink; ``fail`` when the last sink has failed;
+    ``say`` with what people should know; ``ring`` when there is something for the main thread to write.
+    """
+
+    def __init__(
+        self,
+        sinks: Sequence[Sink | str],
+        metrics: Metrics,
+        clock: Callable[[], float],
+        status: Callable[[], Status],
+        *,
+        end: Callable[[], None],
+        fail: Callable[[Exception], None],
+        say: Callable[[str, Exception], None],
+        ring: Callable[[], None],
+    ) -> None:
+        self.outlets: list[Outlet] = []
+        self.dropped: dict[str, str] = {}  # names of sinks that are gone, and why
+        self._sinks = list(sinks)
+        self._metrics = metrics
+        self._clock = clock
+        self._status = status
+        self._end = end
+        self._fail = fail
+        self._say = say
+        self._ring = ring
+
+    @property
+    def closed(self) -> bool:
+        """Whether every sink is closed; False before they were opened."""
+        return bool(self.outlets) and all(outlet.closed for outlet in self.outlets)
+
+    def open(self, controls: Controls) -> None:
+        """Open all sinks. Raises ConfigError, and SinkUnavailable when none can be opened; one of several is let go."""
+        seen: Counter[str] = Counter()
+        for item in self._sinks:
+            plain = item if isinstance(item, str) else type(item).__name__
+            seen[plain] += 1
+            name = plain if seen[plain] == 1 else f"{plain} #{seen[plain]}"
+            try:
+                sink = open_sink(item) if isinstance(item, str) else item
+            except SinkUnavailable as error:
+                self.dropped[name] = str(error)
+                self._say(f"{name} is off: {error}", error)
+                continue
+            if hasattr(sink, "controls"):
+                sink.controls = controls  # type: ignore[attr-defined]
+            self.outlets.append(Outlet(sink, name, self._metrics, self._clock, self._status))
+        if not self.outlets:
+            raise SinkUnavailable(f"none of the sinks can be opened: {self._reasons()}")
+
+    def deliver(self, output: Output, unique: bool, every: bool) -> None:
+        """Give a picture to all sinks; ``every``: those that take each picture once are waited for."""
+        for outlet in self.outlets:
+            outlet.offer(Delivery(output, unique), wait=every and outlet.every)
+            if outlet.on_main_thread:
+                self._ring()
+
+    def turn(self, outlet: Outlet, block: bool) -> float | None:
+        """Let one sink write what is due, and close it at its end; returns the seconds until the next, if known."""
+        try:
+            due = outlet.turn(block)
+            if outlet.ended:
+                outlet.close()
+                outlet.closed = True
+            return due
+        except SinkClosed as error:
+            log.info("%s was closed", outlet.name)
+            self._drop(outlet, error)
+            if outlet.on_main_thread:
+                self._end()
+        except Exception as error:  # noqa: BLE001 - a sink may fail in any way, and the others go on
+            self._say(f"{outlet.name} is off: {error}", error)
+            self._drop(outlet, error)
+        return None
+
+    def pump(self, longest: float) -> float:
+        """Write what is due on the main thread; returns the seconds until the next is due, ``longest`` at most."""
+        wait = longest
+        for outlet in self.outlets:
+            if outlet.on_main_thread and not outlet.closed:
+                due = self.turn(outlet, block=False)
+                wait = min(wait, longest if due is None else due)
+        return wait
+
+    def finish(self) -> None:
+        """No more pictures will come; what is on its way is still written."""
+        for outlet in self.outlets:
+            outlet.finish()
+
+    def close_main(self) -> None:
+        """After ``finish``: write what is left on the main thread, and close."""
+        for outlet in self.outlets:
+            while outlet.on_main_thread and not outlet.closed:
+                self.turn(outlet, block=False)
+
+    def close_unstarted(self) -> None:
+        """Close what threads would have closed, had they been started."""
+        for sink in [*self.outlets, *(item for item in self._sinks if not isinstance(item, str))]:
+            try:
+                sink.close()
+            except Exception as error:  # noqa: BLE001 - the others want to be closed, too
+                self._say(f"{type(sink).__name__} cannot be closed: {error}", error)
+
+    def _drop(self, outlet: Outlet, error: Exception) -> None:
+        """Close a sink that ended before its time. It counts as closed only when everything was said about it."""
+        self.dropped[outlet.name] = str(error) or "closed"
+        try:
+            outlet.close()
+        except Exception as again:  # noqa: BLE001 - a sink may fail in any way, and the others go on
+            self._say(f"{outlet.name} cannot be closed: {again}", again)
+            self.dropped[outlet.name] += f"; then it could not be closed: {again}"
+        if all(other.name in self.dropped for other in self.outlets):
+            if isinstance(error, SinkClosed):
+                self._end()
+            else:
+                last = SinkUnavailable(f"no sink is left: {self._reasons()}")
+                last.__cause__ = error
+                self._fail(last)
+        outlet.closed = True
+
+    def _reasons(self) -> str:
+        return "; ".join(f"{name}: {reason}" for name, reason in self.dropped.items())

@@ -1,0 +1,187 @@
+"""The source side of a session: reads frames, numbers them, and opens a lost source again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from ..base.errors import ConfigError, FrameError, SourceEnded, SourceError, SourceLost, SourceUnavailable
+from ..base.frame import Frame
+from ..base.mailbox import Mailbox, MailboxClosed
+from ..base.metrics import Metrics
+from ..sources import Source, open_source, source_present
+
+log = logging.getLogger(__name__)
+RETRY = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each try to open a lost source again; the last one repeats
+UNSEEN = 1.5  # seconds: the longest pause while the source may be there, so that it is live 2 s after it came back
+LOOK = 0.5  # seconds between two looks whether it is there
+MAX_REFUSED = 100  # unusable frames in a row after which something is wrong with more than a frame
+
+
+class Intake:
+    """Takes frames from a source into a mailbox: the newest wins for a live source, any other waits for its turn.
+
+    ``source`` is a Source, its specification as text, or a function that opens one; only the latter two can be opened
+    again after SourceLost. ``retry``: the pauses before each try, in seconds. Only a source that is known to be gone is
+    given the long ones: it is tried at once when it is seen to be there. ``stop`` ends everything. ``notify`` is called
+    when ``lost`` changes.
+    """
+
+    def __init__(
+        self,
+        source: Source | str | Callable[[], Source],
+        inbox: Mailbox[Frame],
+        metrics: Metrics,
+        clock: Callable[[], float],
+        stop: threading.Event,
+        notify: Callable[[], None],
+        retry: Sequence[float] = RETRY,
+    ) -> None:
+        self.name = source if isinstance(source, str) else type(source).__name__
+        self.live = True
+        self.lost = ""  # why there is no source just now, and when the next try is
+        self.arrived_at = clock()  # when the newest frame came; at first, when waiting for it began
+        self._source: Source | None = None
+        self._open: Callable[[], Source] | None = None
+        self._present: Callable[[], bool | None] = lambda: None
+        if isinstance(source, str):
+            self._open = lambda: open_source(source)
+            self._present = lambda: source_present(source)
+        elif isinstance(source, Source) and not isinstance(source, type):
+            self._source = source
+        elif callable(source):
+            self._open = source
+            self.name = getattr(source, "__name__", self.name)
+        else:
+            raise ConfigError(
+                f"source: got {type(source).__name__}, expected an object with read, close and live, "
+                'a text such as "screen", or a function without arguments that opens one'
+            )
+        self._inbox = inbox
+        self._metrics = metrics
+        self._clock = clock
+        self._stop = stop
+        self._notify = notify
+        self._retry = tuple(retry)
+        self._tries = 0  # since the last frame, or since it was seen to come back
+        self._here: bool | None = True  # what the last look said
+        self._look_at = clock()  # when the next look may be
+        self._refused = 0  # in a row
+        self._next_id = 0
+
+    def open(self) -> None:
+        """Open the source for the first time; raises what opening it raises."""
+        if self._source is None and self._open is not None:
+            self._source = self._open()
+        self._adopt()
+
+    def run(self) -> None:
+        """Take frames until the source ends or the session stops; anything else that goes wrong is raised."""
+        try:
+            while not self._stop.is_set():
+                try:
+                    self._take()
+                except (SourceLost, SourceUnavailable) as error:
+                    self._reopen(error)
+        except (SourceEnded, MailboxClosed):
+            log.debug("source %s has ended", self.name)
+        except Exception as error:  # a driver that is closed under a waiting read() may raise anything
+            if not self._stop.is_set():
+                raise
+            log.debug("source %s ended while stopping: %s", self.name, error)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the device; from any thread, as often as one likes."""
+        source = self._source
+        if source is not None:
+            source.close()
+
+    def _take(self) -> None:
+        assert self._source is not None
+        asked = self._clock()
+        try:
+            pixels = self._source.read()
+        except FrameError as error:
+            self._metrics.count("frames_captured")
+            self._metrics.count("frames_refused")
+            self._refused += 1
+            if self._refused >= MAX_REFUSED:
+                raise FrameError(f"{self.name}: {MAX_REFUSED} unusable frames in a row, the last: {error}") from error
+            return
+        # A picture is at most as old as this: what a driver or the screen knows about its age does not reach us.
+        now = self.arrived_at = self._clock()
+        self._refused = self._tries = 0
+        self._metrics.record("capture", now - asked)
+        self._metrics.count("frames_captured")
+        frame = Frame(pixels, self._next_id, now)
+        self._next_id += 1
+        if not self.live:
+            self._inbox.put_wait(frame)
+        elif self._inbox.put(frame):
+            self._metrics.count("frames_dropped")
+
+    def _reopen(self, error: Exception) -> None:
+        if self._stop.is_set():
+            return
+        if self._open is None:
+            raise SourceLost(
+                f"{error}; a source that was given as an object cannot be opened again: "
+                "give its specification as text, or a function that opens it"
+            ) from error
+        log.warning("source %s: %s", self.name, error)
+        self.close()
+        self._source = None
+        self._here = True
+        while self._source is None:
+            if not self._pause(error):
+                return
+            try:
+                self._source = self._open()
+            except SourceEnded:
+                raise
+            except (SourceError, ConfigError) as again:
+                error = again  # even a ConfigError: it was right before, so it is the world that has changed
+        self._adopt()
+        log.info("source %s is back", self.name)
+        self._set_lost("")
+
+    def _pause(self, error: Exception) -> bool:
+        """Wait until it is time for the next try; False when the session stops."""
+        long = self._retry[min(self._tries, len(self._retry) - 1)]
+        self._tries += 1
+        begun = now = self._clock()
+        said = -1.0
+        while not self._stop.is_set():
+            if self._came_back(now):
+                self._tries = 0  # what has just been plugged in may need a moment more
+                return True
+            pause = long if self._here is False else min(long, UNSEEN)
+            if pause != said:
+                said = pause
+                sooner = ", or when it is back" if self._here is False else ""
+                self._set_lost(f"{error}; next try in {pause:g} s{sooner}")
+            if now >= begun + pause:
+                return True
+            self._stop.wait(min(begun + pause, self._look_at) - now)
+            now = self._clock()
+        return False
+
+    def _came_back(self, now: float) -> bool:
+        """Whether it is seen now, and was not there at the look before."""
+        if now < self._look_at:
+            return False
+        self._look_at = now + LOOK
+        before, self._here = self._here, self._present()
+        return self._here is True and before is not True
+
+    def _adopt(self) -> None:
+        assert self._source is not None
+        self.live = self._source.live
+        self.arrived_at = self._clock()
+
+    def _set_lost(self, text: str) -> None:
+        self.lost = text
+        self._notify()

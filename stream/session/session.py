@@ -1,0 +1,353 @@
+"""A session: one source, one stream, any number of sinks, and the threads between them.
+
+Source thread -> mailbox -> engine thread -> one mailbox for each sink -> sink threads; windows live on the main thread.
+A live source never waits and never queues: the newest frame wins. Of any other source every frame is rendered.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from ..base.errors import ConfigError, InkstreamError
+from ..base.frame import Frame, Output
+from ..base.mailbox import Mailbox, MailboxClosed
+from ..base.metrics import Metrics
+from ..base.signals import interrupts
+from ..sinks import Sink, State, Status
+from ..sources import Source
+from .changes import Changes
+from .driver import Driver, StreamLike
+from .fanout import Fanout
+from .intake import RETRY, Intake
+from .outlet import Outlet
+
+log = logging.getLogger(__name__)
+STOP_WITHIN = 1.8  # seconds until threads that do not end are left behind; 2 s are promised
+GRACE = 0.2  # seconds a source gets to come back from read() before it is closed under it
+NOTICE = 10.0  # seconds a notice stays in Status.message
+SLICE = 0.1  # seconds after which a waiting main thread looks for signals, which do not end a wait on Windows
+
+
+class Session:
+    """Runs once. ``run`` blocks and drives windows; ``start`` does not, and windows then need ``pump`` from the caller.
+
+    ``source``: a Source, its specification as text, or a function without arguments that opens one; a source that is
+    lost can be opened again in the latter two cases only. ``sinks``: Sinks, or their specifications. The session closes
+    its source and its sinks; the stream stays open, it belongs to the caller.
+    ``on_status`` is called from the engine's thread when state or notice changes. ``stall_after`` and ``retry`` are
+    seconds: after how long without a frame a live source counts as stalled, and the pauses before each try to open a
+    lost source. Pauses above 1.5 s are for a source that is known to be gone, and end when it is seen to come back.
+    """
+
+    def __init__(
+        self,
+        source: Source | str | Callable[[], Source],
+        stream: StreamLike,
+        sinks: Sequence[Sink | str],
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        metrics: Metrics | None = None,
+        on_status: Callable[[Status], None] | None = None,
+        stall_after: float = 1.0,
+        retry: Sequence[float] = RETRY,
+    ) -> None:
+        if not sinks or isinstance(sinks, str):
+            raise ConfigError(f'sinks: got {sinks!r}, expected a list of at least one, for example ["null"]')
+        self.metrics = metrics or Metrics(clock)
+        self.error: BaseException | None = None  # what ended the session, when it was a fault
+        self.interrupted: int | None = None  # number of the signal that ended it
+        stream.metrics = self.metrics
+        self._stream = stream
+        self._clock = clock
+        self._on_status = on_status
+        self._stall_after = stall_after
+        self._stop = threading.Event()  # asked to end now
+        self._bell = threading.Event()  # something for the main thread to look at
+        self._changes = Changes()
+        self._inbox: Mailbox[Frame] = Mailbox()
+        self._intake = Intake(source, self._inbox, self.metrics, clock, self._stop, self._inbox.wake, retry)
+        self._driver = Driver(
+            stream,
+            self._intake,
+            self._inbox,
+            self.metrics,
+            clock,
+            self._stop,
+            stall_after,
+            deliver=self._deliver,
+            report=self._report,
+            say=self._say,
+        )
+        self._fanout = Fanout(
+            sinks,
+            self.metrics,
+            clock,
+            lambda: self.status,
+            end=self._halt,
+            fail=self._fail,
+            say=self._say,
+            ring=self._bell.set,
+        )
+        self._threads: dict[str, threading.Thread] = {}
+        self._owner = threading.get_ident()  # the thread that drives sinks of the main thread
+        self._lock = threading.Lock()
+        self._ended = False
+        self._notice = ("", 0.0)  # text, and when it was said
+        self._reported: tuple[State, str, str] | None = None
+        self._figures = (0.0, 0.0, 0.0)  # when they were made, frames per second, latency in ms
+
+    # --- life
+
+    def run(self, frames: int | None = None, seconds: float | None = None) -> None:
+        """Run until the source ends, a window is closed, ``frames`` were rendered, ``seconds`` passed, or stop().
+
+        The first SIGINT or SIGTERM stops it within 2 s and leaves its number in ``interrupted``; the second ends the
+        process at once with exit code 130. Raises what ended it, when that was a fault.
+        """
+        self._driver.limit = frames
+        with interrupts(partial(setattr, self, "interrupted")):
+            try:
+                self.start()
+                self.wait(seconds)
+            finally:
+                self.stop()
+        if self.error is not None:
+            raise self.error
+
+    def start(self) -> None:
+        """Open source and sinks, and start the threads; nothing happens when it was started before.
+
+        Raises SourceUnavailable, ConfigError, or SinkUnavailable when none of the sinks can be opened.
+        """
+        if self._ended:
+            raise RuntimeError("session: start() after its end; make a new Session for each run")
+        if self._threads:
+            return
+        self._owner = threading.get_ident()
+        try:
+            self._intake.open()
+            self._fanout.open(self)
+        except BaseException:
+            self.stop()
+            raise
+        self._thread("engine", self._driver.run, self._finish)
+        self._thread("control", self._control, self._changes.close)
+        for outlet in self._fanout.outlets:
+            if not outlet.on_main_thread:
+                self._thread(f"sink {outlet.name}", partial(self._drive, outlet), self._bell.set)
+        self._thread("source", self._intake.run, self._inbox.close)
+        for thread in self._threads.values():
+            thread.start()
+
+    def pump(self) -> float:
+        """Write what is due to sinks of the main thread; returns the seconds (at most 0.1) until the next is due."""
+        if threading.get_ident() != self._owner:
+            raise RuntimeError("session: pump() must be called by the thread that called start()")
+        return self._fanout.pump(SLICE)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """After ``start``: wait until the session has ended by itself; returns whether it did in ``timeout`` seconds.
+
+        On the thread that called ``start`` this also writes to sinks of the main thread.
+        """
+        end = None if timeout is None else self._clock() + timeout
+        while not (self._stop.is_set() or self.finished):
+            left = SLICE if end is None else end - self._clock()
+            if left <= 0 or self.interrupted:
+                return False
+            if threading.get_ident() != self._owner:
+                self._stop.wait(min(SLICE, left))
+                continue
+            self._bell.wait(min(SLICE, left, self.pump()))
+            self._bell.clear()
+        return True
+
+    def stop(self) -> None:
+        """End within 2 s, whatever a driver does: a thread that does not end is named in the log and left behind.
+
+        May be called from any thread, and again. Sinks of the main thread are closed on the thread that called
+        ``start``.
+        """
+        self._halt()
+        deadline = time.perf_counter() + STOP_WITHIN
+        if "source" in self._threads:
+            _join(self._threads["source"], GRACE)
+        closer = threading.Thread(target=self._close_source, name="inkstream close source", daemon=True)
+        closer.start()
+        threads = [*self._threads.values(), closer]
+        for thread in threads:
+            _join(thread, deadline - time.perf_counter())
+        if threading.get_ident() == self._owner:
+            self._fanout.close_main()
+        with self._lock:
+            again, self._ended = self._ended, True
+        if again:
+            return
+        if not self._threads:
+            self._fanout.close_unstarted()
+        left = [thread.name for thread in threads if thread.is_alive() and thread is not threading.current_thread()]
+        if left:
+            log.warning("left behind, because they do not end: %s", ", ".join(left))
+        self._report()
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing will be written any more."""
+        return self._ended or self._fanout.closed
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # --- controls
+
+    def update(self, **changes: Any) -> None:
+        """Change settings, soon: returns at once. A refused change is said in ``Status.message`` and in the log.
+
+        Changes of the same settings that are still waiting become one, so a fast slider does not fall behind.
+        """
+        try:
+            self._changes.put(changes)
+        except (MailboxClosed, OverflowError) as error:
+            self._say(f"{', '.join(changes)} not changed: {error}")
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop taking new frames, or go on.
+
+        What was taken still comes out, and a changed setting still acts on the last frame.
+        """
+        self._driver.frozen = frozen
+        self._inbox.hold(frozen)
+
+    # --- what it says
+
+    @property
+    def status(self) -> Status:
+        """What it is doing now; may be asked from any thread, as often as one likes."""
+        now = self._clock()
+        made, fps, latency = self._figures
+        if now - made >= 0.1 or now < made:
+            fps, latency = self.metrics.recent(now)
+            self._figures = (now, fps, latency)
+        state, about = self._state(now)
+        notice, said = self._notice
+        message = "; ".join(part for part in (about, notice if now - said < NOTICE else "") if part)
+        config, size = self._stream.config, self._stream.size
+        values = {"prompt": config.prompt, "drawing_influence": config.drawing_influence}
+        for name in ("frames_dropped", "frames_skipped"):
+            values[name] = self.metrics.counter(name)
+        return Status(state, message, fps, latency, (size.width, size.height), values)
+
+    def summary(self) -> dict[str, Any]:
+        """What was measured (see ``Metrics.summary``), state and message, and the sinks that are gone, with why."""
+        status = self.status
+        about = {"state": status.state, "message": status.message, "dropped": dict(self._fanout.dropped)}
+        return {**self.metrics.summary(), **about}
+
+    def _state(self, now: float) -> tuple[State, str]:
+        driver, intake = self._driver, self._intake
+        quiet = now - intake.arrived_at
+        settling = self._stream.pending > 0
+        if self._ended or self._stop.is_set():
+            return "stopped", str(self.error or "")
+        if intake.lost:
+            return "reconnecting", intake.lost
+        if driver.frozen:
+            return "settling" if settling else "idle", "frozen"
+        if intake.live and quiet > self._stall_after:
+            return "stalled", f"{intake.name}: no frame for {quiet:.0f} s"
+        if not driver.shown:
+            return "warming", ""
+        if driver.static:
+            return "settling" if settling else "idle", ""
+        return "live", ""
+
+    def _say(self, text: str, error: Exception | None = None) -> None:
+        # An error of ours says all that is needed; of any other the place matters, too.
+        log.warning(text, exc_info=None if isinstance(error, InkstreamError) else error)
+        self._notice = (text, self._clock())
+        self._inbox.wake()  # so that the engine's thread reports it
+
+    def _report(self) -> None:
+        """Tell ``on_status`` when state or notice has changed."""
+        if self._on_status is None:
+            return
+        key = (self._state(self._clock())[0], self._intake.lost, self._notice[0])
+        if key != self._reported:
+            self._reported = key
+            self._on_status(self.status)
+
+    # --- what its threads do
+
+    def _thread(self, name: str, body: Callable[[], None], after: Callable[[], None]) -> None:
+        def guarded() -> None:
+            try:
+                body()
+            except Exception as error:  # noqa: BLE001 - run() raises it on the thread of the caller
+                self._fail(error)
+            finally:
+                after()
+
+        # A daemon, because nothing can end a thread that a driver keeps, and it must not keep the process.
+        self._threads[name] = threading.Thread(target=guarded, name=f"inkstream {name}", daemon=True)
+
+    def _deliver(self, output: Output) -> bool:
+        """Hand a picture to all sinks; returns whether it is the first one of its source frame."""
+        unique = self.metrics.rendered(output.source_id, output.captured_at, self._clock())
+        # Of a source that is not live every picture counts, so the engine waits for the sinks.
+        self._fanout.deliver(output, unique, every=not self._intake.live)
+        return unique
+
+    def _control(self) -> None:
+        while not self._stop.is_set():
+            try:
+                changes = self._changes.get()
+            except MailboxClosed:
+                return
+            try:
+                self._stream.update(**changes)
+            except Exception as error:  # noqa: BLE001 - whatever a change meets, the picture goes on without it
+                self._say(f"{', '.join(changes)} not changed: {error}", error)
+            self._inbox.wake()
+
+    def _drive(self, outlet: Outlet) -> None:
+        while not outlet.closed:
+            self._fanout.turn(outlet, block=True)
+
+    def _fail(self, error: Exception) -> None:
+        with self._lock:
+            late = self.error is not None or self._stop.is_set()
+            if not late:
+                self.error = error
+        if late:
+            log.warning("while stopping: %s", error, exc_info=None if isinstance(error, InkstreamError) else error)
+        self._halt()
+
+    def _halt(self) -> None:
+        self._stop.set()
+        self._inbox.close()
+        self._inbox.wake()
+        self._changes.close()
+        self._finish()
+
+    def _finish(self) -> None:
+        self._fanout.finish()
+        self._bell.set()
+
+    def _close_source(self) -> None:
+        try:
+            self._intake.close()
+        except Exception as error:  # noqa: BLE001 - a driver may fail in any way, and the session ends all the same
+            log.warning("source %s cannot be closed: %s", self._intake.name, error)
+
+
+def _join(thread: threading.Thread, timeout: float | None) -> None:
+    if thread is not threading.current_thread() and thread.ident is not None:
+        thread.join(None if timeout is None else max(0.0, timeout))
