@@ -27,7 +27,7 @@ from . import _plot
 from ._models import Models, ShapeOption, engine_named
 from ._progress import tell
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
-from .tiny import tiny_lora
+from .random_lora import tiny_lora
 
 LIMIT = 2.0  # no frame may take longer than this many medians
 KEYS = ("engine",)

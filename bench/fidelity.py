@@ -14,10 +14,10 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from ..engines._quant_judge import edge_f1, psnr, ssim
 from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.errors import EngineError
 from ..stream.base.frame import Frame
+from ..stream.base.measures import edge_f1, psnr, ssim
 from ..stream.loop.stream import Stream
 from ..stream.sources.drawing import prompt_for, sketch, subjects
 from . import _plot

@@ -29,7 +29,6 @@ from rich.table import Table
 from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.errors import ConfigError
 from ..stream.base.frame import Output, Rect, Size
-from ..stream.fake import FakeStream
 from ..stream.loop.stream import Stream
 from ..stream.session.driver import StreamLike
 from ..stream.session.session import Session
@@ -42,6 +41,7 @@ from ._measure import percentiles
 from ._models import Models, ShapeOption
 from ._progress import tell
 from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
+from .synthetic import FakeStream
 
 STAGES = (
     "event to painted",

@@ -20,12 +20,12 @@ from rich.table import Table
 
 from ..stream.base.frame import Output, Size
 from ..stream.base.metrics import Metrics, write_json
-from ..stream.fake import FakeStream
 from ..stream.loop.gate import similarity
 from ..stream.session.session import Session
 from ..stream.sinks import Status
 from ..stream.sources.fake import FakeSource
 from ._progress import done, tell
+from .synthetic import FakeStream
 
 GOAL_MS = 2.0
 

@@ -33,15 +33,15 @@ with quiet():  # that there is no torchvision is on purpose, and said at import
         StableDiffusionXLPipeline,
         UNet2DConditionModel,
     )
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-    from .tiny import tiny_tokenizer
 
 EMBEDDED = "ink-tiny"
 SHAPES = Path(__file__).with_name("shapes")
 PARTS = ("unet", "controlnet", "text_encoder", "text_encoder_2", "vae", "vae_kl", "scheduler", "parameters")
 # Random numbers are drawn once and repeated. A prime length, so that they never line up with the rows of a matrix.
 BLOCK = 4_194_301
+TEXT_LENGTH = 77  # of CLIP
 
 
 def shapes() -> dict[str, str]:
@@ -100,7 +100,7 @@ def random_pipeline(
     fill = _Filler(dtype, torch.device(device), seed)
     sdxl = "text_encoder_2" in shape
     text = shape["text_encoder"]
-    tokenizer = tiny_tokenizer()
+    tokenizer = byte_tokenizer()
     tokenizer.model_max_length = text["max_position_embeddings"]
     with quiet():
         parts: dict[str, Any] = {
@@ -112,7 +112,7 @@ def random_pipeline(
         }
         if sdxl:
             parts |= {"text_encoder_2": fill(CLIPTextModelWithProjection, shape["text_encoder_2"])}
-            parts |= {"tokenizer_2": tiny_tokenizer(), "add_watermarker": False}
+            parts |= {"tokenizer_2": byte_tokenizer(), "add_watermarker": False}
         else:
             parts |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
         if controlnets:
@@ -129,21 +129,23 @@ def random_pipeline(
     return pipe
 
 
-def empty_part(name: str, part: str) -> Any:
-    """One part of a shape whose weights are on the meta device: its sizes without its memory."""
-    config = load_shape(name)[part]
-    kinds: dict[str, Any] = {
-        "unet": UNet2DConditionModel,
-        "controlnet": ControlNetModel,
-        "vae": AutoencoderTiny,
-        "vae_kl": AutoencoderKL,
-        "text_encoder": CLIPTextModel,
-        "text_encoder_2": CLIPTextModelWithProjection,
-    }
-    return _empty(kinds[part], config)
+def byte_tokenizer() -> CLIPTokenizer:
+    """A CLIP tokenizer that knows single bytes only: 514 tokens, no merges, 77 long."""
+    letters = _byte_alphabet()
+    vocab = {token: index for index, token in enumerate([*letters, *(f"{letter}</w>" for letter in letters)])}
+    vocab |= {"<|startoftext|>": 512, "<|endoftext|>": 513}
+    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=TEXT_LENGTH)
 
 
-def _empty(kind: Any, config: dict[str, Any]) -> Any:
+def _byte_alphabet() -> list[str]:
+    """The 256 printable characters that stand for bytes in byte-level BPE (Radford et al., 2019)."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = (chr(256 + index) for index in range(256 - len(printable)))
+    return [chr(byte) if byte in printable else next(others) for byte in range(256)]
+
+
+def without_weights(kind: Any, config: dict[str, Any]) -> Any:
+    """A network of diffusers or transformers on the meta device: its sizes without its memory."""
     with quiet(), init_empty_weights(include_buffers=False):
         if kind in (CLIPTextModel, CLIPTextModelWithProjection):
             return kind(CLIPTextConfig(**config)).eval()
@@ -160,7 +162,7 @@ class _Filler:
         self._place = 0  # where the next weight begins in the block, so that no two networks are the same
 
     def __call__(self, kind: Any, config: dict[str, Any]) -> Any:
-        network = _empty(kind, config)
+        network = without_weights(kind, config)
         for module in network.modules():
             for name, parameter in list(module.named_parameters(recurse=False)):
                 value = self._value(name, parameter)

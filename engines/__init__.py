@@ -12,7 +12,6 @@ An engine is a module with these functions:
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,7 +26,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Progress = Callable[[str, float | None], Any]  # what is being done, and which part of it is (0 to 1; None: unknown)
 
-MODULES = ("tensorrt", "openvino", "compile", "onnxruntime", "eager")
+MODULES = {
+    "tensorrt": ".trt.engine",
+    "openvino": ".openvino",
+    "compile": ".compile",
+    "onnxruntime": ".onnxruntime",
+    "eager": ".eager",
+}
 # Where an engine expects the networks, by PyTorch's name of the device. Eager runs wherever they are.
 DEVICES = {"tensorrt": ("cuda",), "openvino": ("cpu",), "compile": ("cpu", "cuda"), "onnxruntime": ("cpu", "cuda")}
 # What ``auto`` takes, fastest first. compile wins nothing on a CPU, and onnxruntime is slower than openvino there.
@@ -77,7 +82,7 @@ class Options:
 
 def names() -> tuple[str, ...]:
     """Names of the engines that this installation has."""
-    return tuple(name for name in MODULES if importlib.util.find_spec(f".{name}", __name__))
+    return tuple(MODULES)
 
 
 def engines() -> list[EngineInfo]:
@@ -168,4 +173,4 @@ def build(name: str, pipe: Any, controlnets: list[Any], shapes: Shapes, options:
 
 
 def _module(name: str) -> Any:
-    return importlib.import_module(f".{name}", __name__)
+    return importlib.import_module(MODULES[name], __name__)

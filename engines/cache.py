@@ -21,14 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..stream.base.errors import EngineError
-from ._trt_signed import (
-    PlanRefused,
-    Signature,
-    private_folder,
-    remove_unfinished,
-    scratch_folder,
-    user_cache,
-)
+from .signed import PlanRefused, Signature, private_folder, remove_unfinished, scratch_folder, user_cache
 
 __all__ = ["EngineCache", "Entry", "Plan", "PlanKey", "PlanRefused", "Progress"]
 

@@ -25,9 +25,9 @@ from torch import Tensor
 
 from ..stream.base.errors import EngineError
 from . import Options
-from ._quant_torchao import quantise, weights_mb
 from .cache import private_folder, user_cache
 from .fold import fold, why_not
+from .quantize.torchao import quantise, weights_mb
 from .shapes import Shapes
 from .units import Positional, Units, make_units, positional_units
 

@@ -21,11 +21,11 @@ from torch import Tensor, nn
 
 from ..stream.base.errors import EngineError
 from . import Options
-from ._ov_library import core, first_line, runtime
 from .cache import EngineCache, Plan, PlanKey
 from .fingerprint import graph_digest, weights_digest
 from .kept import kept
-from .quantize import Quantiser, float32_units, quantised_key
+from .openvino_library import core, first_line, runtime
+from .quantize.calibrate import Quantiser, float32_units, quantised_key
 from .shapes import Shapes
 from .times import TimesOutside
 from .units import Positional, Units, make_units, positional_units

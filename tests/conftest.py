@@ -148,7 +148,7 @@ def _install_reference(folder) -> None:
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory):
     """Small models saved in diffusers layout; nobody may change them."""
-    from inkstream.bench.tiny import tiny_sd, tiny_sd21, tiny_sdxl
+    from doubles.tiny_models import tiny_sd, tiny_sd21, tiny_sdxl
 
     place = tmp_path_factory.mktemp("models")
     tiny_sd(vae="kl").save_pretrained(place / "sd")

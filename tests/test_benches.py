@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import typer
+from doubles.tiny_models import empty_part
 from typer.testing import CliRunner
 
 from inkstream import engines
@@ -18,12 +19,12 @@ from inkstream.bench._models import Models, plain_run, spread
 from inkstream.bench._results import Wanted, machine_name
 from inkstream.bench._results import compare as compare_results
 from inkstream.bench._work import gflop_per_frame, unet_rows
-from inkstream.bench.shapes import empty_part, load_shape, random_pipeline, shapes
+from inkstream.bench.shapes import load_shape, random_pipeline, shapes
+from inkstream.bench.synthetic import FakeStream
 from inkstream.stream import Stream, StreamConfig
 from inkstream.stream.base.configfile import load_config
 from inkstream.stream.base.errors import ConfigError, EngineError
 from inkstream.stream.base.frame import Size
-from inkstream.stream.fake import FakeStream
 
 SMALL = Size(64, 64)
 

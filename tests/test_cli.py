@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 import inkstream.stream
+from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.app import commands
 from inkstream.stream.app.cli import app
 from inkstream.stream.base.configfile import load_config, parse_config
 from inkstream.stream.base.errors import ModelError, SinkUnavailable
-from inkstream.stream.fake import FakeStream
 from inkstream.stream.sinks.fake import FakeSink
 from inkstream.stream.sources.drawing import DemoSource
 

@@ -7,9 +7,9 @@ import time
 import cv2
 import numpy as np
 import pytest
+from doubles.time import FakeTime
 
 from inkstream.stream.base.errors import ConfigError, SourceEnded
-from inkstream.stream.fake import FakeTime
 from inkstream.stream.sources import Source, open_source
 from inkstream.stream.sources.drawing import DemoSource, prompt_for, sketch, subjects
 from inkstream.stream.sources.drawing.hand import FASTEST, Paper, Stroke, draw_by_hand

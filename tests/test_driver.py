@@ -7,14 +7,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from doubles.tiny_models import tiny_sd
 
-from inkstream.bench.tiny import tiny_sd
+from inkstream.bench.synthetic import FakeStream
 from inkstream.stream import Stream
 from inkstream.stream.app.showcase import Following
 from inkstream.stream.base.errors import SourceEnded
 from inkstream.stream.base.frame import Frame
 from inkstream.stream.base.mailbox import Mailbox
-from inkstream.stream.fake import FakeStream
 from inkstream.stream.session.driver import FADE_EVERY, Driver
 from inkstream.stream.session.session import Session
 from inkstream.stream.sinks.fake import FakeSink

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.base.errors import SourceEnded
 from inkstream.stream.base.metrics import Metrics
-from inkstream.stream.fake import FakeStream
 from inkstream.stream.session.session import Session
 
 PICTURES = [np.full((64, 64, 3), level, np.uint8) for level in range(0, 256, 32)]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inkstream.engines import _trt_signed as signed
+from inkstream.engines import signed as signed
 from inkstream.engines.cache import EngineCache, Plan, PlanKey, PlanRefused
 from inkstream.stream.base.errors import EngineError
 

@@ -8,11 +8,11 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+from doubles.tiny_models import tiny_sd
 from PIL import Image
 from typer.testing import CliRunner
 
 from inkstream.bench.shapes import random_pipeline
-from inkstream.bench.tiny import tiny_sd
 from inkstream.lora.data.palette import NUMBER, control_image
 from inkstream.lora.data.sample import Sample
 from inkstream.lora.evaluate import behaviour, colours, measures

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from inkstream.bench.tiny import tiny_sd
+from doubles.tiny_models import tiny_sd
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

@@ -15,7 +15,8 @@ pytestmark = [
 ]
 onnx = pytest.importorskip("onnx", reason="needs onnx")
 
-from inkstream.bench.tiny import tiny_sd, tiny_sdxl  # noqa: E402
+from doubles.tiny_models import tiny_sd, tiny_sdxl  # noqa: E402
+
 from inkstream.engines import export, onnxruntime  # noqa: E402
 from inkstream.engines.onnxfile import open_onnx  # noqa: E402
 from inkstream.engines.shapes import RESULTS, Shapes  # noqa: E402

@@ -1,6 +1,7 @@
 """Two networks share a built engine only where nothing that decides their graph differs."""
 
-from inkstream.bench.tiny import tiny_sd
+from doubles.tiny_models import tiny_sd
+
 from inkstream.engines import fingerprint
 from inkstream.engines.fingerprint import weights_digest
 from inkstream.engines.units import Embed, Encode

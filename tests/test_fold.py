@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 from diffusers.models.attention_processor import AttnProcessor2_0
+from doubles.pages import growing_pages, rendered, same
+from doubles.tiny_models import tiny_sd, tiny_sd21, tiny_sdxl
 
 from inkstream import engines
-from inkstream.bench.tiny import tiny_lora, tiny_sd, tiny_sd21, tiny_sdxl
+from inkstream.bench.random_lora import tiny_lora
 from inkstream.engines import Options
 from inkstream.engines import compile as compiled
 from inkstream.engines.fold import Fold, fold, why_not
@@ -15,7 +17,6 @@ from inkstream.engines.shapes import Shapes
 from inkstream.engines.units import positional_units
 from inkstream.lora.load import load_pipeline
 from inkstream.stream import Stream, StreamConfig
-from inkstream.stream.fake import growing_pages, rendered, same
 from inkstream.stream.loop.batch import StreamBatch
 from inkstream.stream.loop.networks import Networks
 from inkstream.stream.loop.whole import WholeFrame

@@ -7,10 +7,10 @@ import huggingface_hub
 import numpy as np
 import pytest
 import torch
+from doubles.tiny_models import generated, tiny_sd
 from huggingface_hub.errors import CacheNotFound, GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 from safetensors.torch import save_file
 
-from inkstream.bench.tiny import generated, tiny_sd
 from inkstream.lora import hub, registry
 from inkstream.lora.describe import describe
 from inkstream.lora.load import load_pipeline

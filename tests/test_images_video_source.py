@@ -12,11 +12,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from doubles.time import FakeTime
 from PIL import Image, ImageOps
 
 from inkstream.stream.base.errors import FrameError, SourceEnded, SourceError, SourceUnavailable
 from inkstream.stream.base.frame import Size
-from inkstream.stream.fake import FakeTime
 from inkstream.stream.sources import open_source
 from inkstream.stream.sources.images import ImagesSource, load_image
 from inkstream.stream.sources.video import MAX_BROKEN, VideoSource

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.base.errors import ConfigError, SourceLost, SourceUnavailable
 from inkstream.stream.base.mailbox import Mailbox
 from inkstream.stream.base.metrics import Metrics
-from inkstream.stream.fake import FakeStream
 from inkstream.stream.session.intake import LOOK, RETRY, Intake
 from inkstream.stream.session.session import Session
 from inkstream.stream.sinks.fake import FakeSink

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from doubles.tiny_models import tiny_sd
 
-from inkstream.bench.tiny import tiny_sd
+from inkstream.bench.synthetic import FakeStream
 from inkstream.stream import Session, Stream, StreamConfig
 from inkstream.stream.base.errors import MemoryFull
 from inkstream.stream.base.frame import Size
-from inkstream.stream.fake import FakeStream
 from inkstream.stream.loop import memory
 from inkstream.stream.loop.memory import is_memory_full, memory_named, smaller_batch, smaller_picture
 from inkstream.stream.sinks.fake import FakeSink

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from doubles.tiny_models import generated, tiny_sd, tiny_sd21, tiny_sdxl
 from safetensors.torch import load_file, save_file
 
-from inkstream.bench.tiny import generated, tiny_sd, tiny_sd21, tiny_sdxl
 from inkstream.lora import devices, hub, load, registry
 from inkstream.lora.describe import describe, file_family
 from inkstream.lora.load import load_controlnet, load_pipeline

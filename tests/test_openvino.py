@@ -11,8 +11,8 @@ import textwrap
 import numpy as np
 import pytest
 import torch
+from doubles.tiny_models import tiny_sd, tiny_sdxl
 
-from inkstream.bench.tiny import tiny_sd, tiny_sdxl
 from inkstream.engines import Options, openvino
 from inkstream.engines import build as build_units
 from inkstream.engines.shapes import Shapes

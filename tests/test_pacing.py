@@ -4,10 +4,10 @@ import threading
 import time
 
 import pytest
+from doubles.time import FakeTime
 
 from inkstream.stream.base.errors import ConfigError
 from inkstream.stream.base.pacing import Pacer, wait_until
-from inkstream.stream.fake import FakeTime
 
 
 def test_the_grid_is_kept_without_drift():

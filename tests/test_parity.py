@@ -13,8 +13,8 @@ from diffusers import (
     StableDiffusionImg2ImgPipeline,
     StableDiffusionXLControlNetImg2ImgPipeline,
 )
+from doubles.tiny_models import tiny_sd, tiny_sd21, tiny_sdxl
 
-from inkstream.bench.tiny import tiny_sd, tiny_sd21, tiny_sdxl
 from inkstream.stream import Stream, StreamConfig
 from inkstream.stream.loop.batch import Entry, Loop, SequentialSteps, StreamBatch
 from inkstream.stream.loop.guidance import make_guidance

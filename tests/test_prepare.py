@@ -12,12 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from doubles.pictures import COLOURS, save, thing
+from doubles.tiny_models import tiny_sd
 from PIL import Image
 from typer.testing import CliRunner
 
-from inkstream.bench.tiny import tiny_sd
 from inkstream.lora.data._early import Early
-from inkstream.lora.data.fake import COLOURS, save, thing
 from inkstream.lora.data.folder import Pairs
 from inkstream.lora.data.prepare import Recipe, prepare
 from inkstream.stream.app.cli import app

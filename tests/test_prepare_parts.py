@@ -7,6 +7,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from doubles.pictures import COLOURS, save, thing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -14,7 +15,6 @@ from PIL import Image
 from inkstream.lora.data import captions, extract, quality
 from inkstream.lora.data._reading import read_picture
 from inkstream.lora.data.captions import Grammar, Grammars
-from inkstream.lora.data.fake import COLOURS, save, thing
 from inkstream.stream.base.errors import ConfigError, DataError, ModelError
 from inkstream.stream.sources.drawing import sketch
 
@@ -314,7 +314,7 @@ def test_pickscore_runs_on_a_clip_model(tmp_path):
     import torch
     from transformers import CLIPConfig, CLIPModel
 
-    from inkstream.bench.tiny import tiny_tokenizer
+    from inkstream.bench.shapes import byte_tokenizer as tiny_tokenizer
 
     torch.manual_seed(0)
     text = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}

@@ -7,17 +7,18 @@ import sys
 import numpy as np
 import pytest
 import torch
+from doubles.tiny_models import tiny_sd
 from typer.testing import CliRunner
 
-from inkstream.bench.tiny import tiny_sd
-from inkstream.engines import quantising, quantize
-from inkstream.engines._quant_judge import Row, edge_f1, psnr, ssim, verdict
-from inkstream.engines.quantize import Samples, calibrated_by, record
+from inkstream.engines import quantising
+from inkstream.engines.quantize import calibrate as quantize
+from inkstream.engines.quantize.calibrate import Samples, calibrated_by, record
 from inkstream.lora.devices import resolve_dtype
 from inkstream.stream import Stream, StreamConfig
 from inkstream.stream.app.cli import app
 from inkstream.stream.base.configfile import load_config
 from inkstream.stream.base.errors import EngineError
+from inkstream.stream.base.measures import Row, edge_f1, psnr, ssim, verdict
 from inkstream.stream.sources.drawing import prompt_for, sketch, subjects
 
 SIDE = 64

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.base.errors import (
     ConfigError,
     EngineError,
@@ -25,7 +26,6 @@ from inkstream.stream.base.errors import (
 from inkstream.stream.base.frame import Frame, Size
 from inkstream.stream.base.mailbox import Mailbox
 from inkstream.stream.base.metrics import Metrics
-from inkstream.stream.fake import FakeStream
 from inkstream.stream.session.driver import Driver
 from inkstream.stream.session.fanout import Fanout
 from inkstream.stream.session.intake import RETRY

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.app.contact_sheet import contact_sheet
 from inkstream.stream.app.showcase import Album, Following, Moment, Narrated, Retimed, Shot
 from inkstream.stream.base.errors import SourceEnded
 from inkstream.stream.base.frame import Frame, Output, Size
-from inkstream.stream.fake import FakeStream
 from inkstream.stream.sinks import Status
 from inkstream.stream.sinks.fake import FakeSink
 

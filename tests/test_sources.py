@@ -9,13 +9,13 @@ import time
 import cv2
 import numpy as np
 import pytest
+from doubles.time import FakeTime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inkstream.stream.base.errors import ConfigError, FrameError, SourceEnded, SourceLost, SourceUnavailable
 from inkstream.stream.base.frame import Size
 from inkstream.stream.base.spec import parse_spec
-from inkstream.stream.fake import FakeTime
 from inkstream.stream.sources import KINDS, Source, camera, open_source, source_present
 from inkstream.stream.sources.camera import CameraSource
 from inkstream.stream.sources.fake import FakeSource, read_counter, write_counter

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from doubles.tiny_models import tiny_sd, tiny_sdxl
 
-from inkstream.bench.tiny import tiny_lora, tiny_sd, tiny_sdxl
+from inkstream.bench.random_lora import tiny_lora
 from inkstream.stream import Frame, Stream, StreamConfig
 from inkstream.stream.base.errors import ConfigError, EngineError, FrameError, LoraError, ModelError, UnsafeWeightsError
 from inkstream.stream.loop.prompt import slerp

@@ -6,13 +6,13 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from doubles.tensorrt import HostMemory, fake
 from onnx import TensorProto, helper, numpy_helper
 
-from inkstream.engines import _trt_library as library
-from inkstream.engines._trt_build import Profile, Range, Recipe, build_plan
-from inkstream.engines._trt_onnx import OnnxFile, touched
-from inkstream.engines._trt_run import Engine, PlanUnfit, check_numbers
-from inkstream.engines.fake_tensorrt import HostMemory, fake
+from inkstream.engines.trt import library as library
+from inkstream.engines.trt.build import Profile, Range, Recipe, build_plan
+from inkstream.engines.trt.onnx import OnnxFile, touched
+from inkstream.engines.trt.run import Engine, PlanUnfit, check_numbers
 from inkstream.stream.base.errors import EngineError
 
 VERSIONS = ("10.12.0.36", "11.4.0.106")

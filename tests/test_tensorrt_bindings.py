@@ -17,9 +17,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from doubles.tensorrt import fake
 
 from inkstream import engines
-from inkstream.engines.fake_tensorrt import fake
 
 # package, version: the oldest that is supported, and the newest of 11 that was looked at
 PUBLISHED = [("tensorrt-cu12-bindings", "10.12.0.36"), ("tensorrt-cu13-bindings", "11.4.0.106")]

@@ -12,20 +12,21 @@ import onnx
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
+from doubles.tensorrt import HostMemory, fake
+from doubles.tiny_models import tiny_sd
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from inkstream import engines
-from inkstream.bench.tiny import tiny_lora, tiny_sd
-from inkstream.engines import _trt_signed as signed
-from inkstream.engines import tensorrt
-from inkstream.engines._trt_build import Profile, Recipe
-from inkstream.engines._trt_make import Job, Maker
-from inkstream.engines._trt_memory import CudaMemory
-from inkstream.engines._trt_run import check_numbers
+from inkstream.bench.random_lora import tiny_lora
+from inkstream.engines import signed as signed
 from inkstream.engines.cache import EngineCache
-from inkstream.engines.fake_tensorrt import HostMemory, fake
 from inkstream.engines.shapes import Shapes
+from inkstream.engines.trt import engine as tensorrt
+from inkstream.engines.trt.build import Profile, Recipe
+from inkstream.engines.trt.make import Job, Maker
+from inkstream.engines.trt.memory import CudaMemory
+from inkstream.engines.trt.run import check_numbers
 from inkstream.engines.units import positional_units
 from inkstream.lora.switch import LoraSet
 from inkstream.stream import Stream

@@ -9,19 +9,21 @@ import json
 import numpy as np
 import pytest
 import torch
+from doubles.tiny_models import tiny_sd
 from typer.testing import CliRunner
 
-from inkstream.bench.tiny import tiny_lora, tiny_sd
-from inkstream.engines import _quant_torchao, quantising
+from inkstream.bench.random_lora import tiny_lora
 from inkstream.engines import compile as compiled
-from inkstream.engines._quant_judge import PRECISIONS, Row, psnr, verdict
-from inkstream.engines._quant_torchao import quantise, weights_mb
+from inkstream.engines import quantising
+from inkstream.engines.quantize import torchao as _quant_torchao
+from inkstream.engines.quantize.torchao import quantise, weights_mb
 from inkstream.engines.shapes import Shapes
 from inkstream.stream import Stream
 from inkstream.stream.app.cli import app
 from inkstream.stream.app.commands import quantize as command
 from inkstream.stream.base.configfile import load_config
 from inkstream.stream.base.errors import EngineError
+from inkstream.stream.base.measures import PRECISIONS, Row, psnr, verdict
 from inkstream.stream.sources.drawing import prompt_for, sketch, subjects
 
 pytestmark = pytest.mark.usefixtures("one_thread")

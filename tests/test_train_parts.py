@@ -8,8 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from doubles.lora import tiny_kohya_lora
+from doubles.pairs import Shapes
+from doubles.tiny_models import tiny_sd, tiny_sdxl
 
-from inkstream.bench.tiny import tiny_kohya_lora, tiny_lora, tiny_sd, tiny_sdxl
+from inkstream.bench.random_lora import tiny_lora
 from inkstream.lora.data.palette import NUMBER, control_image
 from inkstream.lora.lorafile import read_lora
 from inkstream.lora.train import augment, losses, seeds
@@ -18,7 +21,6 @@ from inkstream.lora.train.caches import Latents, Texts, captions_of
 from inkstream.lora.train.config import DataConfig
 from inkstream.lora.train.data import Batches, control_images, open_data, still
 from inkstream.lora.train.edges import EdgeLoss, edge_map, rectangles
-from inkstream.lora.train.fake import Shapes
 from inkstream.lora.train.kinds import AutoencoderConfig
 from inkstream.lora.train.kohya import from_kohya, to_kohya
 from inkstream.lora.train.muon import Muon, orthogonal, split

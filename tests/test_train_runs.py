@@ -12,13 +12,13 @@ import time
 import numpy as np
 import pytest
 import torch
+from doubles.pairs import Shapes
 
 from inkstream.lora.load import load_pipeline
 from inkstream.lora.train import autoencoder, base, config, losses, storage
 from inkstream.lora.train.checkpoint import Checkpoints
 from inkstream.lora.train.config import parse
 from inkstream.lora.train.data import Batches, Part
-from inkstream.lora.train.fake import Shapes
 from inkstream.lora.train.kinds import KINDS, AutoencoderConfig, BaseConfig, kind_of
 from inkstream.lora.train.loop import Loop, TrainError
 from inkstream.lora.train.models import load_autoencoder

@@ -4,13 +4,13 @@ import json
 
 import pytest
 import torch
+from doubles.pairs import Shapes
+from doubles.tiny_models import tiny_sd, tiny_sd21, tiny_sdxl
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from inkstream.bench.tiny import tiny_sd, tiny_sd21, tiny_sdxl
 from inkstream.lora.lorafile import read_lora
 from inkstream.lora.train import adapters, controlnet, lcm, lora
-from inkstream.lora.train.fake import Shapes
 from inkstream.lora.train.kinds import ControlNetConfig, LcmConfig, LoraConfig
 from inkstream.lora.train.loop import Loop
 from inkstream.lora.train.predict import predict

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from doubles.tiny_models import generated, tiny_sd, tiny_sdxl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from inkstream.bench.tiny import generated, tiny_sd, tiny_sdxl
 from inkstream.lora import load
 from inkstream.lora.describe import describe
 from inkstream.lora.load import load_pipeline

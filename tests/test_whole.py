@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from doubles.pages import growing_pages, rendered, same
+from doubles.tiny_models import tiny_sd, tiny_sdxl
 
-from inkstream.bench.tiny import tiny_lora, tiny_sd, tiny_sdxl
+from inkstream.bench.random_lora import tiny_lora
 from inkstream.stream import Stream
-from inkstream.stream.fake import growing_pages, rendered, same
 from inkstream.stream.loop.whole import WholeFrame
 
 BASE = {

@@ -133,14 +133,14 @@ def test_a_prompt_of_known_words_says_nothing(ink, caplog):
 
 
 def test_a_pipeline_of_another_model_has_no_vocabulary():
-    from inkstream.bench.tiny import tiny_sd
+    from doubles.tiny_models import tiny_sd
 
     assert vocabulary_of(tiny_sd()) is None
 
 
 def test_a_damaged_vocabulary_keeps_no_stream_from_running(tmp_path, caplog):
     (tmp_path / FILE).write_text("{")
-    from inkstream.bench.tiny import tiny_sd
+    from doubles.tiny_models import tiny_sd
 
     pipe = tiny_sd()
     pipe.tokenizer.name_or_path = str(tmp_path / "tokenizer")

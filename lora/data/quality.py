@@ -15,8 +15,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...engines._quant_judge import edge_f1
 from ...stream.base.errors import ConfigError, ModelError
+from ...stream.base.measures import edge_f1
 
 PICKSCORE = "yuvalkirstain/PickScore_v1"
 PICKSCORE_WORDS = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"

@@ -12,7 +12,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from ...engines._quant_judge import covered, edges, psnr, ssim
+from ...stream.base.measures import covered, edges, psnr, ssim
 
 __all__ = ["edge_margin", "flicker", "line_f1", "mean_change", "others", "psnr", "sharpness", "ssim"]
 

@@ -87,7 +87,7 @@ def prune(
 
 
 def _why_not(entry: Entry) -> str:
-    from ....engines.tensorrt import unusable
+    from ....engines.trt.engine import unusable
 
     return entry.fault or unusable(entry)
 

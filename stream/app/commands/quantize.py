@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from ....engines._quant_judge import Row
     from ...base.configfile import RunConfig
+    from ...base.measures import Row
     from ...loop.stream import Stream
 
     Picture = tuple[np.ndarray, str | None]
@@ -57,7 +57,7 @@ def quantize(
         inkstream run --config ink-tiny --set dtype=int8
     """
     from ....engines import QUANTISING
-    from ....engines._quant_judge import PRECISIONS, verdict
+    from ...base.measures import PRECISIONS, verdict
 
     check_writable(json, "--json")
     run = load_run(config, sets, model=model)
@@ -93,10 +93,11 @@ def measure(
     """
     from ....bench._measure import StreamRender, alternate, flat, machine
     from ....bench.fidelity import pictures, quality, sketches
-    from ....engines import QUANTISING, _quant_torchao, quantising
-    from ....engines._quant_judge import PRECISIONS, Row
-    from ....engines.quantize import calibrated_by, missing, record
+    from ....engines import QUANTISING, quantising
+    from ....engines.quantize import torchao as _quant_torchao
+    from ....engines.quantize.calibrate import calibrated_by, missing, record
     from ...base.errors import EngineError
+    from ...base.measures import PRECISIONS, Row
     from ...loop.stream import Stream
 
     device = _device(run)
@@ -170,8 +171,8 @@ def _device(run: RunConfig) -> torch.device:
 def _precisions(run: RunConfig, engine: str, device: torch.device) -> list[str]:
     """What is compared, by the names of rows: float32, half precision, and what the engine quantises to there."""
     from ....engines import QUANTISING
-    from ....engines._quant_judge import PRECISIONS
     from ....lora.devices import resolve_dtype
+    from ...base.measures import PRECISIONS
 
     fastest = str(resolve_dtype(run.stream.changed(dtype="auto"), device)).removeprefix("torch.")
     able = [name for name, kinds in QUANTISING.items() if device.type in kinds.get(engine.partition(":")[0], ())]

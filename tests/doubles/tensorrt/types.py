@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._trt_fake_plan import NUMPY, TYPES
+from .plan import NUMPY, TYPES
 
 
 class Members(enum.Enum):

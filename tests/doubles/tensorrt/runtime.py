@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from ._trt_fake_plan import Executable, Port, World, combined, initializers, pack, replace_weights, unpack
-from ._trt_fake_types import (
+from .plan import Executable, Port, World, combined, initializers, pack, replace_weights, unpack
+from .types import (
     NULL,
     DataType,
     Dims,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from ..stream.base.errors import EngineError
+from ...stream.base.errors import EngineError
 
 log = logging.getLogger(__name__)
 OLDEST = (10, 12)

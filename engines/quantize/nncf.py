@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..stream.base.errors import EngineError
-from ._ov_library import first_line, runtime, silently
+from ...stream.base.errors import EngineError
+from ..openvino_library import first_line, runtime, silently
 
 
 def package() -> Any:

@@ -25,11 +25,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..stream.base.errors import EngineError
-from .cache import EngineCache, PlanKey
+from ...stream.base.errors import EngineError
+from ..cache import EngineCache, PlanKey
 
 if TYPE_CHECKING:
-    from ..stream.loop.stream import Stream
+    from ...stream.loop.stream import Stream
 
 log = logging.getLogger(__name__)
 UNITS = ("encode", "embed", "denoise", "decode")
@@ -155,7 +155,7 @@ class Quantiser:
         calls = samples.inputs.get(self._name, []) if samples else []
         if not calls:
             raise EngineError(f"calibration: no frame went through {self._name}; calibrate with this configuration")
-        from ._quant_nncf import quantise
+        from .nncf import quantise
 
         inputs = [self._arrays(call) for call in calls]
         # Where there are few, the same ones must serve for both.

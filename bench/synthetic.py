@@ -1,21 +1,21 @@
-"""A stream without a network and time that does not pass, for tests, for the loop alone, and for trying things out."""
+"""A stream without a network: for the loop alone, and for trying things out."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .base.config import StreamConfig
-from .base.errors import MemoryFull
-from .base.frame import Frame, Output, Size, as_rgb, place
-from .base.metrics import Metrics
-from .loop.gate import Gate
-from .loop.memory import smaller_picture
+from ..stream.base.config import StreamConfig
+from ..stream.base.errors import MemoryFull
+from ..stream.base.frame import Frame, Output, Size, as_rgb, place
+from ..stream.base.metrics import Metrics
+from ..stream.loop.gate import Gate
+from ..stream.loop.memory import smaller_picture
 
 
 class FakeStream:
@@ -124,47 +124,3 @@ class FakeStream:
         if done is None:
             return None
         return Output(done.pixels, done.source_id, done.captured_at, done.revision, done.input, self._clock())
-
-
-class FakeTime(threading.Event):
-    """A clock, and an event whose ``wait`` moves the clock instead of waiting."""
-
-    def __init__(self, now: float = 1000.0) -> None:
-        super().__init__()
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Let ``timeout`` seconds pass at once, unless it is set."""
-        if not self.is_set():
-            self.now += timeout or 0.0
-        return self.is_set()
-
-
-def growing_pages(count: int, side: int = 64) -> Iterator[np.ndarray]:
-    """Pages (side, side, 3) uint8 RGB, each with one more stroke than the one before."""
-    rng, page = np.random.default_rng(0), np.full((side, side, 3), 255, np.uint8)
-    for _ in range(count):
-        x, y = rng.integers(0, side - 16, 2)
-        page = page.copy()
-        page[y : y + 3, x : x + 16] = rng.integers(0, 120, 3)
-        yield page
-
-
-def rendered(stream: Any, changes: Sequence[Mapping[str, Any]] = (), count: int = 12) -> dict[int, np.ndarray]:
-    """What comes out of ``count`` pages, by the number of the page, with one of ``changes`` before every second."""
-    left, outputs = list(changes), []
-    for number, page in enumerate(growing_pages(count)):
-        if number % 2 and left:
-            stream.update(**left.pop(0))
-        outputs.append(stream(page))
-    outputs += stream.drain()
-    return {output.source_id: output.pixels.astype(int) for output in outputs if output}
-
-
-def same(ones: Mapping[int, np.ndarray], others: Mapping[int, np.ndarray]) -> bool:
-    """Whether the same pictures came out, apart from rounding."""
-    assert ones.keys() == others.keys() and ones
-    return max(np.abs(ones[key] - others[key]).max() for key in ones) <= 1

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..stream.base.errors import EngineError
-from ._trt_library import library
-from ._trt_memory import Memory
+from ...stream.base.errors import EngineError
+from .library import library
+from .memory import Memory
 
 # names of TensorRT's data types
 DTYPES = {

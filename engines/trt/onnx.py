@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..stream.base.errors import EngineError
-from .onnxfile import open_onnx
+from ...stream.base.errors import EngineError
+from ..onnxfile import open_onnx
 
 # what ONNX calls a data type -> what TensorRT calls it
 TYPES = {"FLOAT16": "HALF", "BFLOAT16": "BF16", "FLOAT8E4M3FN": "FP8"}

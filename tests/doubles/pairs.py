@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..data.palette import NUMBER
-from ..data.sample import Sample
+from inkstream.lora.data.palette import NUMBER
+from inkstream.lora.data.sample import Sample
 
 COLOURS = {"red": (205, 40, 40), "green": (50, 160, 70), "blue": (45, 80, 200), "yellow": (230, 200, 50)}
 GROUNDS = {"grass": (90, 150, 60), "sand": (220, 195, 140)}

@@ -1,4 +1,4 @@
-"""Small pipelines with random weights, for tests and for benches that need no model file.
+"""Small pipelines with random weights, for tests.
 
 They have the shape of the real ones (the same classes, the same kinds of blocks, latents of image / 8) and run a
 64x64 picture in milliseconds. Weights come from a seed and are scaled so that the UNet and both ways of the
@@ -9,16 +9,15 @@ visibly: a comparison of two pictures then means something. Nothing is downloade
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache, wraps
-from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..stream.base.quiet import quiet
+from inkstream.bench.shapes import TEXT_LENGTH, byte_tokenizer, load_shape, without_weights
+from inkstream.stream.base.quiet import quiet
 
 with quiet():  # that there is no torchvision is on purpose, and said at import
     from diffusers import (
@@ -32,11 +31,10 @@ with quiet():  # that there is no torchvision is on purpose, and said at import
         StableDiffusionXLPipeline,
         UNet2DConditionModel,
     )
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 Prediction = Literal["epsilon", "v_prediction"]
 Vae = Literal["tiny", "kl"]
-TEXT_LENGTH = 77
 _WIDTHS = (32, 64)
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -106,60 +104,6 @@ def tiny_sdxl(
     return _build(prediction_type, controlnets, vae, seed, unet, sdxl=True)
 
 
-def tiny_lora(
-    pipe: Any,
-    path: str | Path,
-    rank: int = 4,
-    seed: int = 0,
-    conv: bool = False,
-    text_encoder: bool = False,
-    time: bool = False,
-    strength: float = 0.5,
-) -> Path:
-    """Write a LoRA that fits ``pipe`` in the diffusers / PEFT key format; both factors are non-zero.
-
-    It covers the attention and feed-forward projections; ``conv`` adds the convolutions of the ResNet blocks, ``time``
-    the projections of the time embedding, ``text_encoder`` the attention of every text encoder.
-    """
-    factors = _lora_factors(pipe, rank, seed, conv, text_encoder, time, strength)
-    tensors = {f"{component}.{module}.lora_{half}.weight": value for component, module, half, value in factors}
-    save_file(tensors, path)
-    return Path(path)
-
-
-def tiny_kohya_lora(
-    pipe: Any,
-    path: str | Path,
-    rank: int = 4,
-    alpha: float = 2.0,
-    seed: int = 0,
-    conv: bool = False,
-    text_encoder: bool = False,
-    time: bool = False,
-    strength: float = 0.5,
-) -> Path:
-    """Write the same LoRA as ``tiny_lora`` in the key format of kohya's trainer, which A1111 reads.
-
-    The factors are the same numbers; each module also carries ``alpha``, so it acts with ``alpha / rank`` times the
-    strength of the other.
-    """
-    sdxl = hasattr(pipe, "text_encoder_2")
-    prefixes = {
-        "unet": "lora_unet",
-        "text_encoder": "lora_te1" if sdxl else "lora_te",
-        "text_encoder_2": "lora_te2",
-    }
-    tensors = {}
-    for component, module, half, value in _lora_factors(pipe, rank, seed, conv, text_encoder, time, strength):
-        if component != "unet" and not module.startswith("text_model."):
-            module = f"text_model.{module}"  # files keep the name of the module that transformers 5 flattened
-        name = f"{prefixes[component]}_{module.replace('.', '_')}"
-        tensors[f"{name}.lora_{'down' if half == 'A' else 'up'}.weight"] = value
-        tensors[f"{name}.alpha"] = torch.tensor(float(alpha))
-    save_file(tensors, path)
-    return Path(path)
-
-
 def _build(
     prediction_type: Prediction, controlnets: int, vae: Vae, seed: int, unet_config: dict[str, Any], sdxl: bool = False
 ) -> Any:
@@ -170,7 +114,7 @@ def _build(
         parts = {
             "vae": _vae(vae),
             "unet": unet,
-            "tokenizer": tiny_tokenizer(),
+            "tokenizer": byte_tokenizer(),
             "text_encoder": _text_encoder(32 if sdxl else context_dim),
             "scheduler": LCMScheduler(
                 beta_start=0.00085,
@@ -182,7 +126,7 @@ def _build(
             ),
         }
         if sdxl:
-            parts |= {"tokenizer_2": tiny_tokenizer(), "text_encoder_2": _text_encoder(32, projection=32)}
+            parts |= {"tokenizer_2": byte_tokenizer(), "text_encoder_2": _text_encoder(32, projection=32)}
             parts |= {"add_watermarker": False}
         else:
             parts |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
@@ -275,7 +219,7 @@ def _vae(kind: Vae) -> AutoencoderTiny | AutoencoderKL:
 
 def _text_encoder(width: int, projection: int | None = None) -> CLIPTextModel | CLIPTextModelWithProjection:
     config = CLIPTextConfig(
-        vocab_size=len(tiny_tokenizer()),
+        vocab_size=len(byte_tokenizer()),
         hidden_size=width,
         intermediate_size=2 * width,
         num_hidden_layers=2,
@@ -293,21 +237,6 @@ def _text_encoder(width: int, projection: int | None = None) -> CLIPTextModel | 
     return encoder
 
 
-def tiny_tokenizer() -> CLIPTokenizer:
-    """A CLIP tokenizer that knows single bytes only: 514 tokens, no merges, 77 long."""
-    letters = _byte_alphabet()
-    vocab = {token: index for index, token in enumerate([*letters, *(f"{letter}</w>" for letter in letters)])}
-    vocab |= {"<|startoftext|>": 512, "<|endoftext|>": 513}
-    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=TEXT_LENGTH)
-
-
-def _byte_alphabet() -> list[str]:
-    """The 256 printable characters that stand for bytes in byte-level BPE (Radford et al., 2019)."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = (chr(256 + index) for index in range(256 - len(printable)))
-    return [chr(byte) if byte in printable else next(others) for byte in range(256)]
-
-
 def _to_order_one(last: Any, run: Callable[[], Tensor], std: float = 1.0) -> None:
     """Set the last layer so that what ``run`` gives, (B, C, H, W), has this standard deviation and mean 0."""
     last.weight.mul_(std / run().std())
@@ -318,34 +247,21 @@ def _to_order_one(last: Any, run: Callable[[], Tensor], std: float = 1.0) -> Non
         last.bias.sub_(1.0 + before / gain)
 
 
-def _lora_factors(
-    pipe: Any, rank: int, seed: int, conv: bool, text_encoder: bool, time: bool, strength: float
-) -> Iterator[tuple[str, str, Literal["A", "B"], Tensor]]:
-    """Yield (component, module, A or B, weight); ``B @ A`` has about ``strength`` times the scale of a base weight."""
-    generator = torch.Generator().manual_seed(seed)
-    wanted = [
-        ("unet", (".to_q", ".to_k", ".to_v", ".to_out.0", ".ff.net.0.proj", ".ff.net.2", ".proj_in", ".proj_out"))
-    ]
-    wanted += [("unet", (".conv1", ".conv2", ".conv_shortcut"))] if conv else []
-    wanted += [("unet", (".time_emb_proj", "time_embedding.linear_1", "time_embedding.linear_2"))] if time else []
-    if text_encoder:
-        encoders = [name for name in ("text_encoder", "text_encoder_2") if getattr(pipe, name, None) is not None]
-        wanted += [(name, (".q_proj", ".k_proj", ".v_proj", ".out_proj")) for name in encoders]
-    for component, endings in wanted:
-        for name, module in getattr(pipe, component).named_modules():
-            name = name.removesuffix(".base_layer")  # where a LoRA is loaded already
-            if not name.endswith(endings) or not isinstance(module, nn.Linear | nn.Conv2d):
-                continue
-            outputs, inputs, *kernel = module.weight.shape
-            fan = inputs * (kernel[0] * kernel[1] if kernel else 1)
-            down = torch.randn(rank, inputs, *kernel, generator=generator) * fan**-0.5
-            up = torch.randn(outputs, rank, *(1 for _ in kernel), generator=generator) * strength * rank**-0.5
-            yield component, name, "A", down
-            yield component, name, "B", up
-
-
 def generated(pipe: Any, **more: Any) -> Any:
     """(64, 64, 3) float32 in [0, 1]: what a pipeline itself makes of one prompt and one seed; ``more`` goes into it."""
     pipe.set_progress_bar_config(disable=True)
     settings = {"num_inference_steps": 2, "guidance_scale": 1.0, "height": 64, "width": 64, "output_type": "np"}
     return pipe("a red car", generator=torch.Generator().manual_seed(1), **settings, **more).images[0]
+
+
+def empty_part(name: str, part: str) -> Any:
+    """One part of a published shape whose weights are on the meta device: its sizes without its memory."""
+    kinds: dict[str, Any] = {
+        "unet": UNet2DConditionModel,
+        "controlnet": ControlNetModel,
+        "vae": AutoencoderTiny,
+        "vae_kl": AutoencoderKL,
+        "text_encoder": CLIPTextModel,
+        "text_encoder_2": CLIPTextModelWithProjection,
+    }
+    return without_weights(kinds[part], load_shape(name)[part])

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..stream.base.errors import EngineError
+from ...stream.base.errors import EngineError
 
 log = logging.getLogger(__name__)
 INSTALL = 'pip install "inkstream[torchao]"'
@@ -78,7 +78,7 @@ def quantise(unit: nn.Module, example: Sequence[Tensor], precision: str) -> str:
     if got not in _FITS[precision]:
         expected = " or ".join(_FITS[precision])
         raise EngineError(f"dtype {precision}: got networks in {got}, expected {expected}; load the pipeline in it")
-    from ..stream.base.quiet import quiet
+    from ...stream.base.quiet import quiet
 
     with quiet():
         from torchao.quantization import quantize_

@@ -19,18 +19,18 @@ from typing import Any
 
 import torch
 
-from ..stream.base.errors import EngineError
-from . import Options
-from ._trt_build import Precision, Profile, Recipe
-from ._trt_library import library, why_not
-from ._trt_make import Job, Maker
-from ._trt_memory import CudaMemory, cuda_missing
-from ._trt_onnx import OnnxFile
-from .cache import EngineCache, Entry
-from .export import to_onnx, write
-from .fingerprint import graph_digest, weights_digest
-from .shapes import Shapes
-from .units import Positional, Units, make_units, positional_units
+from ...stream.base.errors import EngineError
+from .. import Options
+from ..cache import EngineCache, Entry
+from ..export import to_onnx, write
+from ..fingerprint import graph_digest, weights_digest
+from ..shapes import Shapes
+from ..units import Positional, Units, make_units, positional_units
+from .build import Precision, Profile, Recipe
+from .library import library, why_not
+from .make import Job, Maker
+from .memory import CudaMemory, cuda_missing
+from .onnx import OnnxFile
 
 log = logging.getLogger(__name__)
 _MADE_BY = ("export.py", "units.py")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ._trt_fake_plan import World
-from ._trt_fake_types import (
+from .plan import World
+from .types import (
     BUILDER_FLAGS,
     Dims,
     HardwareCompatibilityLevel,

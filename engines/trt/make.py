@@ -13,13 +13,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..stream.base.errors import EngineError
-from ._trt_build import Profile, Range, Recipe, build_plan
-from ._trt_library import library
-from ._trt_memory import Memory
-from ._trt_onnx import OnnxFile, Weight, touched
-from ._trt_run import TOLERANCE, Engine, PlanUnfit, check_numbers
-from .cache import EngineCache, Entry, Plan, PlanKey, PlanRefused, Progress
+from ...stream.base.errors import EngineError
+from ..cache import EngineCache, Entry, Plan, PlanKey, PlanRefused, Progress
+from .build import Profile, Range, Recipe, build_plan
+from .library import library
+from .memory import Memory
+from .onnx import OnnxFile, Weight, touched
+from .run import TOLERANCE, Engine, PlanUnfit, check_numbers
 
 log = logging.getLogger(__name__)
 Shape = tuple[int, ...]

@@ -20,10 +20,12 @@ import onnx
 import torch
 from google.protobuf.message import DecodeError
 
-from ._trt_fake_config import IBuilderConfig, IOptimizationProfile, ITimingCache
-from ._trt_fake_plan import Port, World, initializers, pack, ports, stripped
-from ._trt_fake_runtime import ICudaEngine, IExecutionContext, Refitter, Runtime
-from ._trt_fake_types import (
+from inkstream.engines.trt.memory import Hardware
+
+from .config import IBuilderConfig, IOptimizationProfile, ITimingCache
+from .plan import Port, World, initializers, pack, ports, stripped
+from .runtime import ICudaEngine, IExecutionContext, Refitter, Runtime
+from .types import (
     BUILDER_FLAGS,
     CREATION_FLAGS,
     DataType,
@@ -40,7 +42,6 @@ from ._trt_fake_types import (
     subclassed,
     typed,
 )
-from ._trt_memory import Hardware
 
 PRECISIONS = {"FP16", "BF16", "INT8", "FP8", "INT4"}
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import torch
 
-from ..stream.base.errors import EngineError
+from ...stream.base.errors import EngineError
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from ..stream.base.errors import EngineError
-from ._trt_library import Library, library
-from ._trt_onnx import OnnxFile
+from ...stream.base.errors import EngineError
+from .library import Library, library
+from .onnx import OnnxFile
 
 Progress = Callable[[str, float | None], Any]
 Shape = tuple[int, ...]
