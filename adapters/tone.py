@@ -39,7 +39,9 @@ def check_pixels(pixels: np.ndarray) -> None:
     """Raise FrameError unless ``pixels`` is an ``(H, W, 3)`` uint8 array of at least 8 x 8 pixels."""
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         got = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
-        raise FrameError(f"picture: got {got}, expected uint8 (H, W, 3) RGB; inkstream.stream.frame.as_rgb converts")
+        raise FrameError(
+            f"picture: got {got}, expected uint8 (H, W, 3) RGB; inkstream.stream.base.frame.as_rgb converts"
+        )
     if min(pixels.shape[:2]) < MIN_SIDE:
         size = f"{pixels.shape[1]}x{pixels.shape[0]}"
         raise FrameError(f"picture: got {size} pixels, expected at least {MIN_SIDE}x{MIN_SIDE}")

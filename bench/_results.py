@@ -22,7 +22,7 @@ from rich.table import Table
 from ..stream.app.commands.common import check_writable
 from ..stream.base.config import StreamConfig
 from ..stream.base.errors import ConfigError
-from ..stream.base.metrics import write_json
+from ..stream.base.files import write_json
 from ._measure import machine
 from ._progress import done
 

@@ -18,8 +18,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ..stream.base.files import write_json
 from ..stream.base.frame import Output, Size
-from ..stream.base.metrics import Metrics, write_json
+from ..stream.base.metrics import Metrics
 from ..stream.loop.gate import similarity
 from ..stream.session.session import Session
 from ..stream.sinks import Status

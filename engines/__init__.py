@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..stream.base.errors import EngineError
+from ..stream.base.progress import Progress, silent
 
 if TYPE_CHECKING:
     from .shapes import Shapes
     from .units import Units
 
 log = logging.getLogger(__name__)
-Progress = Callable[[str, float | None], Any]  # what is being done, and which part of it is (0 to 1; None: unknown)
 
 MODULES = {
     "tensorrt": ".trt.engine",
@@ -76,7 +76,7 @@ class Options:
     """What the networks are quantised to, a name of ``QUANTISING``; empty: they run as they are."""
     fold: bool = True
     """Whether what depends on the prompt and the time alone is computed apart from the step; only compile does that."""
-    progress: Progress = field(default=lambda text, part: None)
+    progress: Progress = silent
     """Is told what is being done."""
 
 

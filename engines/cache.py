@@ -21,12 +21,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..stream.base.errors import EngineError
+from ..stream.base.progress import Progress
 from .signed import PlanRefused, Signature, private_folder, remove_unfinished, scratch_folder, user_cache
 
 __all__ = ["EngineCache", "Entry", "Plan", "PlanKey", "PlanRefused", "Progress"]
 
 log = logging.getLogger(__name__)
-Progress = Callable[[str, float | None], Any]  # what is being done, and which part of it is (0 to 1; None: unknown)
 _FORMAT = 1  # rises when plans of older versions must not be found any more
 _PATIENCE = 3600.0
 

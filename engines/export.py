@@ -13,7 +13,6 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 import torch
 
 from ..stream.base.errors import EngineError
+from ..stream.base.progress import Progress
 from .shapes import RESULTS, Shapes
 from .units import Positional, positional_units
 
@@ -39,7 +39,7 @@ def export_units(
     dynamic: bool = False,
     precision: torch.dtype | None = None,
     opset: int = OPSET,
-    progress: Callable[[str, float | None], Any] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Path]:
     """Write ``<unit>.onnx`` for every unit that a stream of these shapes calls; gives their paths.
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from ..stream.base.errors import EngineError
-from . import Progress
+from ..stream.base.progress import Progress
 from .cache import EngineCache, Plan, PlanKey, private_folder
 
 log = logging.getLogger(__name__)

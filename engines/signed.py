@@ -29,6 +29,7 @@ from typing import Any, BinaryIO
 from filelock import FileLock
 
 from ..stream.base.errors import EngineError
+from ..stream.base.files import part_of, write_whole
 
 log = logging.getLogger(__name__)
 MAGIC = b"INKPLAN1"
@@ -71,20 +72,8 @@ def write_atomically(path: Path, *parts: bytes) -> None:
 
     Raises EngineError (disk full, for example); then nothing has changed.
     """
-    temporary = _temporary(path)
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        try:
-            with open(handle, "wb") as file:
-                for part in parts:
-                    file.write(part)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:  # whatever it is, even Ctrl-C: half a file must not stay
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
+        write_whole(path, *parts, mode=0o600)
     except OSError as error:
         size = sum(map(len, parts)) / 1e6
         raise EngineError(
@@ -96,7 +85,7 @@ def write_atomically(path: Path, *parts: bytes) -> None:
 @contextlib.contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
     """A private folder beside ``path`` for what it is made of, gone afterwards. Raises EngineError."""
-    folder = _temporary(path)
+    folder = part_of(path)
     try:
         folder.mkdir(mode=0o700)
     except OSError as error:
@@ -111,17 +100,13 @@ def scratch_folder(path: Path) -> Iterator[Path]:
 
 def remove_unfinished(path: Path) -> bool:
     """Remove what makers of ``path`` that were killed have left behind; whether there was anything."""
-    left = sorted(path.parent.glob(f".{path.name}.*.tmp"))
+    left = sorted(path.parent.glob(f".{path.name}.*.part"))
     for rest in left:
         if rest.is_dir() and not rest.is_symlink():
             shutil.rmtree(rest, ignore_errors=True)
         else:
             rest.unlink(missing_ok=True)
     return bool(left)
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 class Signature:
@@ -216,14 +201,3 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise
     except OSError as error:
         raise PlanRefused(f"{path}: cannot be read ({error.strerror or error}); it was not loaded") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power failure; Windows has no such call, and does not need it."""
-    if sys.platform == "win32":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

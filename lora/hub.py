@@ -9,15 +9,15 @@ from __future__ import annotations
 import io
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ..stream.base.errors import ModelError, UnsafeWeightsError
+from ..stream.base.progress import Progress
 from .safety import CONVERT, PICKLES
 
 # What is being done, and how far it is, in [0, 1]; None where that is not known.
-Progress = Callable[[str, float | None], None]
 
 _REPO = r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}"
 _CONFIGS = re.compile(

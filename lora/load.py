@@ -17,6 +17,7 @@ from torch import nn
 from ..models import embedded
 from ..stream.base.config import StreamConfig
 from ..stream.base.errors import InkstreamError, ModelError
+from ..stream.base.progress import Progress
 from ..stream.base.quiet import quiet
 from . import hub
 from .describe import FAMILY_NAMES, describe, file_family, file_prediction, unet_family
@@ -28,7 +29,7 @@ from .safety import check_folder, check_safetensors, read_config, refuse_pickle
 __all__ = ["describe", "lcm_lora_id", "load_controlnet", "load_pipeline", "locate", "resolve_device", "resolve_dtype"]
 
 
-def load_pipeline(model: str | Path, config: StreamConfig, progress: hub.Progress | None = None) -> Any:
+def load_pipeline(model: str | Path, config: StreamConfig, progress: Progress | None = None) -> Any:
     """Load a Stable Diffusion 1.x, 2.x or SDXL pipeline of diffusers, ready for inference.
 
     ``model`` is the name of an embedded model or a preset, a folder in diffusers layout, a single ``.safetensors``
@@ -60,7 +61,7 @@ def load_pipeline(model: str | Path, config: StreamConfig, progress: hub.Progres
     return pipe
 
 
-def load_controlnet(model_id: str | Path, pipe: Any, progress: hub.Progress | None = None) -> Any:
+def load_controlnet(model_id: str | Path, pipe: Any, progress: Progress | None = None) -> Any:
     """Load a ControlNet (folder, hub id or single ``.safetensors`` file) for a pipeline, on its device and precision.
 
     Raises ModelError when it is missing or was made for another base model, UnsafeWeightsError like ``load_pipeline``.
@@ -71,7 +72,7 @@ def load_controlnet(model_id: str | Path, pipe: Any, progress: hub.Progress | No
     return net
 
 
-def locate(model: str | Path, progress: hub.Progress | None = None) -> Path:
+def locate(model: str | Path, progress: Progress | None = None) -> Path:
     """The folder or .safetensors file that a model's name stands for; downloads a hub id that is not in the cache."""
     text = str(model)
     if text in embedded():
@@ -102,7 +103,7 @@ def _is_complete(folder: Path) -> bool:
     return all(any(place.glob("*.safetensors")) for place in places)
 
 
-def _load_file(path: Path, dtype: torch.dtype, say: hub.Progress) -> dict[str, Any]:
+def _load_file(path: Path, dtype: torch.dtype, say: Progress) -> dict[str, Any]:
     """The parts of a single-file checkpoint; its configurations and tokenizers come from the family's base model."""
     import diffusers
 
@@ -133,7 +134,7 @@ def _is_tiny(vae: Any) -> bool:
     return type(vae).__name__ == "AutoencoderTiny"
 
 
-def _load_tiny_vae(vae_id: str, dtype: torch.dtype, say: hub.Progress) -> Any:
+def _load_tiny_vae(vae_id: str, dtype: torch.dtype, say: Progress) -> Any:
     """TAESD (Ollin Boer Bohan, https://github.com/madebyollin/taesd): some quality against most of the time."""
     from diffusers import AutoencoderTiny
 
@@ -147,7 +148,7 @@ def _load_tiny_vae(vae_id: str, dtype: torch.dtype, say: hub.Progress) -> Any:
 
 
 def _choose_controlnets(
-    config: StreamConfig, own: list[Any], unet: Any, dtype: torch.dtype, say: hub.Progress
+    config: StreamConfig, own: list[Any], unet: Any, dtype: torch.dtype, say: Progress
 ) -> list[Any]:
     if not config.controlnets:
         return own
@@ -167,7 +168,7 @@ def _choose_controlnets(
     return chosen
 
 
-def _read_controlnet(model_id: str | Path, unet: Any, dtype: torch.dtype, say: hub.Progress) -> Any:
+def _read_controlnet(model_id: str | Path, unet: Any, dtype: torch.dtype, say: Progress) -> Any:
     from diffusers import ControlNetModel
 
     say(f"loading {model_id}", None)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..stream.base.errors import InkstreamError, LoraError, ModelError, UnsafeWeightsError
+from ..stream.base.progress import Progress
 from ..stream.base.quiet import quiet
 from . import hub
 from .describe import FAMILY_NAMES, unet_family
@@ -51,7 +52,7 @@ class LoraFile:
     tensors: dict[str, dict[str, Tensor]]
 
 
-def read_lora(source: str | Path, pipe: Any, name: str | None = None, progress: hub.Progress | None = None) -> LoraFile:
+def read_lora(source: str | Path, pipe: Any, name: str | None = None, progress: Progress | None = None) -> LoraFile:
     """Read a LoRA for a pipeline; the pipeline is only looked at, so this may run beside a live stream.
 
     ``source`` is the name of one of the model's own styles, a .safetensors file, a folder with one, ``owner/name`` or
@@ -77,9 +78,7 @@ def read_lora(source: str | Path, pipe: Any, name: str | None = None, progress: 
     return LoraFile(str(source), name or _name_of(source), tensors)
 
 
-def locate_lora(
-    source: str | Path, progress: hub.Progress | None = None, styles: Mapping[str, Path] | None = None
-) -> Path:
+def locate_lora(source: str | Path, progress: Progress | None = None, styles: Mapping[str, Path] | None = None) -> Path:
     """The file that a LoRA's name stands for; downloads a hub id that is not in the cache.
 
     ``styles`` are those that the model brings, by name; ``./night`` is a folder, whatever they are.

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..stream.base.errors import ModelError
-from .hub import Progress
+from ..stream.base.progress import Progress
 from .safety import check_folder, find_weights, read_config
 
 PIPELINES = frozenset(

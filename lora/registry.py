@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ..models import embedded
 from ..stream.base.errors import LoraError, ModelError
+from ..stream.base.progress import Progress
 from . import hub
 from .describe import Family, folder_family, unet_family
 
@@ -89,7 +90,7 @@ def _family(folder: Path) -> Family | None:
         return None
 
 
-def fetch(model_id: str, progress: hub.Progress | None = None) -> Path:
+def fetch(model_id: str, progress: Progress | None = None) -> Path:
     """Download a preset with all its parts, a hub id, or ``owner/name:file.safetensors``; returns the model's path.
 
     What is there already is not downloaded again. Raises ModelError when the hub cannot be reached, the name is

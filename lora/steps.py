@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..stream.base.errors import ModelError
+from ..stream.base.files import write_whole
 from .safety import read_config
 from .styles import model_folder
 
@@ -40,8 +41,7 @@ def write_steps(folder: str | Path, steps: Mapping[int, Sequence[int]]) -> Path:
     """Write a model's step lists into its folder; gives the path. Raises OSError when it cannot be written."""
     path = Path(folder) / FILE
     lines = ",\n".join(f'  "{count}": {json.dumps(list(listed))}' for count, listed in sorted(steps.items()))
-    path.write_text(f"{{\n{lines}\n}}\n", "utf-8")
-    return path
+    return write_whole(path, f"{{\n{lines}\n}}\n".encode())
 
 
 def steps_of(pipe: Any, total: int = TOTAL) -> dict[int, tuple[int, ...]]:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from ..stream.base.errors import LoraError
+from ..stream.base.progress import Progress
 from ..stream.base.quiet import quiet
-from . import hub
 from .lorafile import COMPONENTS, LoraFile, read_lora
 
 with quiet():
@@ -62,7 +62,7 @@ class LoraSet:
         """Names of the loaded LoRAs, in the order of the rows of the bound tensor."""
         return tuple(self._scales)
 
-    def read(self, source: str | Path, name: str | None = None, progress: hub.Progress | None = None) -> LoraFile:
+    def read(self, source: str | Path, name: str | None = None, progress: Progress | None = None) -> LoraFile:
         """Read and check a LoRA, for ``prepare`` or ``load``. See ``lorafile.read_lora`` for what is accepted."""
         return read_lora(source, self.pipe, name, progress)
 
@@ -71,7 +71,7 @@ class LoraSet:
         source: str | Path | LoraFile,
         name: str | None = None,
         scale: float = 1.0,
-        progress: hub.Progress | None = None,
+        progress: Progress | None = None,
     ) -> PreparedLora:
         """Read a LoRA, unless ``read`` has, and build its layers, for ``load``.
 
@@ -101,7 +101,7 @@ class LoraSet:
         source: str | Path | LoraFile | PreparedLora,
         name: str | None = None,
         scale: float = 1.0,
-        progress: hub.Progress | None = None,
+        progress: Progress | None = None,
     ) -> str:
         """Add a LoRA (what ``prepare`` gave, or anything that ``prepare`` takes) and return its name.
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..stream.base.errors import ModelError
+from ..stream.base.files import write_whole
 from .safety import read_config
 from .styles import model_folder
 
@@ -86,10 +87,7 @@ def write_vocabulary(folder: str | Path, tags: Mapping[str, Iterable[str]], capt
     if more:
         table[OTHER] = [*table.get(OTHER, []), *more]
     path = Path(folder) / FILE
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(table, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(path)
-    return path
+    return write_whole(path, f"{json.dumps(table, indent=2, ensure_ascii=False)}\n".encode())
 
 
 def vocabulary_of(pipe: Any) -> Vocabulary | None:

@@ -13,6 +13,7 @@ import select
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -21,6 +22,9 @@ from hypothesis import settings
 # A busy machine is slow now and then, which says nothing about an example.
 settings.register_profile("inkstream", deadline=None)
 settings.load_profile("inkstream")
+
+# Processes that tests start find the stand-ins as the tests do.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
 
 REFERENCE = "0.1.1"
 REQUIRED = {name.strip().lower() for name in os.environ.get("INKSTREAM_REQUIRE", "").split(",")} - {""}

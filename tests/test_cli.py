@@ -67,7 +67,7 @@ def command(*arguments, code=0):
 def test_help_is_shown_before_anything_heavy_is_imported():
     script = (
         "import sys, time; started = time.perf_counter()\n"
-        "from inkstream.stream.cli import main\n"
+        "from inkstream.stream.app.cli import main\n"
         "sys.argv = ['inkstream', '--help']\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code\n"

@@ -137,7 +137,7 @@ def test_paint_program_to_window_and_video(xvfb, tmp_path):
         stderr=subprocess.DEVNULL,
     )
     video, figures, log = tmp_path / "drawing.mp4", tmp_path / "figures.json", tmp_path / "log.txt"
-    command = [sys.executable, "-c", "from inkstream.stream.cli import main; main()", "run"]
+    command = [sys.executable, "-c", "from inkstream.stream.app.cli import main; main()", "run"]
     command += ["--source", "screen:window=mtPaint", "--sink", "window:inset=small", "--sink", f"video:{video}"]
     command += ["--config", "ink-tiny", "--prompt", PROMPT, "--json", str(figures)]
     engine = None

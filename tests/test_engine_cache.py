@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inkstream.engines import signed as signed
+from inkstream.engines import signed
 from inkstream.engines.cache import EngineCache, Plan, PlanKey, PlanRefused
 from inkstream.stream.base.errors import EngineError
 
@@ -212,7 +212,7 @@ def test_the_users_cache_folder_is_the_systems(monkeypatch, tmp_path):
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from inkstream.engines import _trt_signed as signed
+from inkstream.engines import signed
 from inkstream.engines.cache import EngineCache, Plan, PlanKey
 
 folder, moment = Path(sys.argv[1]), sys.argv[2]
@@ -282,7 +282,7 @@ def test_killed_in_the_middle_nothing_half_made_is_loaded(cache, make, tmp_path,
 @pytest.mark.parametrize("moment", ["building", "writing"])
 def test_prune_removes_what_a_killed_build_left(cache, tmp_path, moment):
     child(tmp_path, moment).communicate(timeout=60)
-    assert any(path.suffix == ".tmp" for path in cache.folder.iterdir())
+    assert any(path.suffix == ".part" for path in cache.folder.iterdir())
     cache.prune()
     assert list(cache.folder.iterdir()) == []
 

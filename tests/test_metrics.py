@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from inkstream.stream.base.metrics import COUNTERS, STAGES, Metrics, write_json
+from inkstream.stream.base.metrics import COUNTERS, STAGES, Metrics
 
 
 class Clock:
@@ -162,15 +162,3 @@ def test_a_record_is_cheap():
 def test_the_window_has_a_least_size():
     with pytest.raises(ValueError, match="window"):
         Metrics(window=1)
-
-
-def test_write_json_is_whole_or_not_at_all(tmp_path):
-    target = tmp_path / "metrics.json"
-    metrics = Metrics()
-    metrics.record("sink", 0.001)
-    metrics.write_json(target)
-    assert json.loads(target.read_text()) == metrics.summary()
-    with pytest.raises(ValueError, match="JSON"):
-        write_json(target, {"a": float("nan")})
-    assert json.loads(target.read_text()) == metrics.summary(), "the old file stays when the new one fails"
-    assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]

@@ -167,7 +167,7 @@ def test_openvino_is_imported_without_its_telemetry(tmp_path):
     """Importing it would report to Google Analytics, and leave an identity in the home folder."""
     code = (
         "import json, sys\n"
-        "from inkstream.engines._ov_library import runtime\n"
+        "from inkstream.engines.openvino_library import runtime\n"
         "ov = runtime()\n"
         "assert ov.convert_model and runtime() is ov\n"
         "print(json.dumps([name for name in sys.modules if 'openvino_telemetry' in name]))\n"
@@ -183,7 +183,7 @@ def test_a_signal_survives_an_engine_that_another_thread_let_go(engine_dir):
     """OpenVINO frees the stack on which the main thread handles signals when its Core goes."""
     code = textwrap.dedent(f"""
         import faulthandler, gc, signal, threading
-        from inkstream.bench.tiny import tiny_sd
+        from doubles.tiny_models import tiny_sd
         from inkstream.engines import Options, build
         from inkstream.engines.shapes import Shapes
 

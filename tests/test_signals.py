@@ -13,8 +13,8 @@ from inkstream.stream.base.signals import interrupts
 
 PROGRAM = """
 import sys, threading, time
-from inkstream.stream.fake import FakeStream
-from inkstream.stream.frame import Size
+from inkstream.bench.synthetic import FakeStream
+from inkstream.stream.base.frame import Size
 from inkstream.stream.session import Session
 from inkstream.stream.sinks.fake import FakeSink
 from inkstream.stream.sources.fake import FakeSource

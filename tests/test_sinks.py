@@ -227,7 +227,7 @@ def test_files_are_written_where_there_are_no_hard_links(tmp_path, monkeypatch):
 def test_killed_while_saving_no_half_picture_is_ever_there(tmp_path):
     code = (
         "import numpy as np, sys\n"
-        "from inkstream.stream.frame import Output\n"
+        "from inkstream.stream.base.frame import Output\n"
         "from inkstream.stream.sinks import Status\n"
         "from inkstream.stream.sinks.images import ImagesSink\n"
         "sink = ImagesSink(sys.argv[1])\n"

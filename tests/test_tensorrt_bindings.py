@@ -130,7 +130,7 @@ import tensorrt_bindings as trt
 sys.modules["tensorrt"] = trt
 import numpy as np
 from inkstream.engines import _trt_build, _trt_library
-from inkstream.stream.errors import EngineError
+from inkstream.stream.base.errors import EngineError
 
 lib = _trt_library.library()
 lib.logger.log(trt.ILogger.Severity.ERROR, "as the library would")

@@ -566,7 +566,7 @@ def test_the_command_trains_measures_and_goes_on(tmp_path, monkeypatch):
 )
 def test_what_is_wrong_is_said_before_anything_is_loaded(arguments, message):
     script = (
-        "import sys\nfrom inkstream.stream.cli import main\n"
+        "import sys\nfrom inkstream.stream.app.cli import main\n"
         f"sys.argv = {['inkstream', 'train', *arguments]!r}\n"
         "try: main()\n"
         "except SystemExit as end: code = end.code\n"

@@ -324,7 +324,7 @@ def test_a_file_that_takes_only_a_part_at_once_gets_everything(tmp_path):
 RECORDER = """
 import sys, threading, time
 import numpy as np
-from inkstream.stream.frame import Output
+from inkstream.stream.base.frame import Output
 from inkstream.stream.sinks import Status
 from inkstream.stream.sinks.video import VideoSink
 sinks = [VideoSink(path) for path in sys.argv[1:]]

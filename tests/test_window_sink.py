@@ -526,7 +526,7 @@ def test_bad_options_open_no_window(pygame, options):
 
 
 NO_DISPLAY = """
-from inkstream.stream.errors import SinkUnavailable
+from inkstream.stream.base.errors import SinkUnavailable
 from inkstream.stream.sinks import open_sink
 try:
     open_sink("window")
@@ -554,8 +554,8 @@ def test_without_a_display_the_sink_says_so_with_a_hint(driver):
 PREVIEW = """
 import sys, threading, time
 import numpy as np
-from inkstream.stream.errors import SinkClosed
-from inkstream.stream.frame import Output, Size
+from inkstream.stream.base.errors import SinkClosed
+from inkstream.stream.base.frame import Output, Size
 from inkstream.stream.sinks import Status
 from inkstream.stream.sinks.window import WindowSink
 

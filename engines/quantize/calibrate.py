@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from ...stream.base.errors import EngineError
+from ...stream.base.progress import Progress
 from ..cache import EngineCache, PlanKey
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def quantised_key(key: PlanKey, cache: EngineCache) -> PlanKey:
 class Quantiser:
     """Makes the INT8 graph of one unit out of its float32 graph; ``notes`` say what came of it."""
 
-    def __init__(self, name: str, unit: Any, names: tuple[str, ...], progress: Callable[[str, float | None], Any]):
+    def __init__(self, name: str, unit: Any, names: tuple[str, ...], progress: Progress):
         """``unit.before`` makes a graph's inputs of the unit's, which are called ``names``."""
         self._name = name
         self._unit = unit

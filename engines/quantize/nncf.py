@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ...stream.base.errors import EngineError
+from ...stream.base.progress import Progress
 from ..openvino_library import first_line, runtime, silently
 
 
@@ -27,7 +27,7 @@ def quantise(
     inputs: list[list[np.ndarray]],
     hybrid: bool,
     name: str,
-    progress: Callable[[str, float | None], Any],
+    progress: Progress,
 ) -> Any:
     """An INT8 graph of a float32 one, which is changed. ``inputs`` are those of real calls, by position.
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from ...stream.base.errors import EngineError
+from ...stream.base.progress import Progress
 from .library import Library, library
 from .onnx import OnnxFile
 
-Progress = Callable[[str, float | None], Any]
 Shape = tuple[int, ...]
 Precision = Literal["fp32", "bf16", "fp16", "int8", "fp8"]
 COMPATIBILITY = {"no": "NONE", "same capability": "SAME_COMPUTE_CAPABILITY", "ampere and newer": "AMPERE_PLUS"}

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from ...stream.base.errors import EngineError
+from ...stream.base.progress import share_of
 from .. import Options
 from ..cache import EngineCache, Entry
 from ..export import to_onnx, write
@@ -81,7 +82,7 @@ def build(
     units = positional_units(pipe, controlnets, shapes)
     calls: dict[str, Callable[..., Any]] = {}
     for index, (name, unit) in enumerate(units.items()):
-        maker.progress = _share(options.progress, index, len(units))
+        maker.progress = share_of(options.progress, index, len(units))
         job = make_job(name, unit, shapes, reach)
         if quantised and name in quantised:
             job = quantised_job(job, Path(quantised[name]))
@@ -155,8 +156,3 @@ def unusable(entry: Entry) -> str:
     if device.split(" ")[0] not in capabilities and not device.endswith("and newer"):
         return f"built for {device}, and here is {', '.join(sorted(capabilities))}"
     return ""
-
-
-def _share(progress: Callable[[str, float | None], Any], index: int, count: int) -> Callable[[str, float | None], Any]:
-    """Progress of one of several pieces of work, as a part of the whole."""
-    return lambda text, part: progress(f"TensorRT: {text}", (index + (part or 0.0)) / count)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from ...stream.base.errors import EngineError
-from ..cache import EngineCache, Entry, Plan, PlanKey, PlanRefused, Progress
+from ...stream.base.progress import Progress, silent
+from ..cache import EngineCache, Entry, Plan, PlanKey, PlanRefused
 from .build import Profile, Range, Recipe, build_plan
 from .library import library
 from .memory import Memory
@@ -58,7 +59,7 @@ class Maker:
 
     memory: Memory
     cache: EngineCache
-    progress: Progress = field(default=lambda text, part: None)
+    progress: Progress = silent
 
     def key(self, job: Job) -> PlanKey:
         """Everything that decides the plan of a job."""

@@ -9,10 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import cv2
-import numpy as np
-
 from ...stream.base.errors import ConfigError, DataError
+from ...stream.base.files import write_whole
 
 FOLDER = ".prepare"
 
@@ -103,21 +101,13 @@ def _line(line: bytes) -> dict[str, Any]:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that under its name there is either all of it or nothing new; makes its folder."""
+    """Write a file so that under its name there is either all of it or nothing new; makes its folder.
+
+    Raises NotWritten.
+    """
     with _named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.part")
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-
-
-def encode_png(pixels: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 RGB or (H, W) uint8 as a PNG."""
-    picture = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
-    return cv2.imencode(".png", picture)[1].tobytes()
+        write_whole(path, data)
 
 
 @contextmanager

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 
 from ...stream.base.errors import ConfigError, DataError
+from ...stream.base.files import png
 from . import captions as words
 from . import extract, hand, quality
-from ._journal import encode_png, write_atomically
+from ._journal import write_atomically
 from ._reading import SUFFIXES, read_picture
 
 Early = Callable[[np.ndarray, str], np.ndarray]
@@ -122,9 +123,9 @@ class Maker:
         split = "validation" if int(identity, 16) / 2**64 < recipe.validation else "train"
         score = None if self._score is None else self._score(picture, captions[0])
         folder = self.output / split
-        write_atomically(folder / "pictures" / f"{identity}.png", encode_png(picture))
+        write_atomically(folder / "pictures" / f"{identity}.png", png(picture))
         for number, sketch in enumerate(sketches):
-            write_atomically(folder / "sketches" / f"{identity}-{number}.png", encode_png(sketch))
+            write_atomically(folder / "sketches" / f"{identity}-{number}.png", png(sketch))
         plain = quality.figures(picture, sketches[0])
         look, colours = quality.looks(picture)
         return {

@@ -11,18 +11,20 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from filelock import FileLock
 
 from ...stream.base.errors import ConfigError, DataError
+from ...stream.base.files import replacing
+from ...stream.base.progress import Progress, silent
 from .render import LOOK, Renders, check_size, render
 from .sample import Sample
 from .scenes import Scene, captions, drawings, sample_scene
@@ -30,7 +32,6 @@ from .scenes import Scene, captions, drawings, sample_scene
 ABOUT, CAPTIONS, DONE, LOCK = "scenes.json", "captions.jsonl", "done.npy", "scenes.lock"
 BLOCK = 16  # scenes that are rendered, or rendered again, together
 MOST_WORKERS = 32
-Progress = Callable[..., Any]
 Mode = Literal["r", "r+"]
 
 
@@ -73,7 +74,7 @@ class SceneCache:
         drawings: int = 3,
         workers: int | None = None,
         device: str | torch.device = "cpu",
-        progress: Progress = lambda text, part=None: None,
+        progress: Progress = silent,
     ) -> None:
         check_size(size)
         for name, value, least in (("seed", seed, 0), ("count", count, 1), ("drawings", drawings, 1)):
@@ -160,22 +161,14 @@ def _begun(folder: Path, plan: _Plan) -> bool:
 
 def _begin(folder: Path, plan: _Plan) -> None:
     """Lay out empty arrays; the file that says what they hold comes last, so that a half-begun cache is begun anew."""
-    with _replacing(folder / CAPTIONS) as path, path.open("w", encoding="utf-8") as file:
+    with replacing(folder / CAPTIONS) as path, path.open("w", encoding="utf-8") as file:
         for number in range(plan.count):
             scene = sample_scene(plan.seed + number)
             file.write(json.dumps({"captions": captions(scene), "tags": dict(scene.tags)}) + "\n")
     for name, shape in {**plan.shapes(), "done": (plan.blocks,)}.items():
         np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, shape).flush()
-    with _replacing(folder / ABOUT) as path:
+    with replacing(folder / ABOUT) as path:
         path.write_text(json.dumps(plan._asdict()), encoding="utf-8")
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A name to write to; what was written takes the place of ``path`` at once, or not at all."""
-    draft = path.with_suffix(".part")
-    yield draft
-    os.replace(draft, path)
 
 
 def _open_arrays(folder: Path, plan: _Plan, mode: Mode) -> dict[str, np.memmap]:

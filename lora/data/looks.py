@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from ...stream.base.errors import ConfigError
+from ...stream.base.files import png
+from ...stream.base.progress import Progress, silent
 from ._grammar import STUDIO
-from ._journal import encode_png, write_atomically
+from ._journal import write_atomically
 from ._scene import Scene
 from .folder import ABOUT, METADATA, Row
 from .palette import NUMBER
@@ -32,7 +33,6 @@ CLAY, CLAY_SHADE, BACKDROP = (214, 186, 160), (96, 70, 62), (226, 220, 212)  # R
 INKS = {"navy": (24, 34, 68), "teal": (38, 116, 124), "coral": (232, 98, 70), "straw": (244, 196, 98)}
 PAPER = (248, 238, 216)
 WIDE = [NUMBER[name] for name in ("sky", "ground", "hill", "sea", "sand", "grass", "rock", "mountain")]
-Progress = Callable[..., Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ def write_pairs(
     count: int = 36,
     validation: int = 4,
     size: int = 256,
-    progress: Progress = lambda text, part=None: None,
+    progress: Progress = silent,
 ) -> Path:
     """Write a folder of pairs, as ``inkstream prepare`` leaves one: ``count`` to learn from, and ``validation``.
 
@@ -107,7 +107,7 @@ def write_pairs(
         assert sample.labels is not None
         names = {kind: f"{kind}/{number:04}.png" for kind in ("pictures", "sketches", "labels")}
         for kind, pixels in (("pictures", sample.picture), ("sketches", sample.sketch), ("labels", sample.labels)):
-            write_atomically(root / split / names[kind], encode_png(pixels))
+            write_atomically(root / split / names[kind], png(pixels))
         first, *others = sample.captions
         rows[split].append(
             Row(names["pictures"], names["sketches"], first, tuple(others), names["labels"], dict(sample.tags))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ...stream.base.errors import ConfigError, DataError
+from ...stream.base.progress import Progress, silent
 from . import quality
 from ._journal import Journal, NotWritten, write_atomically
 from ._making import OWN_SKETCH, Early, Maker, Recipe, Unfit
@@ -27,7 +28,6 @@ from .folder import ABOUT, METADATA, Row
 
 __all__ = ["Early", "Recipe", "Summary", "find_pictures", "prepare"]
 
-Progress = Callable[..., Any]
 _MADE = re.compile(r"[0-9a-f]{16}(-\d+)?\.png")
 
 
@@ -60,7 +60,7 @@ def prepare(
     early: Early | None = None,
     early_name: str = "",
     score: Callable[[np.ndarray, str], float] | None = None,
-    progress: Progress = lambda text, part=None: None,
+    progress: Progress = silent,
 ) -> Summary:
     """Make pairs of all pictures in ``source`` and its folders, and write them to ``output`` as an ImageFolder.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...stream.base.errors import ConfigError
+from ...stream.base.progress import Progress, silent
 from ..data.sample import Sample, Samples
 from .colours import HUED
 
@@ -54,9 +55,7 @@ class Part:
         return (self._samples[index] for index in range(self._count))
 
 
-def open_data(
-    text: str, side: int, count: int | None = None, progress: Callable[..., Any] = lambda text, part=None: None
-) -> Data:
+def open_data(text: str, side: int, count: int | None = None, progress: Progress = silent) -> Data:
     """Open a folder of pairs, or render ``scenes:SEED:COUNT``; pictures are ``side`` pixels square.
 
     ``count`` is how many are taken, the first ones; 96 unless said otherwise. Raises ConfigError for a text that is

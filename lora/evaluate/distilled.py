@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean, median
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ...stream.base.config import StreamConfig
+from ...stream.base.progress import Progress, silent
 from ..data.palette import control_image
 from ..data.sample import Sample
 from .behaviour import nearness
@@ -56,7 +57,7 @@ def compare(
     lora: Path,
     count: int,
     device: str = "auto",
-    progress: Callable[..., Any] = lambda text, part=None: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Render ``count`` drawings with each of ``ROWS``; gives a result (see ``bench._results``).
 

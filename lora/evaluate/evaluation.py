@@ -12,6 +12,7 @@ import numpy as np
 
 from ...bench._measure import percentiles
 from ...bench._results import result_of
+from ...stream.base.progress import Progress, silent
 from ..data.palette import control_image
 from .behaviour import PASSES, TRIALS, NotMeasured, Trial, nearness
 from .data import Data
@@ -108,7 +109,7 @@ def evaluate(
     model: str,
     steps: Sequence[int] = (1, 2, 4),
     features: Features | None = None,
-    progress: Callable[..., Any] = lambda text, part=None: None,
+    progress: Progress = silent,
     trials: Sequence[str] = tuple(TRIALS),
     goals: bool = False,
 ) -> Judged:

@@ -8,7 +8,7 @@ trained as well. Every style renders the same drawings as the model without one.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from ...stream.base.errors import ModelError
+from ...stream.base.progress import Progress, silent
 from ..data.palette import control_image
 from ..data.sample import Sample, Samples
 from .measures import line_f1, ssim
@@ -32,7 +33,6 @@ PLAIN = "without"
 NOTES, LORA = "training.json", "pytorch_lora_weights.safetensors"
 NETWORKS = {"unet": "UNet2DConditionModel", "controlnet": "ControlNetModel"}
 PIXELS, DIRECTIONS = 20_000, 64  # of the distance of colours: pixels of each set, and directions in Lab
-Progress = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def compare(
     data: str,
     steps: int = 2,
     overrides: dict[str, Any] | None = None,
-    progress: Progress = lambda text, part=None: None,
+    progress: Progress = silent,
 ) -> Compared:
     """Render ``judged`` without a style and with each, and hold them against the pictures of ``taught``.
 

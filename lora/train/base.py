@@ -17,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from ...stream.base.errors import ConfigError
+from ...stream.base.files import replacing_folder
 from ...stream.base.quiet import quiet
-from . import base_networks, losses, seeds, storage
+from . import base_networks, losses, seeds
 from .adversary import Adversary, OfLatents
 from .caches import captions_of, latents_of
 from .data import Batch, Batches, open_data, still
@@ -312,6 +313,6 @@ def _tokenizer(config: BaseConfig, samples: Any, progress: Callable[..., Any] | 
         if not keep:
             with TemporaryDirectory() as place:
                 return build_tokenizer(captions, Path(place), length)
-        with storage.whole(folder) as part:
+        with replacing_folder(folder) as part:
             build_tokenizer(captions, part, length)
     return load_tokenizer(folder)

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...stream.base.progress import Progress
 from ..data.sample import Samples
 from .models import Codec
 
 if TYPE_CHECKING:
     from .config import TrainConfig
 
-Progress = Callable[..., Any]
 AHEAD = 16  # pictures that are encoded together
 DECODING = ("decoder", "post_quant")  # parts of autoencoders that latents do not depend on
 

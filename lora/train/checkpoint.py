@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...stream.base.errors import ConfigError, ModelError
+from ...stream.base.files import replacing_folder
 from . import storage
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Checkpoints:
         """Keep a state; gives None, after a warning, where the disk does not take it: what was there before stays."""
         target = self.folder / f"step-{step:08d}"
         try:
-            with storage.whole(target) as part:
+            with replacing_folder(target) as part:
                 storage.write_tree(part, state)
         except OSError as error:
             kept = self.all()

@@ -19,9 +19,11 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from ...stream.base.errors import ConfigError
+from ...stream.base.files import replacing_folder
+from ...stream.base.progress import Progress, silent
 from ..data import looks
 from ..steps import read_steps, write_steps
-from . import start, storage
+from . import start
 from .config import Settings, TrainConfig, read
 from .kinds import AutoencoderConfig, BaseConfig, LoraConfig
 from .outputs import NOTES, RECIPE
@@ -30,7 +32,6 @@ NAME = "ink-tiny"
 BUDGETS = ("cpu", "gpu")
 MOST_PAIRS = 40  # a style is made from no more
 STYLE_NOTES, FIGURES, SHEET = "styles.json", "figures.json", "sheet.png"
-Progress = Callable[..., Any]
 
 
 class CourseConfig(Settings):
@@ -159,7 +160,7 @@ def train(
     config: CourseConfig,
     *,
     say: Callable[[str], Any] = lambda line: None,
-    progress: Progress = lambda text, part=None: None,
+    progress: Progress = silent,
 ) -> Path | None:
     """Go through all parts that are not done yet, and put the model together. None after an interruption.
 
@@ -225,14 +226,14 @@ def assemble(
     config: CourseConfig,
     *,
     say: Callable[[str], Any] = lambda line: None,
-    progress: Progress = lambda text, part=None: None,
+    progress: Progress = silent,
 ) -> Path:
     """Put the finished parts together in ``output_dir/model``, judge it there, and write its card. Gives the folder."""
     from . import card
 
     parts = {part.name: part for part in parts_of(config)}
     target = config.folder / "model"
-    with storage.whole(target) as folder:
+    with replacing_folder(target) as folder:
         shutil.copytree(parts["base"].model, folder, dirs_exist_ok=True)
         (folder / NOTES).unlink()
         _write_words(folder, config)

@@ -9,9 +9,10 @@ from typing import Any
 
 from pydantic import Field
 
+from ...stream.base.progress import Progress, silent
 from . import start
 from .config import Settings, read
-from .course import Part, Progress
+from .course import Part
 from .kinds import BaseConfig, LcmConfig
 
 TABLE = "table.json"
@@ -75,7 +76,7 @@ def train(
     config: ProofConfig,
     *,
     say: Callable[[str], Any] = lambda line: None,
-    progress: Progress = lambda text, part=None: None,
+    progress: Progress = silent,
 ) -> dict[str, Any] | None:
     """Train what is not done yet, and give the table's result, which is kept. None after an interruption."""
     from ..evaluate.distilled import compare

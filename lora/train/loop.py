@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ...stream.base.errors import ConfigError, InkstreamError, ModelError
+from ...stream.base.progress import Progress, silent
 from ...stream.base.signals import interrupts
 from . import seeds, storage
 from .checkpoint import Checkpoints
@@ -30,7 +31,6 @@ from .task import Now, Task
 from .trackers import Trackers
 
 logger = logging.getLogger(__name__)
-Progress = Callable[..., Any]
 NOT_FINITE = 20  # steps in a row whose loss or gradient is no number, after which it makes no sense to go on
 
 
@@ -62,7 +62,7 @@ class Loop:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.task, self.config, self.say, self.clock = task, config, say, clock
-        self.progress: Progress = progress or (lambda text, part=None: None)
+        self.progress: Progress = progress or silent
         self.step, self.spent = 0, 0.0
         self.earlier: list[dict[str, Any]] = []
         """Settings that were others before: until which step and minute, and what they were."""

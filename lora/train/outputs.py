@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...stream.base.errors import ModelError
+from ...stream.base.files import replacing_folder
 from ...stream.base.quiet import quiet
-from . import storage
 
 if TYPE_CHECKING:
     from .config import TrainConfig
@@ -33,7 +33,7 @@ def write_model(
     ``earlier`` are settings that were others in the beginning, as the loop keeps them.
     """
     try:
-        with storage.whole(target) as folder, quiet():
+        with replacing_folder(target) as folder, quiet():
             task.write(folder)
             (folder / NOTES).write_text(json.dumps(notes(config, step, seconds, earlier), indent=2) + "\n", "utf-8")
     except OSError as error:

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from ...stream.base.progress import Progress
 from .config import TrainConfig
 from .kinds import KINDS
 from .loop import Finished, Loop
 from .task import Task
-
-Progress = Callable[..., Any]
 
 
 def name_of(config: TrainConfig) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,47 +84,10 @@ def _join(plain: Any, tensors: dict[str, Tensor]) -> Any:
     return plain
 
 
-@contextmanager
-def whole(target: Path) -> Iterator[Path]:
-    """A folder to write into that appears at ``target`` complete and on the disk, or not at all.
-
-    What was at ``target`` before is replaced at the end. Raises OSError.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    old = target.with_name(f".{target.name}.{os.getpid()}.old.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    try:
-        yield part
-        for path in [*part.rglob("*"), part]:
-            _to_disk(path)
-        if target.exists():
-            target.rename(old)
-        part.rename(target)
-        _to_disk(target.parent)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
-
-
 def sweep(folder: Path) -> None:
     """Remove what runs that were killed while writing left behind."""
     for part in folder.glob(".*.part"):
         shutil.rmtree(part, ignore_errors=True)
-
-
-def _to_disk(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():  # Windows does not open folders
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError:
-        if path.is_file():
-            raise
-    finally:
-        os.close(handle)
 
 
 def fitted(value: Tensor, like: Tensor) -> Tensor:

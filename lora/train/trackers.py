@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from ...stream.base.files import write_whole
 from .config import TrainConfig
 
 logger = logging.getLogger(__name__)
@@ -69,9 +70,7 @@ def _cut(path: Path, step: int) -> None:
                 kept.append(line)
         except (ValueError, KeyError, TypeError):
             break
-    part = path.with_suffix(".part")
-    part.write_text("".join(f"{line}\n" for line in kept), "utf-8")
-    part.replace(path)
+    write_whole(path, "".join(f"{line}\n" for line in kept).encode())
 
 
 class Wandb:

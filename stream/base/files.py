@@ -1,9 +1,17 @@
-"""Files that appear whole or not at all, and never take the place of another."""
+"""Files and folders that appear whole or not at all.
+
+``write_whole``, ``replacing`` and ``replacing_folder`` put something in the place of what was there; ``write_new`` and
+``new_folder`` never take the place of another. Every one writes under a name of its own beside the target, and renames.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import secrets
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,6 +19,82 @@ import cv2
 import numpy as np
 
 from .errors import SinkUnavailable
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def part_of(path: Path) -> Path:
+    """A name beside ``path`` that no other process or thread writes to, for what is not finished yet."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+
+
+def write_whole(path: str | os.PathLike[str], *pieces: bytes, mode: int = 0o666) -> Path:
+    """Write a file so that under its name there is all of it, on the disk, or what was there before; gives the path.
+
+    ``mode`` are the permissions of the file, apart from what the user's mask takes away. Raises OSError.
+    """
+    path = Path(path)
+    with replacing(path) as part, os.fdopen(os.open(part, _NEW, mode), "wb") as file:
+        for piece in pieces:
+            file.write(piece)
+    return path
+
+
+def write_json(path: str | os.PathLike[str], values: Any) -> Path:
+    """Write JSON, see ``write_whole``. Raises OSError, and ValueError for NaN or infinity."""
+    return write_whole(path, f"{json.dumps(values, indent=2, allow_nan=False)}\n".encode())
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name to write a file to; what was written takes the place of ``path`` at the end, at once and for good.
+
+    When the body fails nothing has changed. Raises OSError.
+    """
+    part = part_of(path)
+    try:
+        yield part
+        _to_disk(part)
+        part.replace(path)
+        _to_disk(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """A folder to write into that appears at ``target`` complete and on the disk, or not at all.
+
+    What was at ``target`` before is replaced at the end. Raises OSError.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part, old = part_of(target), part_of(target)
+    part.mkdir()
+    try:
+        yield part
+        for path in [*part.rglob("*"), part]:
+            _to_disk(path)
+        if target.exists():
+            target.rename(old)
+        part.rename(target)
+        _to_disk(target.parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Make what was written, or renamed in a folder, outlive a power cut."""
+    if os.name == "nt" and path.is_dir():  # Windows does not open folders, and does not need it
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    except OSError:
+        if path.is_file():
+            raise
+    finally:
+        os.close(handle)
 
 
 def unused(path: Path) -> Path:
@@ -27,13 +111,11 @@ def write_new(path: Path, data: bytes, durable: bool = False) -> Path:
 
     ``durable`` waits until it is on the disk, so that it outlives a power cut too. Raises OSError.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = part_of(path)
     try:
-        with part.open("wb") as file:
-            file.write(data)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
+        part.write_bytes(data)
+        if durable:
+            _to_disk(part)
         while True:
             free = unused(path)
             try:
@@ -58,8 +140,9 @@ def _claim(part: Path, free: Path) -> None:
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """Encode ``(H, W, 3)`` uint8 RGB."""
-    return cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
+    """Encode ``(H, W, 3)`` uint8 RGB, or ``(H, W)`` uint8 gray."""
+    picture = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
+    return cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
 
 
 def new_folder(path: Path, sink: str) -> Path:

@@ -9,16 +9,13 @@ are still on their way and those whose picture was refused (``outputs_refused``)
 from __future__ import annotations
 
 import itertools
-import json
 import math
-import os
 import threading
 import time
 from array import array
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -185,25 +182,6 @@ class Metrics:
             "sinks": sinks,
             **counters,
         }
-
-    def write_json(self, path: str | os.PathLike[str]) -> None:
-        """Write the summary to a file, whole or not at all; raises OSError when that is impossible."""
-        write_json(path, self.summary())
-
-
-def write_json(path: str | os.PathLike[str], values: Any) -> None:
-    """Write JSON beside the target and move it there, so that nobody ever reads half a file."""
-    target = Path(path)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(values, file, indent=2, allow_nan=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _percentiles(seconds: array[float]) -> dict[str, float | None]:

@@ -18,6 +18,7 @@ from ...lora.switch import LoraSet
 from ..base.config import ControlNetConfig, StreamConfig
 from ..base.errors import ConfigError, ModelError
 from ..base.frame import Size
+from ..base.progress import Progress, silent
 from .guidance import make_guidance
 from .preparer import Preparer
 from .prompt import PromptEncoder
@@ -46,10 +47,10 @@ SHAPE = ("mode", "do_add_noise", "use_denoising_batch", "frame_buffer_size", "wi
 class Networks:
     """The networks of one pipeline, and everything that is made from them."""
 
-    def __init__(self, pipe: Any, progress: engines.Progress | None = None) -> None:
+    def __init__(self, pipe: Any, progress: Progress | None = None) -> None:
         """``progress(text, part)`` is told what is built. Raises ModelError for a pipeline that the loop cannot run."""
         self.pipe = pipe
-        self._progress: engines.Progress = progress or _silent
+        self._progress: Progress = progress or silent
         for part in ("unet", "vae", "scheduler"):
             if getattr(pipe, part, None) is None:
                 raise ModelError(
@@ -279,10 +280,6 @@ class Networks:
         if config.mode == "img2img":
             indices = influenced(indices, count, config.drawing_influence)
         return make_schedule(self.pipe.scheduler.config, config.scheduler, indices, count, self._device)
-
-
-def _silent(text: str, part: float | None) -> None:
-    """Progress that nobody watches."""
 
 
 def _control_scales(config: StreamConfig, steps: int) -> Tensor:

@@ -165,7 +165,7 @@ def say_results(session: Session, run: RunConfig, json: Path | None, more: dict[
     import platform
     from importlib.metadata import version
 
-    from ...base.metrics import write_json
+    from ...base.files import write_json
 
     summary = session.summary()
     screen = console()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...base.progress import Progress
 from .common import ConfigOption, JsonOption, ModelOption, SetOption, check_writable, console, load_run, note
 from .progress import shown
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     Picture = tuple[np.ndarray, str | None]
 
-Progress = Callable[..., Any]
 CALIBRATING = 0  # seed of the sketches that calibrate; those that judge are drawn by another hand
 
 
@@ -76,7 +76,7 @@ def quantize(
     for judgement in judgements:
         typer.echo(str(judgement))
     if json is not None:
-        from ...base.metrics import write_json
+        from ...base.files import write_json
 
         values = {"rows": [asdict(row) for row in rows], "verdicts": [asdict(each) for each in judgements], **found}
         write_json(json.expanduser(), {**values, "configuration": run.model_dump(mode="json")})
