@@ -40,7 +40,7 @@ def check_pixels(pixels: np.ndarray) -> None:
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         got = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
         raise FrameError(
-            f"picture: got {got}, expected uint8 (H, W, 3) RGB; inkstream.stream.base.frame.as_rgb converts"
+            f"picture: got {got}, expected uint8 (H, W, 3) RGB, as inkstream.stream.as_rgb makes it"
         )
     if min(pixels.shape[:2]) < MIN_SIDE:
         size = f"{pixels.shape[1]}x{pixels.shape[0]}"
