@@ -1,20 +1,23 @@
 """The screen source on a real X server, with real windows."""
 
 import ctypes
+import ctypes.util
 import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
 
 from inkstream.stream.base.errors import SourceLost, SourceUnavailable
+from inkstream.stream.base.preview import PREVIEW_TITLE
 from inkstream.stream.sources import open_source, source_present
-from inkstream.stream.sources.screen import LOOK_AROUND
-from inkstream.stream.sources.screen.window import PREVIEW_TITLE
+from inkstream.stream.sources.screen.source import LOOK_AROUND
+from inkstream.stream.sources.screen.x11 import X11Windows
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs linux")
@@ -35,27 +38,44 @@ def test_no_display_is_explained(monkeypatch, environment, hint):
         open_source("screen")
 
 
+class Cookie(ctypes.Structure):
+    """What libxcb hands out for a request, and takes for its reply."""
+
+    _fields_ = (("sequence", ctypes.c_uint),)
+
+
 class Painter:
     """Makes windows on an X display that the server itself paints in one colour (0xRRGGBB)."""
 
     def __init__(self, display):
-        from inkstream.stream.sources.screen.x11 import X11Windows
-
-        self.x = X11Windows(display)
-        self.xcb, self.connection = self.x._xcb, ctypes.c_void_p(self.x._connection)
-        self.visual = 0
+        with closing(X11Windows(display)) as windows:
+            self.root = windows.root
+        self.xcb = ctypes.CDLL(ctypes.util.find_library("xcb"))
+        self.xcb.xcb_connect.restype = ctypes.c_void_p
+        self.xcb.xcb_generate_id.restype = ctypes.c_uint32
+        self.libc = ctypes.CDLL(None)
+        self.connection = ctypes.c_void_p(self.xcb.xcb_connect(display.encode(), None))
 
     def call(self, name, *arguments):
         getattr(self.xcb, f"xcb_{name}")(self.connection, *arguments)
-        self.x.desktop()  # a round trip: the server has done it
+        self.ask("get_input_focus")  # a round trip: the server has done it
+
+    def ask(self, name, *arguments):
+        """The number that a reply has at byte 8."""
+        request, receive = getattr(self.xcb, f"xcb_{name}"), getattr(self.xcb, f"xcb_{name}_reply")
+        request.restype, receive.restype = Cookie, ctypes.POINTER(ctypes.c_uint32 * 3)
+        reply = receive(self.connection, request(self.connection, *arguments), None)
+        try:
+            return reply.contents[2]
+        finally:
+            self.libc.free(reply)
 
     def window(self, title, rect, colour, parent=None, shown=True):
-        self.xcb.xcb_generate_id.restype = ctypes.c_uint32
         id = self.xcb.xcb_generate_id(self.connection)
         short, word = ctypes.c_int16, ctypes.c_uint16
         place = (short(rect[0]), short(rect[1]), word(rect[2]), word(rect[3]))
         colours = (ctypes.c_uint32 * 2)(colour, 0)
-        self.call("create_window", 0, id, parent or self.x.root, *place, word(0), word(1), 0, 2, colours)
+        self.call("create_window", 0, id, parent or self.root, *place, word(0), word(1), 0, 2, colours)
         self.title(id, title)
         if shown:
             self.call("map_window", id)
@@ -63,18 +83,20 @@ class Painter:
 
     def title(self, id, title):
         data = title.encode()
-        utf8 = self.x._atom("UTF8_STRING")
-        self.call("change_property", 0, id, self.x._atom("_NET_WM_NAME"), utf8, 8, len(data), data)
+        self.call("change_property", 0, id, self.atom("_NET_WM_NAME"), self.atom("UTF8_STRING"), 8, len(data), data)
+
+    def atom(self, name):
+        return self.ask("intern_atom", ctypes.c_uint8(0), ctypes.c_uint16(len(name)), name.encode())
 
     def numbers(self, id, name, values):
         data = (ctypes.c_uint32 * len(values))(*values)
-        self.call("change_property", 0, id, self.x._atom(name), 33, 32, len(values), data)
+        self.call("change_property", 0, id, self.atom(name), 33, 32, len(values), data)
 
     def move(self, id, x, y, width, height):
         self.call("configure_window", id, ctypes.c_uint16(15), (ctypes.c_uint32 * 4)(x, y, width, height))
 
     def close(self):
-        self.x.close()
+        self.xcb.xcb_disconnect(self.connection)
 
 
 @pytest.fixture
@@ -84,7 +106,7 @@ def painter(xvfb, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     painter = Painter(xvfb)
     yield painter
-    painter.numbers(painter.x.root, "_NET_CLIENT_LIST", [])
+    painter.numbers(painter.root, "_NET_CLIENT_LIST", [])
     painter.close()  # the server takes its windows away
 
 
@@ -136,13 +158,13 @@ def test_under_a_window_manager_the_frame_is_left_out(painter):
     frame = painter.window("", (100, 100, 220, 150), 0xFF0000)
     client = painter.window("Paint", (10, 30, 200, 110), 0x00FF00, parent=frame)
     painter.window("Paint, not managed", (600, 100, 300, 300), 0x0000FF, shown=False)
-    painter.numbers(painter.x.root, "_NET_CLIENT_LIST", [client])
+    painter.numbers(painter.root, "_NET_CLIENT_LIST", [client])
     source = open_source("screen:window=paint,fps=200")
     picture = source.read()
     assert picture.shape == (110, 200, 3) and (picture == (0, 255, 0)).all()
     painter.numbers(client, "_GTK_FRAME_EXTENTS", [5, 5, 10, 20])
     assert source.read().shape == (80, 190, 3)
-    hidden = painter.x._atom("_NET_WM_STATE_HIDDEN")
+    hidden = painter.atom("_NET_WM_STATE_HIDDEN")
     painter.numbers(client, "_NET_WM_STATE", [hidden])
     with pytest.raises(SourceLost, match="minimised"):
         source.read()

@@ -14,11 +14,12 @@ from mss.exception import ScreenShotError
 
 from inkstream.stream.base.errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
 from inkstream.stream.base.frame import Rect, Size
+from inkstream.stream.base.preview import PREVIEW_TITLE
 from inkstream.stream.base.spec import parse_spec
 from inkstream.stream.sources import screen
-from inkstream.stream.sources.screen import LOOK_AROUND, ScreenSource
 from inkstream.stream.sources.screen.pick import Drag, drag_rect, pick_region, scale_rect
-from inkstream.stream.sources.screen.window import PREVIEW_TITLE, Window
+from inkstream.stream.sources.screen.source import LOOK_AROUND, ScreenSource
+from inkstream.stream.sources.screen.window import Window
 from inkstream.stream.sources.screen.windows import find_window, intersect, match_window, preview_mask
 
 # --- geometry
@@ -431,20 +432,22 @@ def test_close_wakes_a_waiting_read_and_lets_go():
     assert desktop.open == 0
 
 
-def test_pick_asks_once_and_is_remembered_off_the_main_thread(monkeypatch):
-    desktop, asked = Desktop(origin=(-100, 0), scale=2), []
+def test_pick_asks_once_and_is_remembered_off_the_main_thread():
+    desktop, asked, picked = Desktop(origin=(-100, 0), scale=2), [], []
+    desktop.stack = [put(7, (-80, 30, 10, 10))]
 
     def picker(picture, display):
         asked.append((picture.shape, display))
         return Rect(20, 40, 60, 80)
 
-    monkeypatch.setattr(screen, "_picked", [])
+    choose = lambda: desktop.source(pick=True, picker=picker, picked=picked)
     with pytest.raises(SourceUnavailable, match="main thread"):
-        off_main(lambda: desktop.source(pick=True, picker=picker))
-    source = desktop.source(pick=True, picker=picker)
-    assert asked == [((200, 400, 3), 0)] and source.read().shape == (80, 60, 3)
-    again = off_main(lambda: desktop.source(pick=True, picker=picker))
-    assert len(asked) == 1 and again._region == source._region == Rect(-90, 20, 30, 40)
+        off_main(choose)
+    pictures = [choose().read(), off_main(choose).read()]
+    assert asked == [((200, 400, 3), 0)] and picked == [Rect(-90, 20, 30, 40)]
+    for picture in pictures:
+        assert picture.shape == (80, 60, 3)
+        assert (picture[20:40, 20:40] == (7, 2, 1)).all() and (picture == 7).sum() == 20 * 20
 
 
 def off_main(function):

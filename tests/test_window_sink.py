@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -96,12 +97,14 @@ def seen(pygame) -> np.ndarray:
     return pygame.surfarray.array3d(pygame.display.get_surface()).swapaxes(0, 1)
 
 
-def waited(window: WindowSink) -> str:
-    """The toast after all saves ended."""
-    for future in list(window._keeper._waiting):
-        future.exception(timeout=20)
-    window.write(None, LIVE)
-    return window._scene.toast
+def toast_with(window: WindowSink, words: str) -> str:
+    """The toast, once it has these words in it: saving takes a moment."""
+    tick, end = threading.Event(), time.perf_counter() + 20
+    while words not in window.shown.toast:
+        assert time.perf_counter() < end, f"never said, the last toast: {window.shown.toast!r}"
+        tick.wait(0.002)
+        window.write(None, LIVE)
+    return window.shown.toast
 
 
 # --- what is shown
@@ -146,9 +149,8 @@ def test_the_newest_picture_replaces_the_one_before(window, pygame):
 
 
 def test_nothing_is_drawn_when_nothing_changed(window, pygame, monkeypatch, clock):
-    draws = []
-    painter = window._painter.draw
-    monkeypatch.setattr(window._painter, "draw", lambda *args: (draws.append(1), painter(*args)))
+    draws, flip = [], pygame.display.flip
+    monkeypatch.setattr(pygame.display, "flip", lambda: (draws.append(1), flip()))
     same = output()
     window.write(same, LIVE)
     for _ in range(20):
@@ -160,6 +162,9 @@ def test_nothing_is_drawn_when_nothing_changed(window, pygame, monkeypatch, cloc
     clock.now += 60  # the toast goes
     window.write(None, Status(state="idle", values=VALUES))
     assert len(draws) == 4
+    pygame.event.post(pygame.event.Event(pygame.WINDOWEXPOSED))  # the desktop may have lost what was drawn
+    window.write(None, Status(state="idle", values=VALUES))
+    assert len(draws) == 5
 
 
 def test_the_first_outputs_give_the_window_its_shape(pygame, tmp_path):
@@ -197,20 +202,20 @@ def test_a_message_is_shown_for_a_few_seconds(window, pygame, clock):
     before = seen(pygame)
     said = Status(state="live", values=VALUES, message="refused: prompt is too long")
     window.write(None, said)
-    assert window._scene.toast == "refused: prompt is too long"
+    assert window.shown.toast == "refused: prompt is too long"
     assert not np.array_equal(seen(pygame), before)
     clock.now += 3
     window.write(None, said)
-    assert window._scene.toast
+    assert window.shown.toast
     clock.now += 0.85
     window.write(None, said)
-    assert 0 < window._scene.toast_strength < 1
+    assert 0 < window.shown.toast_strength < 1
     clock.now += 2
     window.write(None, said)
     assert np.array_equal(seen(pygame), before)
     window.write(None, LIVE)
     window.write(None, said)  # the same words, said again
-    assert window._scene.toast
+    assert window.shown.toast
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20, 300), (300, 20), (64, 48), (1200, 700)])
@@ -220,8 +225,9 @@ def test_everything_can_be_drawn_at_any_size(pygame, tmp_path, size):
     words = "line one of a very long message that fits no window at all " * 9 + "\n\nsecond line\x00\ud800"
     values = {"prompt": "p" * 5000, "drawing_influence": 50.0, "ünï": "墨\n" * 100, "list": [1, 2], "none": None}
     for inset in ("small", "side"):
-        sink._inset = inset
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_i, mod=0, unicode="i"))
         sink.write(output(size=(33, 77)), Status(state="stalled", message=words + inset, values=values))
+        assert sink.shown.inset == inset
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_h, mod=0, unicode="h"))
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_p, mod=0, unicode="p"))
         sink.write(None, Status(state="live", values=values))
@@ -232,7 +238,7 @@ def test_everything_can_be_drawn_at_any_size(pygame, tmp_path, size):
 
 def test_a_resized_window_is_drawn_anew(window, pygame):
     window.write(output(), LIVE)
-    window._window.resize(Size(200, 600))
+    pygame.display.set_mode((200, 600), pygame.RESIZABLE)
     window.write(None, LIVE)
     picture = seen(pygame)
     assert picture.shape == (600, 200, 3)
@@ -265,19 +271,19 @@ def test_an_output_without_input_is_shown_whole(window, pygame, press):
 
 def test_statistics_come_and_go_and_are_renewed_slowly(window, press, clock):
     press("s", shown=output())
-    rows = dict(window._scene.statistics)
+    rows = dict(window.shown.statistics)
     assert rows["prompt"] == "a fox"
     assert rows["drawing influence"] == "50"
     assert rows["rendered"] == "12"
     fast = Status(state="live", fps=23.45, latency_ms=81.0, size=(640, 360), values=VALUES)
     press(status=fast)
-    assert dict(window._scene.statistics) == rows
+    assert dict(window.shown.statistics) == rows
     clock.now += 0.3
     press(status=fast)
-    rows = dict(window._scene.statistics)
+    rows = dict(window.shown.statistics)
     assert (rows["fps"], rows["capture to render"], rows["size"]) == ("23.4", "81 ms", "640x360")
     press("s")
-    assert window._scene.statistics == ()
+    assert window.shown.statistics == ()
 
 
 def test_capture_to_screen_is_measured_when_the_picture_appears(window, press, clock):
@@ -286,7 +292,7 @@ def test_capture_to_screen_is_measured_when_the_picture_appears(window, press, c
     for _ in range(2):  # later drawings of the same picture do not count
         clock.now += 5
         press("h")
-    assert dict(window._scene.statistics)["capture to screen"] == "250 ms"
+    assert dict(window.shown.statistics)["capture to screen"] == "250 ms"
 
 
 @pytest.mark.parametrize("key", ["h", "?", "F1", "SHIFT+SLASH"])
@@ -294,10 +300,10 @@ def test_help_shows_every_key(window, pygame, press, key):
     press(shown=output())
     before = seen(pygame)
     press(key)
-    assert window._scene.help
+    assert window.shown.help
     assert np.abs(seen(pygame).astype(int) - before).mean() > 20
     press("ESCAPE")  # closes the help only
-    assert not window._scene.help
+    assert not window.shown.help
     assert {"Space", "I", "S", "Q or Esc"} <= {name for name, _ in KEYS}
 
 
@@ -305,7 +311,7 @@ def test_space_freezes_what_is_seen_until_space(window, pygame, press):
     press(shown=output(RED))
     press("SPACE")
     assert window.controls.freezes == [True]
-    assert window._scene.state == "frozen"
+    assert window.shown.state == "frozen"
     press(shown=output(BLUE, number=2))  # was under way
     assert (seen(pygame)[150, 200] == RED).all()
     press(shown=output((40, 220, 40), number=2, revision=2))  # what a new prompt makes of it
@@ -326,17 +332,17 @@ def test_influence_goes_in_steps_of_five_and_keys_may_be_faster_than_the_session
     clock.now += 2
     press("MINUS", status=Status(values={"drawing_influence": 3.0}))
     assert [each["drawing_influence"] for each in window.controls.updates[-2:]] == [100, 0]
-    assert "0" in window._scene.toast
+    assert "0" in window.shown.toast
 
 
 def test_keys_without_a_session_say_so(pygame, window, press):
     window.controls = None
     press("UP", shown=output())
-    assert "cannot be changed" in window._scene.toast
+    assert "cannot be changed" in window.shown.toast
     press("p")
-    assert window._scene.prompt is None
+    assert window.shown.prompt is None
     press("SPACE")
-    assert window._scene.state == "frozen"
+    assert window.shown.state == "frozen"
 
 
 @pytest.mark.parametrize("key", ["q", "ESCAPE", "CTRL+q"])
@@ -363,7 +369,7 @@ def test_full_screen_and_back(window, pygame, press, key):
 def test_letters_are_found_by_their_place_where_a_layout_has_none(window, pygame, press):
     pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=ord("ш"), mod=0, unicode="ш", scancode=pygame.KSCAN_I))
     press(shown=output())
-    assert window._scene.inset == "small"
+    assert window.shown.inset == "small"
 
 
 # --- the prompt
@@ -376,12 +382,12 @@ def typed(pygame, text: str) -> None:
 @pytest.mark.parametrize("key", ["p", "TAB", "/"])
 def test_a_prompt_is_written_and_applied(window, pygame, press, key):
     press(key, shown=output())
-    assert window._scene.prompt == ("a fox", 5, "")
+    assert window.shown.prompt == ("a fox", 5, "")
     typed(pygame, " in snow, квест")
     press("q", "s", "SPACE")  # letters now, not actions
     press("RETURN")
     assert window.controls.updates == [{"prompt": "a fox in snow, квест"}]
-    assert window._scene.prompt is None
+    assert window.shown.prompt is None
     with pytest.raises(SinkClosed):
         press("q")
 
@@ -390,7 +396,7 @@ def test_escape_leaves_the_prompt_as_it_was(window, pygame, press):
     press("p", shown=output())
     typed(pygame, " gone")
     press("ESCAPE")
-    assert window._scene.prompt is None
+    assert window.shown.prompt is None
     assert window.controls.updates == []
 
 
@@ -398,7 +404,7 @@ def test_an_input_method_composes_in_the_line(window, pygame, press):
     press("p", "CTRL+u")
     pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="すみ", start=0, length=2))
     press("RETURN")  # takes the composition, not the line
-    assert window._scene.prompt == ("", 0, "すみ")
+    assert window.shown.prompt == ("", 0, "すみ")
     typed(pygame, "墨")
     press("RETURN")
     assert window.controls.updates == [{"prompt": "墨"}]
@@ -406,7 +412,7 @@ def test_an_input_method_composes_in_the_line(window, pygame, press):
 
 def test_a_blend_of_prompts_starts_an_empty_line(window, press):
     press("p", status=Status(values={"prompt": (("a", 1.0), ("b", 2.0))}))
-    assert window._scene.prompt == ("", 0, "")
+    assert window.shown.prompt == ("", 0, "")
 
 
 def test_editing_a_line(pygame):
@@ -439,7 +445,7 @@ def test_editing_a_line(pygame):
 
 def test_saving_keeps_output_input_and_what_is_known(window, press, tmp_path):
     press("CTRL+s", shown=output(number=7, revision=3))
-    assert waited(window).endswith("20310203-120000-000007.png")
+    assert toast_with(window, "saved").endswith("20310203-120000-000007.png")
     folder = tmp_path / "kept"
     names = ["20310203-120000-000007-input.png", "20310203-120000-000007.json", "20310203-120000-000007.png"]
     assert sorted(os.listdir(folder)) == names
@@ -454,13 +460,13 @@ def test_saving_keeps_output_input_and_what_is_known(window, press, tmp_path):
 def test_saving_saves_what_is_seen(window, press, tmp_path):
     press("SPACE", shown=output(RED))
     press("RETURN", shown=output(BLUE, number=2))
-    waited(window)
+    toast_with(window, "saved")
     assert (cv2.imread(str(tmp_path / "kept" / "20310203-120000-000001.png"))[..., ::-1] == RED).all()
 
 
 def test_saving_again_never_replaces(window, press, tmp_path):
     press("RETURN", "RETURN", "RETURN", shown=output(drawing=None))
-    waited(window)
+    toast_with(window, "000001-3.png")
     names = sorted(os.listdir(tmp_path / "kept"))
     stems = ["20310203-120000-000001", "20310203-120000-000001-2", "20310203-120000-000001-3"]
     assert names == sorted(f"{stem}.{end}" for stem in stems for end in ("json", "png"))
@@ -468,7 +474,7 @@ def test_saving_again_never_replaces(window, press, tmp_path):
 
 def test_there_may_be_nothing_to_save(window, press):
     press("RETURN")
-    assert "nothing to save" in window._scene.toast
+    assert "nothing to save" in window.shown.toast
 
 
 def test_a_folder_that_refuses_becomes_a_toast(pygame, tmp_path, clock):
@@ -477,7 +483,7 @@ def test_a_folder_that_refuses_becomes_a_toast(pygame, tmp_path, clock):
     sink.write(output(), LIVE)
     pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_RETURN, mod=0, unicode=""))
     sink.write(None, LIVE)
-    assert waited(sink).startswith("not saved: ")
+    assert toast_with(sink, "saved").startswith("not saved: ")
     sink.close()
 
 
@@ -512,9 +518,9 @@ def test_it_can_be_opened_again_but_not_twice(window, pygame, tmp_path):
 def test_options_from_text(pygame, tmp_path):
     sink = open_sink(f"window:size=320x200,inset,stats=1,save_dir={tmp_path}")
     sink.write(output(), LIVE)
-    assert sink._scene.size == (320, 200)
-    assert sink._scene.inset == "small"
-    assert sink._scene.statistics
+    assert sink.shown.size == (320, 200)
+    assert sink.shown.inset == "small"
+    assert sink.shown.statistics
     sink.close()
 
 
@@ -577,7 +583,7 @@ asked = False
 try:
     while True:
         sink.write(output, status)
-        if sink._prompt is not None and not asked:
+        if sink.shown.prompt is not None and not asked:
             asked = True
             print("asks for the prompt", flush=True)
         tick.wait(sink.interval)

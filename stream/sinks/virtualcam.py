@@ -6,6 +6,7 @@ for). Written against its documentation and source; unverified with the drivers 
 
 from __future__ import annotations
 
+import importlib
 import logging
 import math
 import os
@@ -255,7 +256,7 @@ def _close(camera: Camera) -> None:
 def _pyvirtualcam(backend: str | None) -> Callable[..., Camera]:
     """Import the library and make a factory of it; raises SinkUnavailable, or ConfigError for an unknown backend."""
     try:
-        import pyvirtualcam
+        pyvirtualcam: Any = importlib.import_module("pyvirtualcam")
     except ImportError as error:
         raise SinkUnavailable(
             f'virtualcam: pyvirtualcam cannot be imported ({error}); run: pip install "inkstream[virtualcam]"'
@@ -264,7 +265,7 @@ def _pyvirtualcam(backend: str | None) -> Callable[..., Camera]:
     if backend and known is not None and backend not in known:
         raise ConfigError(f"virtualcam: got backend={backend!r}, expected one of: {', '.join(known) or 'none here'}")
 
-    def make(width: int, height: int, fps: float, *, fmt: str, device: str | None, backend: str | None) -> Any:
+    def make(width: int, height: int, fps: float, *, fmt: str, device: str | None, backend: str | None) -> Camera:
         layout = getattr(pyvirtualcam.PixelFormat, FORMATS[fmt][0])
         return pyvirtualcam.Camera(width, height, fps, fmt=layout, device=device, backend=backend, print_fps=False)
 

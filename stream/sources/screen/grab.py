@@ -22,16 +22,33 @@ WAYLAND_HINT = (
 _log = logging.getLogger(__name__)
 
 
+class Shot(Protocol):
+    """The part of ``mss.ScreenShot`` that is used: a part of the screen in physical pixels."""
+
+    @property
+    def raw(self) -> bytearray:
+        """BGRA, 4 bytes a pixel, row by row."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        ...
+
+
 class Grabber(Protocol):
-    """The part of ``mss.MSS`` that is used."""
+    """The part of ``mss.MSS`` that is used. All calls come from one thread at a time.
+
+    A screen that is gone raises ScreenShotError, AssertionError or ValueError, see ``grab``.
+    """
 
     @property
     def monitors(self) -> list[dict[str, Any]]:
-        """All monitors together, then each: ``left, top, width, height``."""
+        """All monitors together, then each: ``left, top, width, height``, and on X11 the name of the ``output``."""
         ...
 
-    def grab(self, monitor: dict[str, int], /) -> Any:
-        """A picture with ``raw`` (BGRA bytes) and ``size`` (width, height)."""
+    def grab(self, monitor: dict[str, int], /) -> Shot:
+        """What is seen at ``left, top, width, height`` of the virtual desktop."""
         ...
 
     def close(self) -> None:
@@ -69,7 +86,7 @@ def grab(grabber: Grabber, area: Rect) -> np.ndarray:
     except _failures() as error:
         where = f"{area.size} at {area.x},{area.y}"
         raise SourceLost(f"screen: {where} can no longer be captured: {error!r}") from error
-    width, height = shot.size[0], shot.size[1]
+    width, height = shot.size
     bgra = np.frombuffer(shot.raw, np.uint8, width * height * 4).reshape(height, width, 4)
     return cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGB)
 

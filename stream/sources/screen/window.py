@@ -1,17 +1,11 @@
-"""One window of the desktop, and the title that our own previews have."""
+"""One window of the desktop."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ...base.frame import Rect
-
-PREVIEW_TITLE = "inkstream preview"
-"""How the title of every window begins that shows our own pictures; such a window is never captured.
-
-On Windows 10 (2004) and later the window can also take itself out of all captures, with
-``SetWindowDisplayAffinity(hwnd, WDA_EXCLUDEFROMCAPTURE)``.
-"""
+from ...base.preview import PREVIEW_TITLE
 
 
 @dataclass(frozen=True)
@@ -27,4 +21,5 @@ class Window:
 
     @property
     def is_preview(self) -> bool:
+        """Whether it shows our own pictures."""
         return self.title.casefold().startswith(PREVIEW_TITLE)
