@@ -137,6 +137,7 @@ class Turns:
         self.stream = FakeStream(steps, clock=lambda: self.now)
         self.stream.update(**settings)
         self.outputs = []
+        self.left, self.stop = 0, threading.Event()
         self.intake = SimpleNamespace(live=live, lost="", arrived_at=0.0)
         inbox = Mailbox()
         inbox.get = self.get
@@ -146,10 +147,10 @@ class Turns:
             inbox=inbox,
             metrics=self.stream.metrics,
             clock=lambda: self.now,
-            stop=threading.Event(),
+            stop=self.stop,
             stall_after=1e9,
             deliver=lambda output: self.outputs.append((round(self.now, 6), output.source_id)),
-            report=lambda: None,
+            report=self.report,
             say=print,
         )
 
@@ -161,9 +162,16 @@ class Turns:
         self.now += timeout or 0
         raise TimeoutError
 
+    def report(self):
+        """The last thing in each turn."""
+        self.left -= 1
+        if not self.left:
+            self.stop.set()
+
     def run(self, turns):
-        for _ in range(turns):
-            self.driver._turn()
+        self.left = turns
+        self.stop.clear()
+        self.driver.run()
         return self.outputs
 
 

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from inkstream.stream.base import files as _files
 from inkstream.stream.base.errors import ConfigError, SinkClosed, SinkUnavailable
+from inkstream.stream.base.files import write_new
 from inkstream.stream.base.frame import Output, Size
 from inkstream.stream.sinks import KINDS, Sink, Status, open_sink
 from inkstream.stream.sinks.fake import FakeSink
@@ -41,7 +41,7 @@ class DiskFull:
         self.room -= len(data)
         if self.room < 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return _files.write_new(path, data, durable)
+        return write_new(path, data, durable)
 
 
 def test_every_sink_fulfils_the_contract(tmp_path):
@@ -193,23 +193,25 @@ def test_a_file_that_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
         assert part.read_bytes() == b"new"
         raise OSError(errno.EIO, "input/output error")
 
-    monkeypatch.setattr(_files, "_claim", refuse)
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "rename", refuse)
     with pytest.raises(OSError, match="input/output"):
-        _files.write_new(tmp_path / "a.png", b"new")
+        write_new(tmp_path / "a.png", b"new")
     assert os.listdir(tmp_path) == []
 
 
 def test_a_name_taken_in_the_last_moment_is_not_replaced(tmp_path, monkeypatch):
     first = tmp_path / "a.png"
-    claim = _files._claim
+    call = "rename" if os.name == "nt" else "link"
+    claim = getattr(os, call)
 
     def late(part: Path, free: Path) -> None:
         if not first.exists():
             first.write_bytes(b"theirs")
         claim(part, free)
 
-    monkeypatch.setattr(_files, "_claim", late)
-    assert _files.write_new(first, b"ours") == tmp_path / "a-2.png"
+    monkeypatch.setattr(os, call, late)
+    assert write_new(first, b"ours") == tmp_path / "a-2.png"
     assert first.read_bytes() == b"theirs"
     assert (tmp_path / "a-2.png").read_bytes() == b"ours"
 
@@ -220,7 +222,7 @@ def test_files_are_written_where_there_are_no_hard_links(tmp_path, monkeypatch):
         raise PermissionError(errno.EPERM, "operation not permitted")
 
     monkeypatch.setattr(os, "link", no_links)
-    assert _files.write_new(tmp_path / "a.png", b"ours", durable=True).read_bytes() == b"ours"
+    assert write_new(tmp_path / "a.png", b"ours", durable=True).read_bytes() == b"ours"
     assert os.listdir(tmp_path) == ["a.png"]
 
 

@@ -267,12 +267,13 @@ def test_disk_full_is_an_alarm_and_what_was_written_plays(tmp_path, extension):
 
 
 def test_after_the_alarm_nothing_more_is_written_even_if_there_is_room_again(tmp_path):
-    disk = []
+    disk, cuts = [], []
     sink = VideoSink(tmp_path / "a.mkv", create=lambda path: disk.append(SmallDisk(path, 150_000)) or disk[0])
     cut = disk[0].truncate
 
     def cut_and_make_room(size: int) -> int:
         disk[0].room = 10**9
+        cuts.append(size)
         return cut(size)
 
     disk[0].truncate = cut_and_make_room
@@ -280,19 +281,39 @@ def test_after_the_alarm_nothing_more_is_written_even_if_there_is_room_again(tmp
         for number in range(2000):
             sink.write(output(noise(number), number / 30), LIVE)
     assert disk[0].closed
-    assert sink.path.stat().st_size == sink._whole
+    assert cuts == [sink.path.stat().st_size]
     assert frames(sink.path)[-1][0] + 1 / 30 == pytest.approx(sink.seconds, abs=0.01)
 
 
-def test_an_encoder_that_fails_is_an_alarm_and_everything_before_is_kept(tmp_path):
-    class Broken:
-        def encode(self, frame):
-            raise av.error.ExternalError(1, "encoder lost its device")
+class Fragile:
+    """A container of PyAV, or its stream, whose encoder fails while ``broken`` has something in it."""
 
+    def __init__(self, inner, broken: list[str]) -> None:
+        self.__dict__.update(inner=inner, broken=broken)
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def __setattr__(self, name, value) -> None:
+        setattr(self.inner, name, value)
+
+    def add_stream(self, *args, **options):
+        return Fragile(self.inner.add_stream(*args, **options), self.broken)
+
+    def encode(self, frame):
+        if self.broken:
+            raise av.error.ExternalError(1, self.broken[0])
+        return self.inner.encode(frame)
+
+
+def test_an_encoder_that_fails_is_an_alarm_and_everything_before_is_kept(tmp_path, monkeypatch):
+    broken, real = [], av.open
     sink = VideoSink(tmp_path / "a.mp4")
+    monkeypatch.setattr(av, "open", lambda file, *args, **options: Fragile(real(file, *args, **options), broken))
     for number in range(20):
         sink.write(output(noise(number), number / 20), LIVE)
-    sink._stream = Broken()
+    monkeypatch.setattr(av, "open", real)
+    broken.append("encoder lost its device")
     with pytest.raises(SinkUnavailable, match=r"encoder lost its device.*; 1\.0 seconds were kept"):
         sink.write(output(noise(21), 1.0), LIVE)
     assert len(frames(sink.path)) == 20
