@@ -1,6 +1,6 @@
 """What steers a frame: preprocessors make a drawing a condition image, and bare paper is told apart from ink."""
 
-from .paper import Paper, fill_paper, find_paper, ink_matte, paper_colour
+from .paper import Paper, fill_paper, find_paper, ink_matte
 from .preprocess import PREPROCESSORS, Preprocessor, open_preprocessor
 
 __all__ = [
@@ -11,5 +11,4 @@ __all__ = [
     "find_paper",
     "ink_matte",
     "open_preprocessor",
-    "paper_colour",
 ]

@@ -7,11 +7,12 @@ put on it, whatever the paper's colour. Results are white on black, ``(H, W)`` u
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 
-from .tone import Paper, largest
+from .tone import Paper, largest, scalar
 
 LIGHT, DARK = 150, 90  # paper above LIGHT, or below DARK, is drawn on in one direction only
 SEEN = 96  # level from which a mark is a line
@@ -32,7 +33,7 @@ class Lines:
     def marks(self) -> np.ndarray:
         """Strokes and gaps together, 0 or 255, without the soft edges."""
         marks = self.strokes if self.gaps is None else cv2.max(self.strokes, self.gaps)
-        return cv2.compare(marks, SEEN, cv2.CMP_GE)
+        return cv2.compare(marks, scalar(SEEN), cv2.CMP_GE)
 
 
 def find_lines(pixels: np.ndarray, paper: Paper | None, reach: int, threshold: float) -> Lines:
@@ -51,12 +52,12 @@ def find_lines(pixels: np.ndarray, paper: Paper | None, reach: int, threshold: f
     strokes = stretch(contrast, low, high)
     if cv2.norm(areas, cv2.NORM_INF) <= 255 * threshold:
         return Lines(contrast, strokes, None, None)
-    beside = cv2.dilate(cv2.compare(strokes, SEEN, cv2.CMP_GE), _WIDE)
+    beside = cv2.dilate(cv2.compare(strokes, scalar(SEEN), cv2.CMP_GE), _WIDE)
     less, rest = split_strokes(cv2.bitwise_not(areas), max(3, reach // 4 * 2 + 1))
     # Light between two strokes is no line, and a stroke along an area is its border already.
     less = cv2.subtract(cv2.subtract(less, _texture(less, reach)), beside)
     gaps = stretch(less, low, high)
-    beside = cv2.max(beside, cv2.dilate(cv2.compare(gaps, SEEN, cv2.CMP_GE), _WIDE))
+    beside = cv2.max(beside, cv2.dilate(cv2.compare(gaps, scalar(SEEN), cv2.CMP_GE), _WIDE))
     borders = cv2.subtract(area_borders(cv2.bitwise_not(rest), 255 * threshold), beside)
     return Lines(cv2.max(contrast, less), strokes, gaps, borders)
 
@@ -73,7 +74,7 @@ def _texture(contrast: np.ndarray, reach: int) -> np.ndarray:
         cells = cv2.medianBlur(cells, 5)
     if not cells.any():
         return np.zeros_like(contrast)
-    cells = cv2.min(cv2.convertScaleAbs(cells, alpha=2.2), 48)
+    cells = cv2.min(cv2.convertScaleAbs(cells, alpha=2.2), scalar(48))
     return cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
@@ -88,11 +89,13 @@ def to_ink(pixels: np.ndarray, paper: Paper | None) -> np.ndarray:
         few = pixels[:: max(1, len(pixels) // 32), :: max(1, pixels.shape[1] // 32)]
         return cv2.GaussianBlur(_one_channel(pixels if np.median(few) < 128 else cv2.bitwise_not(pixels)), (3, 3), 0)
     if paper.surface is None:
-        return _one_channel(cv2.absdiff(pixels, (*_zero(np.array(paper.colour)), 0.0)))
+        return _one_channel(cv2.absdiff(pixels, scalar(*_zero(np.array(paper.colour)))))
     level = max(paper.colour)
     even = cv2.divide(pixels, paper.tone(*pixels.shape[:2]), scale=float(level))
     # Unequal weights, so that colours as dark as one another stay apart.
-    mean = cv2.transform(cv2.absdiff(even, (*_zero(np.full(3, level)), 0.0)), np.array([[0.4, 0.35, 0.25]], np.float32))
+    mean = cv2.transform(
+        cv2.absdiff(even, scalar(*_zero(np.full(3, level)))), np.array([[0.4, 0.35, 0.25]], np.float32)
+    )
     return cv2.GaussianBlur(mean, (3, 3), 0)
 
 
@@ -118,13 +121,13 @@ def split_strokes(ink: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
     if areas.any():
         for _ in range(max(1, reach // 5)):
             areas = cv2.min(cv2.dilate(areas, _WIDE), ink)
-    strokes = cv2.divide(cv2.subtract(ink, areas), cv2.max(cv2.bitwise_not(areas), 96), scale=255)
+    strokes = cv2.divide(cv2.subtract(ink, areas), cv2.max(cv2.bitwise_not(areas), scalar(96)), scale=255)
     return largest(strokes), areas
 
 
 def stretch(contrast: np.ndarray, low: float, high: float) -> np.ndarray:
     """Map ``low`` and less to 0, ``high`` and more to 255."""
-    return cv2.convertScaleAbs(cv2.subtract(contrast, int(low)), alpha=255.0 / (high - int(low)))
+    return cv2.convertScaleAbs(cv2.subtract(contrast, scalar(int(low))), alpha=255.0 / (high - int(low)))
 
 
 def thin(marks: np.ndarray, reach: int) -> np.ndarray:
@@ -132,7 +135,7 @@ def thin(marks: np.ndarray, reach: int) -> np.ndarray:
 
     Guo and Hall, "Parallel thinning with two-subiteration algorithms" (1989), by tables over the eight neighbours.
     """
-    lines = cv2.min(marks, 1)
+    lines = cv2.min(marks, scalar(1))
     left = cv2.countNonZero(lines)
     for _ in range(reach):
         for keep in _GUO_HALL:
@@ -142,7 +145,7 @@ def thin(marks: np.ndarray, reach: int) -> np.ndarray:
         # The last few pixels are in the middle of crossings, where they do no harm.
         if before - left <= 0.003 * before:
             break
-    return cv2.multiply(lines, 255)
+    return cv2.multiply(lines, scalar(255))
 
 
 def _guo_hall() -> tuple[np.ndarray, np.ndarray]:
@@ -177,7 +180,8 @@ def without_specks(lines: np.ndarray, bodies: np.ndarray, extent: float) -> np.n
     """
     height, width = lines.shape
     half = cv2.resize(bodies, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(half, connectivity=8)
+    found: Any = cv2.connectedComponentsWithStats(half, connectivity=8)  # its stubs take labels for any numbers
+    count, labels, stats, _ = found
     keep = np.full(count, 255, np.uint8)
     # A span of n cells is one of 2 n - 1 pixels on average.
     keep[2 * stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) - 1 < extent] = 0

@@ -10,10 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..stream.base.errors import FrameError
-from .tone import Paper, check_pixels, find_paper, largest, paper_colour, smoothstep
-
-__all__ = ["MID_TONE", "Paper", "fill_paper", "find_paper", "ink_matte", "paper_colour"]
+from .tone import Paper, check_pixels, find_paper, largest, scalar, smoothstep
 
 MID_TONE = 128  # undecided content: as far from white as from black
 INK_BAND = 10.0  # CIELAB units from "still paper" to "surely ink"
@@ -37,7 +34,7 @@ def ink_matte(pixels: np.ndarray, paper: Paper | None = None) -> np.ndarray:
     if paper.surface is not None:
         return _uneven_matte(pixels, paper)
     low = 1.5 + 1.4 * paper.noise
-    strength = largest(cv2.absdiff(pixels, (*paper.colour, 0)))
+    strength = largest(cv2.absdiff(pixels, scalar(*paper.colour)))
     # Most of a drawing is exactly its paper's colour, and needs no colour arithmetic.
     places = np.flatnonzero(strength.reshape(-1) != 0)
     if len(places) > 0.3 * strength.size:
@@ -50,28 +47,20 @@ def ink_matte(pixels: np.ndarray, paper: Paper | None = None) -> np.ndarray:
     return cv2.LUT(_uncover(ink, strength, low), _UNIT)
 
 
-def fill_paper(pixels: np.ndarray, matte: np.ndarray | None = None) -> np.ndarray:
+def fill_paper(pixels: np.ndarray) -> np.ndarray:
     """Replace bare paper by undecided content; ``(H, W, 3)`` uint8 RGB in and out, ink pixels stay as they are.
 
     The content is a normalised convolution (Knutsson and Westin, 1993) of the ink's colours at three widths, which
-    falls back to a middle grey with growing distance from the ink. It is never white and never black.
-    ``matte`` is ``(H, W)`` float32 in [0, 1], 1 = ink; without it ``ink_matte`` is used. A picture without paper comes
-    back unchanged. Raises FrameError when the matte has another size.
+    falls back to a middle grey with growing distance from the ink. It is never white and never black. A picture without
+    paper comes back unchanged.
     """
-    check_pixels(pixels)
-    if matte is None:
-        paper = find_paper(pixels)
-        if paper is None:
-            return pixels.copy()
-        matte = ink_matte(pixels, paper)
-    height, width = pixels.shape[:2]
-    if matte.shape != (height, width):
-        raise FrameError(f"matte: got {matte.shape[1]}x{matte.shape[0]}, expected the picture's {width}x{height}")
-    matte = np.ascontiguousarray(matte, np.float32)
-
+    paper = find_paper(pixels)
+    if paper is None:
+        return pixels.copy()
+    matte = ink_matte(pixels, paper)
     content = _undecided(pixels, matte)
     # Only the few pixels between paper and ink need arithmetic; the others are copied.
-    result = cv2.copyTo(pixels, cv2.compare(matte, 1.0, cv2.CMP_GE), content)
+    result = cv2.copyTo(pixels, cv2.compare(matte, scalar(1), cv2.CMP_GE), content)
     mixed = np.flatnonzero(cv2.inRange(matte, 1e-6, 1.0 - 1e-6).reshape(-1) != 0)
     weight = np.take(matte.reshape(-1), mixed)[:, None]
     flat = result.reshape(-1, 3)
@@ -87,8 +76,8 @@ def _undecided(pixels: np.ndarray, matte: np.ndarray) -> np.ndarray:
     size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
     # Every fourth pixel is enough for colours that are spread this far.
     step = max(1, int(shrink // 4))
-    solid = cv2.compare(np.ascontiguousarray(matte[::step, ::step]), 0.5, cv2.CMP_GT)
-    ink = cv2.bitwise_and(np.ascontiguousarray(pixels[::step, ::step]), (255, 255, 255, 0), mask=solid)
+    solid = cv2.compare(np.ascontiguousarray(matte[::step, ::step]), scalar(0.5), cv2.CMP_GT)
+    ink = cv2.bitwise_and(np.ascontiguousarray(pixels[::step, ::step]), scalar(255, 255, 255), mask=solid)
     cover = cv2.resize(solid, size, interpolation=cv2.INTER_AREA).astype(np.float32) * (1 / 255)
     colour = cv2.resize(ink, size, interpolation=cv2.INTER_AREA).astype(np.float32) - MID_TONE * cover[..., None]
     premultiplied = np.dstack([colour, cover])
@@ -119,7 +108,7 @@ def _uneven_matte(pixels: np.ndarray, paper: Paper) -> np.ndarray:
 def _uncover(ink: np.ndarray, strength: np.ndarray, low: float) -> np.ndarray:
     """Weaken the pixels that touch bare paper to their share of the strongest pixel next to them."""
     cover = cv2.divide(strength, cv2.dilate(strength, _NEIGHBOURS), scale=255)
-    inside = cv2.compare(cv2.erode(strength, _NEIGHBOURS), 2 * low, cv2.CMP_GT)
+    inside = cv2.compare(cv2.erode(strength, _NEIGHBOURS), scalar(2 * low), cv2.CMP_GT)
     return cv2.multiply(ink, cv2.max(cover, inside), scale=1 / 255)
 
 
@@ -127,7 +116,7 @@ def _ink_of(pixels: np.ndarray, tone: np.ndarray, low: float) -> np.ndarray:
     """Smoothstep of the CIE76 distance to the paper's tone from ``low`` to ``low + INK_BAND``: ``(H, W)`` uint8."""
     apart = cv2.cvtColor(tone, cv2.COLOR_RGB2Lab)
     apart = cv2.absdiff(
-        cv2.cvtColor(pixels, cv2.COLOR_RGB2Lab), apart if apart.size > 3 else (*apart[0, 0].tolist(), 0)
+        cv2.cvtColor(pixels, cv2.COLOR_RGB2Lab), apart if apart.size > 3 else scalar(*apart[0, 0].tolist())
     )
     # Squared distances in saturating bytes are many times faster than float32, and exact to half a unit.
     unit = 255.0 / (low + INK_BAND) ** 2

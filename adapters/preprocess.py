@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..stream.base.errors import ConfigError
 from .lines import Lines, draw_lines, draw_marks, find_lines, stretch, thin, without_specks
-from .tone import Paper, check_pixels, find_paper, largest
+from .tone import Paper, check_pixels, find_paper, largest, scalar
 
 WORKING_WIDTH = 2.5  # pixels that a line has at the size at which lines are looked for
 
@@ -140,7 +140,7 @@ class Lineart(Preprocessor):
         """How much each pixel differs from the paper, ``(H, W)`` uint8."""
         low = 255 * self.threshold + 2.5 * paper.noise
         if paper.surface is None:
-            ink = largest(cv2.absdiff(pixels, (*paper.colour, 0)))
+            ink = largest(cv2.absdiff(pixels, scalar(*paper.colour)))
         else:
             tone = paper.tone(*pixels.shape[:2])
             ink = largest(cv2.divide(cv2.absdiff(pixels, tone), cv2.max(tone, cv2.bitwise_not(tone)), scale=255))

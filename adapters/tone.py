@@ -39,12 +39,15 @@ def check_pixels(pixels: np.ndarray) -> None:
     """Raise FrameError unless ``pixels`` is an ``(H, W, 3)`` uint8 array of at least 8 x 8 pixels."""
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         got = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
-        raise FrameError(
-            f"picture: got {got}, expected uint8 (H, W, 3) RGB, as inkstream.stream.as_rgb makes it"
-        )
+        raise FrameError(f"picture: got {got}, expected uint8 (H, W, 3) RGB, as inkstream.stream.as_rgb makes it")
     if min(pixels.shape[:2]) < MIN_SIDE:
         size = f"{pixels.shape[1]}x{pixels.shape[0]}"
         raise FrameError(f"picture: got {size} pixels, expected at least {MIN_SIDE}x{MIN_SIDE}")
+
+
+def scalar(*levels: float) -> np.ndarray:
+    """A number, or one for each channel, for OpenCV's functions of two pictures, whose type stubs want an array."""
+    return np.array([*levels, 0.0, 0.0, 0.0, 0.0][:4])[:, None]
 
 
 def largest(picture: np.ndarray) -> np.ndarray:
@@ -111,17 +114,6 @@ def find_paper(pixels: np.ndarray) -> Paper | None:
     return Paper(rgb, share, _noise(flat[near], tone[near]), surface)
 
 
-def paper_colour(pixels: np.ndarray) -> tuple[tuple[int, int, int], float]:
-    """The paper's RGB and its share of the picture in [0, 1]; the most common colour and 0.0 when there is no paper."""
-    paper = find_paper(pixels)
-    if paper is not None:
-        return paper.colour, paper.share
-    samples = _samples(pixels)
-    colour, _ = _best_colour(samples.reshape(-1, 3), _ring(*samples.shape[:2]))
-    red, green, blue = (int(value + 0.5) for value in colour)
-    return (red, green, blue), 0.0
-
-
 def _samples(pixels: np.ndarray) -> np.ndarray:
     """Pixels of a regular grid, ``(rows, columns, 3)``, unmixed, so that an even colour stays exactly even."""
     steps = [max(1, -(-side // GRID)) for side in pixels.shape[:2]]
@@ -140,7 +132,7 @@ def _ring(rows: int, columns: int) -> np.ndarray:
 def _near(samples: np.ndarray, colour: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which samples lie within REACH of a colour, and the largest difference of each in levels: both ``(N,)``."""
     red, green, blue = (float(int(level + 0.5)) for level in colour)
-    deviation = largest(cv2.absdiff(samples, (red, green, blue, 0.0))).ravel()
+    deviation = largest(cv2.absdiff(samples, scalar(red, green, blue))).ravel()
     return deviation <= REACH, deviation
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from inkstream.adapters import fill_paper, find_paper, ink_matte, paper_colour
+from inkstream.adapters import fill_paper, find_paper, ink_matte
 from inkstream.stream.base.errors import FrameError
 
 PICTURES = st.tuples(st.integers(8, 64), st.integers(8, 64)).flatmap(
@@ -59,9 +59,9 @@ def painting(size=128):
 @pytest.mark.parametrize("paper", PAPERS)
 def test_finds_the_paper_beneath_strokes(paper):
     *_, picture = strokes(canvas(paper), ink_for(paper))
-    colour, share = paper_colour(picture)
-    assert colour == paper
-    assert share == pytest.approx((picture == paper).all(axis=2).mean(), abs=0.05)
+    found = find_paper(picture)
+    assert found is not None and found.colour == paper
+    assert found.share == pytest.approx((picture == paper).all(axis=2).mean(), abs=0.05)
 
 
 @pytest.mark.parametrize("paper", PAPERS)
@@ -116,15 +116,10 @@ def sky():
 def test_no_paper_without_a_dominant_flat_colour(make):
     picture = make()
     assert find_paper(picture) is None
-    assert paper_colour(picture)[1] == 0.0
     assert (ink_matte(picture) == 1.0).all()
     filled = fill_paper(picture)
     assert (filled == picture).all()
     assert filled is not picture
-
-
-def test_paper_colour_without_paper_is_the_most_common_one():
-    assert paper_colour(painting())[0] in [(130, 190, 240), (90, 160, 60), (200, 60, 50)]
 
 
 def test_the_tone_of_a_photographed_sheet_is_followed():
@@ -204,20 +199,6 @@ def test_an_empty_photographed_sheet_becomes_nearly_flat(size):
     picture, _ = sheet(size, noise=5)
     assert ink_matte(picture).mean() < 0.01
     assert np.abs(fill_paper(picture).astype(int) - 128).mean() < 0.2
-
-
-def test_a_given_matte_is_used():
-    picture = painting()
-    matte = np.zeros((128, 128), np.float32)
-    matte[:40] = 1
-    filled = fill_paper(picture, matte)
-    assert (filled[:40] == picture[:40]).all()
-    assert np.abs(filled[-10:].astype(int) - picture[-10:]).max() > 20
-
-
-def test_a_matte_of_another_size_is_refused():
-    with pytest.raises(FrameError, match="got 64x128, expected the picture's 128x128"):
-        fill_paper(canvas(), np.ones((128, 64), np.float32))
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32), [[1]]])

@@ -17,7 +17,7 @@ from doubles.tiny_models import tiny_sd
 from PIL import Image
 from typer.testing import CliRunner
 
-from inkstream.lora.data._early import Early
+from inkstream.lora.data.early import Early
 from inkstream.lora.data.folder import Pairs
 from inkstream.lora.data.prepare import Recipe, prepare
 from inkstream.stream.app.cli import app

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inkstream.lora.data import captions, extract, quality
-from inkstream.lora.data._reading import read_picture
 from inkstream.lora.data.captions import Grammar, Grammars
+from inkstream.lora.data.reading import read_picture
 from inkstream.stream.base.errors import ConfigError, DataError, ModelError
 from inkstream.stream.sources.drawing import sketch
 

@@ -1,6 +1,5 @@
-"""The cache of rendered scenes: what it holds, that it survives being killed, and the stream that keeps nothing."""
+"""The cache of rendered scenes: what it holds, and that it survives being killed."""
 
-import itertools
 import json
 import os
 import signal
@@ -10,10 +9,9 @@ import time
 
 import numpy as np
 import pytest
-import torch
 
 from inkstream.lora.data import cache as caches
-from inkstream.lora.data.cache import SceneCache, SceneStream
+from inkstream.lora.data.cache import SceneCache
 from inkstream.lora.data.palette import CLASSES
 from inkstream.lora.data.scenes import captions, render, sample_scene
 from inkstream.stream.base.errors import ConfigError, DataError
@@ -175,14 +173,3 @@ def test_captions_are_lines_of_json(whole):
         rows[7]["captions"] == list(captions(sample_scene(SEED + 7)))
         and rows[7]["tags"]["kind"] in rows[7]["tags"].values()
     )
-
-
-def test_a_stream_has_no_end_and_repeats_nothing():
-    stream = SceneStream(5, SIZE, batch=3)
-    batches = list(itertools.islice(stream, 2))
-    assert [scene.seed for _, scenes in batches for scene in scenes] == list(range(5, 11)) and stream.seed == 11
-    for renders, scenes in batches:
-        assert renders.picture.shape == (3, 3, SIZE, SIZE)
-        assert torch.equal(renders.labels, render(scenes, SIZE).labels)
-    with pytest.raises(ConfigError, match="batch 0"):
-        SceneStream(0, SIZE, batch=0)

@@ -22,7 +22,7 @@ from inkstream.lora.train.config import DataConfig
 from inkstream.lora.train.data import Batches, control_images, open_data, still
 from inkstream.lora.train.edges import EdgeLoss, edge_map, rectangles
 from inkstream.lora.train.kinds import AutoencoderConfig
-from inkstream.lora.train.kohya import from_kohya, to_kohya
+from inkstream.lora.train.kohya import to_kohya
 from inkstream.lora.train.muon import Muon, orthogonal, split
 from inkstream.lora.train.noise import Noise
 from inkstream.lora.train.optimisers import Ema, Schedule
@@ -462,18 +462,14 @@ def test_kohya_keys_there_and_back(family, tmp_path):
     sdxl = family is tiny_sdxl
     ours = load_file(tiny_lora(pipe, tmp_path / "ours.safetensors", conv=True))
     theirs = to_kohya(ours, 2.0, sdxl)
-    modules = {"unet": [name for name, _ in pipe.unet.named_modules()]}
-    back, alphas = from_kohya(theirs, modules, sdxl)
-    assert back.keys() == ours.keys() and all(torch.equal(back[key], ours[key]) for key in ours)
-    assert set(alphas.values()) == {2.0} and len(alphas) == len(ours) // 2
+    alphas = [value.item() for key, value in theirs.items() if key.endswith(".alpha")]
+    assert alphas == [2.0] * (len(ours) // 2)
     save_file(theirs, tmp_path / "kohya.safetensors")
     one = read_lora(tmp_path / "kohya.safetensors", pipe)
     reference = read_lora(tiny_kohya_lora(pipe, tmp_path / "known.safetensors", alpha=2.0, conv=True), pipe)
     assert one.tensors["unet"].keys() == reference.tensors["unet"].keys()
     for key, value in reference.tensors["unet"].items():
         assert torch.allclose(one.tensors["unet"][key], value, atol=1e-6), key
-    with pytest.raises(LoraError, match="belongs to no module"):
-        from_kohya({"lora_unet_nothing.lora_up.weight": torch.zeros(1)}, modules)
     with pytest.raises(LoraError, match="expected one like unet"):
         to_kohya({"unet.x.weight": torch.zeros(1)}, 1.0)
 

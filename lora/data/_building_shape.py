@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ._camera import View, box_corners
 from ._draws import Draws
-from ._grammar import NONE
+from .grammar import NONE
 
 Plane = tuple[float, float, float, float]  # n and w: inside is where n . point + w < 0
 WALL, ATTIC, ROOF, FLAT, BALCONY, CHIMNEY = range(6)

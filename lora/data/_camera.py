@@ -59,14 +59,6 @@ class View:
         level = math.tan(self.pitch) / (2 * math.tan(self.field / 2))
         return (level - self.centre[1]) * self.zoom + self.place[1]
 
-    def project(self, point: Point) -> tuple[float, float]:
-        """Where a point is in a picture with ``centre`` and ``place`` at the middle: to the right and up."""
-        right, up, forward = self.axes
-        ray = [value - origin for value, origin in zip(point, self.eye, strict=True)]
-        across, above, ahead = (_dot(ray, axis) for axis in (right, up, forward))
-        size = 2 * math.tan(self.field / 2) * max(ahead, 1e-3)
-        return across / size, above / size
-
     def around(self, corners: Sequence[Point], fill: tuple[float, float]) -> View:
         """The same direction, from where ``corners`` fill at most these parts of the picture's width and height."""
         axes = self.axes

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from ._camera import Rays
-from ._grammar import STUDIO
 from ._light import sky
 from ._noise import mix, noise, step
 from ._table import Table
+from .grammar import STUDIO
 from .palette import NUMBER
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from ._camera import View, box_corners
 from ._draws import Draws
-from ._grammar import STUDIO
 from ._table import Table
+from .grammar import STUDIO
 
 MEASURES = (
     *("length", "clearance", "nose", "cowl", "belt", "roof", "screen_foot", "screen_top", "roof_end", "rear_foot"),

@@ -11,10 +11,10 @@ from torch import Tensor
 from ._camera import Rays, View
 from ._canvas import Canvas, ground_colour, ground_distance, haze
 from ._draws import Draws
-from ._grammar import FARS, NONE
 from ._noise import mix, noise, step, unit
 from ._table import Table
 from ._tree import bark, crown, leaves
+from .grammar import FARS, NONE
 
 if TYPE_CHECKING:
     from ._scene import Scene

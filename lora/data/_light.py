@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from ._grammar import STUDIO
 from ._noise import mix, noise, scatter, step
 from ._table import Table
+from .grammar import STUDIO
 
 if TYPE_CHECKING:
     from ._scene import Scene

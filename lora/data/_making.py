@@ -17,7 +17,7 @@ from ...stream.base.files import png
 from . import captions as words
 from . import extract, hand, quality
 from ._journal import write_atomically
-from ._reading import SUFFIXES, read_picture
+from .reading import SUFFIXES, read_picture
 
 Early = Callable[[np.ndarray, str], np.ndarray]
 OWN_SKETCH = ".sketch"  # between the name and the suffix of a picture's own drawing

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ._noise import dot
 from .palette import NUMBER
@@ -74,35 +73,3 @@ def picked(values: Tensor, size: int) -> Tensor:
     large = values.shape[-1]
     index = ((torch.arange(size, device=values.device) + 0.5) * large / size).long()
     return values[..., index, :][..., index]
-
-
-def edges(depth: Tensor, normal: Tensor, label: Tensor) -> Tensor:
-    """(B, H, W) uint8, white on black: where depth jumps, surfaces fold, or the class changes.
-
-    depth is (B, H, W) in metres, normal (B, 3, H, W) of length 1, label (B, H, W).
-    """
-    jump = _jumps(1 / depth)  # 0 in the sky, and even on a plane, so that ground that runs away is no edge
-    folded = _beside(normal.movedim(1, 0), lambda a, b: dot(a, b) < CREASE)
-    return (255 * (jump | folded | neighbours_differ(label))).to(torch.uint8)
-
-
-def _jumps(values: Tensor) -> Tensor:
-    """(B, H, W) bool: where a value is far off the line through its neighbours.
-
-    Pixels are picked from a larger picture at uneven distances, so that on a slope every second one is off by up to
-    two thirds of the slope; at a jump it is twice the slope.
-    """
-    padded = F.pad(values[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
-    middle = padded[:, 1:-1, 1:-1]
-    found = torch.zeros_like(middle, dtype=torch.bool)
-    sides = (padded[:, 1:-1, :-2], padded[:, 1:-1, 2:]), (padded[:, :-2, 1:-1], padded[:, 2:, 1:-1])
-    for number, (before, after) in enumerate(sides):
-        off, slope = (before + after - 2 * middle).abs(), (after - before).abs() / 2
-        here = off > 1.2 * slope + 0.04 * middle.clamp_min(2e-4)
-        ends = [0, -1]
-        if number == 0:
-            here[..., :, ends] = False
-        else:
-            here[..., ends, :] = False
-        found |= here
-    return found

@@ -11,9 +11,9 @@ import torch
 from ._camera import Rays
 from ._canvas import Canvas
 from ._draws import Draws
-from ._grammar import STUDIO
 from ._noise import mix, step
 from ._table import Table
+from .grammar import STUDIO
 
 if TYPE_CHECKING:
     from ._scene import Scene

@@ -1,4 +1,4 @@
-"""Scenes kept on disk for training, and scenes without an end for machines that render as fast as they learn.
+"""Scenes kept on disk for training.
 
 A cache is a folder: ``scenes.json`` says what it holds, ``captions.jsonl`` has a line for each scene, and four arrays
 are read through memory maps: ``picture.npy`` (N, S, S, 3), ``clean.npy`` and ``labels.npy`` (N, S, S), ``sketch.npy``
@@ -25,9 +25,9 @@ from filelock import FileLock
 from ...stream.base.errors import ConfigError, DataError
 from ...stream.base.files import replacing
 from ...stream.base.progress import Progress, silent
-from .render import LOOK, Renders, check_size, render
+from .render import LOOK, check_size, render
 from .sample import Sample
-from .scenes import Scene, captions, drawings, sample_scene
+from .scenes import captions, drawings, sample_scene
 
 ABOUT, CAPTIONS, DONE, LOCK = "scenes.json", "captions.jsonl", "done.npy", "scenes.lock"
 BLOCK = 16  # scenes that are rendered, or rendered again, together
@@ -112,30 +112,6 @@ class SceneCache:
     def texts(self) -> list[tuple[str, ...]]:
         """The captions of each scene."""
         return [captions for captions, _ in self._texts]
-
-
-class SceneStream:
-    """Scenes without an end, rendered as they are asked for and not kept: ``(renders, scenes)``, ``batch`` at a time.
-
-    The first has the seeds from ``seed`` on, the next those that follow. Nothing leaves ``device``; for drawings by
-    hand see ``scenes.samples``, otherwise ``renders.lines`` are the exact ones.
-    """
-
-    def __init__(self, seed: int, size: int = 256, device: str | torch.device = "cpu", batch: int = 32) -> None:
-        check_size(size)
-        if seed < 0 or batch < 1:
-            raise ConfigError(f"got seed {seed} and batch {batch}, expected a seed from 0 and a batch from 1 on")
-        self.seed = seed
-        """Of the next scene."""
-        self.size, self.device, self.batch = size, torch.device(device), batch
-
-    def __iter__(self) -> Iterator[tuple[Renders, list[Scene]]]:
-        return self
-
-    def __next__(self) -> tuple[Renders, list[Scene]]:
-        scenes = [sample_scene(self.seed + number) for number in range(self.batch)]
-        self.seed += self.batch
-        return render(scenes, self.size, self.device), scenes
 
 
 def _usual_workers() -> int:

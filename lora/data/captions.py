@@ -21,8 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from ...stream.base import safeyaml
 from ...stream.base.configfile import build
 from ...stream.base.errors import ConfigError, DataError
-from ._reading import on_one_line, read_text
 from .extract import main_object
+from .reading import on_one_line, read_text
 
 Tags = Mapping[str, tuple[str, ...]]
 """Name -> everything that is true of the picture under that name, at least one each."""

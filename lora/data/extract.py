@@ -13,8 +13,9 @@ import numpy as np
 
 from ...adapters import find_paper, open_preprocessor
 from ...adapters.lines import draw_lines, without_specks
+from ...adapters.tone import scalar
 from ...stream.base.frame import Rect
-from ._strokes import scale_of
+from .strokes import scale_of
 
 MARGIN = 0.08  # of the square, on each side of an object
 CLEAR = 10  # levels that an object's pixels differ from bare paper, beyond its noise
@@ -43,7 +44,7 @@ def xdog(picture: np.ndarray, k: float = 1.6, p: float = 14.0, epsilon: float = 
     sharp = 1 + ((1 + p) * narrow - p * wide - mean) / (mean + 0.15)
     tone = np.where(sharp >= epsilon, 1.0, 1.0 + np.tanh(phi * (sharp - epsilon)))
     lines = np.round(255 * (1 - tone)).clip(0, 255).astype(np.uint8)
-    return without_specks(lines, cv2.compare(lines, 64, cv2.CMP_GE), 9 * unit)
+    return without_specks(lines, cv2.compare(lines, scalar(64), cv2.CMP_GE), 9 * unit)
 
 
 def softedge(picture: np.ndarray) -> np.ndarray:
@@ -178,7 +179,7 @@ def foreground(picture: np.ndarray) -> np.ndarray | None:
     if paper is None:
         return None
     apart = cv2.absdiff(picture, paper.tone(*picture.shape[:2])).max(2)
-    return cv2.compare(apart, CLEAR + 3 * paper.noise, cv2.CMP_GT)
+    return cv2.compare(apart, scalar(CLEAR + 3 * paper.noise), cv2.CMP_GT)
 
 
 def main_object(picture: np.ndarray) -> np.ndarray | None:

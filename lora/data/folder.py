@@ -21,7 +21,7 @@ import numpy as np
 from ...stream.base.errors import ConfigError, DataError
 from ...stream.base.frame import Size, place
 from . import palette
-from ._reading import on_one_line, read_picture, size_of
+from .reading import on_one_line, read_picture, size_of
 from .sample import Sample
 
 METADATA = "metadata.jsonl"

@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 
 from ...stream.base.errors import ConfigError
-from ._paper import laid_on_paper
-from ._strokes import Stroke, scale_of, trace
+from .strokes import Stroke, scale_of, trace
 
 STEP = 2.0  # spacing of points along a stroke
 CORNER = 50.0  # degrees; a stroke that bends more at one point has a corner there
@@ -69,14 +68,6 @@ class Hand:
         )
 
 
-def strokes(lines: np.ndarray) -> list[Stroke]:
-    """The strokes of ``lines`` (H, W) uint8, white on black: outlines first, then part after part, details last.
-
-    Raises ConfigError for anything but such a picture.
-    """
-    return trace(_checked(lines))
-
-
 def drawn(
     lines: np.ndarray,
     rng: np.random.Generator,
@@ -86,7 +77,7 @@ def drawn(
 ) -> np.ndarray:
     """What a person would draw for ``lines``: both (H, W) uint8, white on black.
 
-    ``complete`` is the share of the lines' length that is there, 0 to 1, taken in the order of ``strokes``, in which a
+    ``complete`` is the share of the lines' length that is there, 0 to 1, taken in the order of ``trace``, in which a
     horizon comes at any time; ``horizon=False`` leaves that out. The same state of ``rng`` gives the same drawing.
     Raises ConfigError for a setting out of range, and for anything but such a picture.
     """
@@ -299,12 +290,3 @@ def _ink(
         chosen = (tone == key // 10_000) & (thick == key % 10_000)
         level = hand.ink * (key // 10_000) / _TONES
         cv2.polylines(canvas, list(pieces[chosen]), False, float(level), int(key % 10_000), cv2.LINE_8, 4)
-
-
-def on_paper(sketch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A sketch (H, W) uint8, white on black, as ink on paper: (H, W, 3) uint8 RGB, dark on light.
-
-    The paper has a tone, grain and uneven light, the ink a colour, and a pencil leaves the paper's grain.
-    Raises ConfigError for anything but such a picture.
-    """
-    return laid_on_paper(_checked(sketch), rng)

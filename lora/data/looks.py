@@ -17,10 +17,10 @@ import numpy as np
 from ...stream.base.errors import ConfigError
 from ...stream.base.files import png
 from ...stream.base.progress import Progress, silent
-from ._grammar import STUDIO
 from ._journal import write_atomically
 from ._scene import Scene
 from .folder import ABOUT, METADATA, Row
+from .grammar import STUDIO
 from .palette import NUMBER
 from .render import render
 from .sample import Sample

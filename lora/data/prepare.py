@@ -23,8 +23,8 @@ from ...stream.base.progress import Progress, silent
 from . import quality
 from ._journal import Journal, NotWritten, write_atomically
 from ._making import OWN_SKETCH, Early, Maker, Recipe, Unfit
-from ._reading import SUFFIXES
 from .folder import ABOUT, METADATA, Row
+from .reading import SUFFIXES
 
 __all__ = ["Early", "Recipe", "Summary", "find_pictures", "prepare"]
 

@@ -7,7 +7,7 @@ the picture's edges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -188,8 +188,3 @@ def cached_pickscore(device: str = "auto") -> Callable[[np.ndarray, str], float]
     if model is None or words is None:
         return None
     return PickScore(model.parent, words.parent, device)
-
-
-def summary(thresholds: Mapping[str, float]) -> str:
-    """The score that each class asks for, in one line."""
-    return ", ".join(f"{name} {value:.3g}" for name, value in sorted(thresholds.items()))

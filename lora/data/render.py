@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LOOK = 3  # grows whenever pictures change, so that no set of them mixes two looks
 STEP = 4  # sizes are multiples of this
 LARGER = 3, 2  # a picture is drawn half as large again, and then brought down
-AT_ONCE = {"cpu": 1, "other": 32}  # pictures of one kind; one at a time stays within a CPU's caches
+AT_ONCE = {"cpu": 1, "other": 32}  # pictures of one kind, as memory allows; one stays within a CPU's caches
 _PAINTERS: dict[str, Callable[..., None]] = {
     "car": paint_cars,
     "building": paint_buildings,
@@ -49,25 +49,18 @@ class Renders:
     lines: Tensor
     """(B, H, W) uint8, white on black: what a person would draw, exactly."""
 
-    def edges(self) -> Tensor:
-        """(B, H, W) uint8, white on black: discontinuities of depth, normals and labels."""
-        return _outline.edges(self.depth, self.normals, self.labels)
 
-
-def render(
-    scenes: Sequence[Scene], size: int = 256, device: str | torch.device = "cpu", at_once: int | None = None
-) -> Renders:
+def render(scenes: Sequence[Scene], size: int = 256, device: str | torch.device = "cpu") -> Renders:
     """Render scenes, of whatever kinds, to pictures of ``size`` x ``size``.
 
-    A scene gives the same picture alone or among others. ``at_once`` is how many of a kind are worked on together:
-    memory grows with it. Raises ConfigError for a size that is not a multiple of 4 from 32
-    to 2048, and for no scenes.
+    A scene gives the same picture alone or among others. Raises ConfigError for a size that is not a multiple of 4 from
+    32 to 2048, and for no scenes.
     """
     check_size(size)
     if not scenes:
         raise ConfigError("got no scenes, expected at least one")
     on = torch.device(device)
-    together = at_once or AT_ONCE.get(on.type, AT_ONCE["other"])
+    together = AT_ONCE.get(on.type, AT_ONCE["other"])
     kinds = dict.fromkeys(scene.kind for scene in scenes)
     order: list[int] = []
     parts: list[tuple[Tensor, ...]] = []

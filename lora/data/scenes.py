@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 
 from ...stream.base.errors import ConfigError
-from . import _grammar as grammar
-from . import hand
+from . import grammar, hand
 from ._building_shape import building_shape
 from ._car_shape import car_shape
 from ._draws import Draws
-from ._grammar import KINDS, NONE, STUDIO, vocabulary
 from ._landscape import landscape_shape
 from ._scene import Scene
 from ._sun import sun_shape
+from .grammar import KINDS, NONE, STUDIO, vocabulary
 from .render import Renders, render
 from .sample import Sample
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import _grammar as grammar
+from ..data import grammar
 from ..data.childlike import childlike
 from ..data.palette import control_image
 from ..data.render import render

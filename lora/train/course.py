@@ -31,7 +31,7 @@ from .outputs import NOTES, RECIPE
 NAME = "ink-tiny"
 BUDGETS = ("cpu", "gpu")
 MOST_PAIRS = 40  # a style is made from no more
-STYLE_NOTES, FIGURES, SHEET = "styles.json", "figures.json", "sheet.png"
+FIGURES, SHEET = "figures.json", "sheet.png"
 
 
 class CourseConfig(Settings):

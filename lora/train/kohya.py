@@ -1,13 +1,12 @@
-"""LoRA keys in both spellings: PEFT's, which diffusers reads, and kohya's, which A1111 and ComfyUI read.
+"""LoRA keys as A1111 and ComfyUI read them (kohya's), from PEFT's, which diffusers reads.
 
 PEFT: ``unet.down_blocks.0.attentions.0.to_q.lora_A.weight``. kohya: ``lora_unet_down_blocks_0_attentions_0_to_q`` with
-``.lora_down.weight``, ``.lora_up.weight`` and ``.alpha``; the way back needs the networks, since ``_`` stands for both
-a dot and itself.
+``.lora_down.weight``, ``.lora_up.weight`` and ``.alpha``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -40,34 +39,3 @@ def to_kohya(tensors: Mapping[str, Tensor], alpha: float, sdxl: bool = False) ->
         found[f"{stem}.{_HALVES[half]}.weight"] = value
         found[f"{stem}.alpha"] = torch.tensor(float(alpha))
     return found
-
-
-def from_kohya(
-    tensors: Mapping[str, Tensor], modules: Mapping[str, Iterable[str]], sdxl: bool = False
-) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """kohya's keys to PEFT's, and the alpha of every module, ``unet.MODULE`` -> number.
-
-    ``modules`` are the names of all modules of each component, as ``named_modules`` gives them. Raises LoraError for a
-    key that belongs to none of them.
-    """
-    prefixes = SDXL_PREFIXES if sdxl else PREFIXES
-    known = {
-        f"{prefixes[component]}_{name.replace('.', '_')}": f"{component}.{name}"
-        for component, names in modules.items()
-        for name in names
-        if name
-    }
-    halves = {ours: theirs for theirs, ours in _HALVES.items()}
-    found: dict[str, Tensor] = {}
-    alphas: dict[str, float] = {}
-    for key, value in tensors.items():
-        stem, _, rest = key.partition(".")
-        if stem not in known:
-            raise LoraError(f"got the LoRA key {key!r}, which belongs to no module of this model")
-        if rest == "alpha":
-            alphas[known[stem]] = float(value)
-        elif rest.removesuffix(".weight") in halves:
-            found[f"{known[stem]}.{halves[rest.removesuffix('.weight')]}.weight"] = value
-        else:
-            raise LoraError(f"got the LoRA key {key!r}, expected lora_down, lora_up or alpha at its end")
-    return found, alphas

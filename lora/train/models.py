@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -81,8 +80,3 @@ class Codec:
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """(B, C, h, w) -> (B, 3, H, W) float32, with gradients."""
         return self.vae.decode(latents / self.scale + self.shift).sample.float()
-
-
-def is_folder(name: str) -> bool:
-    """Whether a name is a folder here."""
-    return Path(name).expanduser().is_dir()

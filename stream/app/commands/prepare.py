@@ -119,7 +119,7 @@ def prepare(
         progress = opened.enter_context(shown())
         settings: dict[str, Any] = {"score": cached_pickscore(device)}
         if early is not None:
-            from ....lora.data._early import Early
+            from ....lora.data.early import Early
 
             maker = opened.enter_context(closing(Early(early[1], early[0], size, device, progress)))
             settings |= {"early": maker, "early_name": f"{early[0]} {early[1]}"}

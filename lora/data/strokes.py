@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from ...adapters.lines import thin
+from ...adapters.tone import scalar
 
 SEEN = 136  # level from which a pixel belongs to a line; beyond the halo of soft edges
 STRAIGHT_ON = np.cos(np.radians(35))  # lines that meet at less of a bend are one stroke
@@ -28,8 +29,6 @@ class Stroke:
 
     points: np.ndarray
     closed: bool = False
-    outline: bool = False
-    """Seen from outside the drawing: part of a silhouette."""
     horizon: bool = False
     """A nearly level line that leaves the picture at its left or right."""
 
@@ -56,7 +55,7 @@ def scale_of(lines: np.ndarray) -> float:
 def trace(lines: np.ndarray) -> list[Stroke]:
     """The strokes of ``lines`` (H, W) uint8, white on black, in the order in which a person would draw them."""
     unit = scale_of(lines)
-    marks = cv2.compare(lines, SEEN, cv2.CMP_GE)
+    marks = cv2.compare(lines, scalar(SEEN), cv2.CMP_GE)
     centres = thin(marks, max(5, round(6 * unit)))
     paths, middles = _follow(centres)
     joined = _joined(paths, middles, 7 * unit, lines.shape[1])
@@ -81,7 +80,7 @@ def _follow(centres: np.ndarray) -> tuple[list[_Path], np.ndarray]:
     Without its junctions every connected piece is a path or a ring, whose contour runs there and back, or once around.
     """
     framed = cv2.copyMakeBorder(centres, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    around = cv2.filter2D(cv2.min(framed, 1), cv2.CV_8U, _AROUND, borderType=cv2.BORDER_CONSTANT)
+    around = cv2.filter2D(cv2.min(framed, scalar(1)), cv2.CV_8U, _AROUND, borderType=cv2.BORDER_CONSTANT)
     hubs = cv2.dilate(cv2.min(cv2.LUT(around, _BRANCHES), framed), _CROSS)
     _, labels, _, middles = cv2.connectedComponentsWithStats(hubs, ltype=cv2.CV_16U)
     near = cv2.dilate(labels, _CROSS)
@@ -92,8 +91,8 @@ def _follow(centres: np.ndarray) -> tuple[list[_Path], np.ndarray]:
         if parent >= 0:
             continue
         for points, closed in _unfolded(contour[:, 0]):
-            ends = (0, 0) if closed else tuple(int(near[y, x]) for x, y in (points[0], points[-1]))
-            paths.append(_Path(points.astype(np.float32) - 1, closed, ends))
+            first, last = (0 if closed else int(near[y, x]) for x, y in (points[0], points[-1]))
+            paths.append(_Path(points.astype(np.float32) - 1, closed, (first, last)))
     return paths, middles.astype(np.float32) - 1
 
 
@@ -217,7 +216,7 @@ def _ordered(strokes: list[Stroke], marks: np.ndarray, unit: float) -> list[Stro
     keys = []
     for number, (stroke, middle) in enumerate(zip(strokes, middles, strict=True)):
         outline = _share(stroke.points, outside) > 0.5
-        strokes[number] = replace(stroke, outline=outline, horizon=_is_horizon(stroke.points, width, height, unit))
+        strokes[number] = replace(stroke, horizon=_is_horizon(stroke.points, width, height, unit))
         x, y = np.clip(np.round(middle), 0, (width - 1, height - 1)).astype(int)
         part = -1 if outline else int(parts[y, x])
         sizes[part] = sizes.get(part, 0.0) + stroke.length
@@ -235,7 +234,9 @@ def _outside(marks: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
     wide = np.ones((reach, reach), np.uint8)
     page = cv2.copyMakeBorder(cv2.dilate(marks, _CROSS), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     cv2.floodFill(page, None, (0, 0), 128)
-    outside = cv2.dilate(cv2.compare(page, 128, cv2.CMP_EQ)[1:-1, 1:-1], np.ones((reach + 4, reach + 4), np.uint8))
+    outside = cv2.dilate(
+        cv2.compare(page, scalar(128), cv2.CMP_EQ)[1:-1, 1:-1], np.ones((reach + 4, reach + 4), np.uint8)
+    )
     inside = cv2.bitwise_and(cv2.dilate(marks, wide), cv2.bitwise_not(outside))
     return outside, cv2.connectedComponents(inside)[1]
 
