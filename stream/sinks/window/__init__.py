@@ -13,14 +13,6 @@ from .sink import WindowSink
 
 def open(spec: Spec) -> WindowSink:
     """``window``; options as in ``WindowSink``; ``inset`` alone means small."""
-    accepted = {
-        "size": Size.parse,
-        "scale": float,
-        "fullscreen": flag,
-        "stats": flag,
-        "inset": lambda text: text or "small",
-        "top": flag,
-        "capturable": flag,
-        "save_dir": str,
-    }
+    accepted = {"size": Size.parse, "scale": float, "fullscreen": flag, "stats": flag}
+    accepted |= {"inset": lambda text: text or "small", "top": flag, "capturable": flag, "save_dir": str}
     return WindowSink(**spec.take(accepted))

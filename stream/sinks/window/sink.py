@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -225,6 +226,7 @@ class WindowSink:
     def _keys(self) -> dict[Any, Callable[[], None]]:
         """Actions by key, and by character for what keyboards of other countries have on other keys."""
         pygame = self._pygame
+        more, less = partial(self._influence_by, INFLUENCE_STEP), partial(self._influence_by, -INFLUENCE_STEP)
         return {
             pygame.K_h: self._toggle_help,
             pygame.K_F1: self._toggle_help,
@@ -241,8 +243,8 @@ class WindowSink:
             "/": self._start_prompt,
             pygame.K_q: self._quit,
             pygame.K_ESCAPE: self._escape,
-            **dict.fromkeys((pygame.K_UP, pygame.K_PLUS, pygame.K_EQUALS, pygame.K_KP_PLUS, "+"), self._more),
-            **dict.fromkeys((pygame.K_DOWN, pygame.K_MINUS, pygame.K_KP_MINUS, "-"), self._less),
+            **dict.fromkeys((pygame.K_UP, pygame.K_PLUS, pygame.K_EQUALS, pygame.K_KP_PLUS, "+"), more),
+            **dict.fromkeys((pygame.K_DOWN, pygame.K_MINUS, pygame.K_KP_MINUS, "-"), less),
         }
 
     def _quit(self) -> None:
@@ -286,12 +288,6 @@ class WindowSink:
             self._say("there is nothing to save yet")
         elif not self._keeper.save(self._output, self._status):
             self._say("not saved: the disk is still busy with the last pictures")
-
-    def _more(self) -> None:
-        self._influence_by(INFLUENCE_STEP)
-
-    def _less(self) -> None:
-        self._influence_by(-INFLUENCE_STEP)
 
     def _influence_by(self, step: float) -> None:
         value = self._status.values.get("drawing_influence")

@@ -34,8 +34,10 @@ class ScreenSource:
 
     ``monitor`` counts from 1 (0: all of them as one picture). ``region`` is in coordinates of the virtual desktop.
     ``window`` is a part of a title, in any case; the window is followed when it moves or changes size. ``pick`` asks
-    the user, on ``monitor``. ``cursor`` draws the mouse pointer (X11 only). ``picked`` holds the part that was
-    chosen last: who opens the source again from another thread than the main one, where nobody can be asked, gets it.
+    the user, on ``monitor``. ``cursor`` draws the mouse pointer (X11 only).
+    ``open_grabber`` is given ``cursor``, see ``Grabber``; ``open_windows`` see ``WindowSystem``. ``picker`` is called
+    like ``pick_region``. ``picked`` holds the part that was chosen last: a source that is opened from another thread
+    than the main one, where nobody can be asked, takes it from there.
     Raises SourceUnavailable when there is no screen, monitor or window; ConfigError for options that exclude each
     other.
     """
