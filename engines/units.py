@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..stream.base.errors import EngineError
+from ..stream.base.lora import input_dims
 from .shapes import Shapes
 
 LoraPlace = tuple[Any, str, int, int]  # (PEFT layer, name of the LoRA, its row, dimensions of the layer's input)
@@ -245,8 +246,6 @@ def _lora_places(unet: nn.Module, loras: tuple[str, ...]) -> list[LoraPlace]:
     if not loras:
         return []
     from peft.tuners.lora import LoraLayer
-
-    from ..lora.switch import input_dims
 
     return [
         (layer, name, index, input_dims(path, layer))

@@ -1,8 +1,7 @@
-"""What a model is: its family, what it predicts, and for how few steps it was distilled."""
+"""What a model is: its family, what it predicts, and whether it was distilled to few steps."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,34 +12,13 @@ Family = Literal["sd1", "sd2", "sdxl"]
 FAMILY_NAMES = {"sd1": "Stable Diffusion 1.x", "sd2": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL"}
 
 
-@dataclass(frozen=True)
-class Description:
-    """What matters about a loaded pipeline."""
+def is_turbo(scheduler: Any) -> bool:
+    """Whether a model that comes with this scheduler was distilled adversarially, as SD-Turbo and SDXL-Turbo were.
 
-    family: Family
-    prediction_type: str  # epsilon or v_prediction
-    turbo: bool  # distilled adversarially (SD-Turbo, SDXL-Turbo): use scheduler "turbo", no guidance
-    lcm: bool  # a consistency model by itself: needs no LCM-LoRA
-    cross_attention_dim: int
-    controlnets: int
-    tiny_vae: bool
-
-
-def describe(pipe: Any) -> Description:
-    """Describe a diffusers pipeline of the Stable Diffusion or SDXL kind."""
-    unet, schedule = pipe.unet.config, pipe.scheduler.config
-    own = getattr(pipe, "controlnet", None)
-    kind = type(pipe.scheduler).__name__
-    return Description(
-        family=unet_family(unet),
-        prediction_type=schedule.get("prediction_type", "epsilon"),
-        # How models distilled to few steps are published; bases that need many steps have another spacing.
-        turbo=kind.startswith("Euler") and schedule.get("timestep_spacing") == "trailing",
-        lcm=kind == "LCMScheduler" or unet.get("time_cond_proj_dim") is not None,
-        cross_attention_dim=unet["cross_attention_dim"],
-        controlnets=0 if own is None else len(getattr(own, "nets", [own])),
-        tiny_vae=type(pipe.vae).__name__ == "AutoencoderTiny",
-    )
+    Such a model wants scheduler "turbo" and no guidance.
+    """
+    # How models distilled to few steps are published; bases that need many steps have another spacing.
+    return type(scheduler).__name__.startswith("Euler") and scheduler.config.get("timestep_spacing") == "trailing"
 
 
 def unet_family(unet: Any) -> Family:

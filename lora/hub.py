@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..stream.base.errors import ModelError, UnsafeWeightsError
-from ..stream.base.progress import Progress
+from ..stream.base.progress import Progress, silent
 from .safety import CONVERT, PICKLES
-
-# What is being done, and how far it is, in [0, 1]; None where that is not known.
 
 _REPO = r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}"
 _CONFIGS = re.compile(
@@ -134,7 +132,7 @@ def _download(repo_id: str, sizes: dict[str, int], progress: Progress | None) ->
             f"{repo_id}: needs {missing / 1e9:.1f} GB, {room / 1e9:.1f} GB are free in {HF_HUB_CACHE}; make room, or "
             "set HF_HUB_CACHE to a folder on a larger disk"
         )
-    bars = _bars(f"fetching {repo_id}", missing, progress or (lambda text, part: None))
+    bars = _bars(f"fetching {repo_id}", missing, progress or silent)
     try:
         return Path(snapshot_download(repo_id, allow_patterns=[_literal(name) for name in sizes], tqdm_class=bars))
     except _hub_faults() as error:

@@ -17,16 +17,14 @@ from torch import nn
 from ..models import embedded
 from ..stream.base.config import StreamConfig
 from ..stream.base.errors import InkstreamError, ModelError
-from ..stream.base.progress import Progress
+from ..stream.base.progress import Progress, silent
 from ..stream.base.quiet import quiet
 from . import hub
-from .describe import FAMILY_NAMES, describe, file_family, file_prediction, unet_family
+from .describe import FAMILY_NAMES, file_family, file_prediction, unet_family
 from .devices import resolve_device, resolve_dtype
 from .parts import INCOMPLETE, MAX_CONTROLNETS, load_part, load_parts, read_index
-from .registry import CONFIGS, PRESETS, TINY_VAE, lcm_lora_id
+from .registry import CONFIGS, PRESETS, TINY_VAE
 from .safety import check_folder, check_safetensors, read_config, refuse_pickle
-
-__all__ = ["describe", "lcm_lora_id", "load_controlnet", "load_pipeline", "locate", "resolve_device", "resolve_dtype"]
 
 
 def load_pipeline(model: str | Path, config: StreamConfig, progress: Progress | None = None) -> Any:
@@ -44,7 +42,7 @@ def load_pipeline(model: str | Path, config: StreamConfig, progress: Progress | 
     """
     device = resolve_device(config)
     dtype = resolve_dtype(config, device)
-    say = progress or _silent
+    say = progress or silent
     with quiet(), _named_faults(str(model)):
         place = locate(model, say)
         if place.is_dir():
@@ -67,7 +65,7 @@ def load_controlnet(model_id: str | Path, pipe: Any, progress: Progress | None =
     Raises ModelError when it is missing or was made for another base model, UnsafeWeightsError like ``load_pipeline``.
     """
     with quiet(), _named_faults(str(model_id)):
-        net = _read_controlnet(model_id, pipe.unet, pipe.unet.dtype, progress or _silent)
+        net = _read_controlnet(model_id, pipe.unet, pipe.unet.dtype, progress or silent)
         _settle_network(net, str(model_id), pipe.unet.device)
     return net
 
@@ -249,10 +247,6 @@ def _settle_network(network: nn.Module, name: str, device: torch.device) -> None
     for key, value in network.named_parameters():
         if not torch.isfinite(value).all():
             raise ModelError(f"{name}: {key} holds NaN or infinity; the file is damaged, fetch it again")
-
-
-def _silent(text: str, part: float | None) -> None:
-    """Progress that nobody watches."""
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..stream.base.errors import LoraError
+from ..stream.base.lora import input_dims
 from ..stream.base.progress import Progress
 from ..stream.base.quiet import quiet
 from .lorafile import COMPONENTS, LoraFile, read_lora
@@ -21,8 +22,6 @@ with quiet():
     from peft.tuners.lora import LoraLayer
 
 _PEFT_NOTES = ("peft_config", "_hf_peft_config_loaded")
-# Layers of a UNet whose input is (N, C), where the others' is (N, L, C) or (N, C, h, w).
-_FLAT_INPUT = ("time_embedding.", "add_embedding.", "class_embedding.", "time_emb_proj")
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,13 +272,6 @@ def _peft_notes(network: nn.Module) -> dict[str, Any]:
 def _numbered(name: str) -> Iterator[str]:
     yield name
     yield from (f"{name}_{number}" for number in count(2))
-
-
-def input_dims(path: str, layer: Any) -> int:
-    """Dimensions of what a layer of a UNet is given."""
-    if isinstance(layer.get_base_layer(), nn.Conv2d):
-        return 4
-    return 2 if any(part in path for part in _FLAT_INPUT) else 3
 
 
 def _merged(layer: Any, scales: dict[str, float]) -> Tensor:

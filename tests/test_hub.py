@@ -12,7 +12,7 @@ from huggingface_hub.errors import CacheNotFound, GatedRepoError, HfHubHTTPError
 from safetensors.torch import save_file
 
 from inkstream.lora import hub, registry
-from inkstream.lora.describe import describe
+from inkstream.lora.describe import unet_family
 from inkstream.lora.load import load_pipeline
 from inkstream.models import embedded
 from inkstream.stream.base.config import StreamConfig
@@ -45,8 +45,8 @@ def same(a, b):
 def test_the_embedded_model_is_found_and_loads():
     assert embedded()["ink-tiny"].joinpath("model_index.json").is_file()
     pipe = load_pipeline("ink-tiny", StreamConfig(device="cpu", dtype="float32"))
-    said = describe(pipe)
-    assert (said.family, said.prediction_type, said.controlnets, said.tiny_vae) == ("sd1", "v_prediction", 1, True)
+    assert (unet_family(pipe.unet.config), pipe.scheduler.config.prediction_type) == ("sd1", "v_prediction")
+    assert (type(pipe.controlnet).__name__, type(pipe.vae).__name__) == ("ControlNetModel", "AutoencoderTiny")
     assert registry.fetch("ink-tiny") == embedded()["ink-tiny"]
 
 

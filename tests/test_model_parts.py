@@ -6,8 +6,8 @@ import torch
 from doubles.tiny_models import generated, tiny_sd, tiny_sd21, tiny_sdxl
 from safetensors.torch import load_file, save_file
 
-from inkstream.lora import devices, hub, load, registry
-from inkstream.lora.describe import describe, file_family
+from inkstream.lora import devices, hub, registry
+from inkstream.lora.describe import file_family, is_turbo
 from inkstream.lora.load import load_controlnet, load_pipeline
 from inkstream.lora.safety import check_safetensors
 from inkstream.stream.base.config import ControlNetConfig, StreamConfig
@@ -265,16 +265,12 @@ def test_device_and_dtype_are_resolved(monkeypatch):
 def test_turbo_is_recognised():
     from diffusers import EulerAncestralDiscreteScheduler
 
-    pipe = tiny_sdxl()
-    assert not describe(pipe).turbo
-    pipe.scheduler = EulerAncestralDiscreteScheduler(timestep_spacing="trailing")
-    assert describe(pipe).turbo
-    assert not describe(pipe).lcm
-    assert describe(tiny_sd(time_cond_proj_dim=8)).lcm
+    assert not is_turbo(tiny_sdxl().scheduler)
+    assert is_turbo(EulerAncestralDiscreteScheduler(timestep_spacing="trailing"))
 
 
 def test_the_lcm_lora_belongs_to_the_base():
-    assert load.lcm_lora_id(tiny_sd()) == "latent-consistency/lcm-lora-sdv1-5"
-    assert load.lcm_lora_id(tiny_sdxl()) == "latent-consistency/lcm-lora-sdxl"
+    assert registry.lcm_lora_id(tiny_sd()) == "latent-consistency/lcm-lora-sdv1-5"
+    assert registry.lcm_lora_id(tiny_sdxl()) == "latent-consistency/lcm-lora-sdxl"
     with pytest.raises(LoraError, match=r"Stable Diffusion 2\.x"):
-        load.lcm_lora_id(tiny_sd21())
+        registry.lcm_lora_id(tiny_sd21())

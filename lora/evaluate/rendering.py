@@ -13,7 +13,7 @@ from ...stream.base.configfile import RunConfig, load_config, parse_config, pres
 from ...stream.base.errors import ConfigError
 from ...stream.base.frame import Frame
 from ...stream.loop.stream import Stream
-from ..describe import describe
+from ..describe import is_turbo
 from ..steps import steps_of
 
 Job = tuple[np.ndarray, str]  # a control image or a painting, (H, W, 3) uint8 RGB, and its prompt
@@ -80,7 +80,7 @@ class Renderer:
     ) -> None:
         """``config`` is that of ``run_for``. Raises ConfigError for a pipeline without a ControlNet."""
         config = config or StreamConfig.build(**SETTINGS)
-        if describe(pipe).turbo and "scheduler" not in config.model_fields_set:
+        if is_turbo(pipe.scheduler) and "scheduler" not in config.model_fields_set:
             config = config.changed(scheduler="turbo")
         self._stream = Stream(pipe, config.changed(width=side, height=side), progress=progress)
         self._clock = clock
