@@ -1,4 +1,4 @@
-"""ONNX files of the units: what they compute, with fixed and with open sizes, and which of them are refused."""
+"""ONNX files of the units: what they compute, and which of them are refused."""
 
 import importlib.util
 
@@ -42,31 +42,7 @@ def sizes(frames, rows, width, height, **more):
     return Shapes(frames, rows, width, height, (4, height // 8, width // 8), **more)
 
 
-def test_sd15_with_open_sizes(tmp_path):
-    """One file for every size, number of frames and rows, and ControlNet scale."""
-    pipe = tiny_sd(controlnets=1)
-    more = {"text": (77, 32), "controlnets": 1, "features": 32}
-    shapes = sizes(1, 2, 64, 64, **more)
-    progress = []
-    paths = export.export_units(
-        pipe, [pipe.controlnet], shapes, tmp_path, dynamic=True, progress=lambda text, part: progress.append(part)
-    )
-    assert progress == [0.0, 0.25, 0.5, 0.75, 1.0]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"{unit}.onnx" for unit in shapes.units)
-    units = positional_units(pipe, [pipe.controlnet], shapes)
-    for other in (sizes(1, 1, 64, 64, **more), sizes(3, 4, 96, 80, **more)):
-        for unit, path in paths.items():
-            values = dict(zip(other.inputs(unit), other.example(unit), strict=True))
-            with torch.inference_mode():
-                expected = units[unit](*values.values()).numpy()
-            result = run(path, values)
-            assert np.abs(result - expected).max() <= TOLERANCE, (unit, other)
-            if unit == "denoise":
-                without = run(path, {**values, "scales": torch.zeros_like(values["scales"])})
-                assert np.abs(without - result).max() > 10 * TOLERANCE
-
-
-def test_sdxl_with_fixed_sizes(tmp_path):
+def test_sdxl_with_two_controlnets_computes_the_same(tmp_path):
     pipe = tiny_sdxl(controlnets=2)
     shapes = sizes(1, 2, 64, 64, text=(77, 64), controlnets=2, features=32, pooled=32, encodes=False)
     unit = positional_units(pipe, pipe.controlnet.nets, shapes)["denoise"]
@@ -79,7 +55,10 @@ def test_sdxl_with_fixed_sizes(tmp_path):
     values = dict(zip(fixed, shapes.example("denoise"), strict=True))
     with torch.inference_mode():
         expected = unit(*values.values()).numpy()
-    assert np.abs(run(path, values) - expected).max() <= TOLERANCE
+    result = run(path, values)
+    assert np.abs(result - expected).max() <= TOLERANCE
+    without = run(path, {**values, "scales": torch.zeros_like(values["scales"])})
+    assert np.abs(without - result).max() > 10 * TOLERANCE
 
 
 def test_embedded_model_under_onnxruntime_looks_as_under_eager(engine_dir):
@@ -113,52 +92,39 @@ def test_providers_are_chosen_like_engines(monkeypatch):
         onnxruntime.choose_provider("cpu", "cuda")
 
 
+def small_decoder():
+    shapes = sizes(1, 1, 64, 64, text=(77, 32))
+    return positional_units(tiny_sd(), [], shapes)["decode"], "decode", shapes
+
+
 @pytest.fixture(scope="module")
 def decoder(one_thread):
     """A small unit as an ONNX program, its inputs, and what it should give."""
-    shapes = sizes(1, 1, 64, 64, text=(77, 32))
-    unit = positional_units(tiny_sd(), [], shapes)["decode"]
-    values = dict(zip(shapes.inputs("decode"), shapes.example("decode"), strict=True))
+    unit, name, shapes = small_decoder()
+    values = dict(zip(shapes.inputs(name), shapes.example(name), strict=True))
     with torch.inference_mode():
         expected = unit(*values.values()).numpy()
-    return export.to_onnx(unit, "decode", shapes), values, expected
+    return export.to_onnx(unit, name, shapes), values, expected
 
 
 @pytest.fixture
 def external(decoder, tmp_path):
     """The same with its weights in a file beside it."""
     program, _, _ = decoder
-    path = export.write(program, tmp_path / "decode.onnx", external=True)
+    path = tmp_path / "decode.onnx"
+    program.save(str(path), external_data=True)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["decode.onnx", "decode.onnx.data"]
     return path
 
 
-def test_large_weights_lie_beside_the_graph(decoder, external, monkeypatch):
+def test_large_weights_lie_beside_the_graph(decoder, tmp_path, monkeypatch):
     program, values, expected = decoder
-    assert open_onnx(external).graph.initializer
-    assert np.abs(run(external, values) - expected).max() <= TOLERANCE
-    assert external.stat().st_size < external.with_name("decode.onnx.data").stat().st_size
-    assert export.to_bytes(program) is not None
-    monkeypatch.setattr(export, "_LARGEST", 1000)
+    monkeypatch.setattr(export, "LARGEST", 1000)
+    path = export.export_unit(*small_decoder(), tmp_path / "decode.onnx")
+    assert open_onnx(path).graph.initializer
+    assert np.abs(run(path, values) - expected).max() <= TOLERANCE
+    assert path.stat().st_size < path.with_name("decode.onnx.data").stat().st_size
     assert export.to_bytes(program) is None
-    folder = external.parent / "large"
-    folder.mkdir()
-    export.write(program, folder / "decode.onnx")
-    assert (folder / "decode.onnx.data").is_file()
-
-
-def test_a_file_is_written_whole_or_not_at_all(decoder, tmp_path, monkeypatch):
-    program, _, _ = decoder
-
-    def broken(path, **settings):
-        with open(path, "wb") as file:
-            file.write(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(program, "save", broken)
-    with pytest.raises(OSError, match="disk full"):
-        export.write(program, tmp_path / "decode.onnx")
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -243,8 +209,7 @@ def test_damaged_files_are_named(tmp_path, content):
 
 
 def test_what_cannot_be_exported_is_named():
-    shapes = sizes(1, 1, 64, 64, text=(77, 32))
-    unit = positional_units(tiny_sd(), [], shapes)["decode"]
+    unit, name, shapes = small_decoder()
     unit.unit.forward = lambda latent: latent.item()
     with pytest.raises(EngineError, match="decode cannot be exported to ONNX"):
-        export.to_onnx(unit, "decode", shapes)
+        export.to_onnx(unit, name, shapes)

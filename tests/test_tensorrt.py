@@ -9,29 +9,23 @@ import torch
 from doubles.tensorrt import HostMemory, fake
 from onnx import TensorProto, helper, numpy_helper
 
-from inkstream.engines.trt import library as library
-from inkstream.engines.trt.build import Profile, Range, Recipe, build_plan
+from inkstream.engines.trt.build import build_plan
+from inkstream.engines.trt.library import library, why_not
 from inkstream.engines.trt.onnx import OnnxFile, touched
 from inkstream.engines.trt.run import Engine, PlanUnfit, check_numbers
 from inkstream.stream.base.errors import EngineError
+from inkstream.stream.base.frame import Size
+from inkstream.stream.base.progress import silent
 
 VERSIONS = ("10.12.0.36", "11.4.0.106")
 SHAPES = {"x": (1, 3, 8, 8), "scale": (1,)}
 LIMIT = 1e-3
-FIXED = Profile.fixed(SHAPES)
 
 
 @pytest.fixture(params=VERSIONS)
 def trt(request, monkeypatch):
     """A fake library of each version, in the place of the real one."""
     module = fake(request.param)
-    monkeypatch.setitem(sys.modules, "tensorrt", module)
-    return module
-
-
-@pytest.fixture
-def trt11(monkeypatch):
-    module = fake(VERSIONS[1])
     monkeypatch.setitem(sys.modules, "tensorrt", module)
     return module
 
@@ -81,8 +75,25 @@ def inputs(size=8, seed=1):
     return torch.randn(1, 3, size, size, generator=generator), torch.tensor([0.7])
 
 
-def load(trt, plan, shapes=SHAPES, **settings):
-    return Engine(plan, HostMemory(trt), shapes, "denoise", (8, 8), "fp32", **settings)
+class Kept:
+    """Timings in memory."""
+
+    def __init__(self):
+        self.data = b""
+
+    def load(self):
+        return self.data
+
+    def update(self, merge):
+        self.data = merge(self.data)
+
+
+def plan_of(model, shapes=SHAPES, refit=False, progress=silent, timings=None):
+    return build_plan(OnnxFile.open(model), shapes, refit, progress, timings or Kept())
+
+
+def load(trt, plan, shapes=SHAPES):
+    return Engine(plan, HostMemory(trt), shapes, "denoise", Size(8, 8), "fp32")
 
 
 @pytest.fixture
@@ -94,7 +105,7 @@ def model(tmp_path):
 
 
 def test_a_plan_computes_what_the_network_does(trt, model):
-    engine = load(trt, build_plan(model, FIXED, Recipe("fp32")))
+    engine = load(trt, plan_of(model))
     for seed in range(3):
         values = inputs(seed=seed)
         torch.testing.assert_close(engine(*values), reference(weights())(*values))
@@ -102,18 +113,11 @@ def test_a_plan_computes_what_the_network_does(trt, model):
 
 
 def test_every_network_is_strongly_typed_and_no_precision_is_a_flag(trt, model):
-    build_plan(model, FIXED, Recipe("fp16"))
-    (built,) = trt._world.builds
+    plan_of(model)
+    (built,) = trt.world.builds
     assert built["strongly_typed"]
-    assert built["level"] == 4
-    assert built["flags"] == []  # neither a precision, nor TF32, nor REFIT
-
-
-def test_what_11_removed_is_not_there():
-    ten, eleven = (fake(version) for version in VERSIONS)
-    for enumeration, name in [("BuilderFlag", "FP16"), ("NetworkDefinitionCreationFlag", "EXPLICIT_BATCH")]:
-        assert hasattr(getattr(ten, enumeration), name)
-        assert not hasattr(getattr(eleven, enumeration), name)
+    assert (built["level"], built["tiling"]) == (4, "MODERATE")
+    assert built["flags"] == []  # neither TF32 nor REFIT
 
 
 @pytest.mark.parametrize(
@@ -122,11 +126,11 @@ def test_what_11_removed_is_not_there():
         lambda trt, builder: builder.max_batch_size,
         lambda trt, builder: setattr(builder.create_builder_config(), "max_workspace_size", 1),
         lambda trt, builder: trt.IInt8Calibrator,
-        lambda trt, builder: trt.BuilderFlag.FP17,
+        lambda trt, builder: trt.BuilderFlag.FP16,
     ],
 )
 def test_the_fake_refuses_what_is_not_documented(trt, misuse):
-    builder = trt.Builder(library.library().logger)
+    builder = trt.Builder(library().logger)
     with pytest.raises(AttributeError):
         misuse(trt, builder)
 
@@ -141,63 +145,38 @@ def test_the_fake_refuses_what_is_not_documented(trt, misuse):
     ],
 )
 def test_the_fake_is_as_strict_about_types_as_the_bindings(trt, misuse):
-    builder = trt.Builder(library.library().logger)
+    builder = trt.Builder(library().logger)
     with pytest.raises(TypeError):
         misuse(trt, builder)
 
 
 def test_addresses_stay_and_nothing_is_allocated_by_a_call(trt, model):
-    engine = load(trt, build_plan(model, FIXED, Recipe("fp32")))
-    places = [buffer.data_ptr() for buffer in (*engine.inputs.values(), engine.output)]
+    engine = load(trt, plan_of(model))
+    output = engine(*inputs())
     for seed in range(3):
-        assert engine(*inputs(seed=seed)) is engine.output
-    assert places == [buffer.data_ptr() for buffer in (*engine.inputs.values(), engine.output)]
-
-
-def test_a_value_that_is_in_its_buffer_is_not_copied(trt, model):
-    engine = load(trt, build_plan(model, FIXED, Recipe("fp32")))
-    x, scale = inputs()
-    engine.inputs["x"].copy_(x)
-    engine.inputs["x"].copy_ = None  # it cannot be called any more
-    torch.testing.assert_close(engine(engine.inputs["x"], scale), reference(weights())(x, scale))
+        assert engine(*inputs(seed=seed)) is output
+    assert trt.world.calls.count("bind") == 3  # two inputs and the output
 
 
 def test_weights_beside_the_file_are_found(trt, tmp_path):
     model = network(tmp_path / "network.onnx", external="network.bin")
-    engine = load(trt, build_plan(model, FIXED, Recipe("fp32")))
+    engine = load(trt, plan_of(model))
     torch.testing.assert_close(engine(*inputs()), reference(weights())(*inputs()))
 
 
-# --- profiles
-
-RANGED = Profile.ranged(
-    {"x": (1, 3, 4, 4), "scale": (1,)}, {"x": (1, 3, 8, 8), "scale": (1,)}, {"x": (1, 3, 16, 16), "scale": (1,)}
-)
+# --- shapes
 
 
-def test_one_ranged_plan_serves_many_sizes(trt, tmp_path):
-    plan = build_plan(network(tmp_path / "network.onnx", free=(2, 3)), RANGED, Recipe("fp32", tiling="full"))
-    for size in (4, 8, 16):
-        engine = load(trt, plan, {"x": (1, 3, size, size), "scale": (1,)})
-        torch.testing.assert_close(engine(*inputs(size)), reference(weights())(*inputs(size)))
-    assert trt._world.builds[0]["tiling"] == "NONE"  # only with fixed shapes
-
-
-def test_a_size_outside_of_the_range_is_named(trt, tmp_path):
-    plan = build_plan(network(tmp_path / "network.onnx", free=(2, 3)), RANGED, Recipe("fp32"))
-    with pytest.raises(
-        EngineError, match=r"\(1, 3, 4, 4\) to \(1, 3, 16, 16\), asked \(1, 3, 32, 32\).*inkstream build"
-    ):
-        load(trt, plan, {"x": (1, 3, 32, 32), "scale": (1,)})
-
-
-def test_fixed_shapes_are_tiled(trt, model):
-    build_plan(model, FIXED, Recipe("fp32", tiling="full"))
-    assert trt._world.builds[0]["tiling"] == "FULL"
+def test_a_plan_for_other_shapes_is_named(trt, model):
+    plan = plan_of(model)
+    with pytest.raises(EngineError, match=r"x as \(1, 3, 8, 8\), asked \(1, 3, 16, 16\).*inkstream build"):
+        load(trt, plan, {**SHAPES, "x": (1, 3, 16, 16)})
+    with pytest.raises(EngineError, match=r"takes \['scale', 'x'\], got shapes for \['x'\]"):
+        load(trt, plan, {"x": (1, 3, 8, 8)})
 
 
 def test_a_call_with_another_size_says_what_to_do(trt, model):
-    engine = load(trt, build_plan(model, FIXED, Recipe("fp32")))
+    engine = load(trt, plan_of(model))
     message = 'denoise engine built for 8x8 fp32, asked 16x16: run "inkstream build --size 16x16"'
     with pytest.raises(EngineError, match=message):
         engine(*inputs(16))
@@ -208,29 +187,28 @@ def test_a_call_with_another_size_says_what_to_do(trt, model):
 
 
 def test_a_tensor_elsewhere_is_refused_rather_than_copied(trt, model):
-    engine = load(trt, build_plan(model, FIXED, Recipe("fp32")))
+    engine = load(trt, plan_of(model))
     with pytest.raises(EngineError, match="got a tensor on meta, expected cpu"):
         engine(torch.empty(1, 3, 8, 8, device="meta"), torch.ones(1))
 
 
 @pytest.mark.parametrize(
-    ("profile", "message"),
+    ("shapes", "message"),
     [
-        (Profile.fixed({"x": (1, 3, 16, 16), "scale": (1,)}), r"x is exported as \(1, 3, 8, 8\), asked 1x3x16x16"),
-        (Profile.fixed({"x": (1, 3, 8), "scale": (1,)}), "export it again"),
-        (Profile.fixed({"x": (1, 3, 8, 8)}), r"it takes \['scale', 'x'\]"),
-        (RANGED, r"asked 1x3x\(4..8..16\)x\(4..8..16\)"),
+        ({**SHAPES, "x": (1, 3, 16, 16)}, r"x is exported as \(1, 3, 8, 8\), asked \(1, 3, 16, 16\)"),
+        ({**SHAPES, "x": (1, 3, 8)}, "export it again"),
+        ({"x": (1, 3, 8, 8)}, r"it takes \['scale', 'x'\]"),
     ],
 )
-def test_shapes_that_the_file_does_not_have_are_refused_before_building(trt, model, profile, message):
+def test_shapes_that_the_file_does_not_have_are_refused_before_building(trt, model, shapes, message):
     with pytest.raises(EngineError, match=message):
-        build_plan(model, profile, Recipe("fp32"))
-    assert trt._world.calls == []
+        plan_of(model, shapes)
+    assert trt.world.calls == []
 
 
-def test_a_range_must_rise():
-    with pytest.raises(EngineError, match="expected rising sizes"):
-        Range((4, 4), (2, 4), (8, 8))
+def test_a_file_with_open_sizes_is_refused(trt, tmp_path):
+    with pytest.raises(EngineError, match=r"x is exported as \(1, 3, -1, -1\), asked \(1, 3, 8, 8\)"):
+        plan_of(network(tmp_path / "network.onnx", free=(2, 3)))
 
 
 # --- what goes wrong
@@ -241,12 +219,12 @@ def test_a_version_that_is_too_old_or_too_new_is_named(monkeypatch):
         module = fake(VERSIONS[0])
         module.__version__ = version
         monkeypatch.setitem(sys.modules, "tensorrt", module)
-        assert f"got version {version}, expected 10.12 to 11" in library.why_not()
+        assert f"got version {version}, expected 10.12 to 11" in why_not()
 
 
 def test_without_the_library_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorrt", None)
-    assert "install it with: pip install tensorrt-cu" in library.why_not()
+    assert "install it with: pip install tensorrt-cu" in why_not()
 
 
 def test_a_network_it_cannot_read_is_named(trt, model):
@@ -254,38 +232,17 @@ def test_a_network_it_cannot_read_is_named(trt, model):
     parsed.graph.node[0].input[0] = "nowhere"
     onnx.save(parsed, model)
     with pytest.raises(EngineError, match=r"cannot read it: node_1 \(Conv\).*nowhere"):
-        build_plan(model, FIXED, Recipe("fp32"))
-
-
-def test_a_damaged_file_is_named(trt, tmp_path):
-    (tmp_path / "network.onnx").write_bytes(b"no onnx")
-    with pytest.raises(EngineError, match="not an ONNX file"):
-        build_plan(tmp_path / "network.onnx", FIXED, Recipe("fp32"))
-
-
-@pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "sub/file", "..", "C:\\x", "link"])
-def test_weights_anywhere_else_are_refused(trt, tmp_path, location):
-    (tmp_path / "models").mkdir()
-    (tmp_path / "secret").write_bytes(b"s" * 4096)
-    model = network(tmp_path / "models" / "network.onnx", external="network.bin")
-    if sys.platform != "win32":
-        (tmp_path / "models" / "link").symlink_to(tmp_path / "secret")
-    parsed = onnx.load(model, load_external_data=False)
-    parsed.graph.initializer[0].external_data[0].value = location
-    model.write_bytes(parsed.SerializeToString())
-    with pytest.raises(EngineError, match="expected a plain file in the same folder; it was not loaded"):
-        build_plan(model, FIXED, Recipe("fp32"))
-    assert trt._world.calls == []
+        plan_of(model)
 
 
 def test_a_build_that_fails_gives_the_librarys_reason(trt, model):
-    trt._world.faults.add("build")
+    trt.world.faults.add("build")
     with pytest.raises(EngineError, match=r"building network\.onnx failed: Could not find any implementation"):
-        build_plan(model, FIXED, Recipe("fp32"))
+        plan_of(model)
 
 
 def test_a_plan_of_another_version_or_gpu_is_unfit(trt, model, monkeypatch):
-    plan = build_plan(model, FIXED, Recipe("fp32"))
+    plan = plan_of(model)
     for other in (fake("10.13.0.35"), fake(trt.__version__, "sm_120")):
         monkeypatch.setitem(sys.modules, "tensorrt", other)
         with pytest.raises(PlanUnfit, match=r"version tag does not match|incompatible device"):
@@ -294,56 +251,10 @@ def test_a_plan_of_another_version_or_gpu_is_unfit(trt, model, monkeypatch):
 
 @pytest.mark.parametrize(("fault", "message"), [("context", "out of memory"), ("execute", "illegal memory access")])
 def test_a_failing_gpu_is_named(trt, model, fault, message):
-    plan = build_plan(model, FIXED, Recipe("fp32"))
-    trt._world.faults.add(fault)
+    plan = plan_of(model)
+    trt.world.faults.add(fault)
     with pytest.raises(EngineError, match=f"denoise engine built for 8x8 fp32.*{message}"):
         load(trt, plan)(*inputs())
-
-
-def test_int8_needs_a_quantised_file(trt, model):
-    with pytest.raises(EngineError, match=r"got no Q/DQ nodes.*ModelOpt"):
-        build_plan(model, FIXED, Recipe("int8"))
-
-
-def test_a_quantised_file_is_built_as_it_is(trt, model):
-    parsed = onnx.load(model)
-    parsed.graph.initializer.extend(
-        [numpy_helper.from_array(np.float32(0.05), "s"), numpy_helper.from_array(np.int8(0), "z")]
-    )
-    parsed.graph.node[0].input[0] = "xq"
-    pair = [
-        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
-        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["xq"]),
-    ]
-    for node in reversed(pair):
-        parsed.graph.node.insert(0, node)
-    onnx.save(parsed, model)
-    engine = load(trt, build_plan(model, FIXED, Recipe("int8")))
-    error = check_numbers(engine, reference(weights()), inputs(), 0.5)
-    assert 1e-4 < error < 0.1  # it is quantised, and it is right
-    assert trt._world.builds[0]["flags"] == []
-
-
-@pytest.mark.parametrize(
-    ("recipe", "flags", "compatibility"),
-    [
-        (Recipe("fp32", refit=True, strip=True), ["REFIT", "STRIP_PLAN"], "NONE"),
-        (Recipe("fp32", version_compatible=True, tf32=True), ["TF32", "VERSION_COMPATIBLE"], "NONE"),
-        (Recipe("fp32", hardware_compatible="ampere and newer"), [], "AMPERE_PLUS"),
-        (Recipe("fp32", hardware_compatible="same capability", workspace=1 << 30), [], "SAME_COMPUTE_CAPABILITY"),
-    ],
-)
-def test_a_recipe_is_what_the_builder_is_told(trt, model, recipe, flags, compatibility):
-    build_plan(model, FIXED, recipe)
-    assert trt._world.builds[0]["flags"] == flags
-    assert trt._world.builds[0]["compatibility"] == compatibility
-
-
-def test_a_plan_that_brings_its_own_runtime_must_be_allowed(trt, model):
-    plan = build_plan(model, FIXED, Recipe("fp32", version_compatible=True))
-    with pytest.raises(EngineError, match="host code"):
-        load(trt, plan)
-    assert load(trt, plan, host_code=True)(*inputs()) is not None
 
 
 # --- progress
@@ -351,7 +262,7 @@ def test_a_plan_that_brings_its_own_runtime_must_be_allowed(trt, model):
 
 def test_progress_rises_to_the_end(trt, model):
     said = []
-    build_plan(model, FIXED, Recipe("fp32"), lambda text, part: said.append((text, part)))
+    plan_of(model, progress=lambda text, part: said.append((text, part)))
     parts = [part for _, part in said]
     assert parts == sorted(parts)
     assert parts[0] == 0.0
@@ -369,50 +280,37 @@ def test_what_progress_raises_stops_the_build_and_comes_out(trt, model, when):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build_plan(model, FIXED, Recipe("fp32"), interrupt)
+        plan_of(model, progress=interrupt)
     assert sum(part >= when for part in calls) <= 8  # the phases that were open come to their end
-    assert trt._world.builds == []
+    assert trt.world.builds == []
 
 
 # --- timings
 
 
-class Kept:
-    """Timings in memory."""
-
-    def __init__(self):
-        self.data = b""
-
-    def load(self):
-        return self.data
-
-    def update(self, merge):
-        self.data = merge(self.data)
-
-
 def test_timings_of_a_build_serve_the_next(trt, model):
     kept = Kept()
     for _ in range(2):
-        build_plan(model, FIXED, Recipe("fp32"), timings=kept)
-    assert [built["timings_known"] for built in trt._world.builds] == [0, 3]
+        plan_of(model, timings=kept)
+    assert [built["timings_known"] for built in trt.world.builds] == [0, 3]
 
 
 def test_timings_of_another_gpu_are_not_used(trt, model, monkeypatch):
     kept = Kept()
-    build_plan(model, FIXED, Recipe("fp32"), timings=kept)
+    plan_of(model, timings=kept)
     other = fake(trt.__version__, "sm_120")
     monkeypatch.setitem(sys.modules, "tensorrt", other)
-    build_plan(model, FIXED, Recipe("fp32"), timings=kept)
-    assert other._world.builds[0]["timings_known"] == 0
+    plan_of(model, timings=kept)
+    assert other.world.builds[0]["timings_known"] == 0
 
 
 def test_timings_of_builds_at_the_same_time_are_merged(trt, model):
     kept = Kept()
-    build_plan(model, FIXED, Recipe("fp32"), timings=kept)
+    plan_of(model, timings=kept)
     first = kept.data
     kept.load = lambda: b""  # this build began before the other one had finished
     kept.data = first.replace(b"Relu", b"Gelu")
-    build_plan(model, FIXED, Recipe("fp32"), timings=kept)
+    plan_of(model, timings=kept)
     assert b"Relu" in kept.data
     assert b"Gelu" in kept.data
 
@@ -420,17 +318,16 @@ def test_timings_of_builds_at_the_same_time_are_merged(trt, model):
 # --- refit
 
 
-def refittable(trt, tmp_path, **recipe):
-    model = network(tmp_path / "network.onnx")
-    return load(trt, build_plan(model, FIXED, Recipe("fp32", refit=True, **recipe)))
+def refittable(trt, tmp_path):
+    return load(trt, plan_of(network(tmp_path / "network.onnx"), refit=True))
 
 
 def test_touched_weights_are_replaced_and_nothing_is_built(trt, tmp_path):
     engine = refittable(trt, tmp_path)
     new = {**weights(), "gain": weights(5)["gain"]}
     engine.refit({"gain": new["gain"]}, new.__getitem__)
-    assert trt._world.calls.count("build") == 1
-    assert trt._world.calls[-2:] == ["idle", "refit"]  # nothing runs meanwhile
+    assert [built["flags"] for built in trt.world.builds] == [["REFIT"]]
+    assert trt.world.calls[-2:] == ["idle", "refit"]  # nothing runs meanwhile
     assert check_numbers(engine, reference(new), inputs(), LIMIT) < 1e-5
     with pytest.raises(EngineError, match="relative error"):
         check_numbers(engine, reference(weights()), inputs(), LIMIT)
@@ -457,8 +354,6 @@ def test_what_changed_between_two_exports_is_found(tmp_path):
     places = touched(before.weights, after.weights)
     assert [after.weights[place].name for place in places] == ["gain"]
     np.testing.assert_array_equal(after.array(places[0]), new["gain"])
-    assert before.graph_digest == after.graph_digest
-    assert before.weights_digest != after.weights_digest
     larger = {**weights(), "gain": np.ones((1, 4, 1, 2), np.float32)}
     assert touched(before.weights, OnnxFile.open(network(tmp_path / "c.onnx", larger)).weights) is None
 
@@ -467,19 +362,17 @@ def test_a_library_that_refits_wrongly_is_found_out(trt, tmp_path):
     engine = refittable(trt, tmp_path)
     new = weights(5)
     for fault in ("refit-lies", "forget-refit"):
-        trt._world.faults = {fault}
+        trt.world.faults = {fault}
         engine.refit(new, new.__getitem__)
         with pytest.raises(EngineError, match="relative error"):
             check_numbers(engine, reference(new), inputs(), LIMIT)
 
 
-def test_an_engine_whose_refit_failed_is_not_used_again(trt, tmp_path):
+def test_a_refit_that_fails_gives_the_librarys_reason(trt, tmp_path):
     engine = refittable(trt, tmp_path)
-    trt._world.faults.add("refit")
-    with pytest.raises(EngineError, match="refitting the denoise engine"):
+    trt.world.faults.add("refit")
+    with pytest.raises(EngineError, match="refitting the denoise engine built for 8x8 fp32 failed: missing weights"):
         engine.refit(weights(5), weights(5).__getitem__)
-    with pytest.raises(EngineError, match="refitting the denoise engine"):
-        engine(*inputs())
 
 
 def test_a_weight_that_nothing_gives_is_named(trt, tmp_path):
@@ -505,18 +398,9 @@ def test_a_weight_that_does_not_fit_changes_nothing(trt, tmp_path, values, messa
 
 
 def test_an_engine_that_was_not_built_for_it_cannot_be_refitted(trt, model):
-    engine = load(trt, build_plan(model, FIXED, Recipe("fp32")))
-    assert not engine.refittable
+    engine = load(trt, plan_of(model))
     with pytest.raises(EngineError, match="not built with BuilderFlag REFIT"):
         engine.refit({}, {}.__getitem__)
-
-
-def test_a_stripped_plan_holds_no_weights_until_it_is_refitted(trt, tmp_path):
-    engine = refittable(trt, tmp_path, strip=True)
-    with pytest.raises(EngineError, match="weights not set"):
-        engine(*inputs())
-    engine.refit({}, weights().__getitem__)
-    check_numbers(engine, reference(weights()), inputs(), LIMIT)
 
 
 def test_a_refit_with_bfloat16_weights_keeps_their_bits(tmp_path):
@@ -524,5 +408,5 @@ def test_a_refit_with_bfloat16_weights_keeps_their_bits(tmp_path):
     graph = helper.make_graph([], "g", [], [], [tensor])
     onnx.save(helper.make_model(graph), tmp_path / "b.onnx")
     file = OnnxFile.open(tmp_path / "b.onnx")
-    assert file.weights[0].dtype == "BF16"
+    assert file.weights[0].dtype == "BFLOAT16"
     assert file.array(0).view(np.uint16).tolist() == [0x3F80, 0xC000, 0x3F00]

@@ -12,26 +12,24 @@ from __future__ import annotations
 import importlib.util
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ...stream.base.errors import EngineError
-from ...stream.base.progress import share_of
+from ...stream.base.frame import Size
+from ...stream.base.progress import Progress, share_of
 from .. import Options
 from ..cache import EngineCache, Entry
-from ..export import to_onnx, write
+from ..export import export_unit
 from ..fingerprint import graph_digest, weights_digest
 from ..shapes import Shapes
 from ..units import Positional, Units, make_units, positional_units
-from .build import Precision, Profile, Recipe
 from .library import library, why_not
-from .make import Job, Maker
+from .make import Job, Maker, Precision
 from .memory import CudaMemory, cuda_missing
-from .onnx import OnnxFile
 
 log = logging.getLogger(__name__)
 _MADE_BY = ("export.py", "units.py")
@@ -60,82 +58,53 @@ def slow_start(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Optio
     return f'no plan is kept for {", ".join(missing)}, and building takes minutes: run "inkstream build" once'
 
 
-def build(
-    pipe: Any,
-    controlnets: list[Any],
-    shapes: Shapes,
-    options: Options,
-    *,
-    reach: tuple[Shapes, Shapes] | None = None,
-    quantised: Mapping[str, Path] | None = None,
-) -> Units:
+def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -> Units:
     """Units on engines that are built, refitted or come from the cache, and were run once.
 
-    ``reach``: the smallest and the largest shapes that plans are to serve; they run a little slower than plans for one
-    size. ``quantised``: for a unit's name, an ONNX file with the same inputs and with Q/DQ nodes (int8 or fp8, as
-    NVIDIA's ModelOpt writes them) that is built in place of the unit's own export.
     Raises EngineError with one reason.
     """
     started = time.perf_counter()
     memory = CudaMemory(pipe.unet.device)
     maker = Maker(memory, EngineCache(options.folder))
     units = positional_units(pipe, controlnets, shapes)
+    say: Progress = lambda text, part=None: options.progress(f"TensorRT: {text}", part)
     calls: dict[str, Callable[..., Any]] = {}
     for index, (name, unit) in enumerate(units.items()):
-        maker.progress = share_of(options.progress, index, len(units))
-        job = make_job(name, unit, shapes, reach)
-        if quantised and name in quantised:
-            job = quantised_job(job, Path(quantised[name]))
+        maker.progress = share_of(say, index, len(units))
+        job = make_job(name, unit, shapes)
         calls[name] = maker.engine(job)
     options.progress("TensorRT", 1.0)
     log.info("TensorRT: ready after %.1f s", time.perf_counter() - started)
-    about = f"TensorRT {library().version} on {memory.hardware.model}, {job.recipe.precision}"
+    about = f"TensorRT {library().version} on {memory.hardware.model}, {job.precision}"
     return make_units(calls, shapes, "tensorrt", about)
 
 
-def make_job(name: str, unit: Positional, shapes: Shapes, reach: tuple[Shapes, Shapes] | None = None) -> Job:
-    """What is wanted of one unit, for one size or for all sizes that are in ``reach``. Raises EngineError."""
+def make_job(name: str, unit: Positional, shapes: Shapes) -> Job:
+    """What is wanted of one unit. Raises EngineError for a network in a precision that TensorRT does not take."""
     first = next(unit.parameters())
     precision = PRECISIONS.get(first.dtype)
     if precision is None:
         raise EngineError(f"{name}: got a network in {first.dtype}, expected one of {', '.join(map(str, PRECISIONS))}")
-    wanted = shapes.inputs(name)
-    profile = Profile.fixed(wanted)
-    if reach is not None:
-        profile = Profile.ranged(reach[0].inputs(name), wanted, reach[1].inputs(name))
 
     def export(folder: Path) -> Path:
         with torch.inference_mode(False):
-            return write(to_onnx(unit, name, shapes, not profile.static), folder / f"{name}.onnx")
+            return export_unit(unit, name, shapes, folder / f"{name}.onnx")
 
     # Plans that can be refitted are a little slower, and only LoRAs are ever changed.
     refit = bool(shapes.loras) and name == "denoise"
     return Job(
         name=name,
         unit=unit,
-        shapes=wanted,
+        shapes=shapes.inputs(name),
         example=tuple(value.to(first.device) for value in shapes.example(name)),
         export=export,
-        profile=profile,
-        recipe=Recipe(precision, refit=refit),
+        precision=precision,
         graph=graph_digest(unit, _MADE_BY, ("onnx", "onnxscript"), shapes.loras),
         weights=weights_digest(unit),
-        size=(shapes.width, shapes.height),
+        size=Size(shapes.width, shapes.height),
+        refit=refit,
         loras=shapes.loras if name == "denoise" else (),
         controlnets=shapes.controlnets if name in ("embed", "denoise") else 0,
-    )
-
-
-def quantised_job(job: Job, path: Path) -> Job:
-    """The same unit from an ONNX file with Q/DQ nodes. Raises EngineError for a file without any."""
-    file = OnnxFile.open(path)
-    precision: Precision = "fp8" if any(weight.dtype == "FP8" for weight in file.weights) else "int8"
-    return replace(
-        job,
-        export=lambda folder: path,
-        recipe=replace(job.recipe, precision=precision),
-        graph=file.graph_digest,
-        weights=file.weights_digest,
     )
 
 
@@ -144,15 +113,12 @@ def unusable(entry: Entry) -> str:
     library_name, device = str(entry.parts.get("library", "")), str(entry.parts.get("device", ""))
     if not library_name.startswith("tensorrt ") or available():
         return ""
-    here = library()
-    if library_name not in (
-        f"tensorrt {here.version}",
-        *(f"tensorrt {n} and later" for n in range(10, here.major + 1)),
-    ):
-        return f"built by {library_name}, and this is {here.version}"
+    version = library().version
+    if library_name != f"tensorrt {version}":
+        return f"built by {library_name}, and this is {version}"
     capabilities = {
         CudaMemory(torch.device("cuda", index)).hardware.capability for index in range(torch.cuda.device_count())
     }
-    if device.split(" ")[0] not in capabilities and not device.endswith("and newer"):
+    if device.split(" ")[0] not in capabilities:
         return f"built for {device}, and here is {', '.join(sorted(capabilities))}"
     return ""

@@ -9,21 +9,22 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from ...stream.base.errors import EngineError
+from ...stream.base.frame import Size
 from ...stream.base.progress import Progress, silent
 from ..cache import EngineCache, Entry, Plan, PlanKey, PlanRefused
-from .build import Profile, Range, Recipe, build_plan
+from .build import OPTIMIZATION_LEVEL, TILING, Shape, build_plan
 from .library import library
 from .memory import Memory
 from .onnx import OnnxFile, Weight, touched
 from .run import TOLERANCE, Engine, PlanUnfit, check_numbers
 
 log = logging.getLogger(__name__)
-Shape = tuple[int, ...]
+Precision = Literal["fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True)
@@ -35,20 +36,21 @@ class Job:
     unit: nn.Module
     """What the engine must compute; takes its inputs by position."""
     shapes: Mapping[str, Shape]
-    """Names and shapes of its inputs, in order."""
+    """Names and shapes of its inputs, in order; the plan takes no others."""
     example: tuple[Tensor, ...]
     """Inputs to hold the engine to the unit with."""
     export: Callable[[Path], Path]
     """Writes the unit as an ONNX file into a folder, and gives the file."""
-    profile: Profile
-    """Shapes that the plan is to serve."""
-    recipe: Recipe
+    precision: Precision
+    """What its network computes in, and the ONNX file is typed in."""
     graph: str
     """Digest of the unit without its weights."""
     weights: str
     """Digest of its weights."""
-    size: tuple[int, int]
-    """Width and height of the picture, for messages."""
+    size: Size
+    """Size of the picture, for messages."""
+    refit: bool = False
+    """Whether the weights of its plan can be replaced later, so that another LoRA of the same shape needs no build."""
     loras: tuple[str, ...] = ()
     controlnets: int = 0
 
@@ -63,25 +65,19 @@ class Maker:
 
     def key(self, job: Job) -> PlanKey:
         """Everything that decides the plan of a job."""
-        hardware, version = self.memory.hardware, library().version
-        devices = {
-            "no": f"{hardware.capability} {hardware.model}",
-            "same capability": hardware.capability,
-            "ampere and newer": "sm_80 and newer",
-        }
-        later = job.recipe.version_compatible
+        hardware = self.memory.hardware
         return PlanKey(
             unit=job.name,
             graph=job.graph,
             weights=job.weights,
-            profile=str(job.profile),
-            precision=job.recipe.precision,
-            library=f"tensorrt {version.split('.')[0]} and later" if later else f"tensorrt {version}",
-            device=devices[job.recipe.hardware_compatible],
+            profile=str(dict(job.shapes)),
+            precision=job.precision,
+            library=f"tensorrt {library().version}",
+            device=f"{hardware.capability} {hardware.model}",
             driver=hardware.driver,
             loras=job.loras,
             controlnets=job.controlnets,
-            flags=job.recipe.flags,
+            flags=(f"optimization level {OPTIMIZATION_LEVEL}", f"tiling {TILING}", f"refit {job.refit}"),
         )
 
     def engine(self, job: Job) -> Engine:
@@ -91,50 +87,31 @@ class Maker:
         """
         key, made = self.key(job), []
         with self.memory.current():
-            engine = self._stored(job, key) or self._ranged(job, key)
+            engine = self._stored(job, key)
             if engine is not None:
                 return engine
             plan = self.cache.get(key, lambda: self._refitted(job, key, made) or self._build(job, made), self.progress)
-            return made[0] if made else self._load(job, key, plan)
+            return made[0] if made else self._load(job, plan)
 
     def quick(self, job: Job) -> bool:
         """Whether ``engine`` would find a plan, or one that it can refit: seconds, not minutes."""
         key = self.key(job)
-        if self.cache.path(key).is_file():
-            return True
-        serves = any(self._serves(job, entry) for _, entry in self.cache.similar(key, "profile"))
-        refits = job.recipe.refit and any(
-            entry.notes.get("weights") for _, entry in self.cache.similar(key, "weights", "loras")
-        )
-        return serves or refits
+        return self.cache.path(key).is_file() or bool(self._refittable(key))
 
-    @staticmethod
-    def _serves(job: Job, entry: Entry) -> bool:
-        """Whether a plan for a range of sizes holds the one that is asked for."""
-        ranges = {name: Range(low, high, high) for name, (low, high) in entry.notes.get("ranges", {}).items()}
-        if not job.profile.static or ranges.keys() != job.shapes.keys():
-            return False
-        return all(ranges[name].holds(job.shapes[name]) for name in ranges)
+    def _refittable(self, key: PlanKey) -> list[tuple[PlanKey, Entry]]:
+        """Plans of the same network with other weights, made to be refitted; the last used first."""
+        return [pair for pair in self.cache.similar(key, "weights", "loras") if pair[1].notes.get("weights")]
 
     def _stored(self, job: Job, key: PlanKey) -> Engine | None:
         """From the plan of this very key, unless there is none, or it turns out not to be fit."""
         try:
             plan = self.cache.load(key)
-            return None if plan is None else self._load(job, key, plan)
+            return None if plan is None else self._load(job, plan)
         except PlanRefused as refusal:
             log.warning("%s; it is built again", refusal)
         except PlanUnfit as unfit:
             log.warning("%s; it is built again", unfit)
             self.cache.remove(key)
-        return None
-
-    def _ranged(self, job: Job, key: PlanKey) -> Engine | None:
-        """From a plan for a range of sizes that holds the one that is asked for."""
-        for other, entry in self.cache.similar(key, "profile"):
-            if self._serves(job, entry):
-                engine = self._stored(job, other)
-                if engine is not None:
-                    return engine
         return None
 
     def _refitted(self, job: Job, key: PlanKey, made: list[Engine]) -> Plan | None:
@@ -143,7 +120,7 @@ class Maker:
         Its engine, which is put into ``made``, is a new one that nothing runs yet; so a stream that changes its LoRAs
         goes on undisturbed with its own meanwhile.
         """
-        candidates = [pair for pair in self.cache.similar(key, "weights", "loras") if pair[1].notes.get("weights")]
+        candidates = self._refittable(key)
         if not candidates:
             return None
         with self.cache.scratch(key) as folder:
@@ -157,7 +134,7 @@ class Maker:
                 if engine is not None:
                     made.append(engine)
                     # What is written out of a refitted engine cannot be refitted again, so it notes no weights.
-                    return Plan(engine.serialized(), {"size": _written(job.size)})
+                    return Plan(engine.serialized(), {"size": str(job.size)})
         return None
 
     def _refit(self, job: Job, file: OnnxFile, other: PlanKey, entry: Entry) -> Engine | None:
@@ -172,22 +149,18 @@ class Maker:
         new = {before[place].name: file.array(place) for place in places}
         engine.refit(new, lambda name: file.array(place_of[name]))
         # Not rounded worse than the one it comes from: so a refit that did nothing, or half of it, is found out too.
-        limit = min(TOLERANCE[job.recipe.precision], max(1e-3, 4 * entry.notes["error"]))
+        limit = min(TOLERANCE[job.precision], max(1e-3, 4 * entry.notes["error"]))
         check_numbers(engine, job.unit, job.example, limit)
         return engine
 
-    def _load(self, job: Job, key: PlanKey, plan: Plan) -> Engine:
+    def _load(self, job: Job, plan: Plan) -> Engine:
         """An engine from a plan, run once, so that no frame waits for what is done at the first call."""
         engine = self._open(job, plan)
-        if plan.notes.get("stripped"):
-            with self.cache.alone(key, self.progress), self.cache.scratch(key) as folder:
-                _fill(engine, self._export(job, folder))
         engine(*job.example)
         return engine
 
     def _open(self, job: Job, plan: Plan) -> Engine:
-        precision, host_code = job.recipe.precision, job.recipe.version_compatible
-        return Engine(plan.data, self.memory, job.shapes, job.name, job.size, precision, host_code)
+        return Engine(plan.data, self.memory, job.shapes, job.name, job.size, job.precision)
 
     def _export(self, job: Job, folder: Path) -> OnnxFile:
         self.progress(f"exporting {job.name}", None)
@@ -198,18 +171,14 @@ class Maker:
         timings = _Timings(self.cache, self.memory)
         with self.cache.scratch(self.key(job)) as folder:
             file = self._export(job, folder)
-            say: Progress = lambda text, part: self.progress(f"building {job.name}: {text}", part)
-            data = build_plan(file.path, job.profile, job.recipe, say, timings)
-            notes: dict[str, Any] = {"size": _written(job.size), "stripped": job.recipe.strip}
-            if job.recipe.refit:
+            say: Progress = lambda text, part=None: self.progress(f"building {job.name}: {text}", part)
+            data = build_plan(file, job.shapes, job.refit, say, timings)
+            notes: dict[str, Any] = {"size": str(job.size)}
+            if job.refit:
                 notes["weights"] = [[w.name, w.dtype, list(w.shape), w.digest] for w in file.weights]
-            if not job.profile.static:
-                notes["ranges"] = {name: [r.smallest, r.largest] for name, r in job.profile.ranges.items()}
-            engine = self._open(job, Plan(data))
-            if job.recipe.strip:
-                _fill(engine, file)
+        engine = self._open(job, Plan(data))
         try:
-            notes["error"] = check_numbers(engine, job.unit, job.example, TOLERANCE[job.recipe.precision])
+            notes["error"] = check_numbers(engine, job.unit, job.example, TOLERANCE[job.precision])
         except EngineError as wrong:
             raise EngineError(
                 f"the {job.name} engine that was built is wrong: {wrong}; try another dtype, or acceleration: compile"
@@ -217,16 +186,6 @@ class Maker:
         log.info("%s: relative error %.2g against the network itself", job.name, notes["error"])
         made.append(engine)
         return Plan(data, notes)
-
-
-def _written(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
-
-
-def _fill(engine: Engine, file: OnnxFile) -> None:
-    """Give a stripped engine its weights."""
-    place_of = {weight.name: place for place, weight in enumerate(file.weights)}
-    engine.refit({}, lambda name: file.array(place_of[name]))
 
 
 class _Timings:

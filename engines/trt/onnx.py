@@ -14,13 +14,10 @@ import numpy as np
 from ...stream.base.errors import EngineError
 from ..onnxfile import open_onnx
 
-# what ONNX calls a data type -> what TensorRT calls it
-TYPES = {"FLOAT16": "HALF", "BFLOAT16": "BF16", "FLOAT8E4M3FN": "FP8"}
-
 
 @dataclass(frozen=True)
 class Weight:
-    """One initializer: its name, TensorRT data type, shape, and a digest of its content."""
+    """One initializer: its name, ONNX data type, shape, and a digest of its content."""
 
     name: str
     dtype: str
@@ -54,11 +51,6 @@ class OnnxFile:
             for value in self.model.graph.input
         }
 
-    @property
-    def quantised(self) -> bool:
-        """Whether it holds the Q/DQ nodes of a quantised model."""
-        return any(node.op_type == "DequantizeLinear" for node in self.model.graph.node)
-
     @cached_property
     def weights(self) -> list[Weight]:
         """Every initializer, in the graph's own order."""
@@ -67,29 +59,12 @@ class OnnxFile:
         return [
             Weight(
                 tensor.name,
-                TYPES.get(kind := TensorProto.DataType.Name(tensor.data_type), kind),
+                TensorProto.DataType.Name(tensor.data_type),
                 tuple(tensor.dims),
                 hashlib.sha256(self._array(tensor).tobytes()).hexdigest()[:32],
             )
             for tensor in self.model.graph.initializer
         ]
-
-    @cached_property
-    def graph_digest(self) -> str:
-        """SHA-256 of everything but the content of the weights."""
-        from onnx import ModelProto, TensorProto
-
-        bare = ModelProto()
-        bare.CopyFrom(self.model)
-        for tensor in bare.graph.initializer:
-            content = TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
-            tensor.CopyFrom(content)
-        return hashlib.sha256(bare.SerializeToString(deterministic=True)).hexdigest()
-
-    @property
-    def weights_digest(self) -> str:
-        """SHA-256 over all weights."""
-        return hashlib.sha256(repr(self.weights).encode()).hexdigest()
 
     def array(self, index: int) -> np.ndarray:
         """The content of the weight at this place; contiguous."""

@@ -13,22 +13,12 @@ import torch
 from torch import Tensor
 
 from ...stream.base.errors import EngineError
+from ...stream.base.frame import Size
 from .library import library
 from .memory import Memory
 
-# names of TensorRT's data types
-DTYPES = {
-    "FLOAT": torch.float32,
-    "HALF": torch.float16,
-    "BF16": torch.bfloat16,
-    "INT8": torch.int8,
-    "UINT8": torch.uint8,
-    "INT32": torch.int32,
-    "INT64": torch.int64,
-    "BOOL": torch.bool,
-}
 # Relative error, ||engine - reference|| / ||reference||, above which an engine is wrong rather than rounded.
-TOLERANCE = {"fp32": 0.01, "fp16": 0.1, "bf16": 0.2, "int8": 0.5, "fp8": 0.5}
+TOLERANCE = {"fp32": 0.01, "fp16": 0.1, "bf16": 0.2}
 
 
 class PlanUnfit(EngineError):
@@ -44,25 +34,20 @@ class Engine:
         memory: Memory,
         shapes: Mapping[str, tuple[int, ...]],
         name: str,
-        size: tuple[int, int],
+        size: Size,
         precision: str,
-        host_code: bool = False,
     ) -> None:
         """``plan`` must come out of ``EngineCache`` or ``build_plan``: it is executable code.
 
-        ``name`` of the unit, ``size`` of the picture (width, height) and ``precision`` are for messages. ``host_code``
-        allows a version-compatible plan, which brings its own runtime.
+        ``name`` of the unit, ``size`` of the picture and ``precision`` are for messages.
         Raises PlanUnfit when the GPU, the driver or the library does not take the plan, EngineError when memory does
         not suffice or the plan is for other shapes.
         """
         self._lib = lib = library()
         self._memory = memory
         self._size = size
-        self._built_for = built_for = f"{name} engine built for {size[0]}x{size[1]} {precision}"
-        self._broken = ""
+        self._built_for = built_for = f"{name} engine built for {size} {precision}"
         self._runtime = lib.made("starting the runtime", lib.trt.Runtime, lib.logger)
-        if host_code:
-            self._runtime.engine_host_code_allowed = True
         try:
             self._engine = lib.made(f"loading the {built_for}", self._runtime.deserialize_cuda_engine, plan)
         except EngineError as error:
@@ -70,15 +55,9 @@ class Engine:
                 raise
             raise PlanUnfit(str(error)) from error
         self._context = lib.made(f"giving memory to the {built_for}", self._engine.create_execution_context)
-        self.inputs: dict[str, Tensor] = self._bind_inputs(shapes)
-        """Buffers that a call copies to; values written here by the caller are used as they are."""
-        self.output: Tensor = self._bind_output()
-        """The buffer that every call writes to."""
-
-    @property
-    def refittable(self) -> bool:
-        """Whether its weights can be replaced."""
-        return bool(self._engine.refittable)
+        # Made once, so that their addresses stay: a call copies to these inputs, and the library writes this output.
+        self._inputs = self._bind_inputs(shapes)
+        self._output = self._bind_output()
 
     def serialized(self) -> bytes:
         """The plan, with the weights that the engine has now."""
@@ -89,17 +68,13 @@ class Engine:
 
         Raises EngineError for a tensor of another shape or on another device, and when the library reports a failure.
         """
-        if self._broken:
-            raise EngineError(self._broken)
-        for (name, buffer), value in zip(self.inputs.items(), values, strict=True):
-            if value is buffer:
-                continue
+        for (name, buffer), value in zip(self._inputs.items(), values, strict=True):
             if value.shape != buffer.shape or value.device != buffer.device:
                 raise EngineError(self._mismatch(name, buffer, value))
             buffer.copy_(value)
         if not self._memory.run(self._context.execute_async_v3):
             raise EngineError(f"the {self._built_for} failed: {self._lib.logger.last() or 'it gave no reason'}")
-        return self.output
+        return self._output
 
     def refit(self, values: Mapping[str, np.ndarray], others: Callable[[str], np.ndarray]) -> None:
         """Replace weights by name, while no call is running; ``others`` gives the current value of any weight.
@@ -108,7 +83,7 @@ class Engine:
         ``others``. What a refit did must be checked on numbers afterwards: the library has had versions in which it
         reported success and computed something else.
         Raises EngineError when a weight does not fit (then nothing has changed) or the library fails (then the engine
-        is unusable).
+        must not be used any more).
         """
         trt, kept = self._lib.trt, []
         refitter = self._lib.made(f"refitting the {self._built_for}", trt.Refitter, self._engine, self._lib.logger)
@@ -139,24 +114,20 @@ class Engine:
         self._memory.idle()
         self._lib.logger.forget()
         if not refitter.refit_cuda_engine():
-            self._broken = f"refitting the {self._built_for} failed: {self._lib.logger.last() or 'it gave no reason'}"
-            raise EngineError(self._broken)
+            reason = self._lib.logger.last() or "it gave no reason"
+            raise EngineError(f"refitting the {self._built_for} failed: {reason}")
 
     def _bind_inputs(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
         names = self._names(self._lib.trt.TensorIOMode.INPUT)
         if set(names) != shapes.keys():
             raise EngineError(f"the {self._built_for} takes {sorted(names)}, got shapes for {sorted(shapes)}")
         for name, shape in shapes.items():
-            self._lib.logger.forget()
-            if not self._context.set_input_shape(name, tuple(shape)):
-                low, _, high = (tuple(size) for size in self._engine.get_tensor_profile_shape(name, 0))
+            built = tuple(self._engine.get_tensor_shape(name))
+            if built != shape:
                 raise EngineError(
-                    f"the {self._built_for} takes {name} from {low} to {high}, asked {tuple(shape)}: "
+                    f"the {self._built_for} takes {name} as {built}, asked {shape}: "
                     f'run "inkstream build" for this size and these settings'
                 )
-        missing = self._context.infer_shapes()
-        if missing:
-            raise EngineError(f"the {self._built_for} got no shape for {', '.join(missing)}")
         return {name: self._bind(name) for name in shapes}
 
     def _bind_output(self) -> Tensor:
@@ -168,11 +139,11 @@ class Engine:
     def _bind(self, name: str) -> Tensor:
         """Make the buffer of a tensor and tell the library its address, once and for all."""
         kind = self._engine.get_tensor_dtype(name).name
-        if kind not in DTYPES:
-            raise EngineError(f"the {self._built_for} has {name} in {kind}, expected one of {', '.join(DTYPES)}")
-        shape = tuple(self._context.get_tensor_shape(name))
+        if kind != "FLOAT":  # units take and give float32, whatever their networks compute in
+            raise EngineError(f"the {self._built_for} has {name} in {kind}, expected FLOAT")
+        shape = tuple(self._engine.get_tensor_shape(name))
         with torch.inference_mode(False):  # a buffer made inside could not be written to outside
-            buffer = torch.zeros(shape, dtype=DTYPES[kind], device=self._memory.device)
+            buffer = torch.zeros(shape, device=self._memory.device)
         if not self._context.set_tensor_address(name, buffer.data_ptr()):
             raise EngineError(f"the {self._built_for} does not take an address for {name}: {self._lib.logger.last()}")
         return buffer
@@ -185,13 +156,13 @@ class Engine:
         if value.shape == buffer.shape:
             return f"{name}: got a tensor on {value.device}, expected {buffer.device}: nothing is copied from the host"
         if value.dim() == buffer.dim() > 3:  # height and width are last, the picture's own or a fraction of them
-            width, height = (
-                side * value.shape[-1 - axis] // buffer.shape[-1 - axis] for axis, side in enumerate(self._size)
+            asked = Size(
+                *(side * value.shape[-1 - axis] // buffer.shape[-1 - axis] for axis, side in enumerate(self._size))
             )
-            if (width, height) != self._size:
-                return f'{self._built_for}, asked {width}x{height}: run "inkstream build --size {width}x{height}"'
-        own, asked = ("x".join(map(str, shape)) for shape in (buffer.shape, value.shape))
-        return f'{self._built_for} takes {name} {own}, asked {asked}: run "inkstream build" with these settings'
+            if asked != self._size:
+                return f'{self._built_for}, asked {asked}: run "inkstream build --size {asked}"'
+        own, other = ("x".join(map(str, shape)) for shape in (buffer.shape, value.shape))
+        return f'{self._built_for} takes {name} {own}, asked {other}: run "inkstream build" with these settings'
 
 
 def check_numbers(engine: Engine, reference: Callable[..., Tensor], values: tuple[Tensor, ...], limit: float) -> float:

@@ -2,9 +2,8 @@
 
 ``fake("11.4.0.106")`` gives a module with the part of the documented Python interface of that version that inkstream
 uses. Anything else raises AttributeError, a wrong type raises TypeError, as the bindings of pybind11 do; what was
-removed in TensorRT 11 (``EXPLICIT_BATCH``, ``BuilderFlag.FP16`` and its kin) is not there in 11. Names, signatures and
-values of the enumerations are held to the published bindings by a test. "Engines" run on the CPU with ONNX Runtime.
-Nothing in the product imports this module.
+removed in TensorRT 11 (``EXPLICIT_BATCH``) is not there in 11. Names, signatures and values of the enumerations are
+held to the published bindings by a test. "Engines" run on the CPU with ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -22,19 +21,17 @@ from google.protobuf.message import DecodeError
 
 from inkstream.engines.trt.memory import Hardware
 
-from .config import IBuilderConfig, IOptimizationProfile, ITimingCache
-from .plan import Port, World, initializers, pack, ports, stripped
+from .config import IBuilderConfig, ITimingCache
+from .plan import Port, World, initializers, pack, ports
 from .runtime import ICudaEngine, IExecutionContext, Refitter, Runtime
 from .types import (
-    BUILDER_FLAGS,
     CREATION_FLAGS,
+    BuilderFlag,
     DataType,
     Dims,
-    HardwareCompatibilityLevel,
     IHostMemory,
     ILogger,
     IProgressMonitor,
-    MemoryPoolType,
     Strict,
     TensorIOMode,
     TilingOptimizationLevel,
@@ -43,26 +40,22 @@ from .types import (
     typed,
 )
 
-PRECISIONS = {"FP16", "BF16", "INT8", "FP8", "INT4"}
-
 
 def fake(version: str = "11.4.0.106", device: str = "sm_90") -> Any:
-    """A module that looks like ``tensorrt`` of this version; ``module._world`` shows what it was asked to do."""
+    """A module that looks like ``tensorrt`` of this version; ``module.world`` shows what it was asked to do."""
     world = World(version, device)
-    major = int(version.split(".")[0])
-    module = ModuleType("tensorrt")
+    module: Any = ModuleType("tensorrt")
     module.__spec__ = ModuleSpec("tensorrt", None)
-    module.__version__ = version  # type: ignore[attr-defined]
+    module.__version__ = version
+    module.world = world
     shared = (
-        *(DataType, Dims, HardwareCompatibilityLevel, IHostMemory, ILogger, IProgressMonitor, MemoryPoolType),
-        *(TensorIOMode, TilingOptimizationLevel, Weights, ICudaEngine, IExecutionContext, Refitter),
-        *(BUILDER_FLAGS[major], CREATION_FLAGS[major], IBuilderConfig, INetworkDefinition, IOptimizationProfile),
-        *(ITensor, ITimingCache, OnnxParser, ParserError),
+        *(BuilderFlag, DataType, Dims, IHostMemory, ILogger, IProgressMonitor, TensorIOMode, TilingOptimizationLevel),
+        *(Weights, ICudaEngine, IExecutionContext, Refitter, IBuilderConfig, INetworkDefinition, ITimingCache),
+        *(OnnxParser, ParserError, CREATION_FLAGS[int(version.split(".")[0])]),
     )
     own = [type(kind.__name__, (kind,), {"_world": world}) for kind in (Builder, Runtime)]
     for kind in (*shared, *own):
         setattr(module, kind.__name__, kind)
-    module._world = world  # type: ignore[attr-defined]
     return module
 
 
@@ -71,7 +64,7 @@ class HostMemory:
 
     def __init__(self, module: Any) -> None:
         self.device = torch.device("cpu")
-        self._world: World = module._world
+        self._world: World = module.world
         self.hardware = Hardware(self._world.device, "Fake", "cuda 13")
 
     def run(self, launch: Callable[[int], bool]) -> bool:
@@ -103,63 +96,41 @@ class Builder(Strict):
         """A configuration with the library's defaults."""
         return IBuilderConfig(self._world)
 
-    def create_optimization_profile(self) -> IOptimizationProfile:
-        """An empty profile."""
-        return IOptimizationProfile()
-
     def build_serialized_network(self, network: INetworkDefinition, config: IBuilderConfig) -> IHostMemory | None:
         """A plan, or None and a message to the logger."""
         typed(network, INetworkDefinition, "build_serialized_network")
         typed(config, IBuilderConfig, "build_serialized_network")
         self._world.calls.append("build")
-        fault = self._fault(network, config)
+        fault = self._fault(network)
         if fault:
             self._logger.log(ILogger.ERROR, fault)
             return None
         if not self._pass_phases(config):
             self._logger.log(ILogger.ERROR, "the build was cancelled")
             return None
-        model, names = network._model, config._flag_names()
-        weights = sorted(initializers(model))
-        refittable = weights if names & {"REFIT", "REFIT_IDENTICAL"} else []
-        if "REFIT_INDIVIDUAL" in names:
-            refittable = sorted(network._marked)
-        empty = set(refittable) if "STRIP_PLAN" in names else set()
-        profile = {port.name: [port.shape] * 3 for port in network._inputs} | config._profiles[0]._shapes
+        model = network._model
         header = {
             "version": self._world.version,
             "device": self._world.device,
-            "flags": sorted(names),
+            "flags": sorted(flag.name for flag in config._flags),
             "strongly_typed": network._strongly_typed,
             "level": config._level,
             "tiling": config._tiling.name,
-            "compatibility": config._compatibility.name,
-            "refittable": refittable,
-            "stripped": sorted(empty),
-            "profile": profile,
+            "refittable": sorted(initializers(model)) if BuilderFlag.REFIT in config._flags else [],
             "timings_known": len(config._cache._entries) if config._cache else None,
         }
         self._world.builds.append(header)
         if config._cache:
             config._cache._entries |= {node.op_type for node in model.graph.node}
-        return IHostMemory(pack(stripped(model, empty), header))
+        return IHostMemory(pack(model, header))
 
-    def _fault(self, network: INetworkDefinition, config: IBuilderConfig) -> str:
-        profiles = config._profiles
-        shapes = profiles[0]._shapes if profiles else {}
-        dynamic = [port.name for port in network._inputs if -1 in port.shape]
-        ranged = any(smallest != largest for smallest, _, largest in shapes.values())
+    def _fault(self, network: INetworkDefinition) -> str:
         if "build" in self._world.faults:
             return "Could not find any implementation for node {ForeignNode[...]}"
         if not network._outputs:
             return "network has no outputs"
-        if set(dynamic) - shapes.keys():
-            return f"dynamic inputs without a profile: {set(dynamic) - shapes.keys()}"
-        if PRECISIONS & config._flag_names() and network._strongly_typed:
-            return f"strongly typed networks do not allow {PRECISIONS & config._flag_names()}"
-        if ranged and config._tiling is not TilingOptimizationLevel.NONE:
-            return "tiling optimization needs static shapes"
-        return ""
+        dynamic = [port.name for port in network._inputs if -1 in port.shape]
+        return f"dynamic inputs without a profile: {dynamic}" if dynamic else ""
 
     @staticmethod
     def _pass_phases(config: IBuilderConfig) -> bool:
@@ -183,58 +154,10 @@ class INetworkDefinition(Strict):
 
     def __init__(self, world: World, flags: int) -> None:
         major = int(world.version.split(".")[0])
-        self._world = world
         self._strongly_typed = major >= 11 or bool(flags & 1 << int(CREATION_FLAGS[major].STRONGLY_TYPED))
         self._model = onnx.ModelProto()
         self._inputs: list[Port] = []
         self._outputs: list[Port] = []
-        self._marked: set[str] = set()
-
-    @property
-    def num_inputs(self) -> int:
-        """How many inputs."""
-        return len(self._inputs)
-
-    def get_input(self, index: int) -> ITensor:
-        """An input."""
-        return ITensor(self._inputs[typed(index, int, "get_input")])
-
-    @property
-    def num_outputs(self) -> int:
-        """How many outputs."""
-        return len(self._outputs)
-
-    def get_output(self, index: int) -> ITensor:
-        """An output."""
-        return ITensor(self._outputs[typed(index, int, "get_output")])
-
-    def mark_weights_refittable(self, name: str) -> bool:
-        """Let one weight be replaced later."""
-        known = typed(name, str, "mark_weights_refittable") in initializers(self._model)
-        self._marked |= {name} if known else set()
-        return known
-
-
-class ITensor(Strict):
-    """An input or output of a network."""
-
-    def __init__(self, port: Port) -> None:
-        self._port = port
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self._port.name
-
-    @property
-    def shape(self) -> Dims:
-        """Its shape, -1 where it is not fixed."""
-        return Dims(self._port.shape)
-
-    @property
-    def dtype(self) -> Any:
-        """Its data type."""
-        return DataType[self._port.dtype]
 
 
 class OnnxParser(Strict):

@@ -1,4 +1,4 @@
-"""What the fake TensorRT's builder is told: flags, profiles of shapes, timing caches."""
+"""What the fake TensorRT's builder is told: flags, levels, timing caches."""
 
 from __future__ import annotations
 
@@ -6,35 +6,7 @@ import json
 from typing import Any
 
 from .plan import World
-from .types import (
-    BUILDER_FLAGS,
-    Dims,
-    HardwareCompatibilityLevel,
-    IHostMemory,
-    IProgressMonitor,
-    MemoryPoolType,
-    Strict,
-    TilingOptimizationLevel,
-    subclassed,
-    typed,
-)
-
-
-class IOptimizationProfile(Strict):
-    """Smallest, optimal and largest shapes."""
-
-    def __init__(self) -> None:
-        self._shapes: dict[str, list[tuple[int, ...]]] = {}
-
-    def set_shape(self, input: str, min: Any, opt: Any, max: Any) -> None:
-        """Say what an input may be."""
-        shapes = [tuple(Dims(tuple(shape))) for shape in (min, opt, max)]
-        if not all(a <= b <= c for a, b, c in zip(*shapes, strict=True)):
-            raise ValueError(f"{input}: inconsistent shapes {shapes}")
-        self._shapes[typed(input, str, "set_shape")] = shapes
-
-    def __bool__(self) -> bool:
-        return bool(self._shapes)
+from .types import BuilderFlag, IHostMemory, IProgressMonitor, Strict, TilingOptimizationLevel, subclassed, typed
 
 
 class ITimingCache(Strict):
@@ -60,41 +32,19 @@ class IBuilderConfig(Strict):
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._kinds = BUILDER_FLAGS[int(world.version.split(".")[0])]
-        self._flags = {self._kinds.TF32}
-        self._profiles: list[IOptimizationProfile] = []
+        self._flags = {BuilderFlag.TF32}
         self._level = 3
         self._tiling = TilingOptimizationLevel.NONE
-        self._compatibility = HardwareCompatibilityLevel.NONE
         self._monitor: IProgressMonitor | None = None
         self._cache: ITimingCache | None = None
 
-    def _flag_names(self) -> set[str]:
-        return {flag.name for flag in self._flags}
-
     def set_flag(self, flag: Any) -> None:
         """Switch on."""
-        self._flags.add(typed(flag, self._kinds, "set_flag"))
+        self._flags.add(typed(flag, BuilderFlag, "set_flag"))
 
     def clear_flag(self, flag: Any) -> None:
         """Switch off."""
-        self._flags.discard(typed(flag, self._kinds, "clear_flag"))
-
-    def get_flag(self, flag: Any) -> bool:
-        """Whether it is on."""
-        return typed(flag, self._kinds, "get_flag") in self._flags
-
-    def add_optimization_profile(self, profile: IOptimizationProfile) -> int:
-        """Its index, or -1 for one that is not valid."""
-        if not typed(profile, IOptimizationProfile, "add_optimization_profile"):
-            return -1
-        self._profiles.append(profile)
-        return len(self._profiles) - 1
-
-    def set_memory_pool_limit(self, pool: Any, pool_size: int) -> None:
-        """Limit a kind of memory to so many bytes."""
-        typed(pool, MemoryPoolType, "set_memory_pool_limit")
-        typed(pool_size, int, "set_memory_pool_limit")
+        self._flags.discard(typed(flag, BuilderFlag, "clear_flag"))
 
     def create_timing_cache(self, serialized_timing_cache: Any) -> ITimingCache:
         """A timing cache, from bytes or new."""
@@ -110,10 +60,6 @@ class IBuilderConfig(Strict):
             return False
         self._cache = cache
         return True
-
-    def get_timing_cache(self) -> ITimingCache | None:
-        """The timing cache in use."""
-        return self._cache
 
     @property
     def builder_optimization_level(self) -> int:
@@ -132,15 +78,6 @@ class IBuilderConfig(Strict):
     @tiling_optimization_level.setter
     def tiling_optimization_level(self, level: Any) -> None:
         self._tiling = typed(level, TilingOptimizationLevel, "tiling_optimization_level")
-
-    @property
-    def hardware_compatibility_level(self) -> Any:
-        """On which other GPUs the plan is to run."""
-        return self._compatibility
-
-    @hardware_compatibility_level.setter
-    def hardware_compatibility_level(self, level: Any) -> None:
-        self._compatibility = typed(level, HardwareCompatibilityLevel, "hardware_compatibility_level")
 
     @property
     def progress_monitor(self) -> IProgressMonitor | None:

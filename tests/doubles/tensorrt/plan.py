@@ -31,14 +31,14 @@ NUMPY = dict(TYPES.values())
 
 @dataclass
 class World:
-    """What one fake library knows, and what it was asked to do."""
+    """What one fake library knows, and the record of what it was asked to do."""
 
     version: str
     device: str
     faults: set[str] = field(default_factory=set)
     """Faults to act out: build, deserialize, memory, context, execute, refit, refit-lies, forget-refit."""
     calls: list[str] = field(default_factory=list)
-    """Names of what was called, in order: build, deserialize, execute, refit."""
+    """Names of what was called, in order: build, deserialize, bind (an address was given), execute, idle, refit."""
     builds: list[dict[str, Any]] = field(default_factory=list)
     """The header of every plan that was built."""
 
@@ -81,17 +81,6 @@ def unpack(plan: bytes) -> tuple[dict[str, Any], onnx.ModelProto]:
     return json.loads(plan[12:end]), onnx.load_from_string(plan[end:])
 
 
-def stripped(model: onnx.ModelProto, names: set[str]) -> onnx.ModelProto:
-    """A copy of a model without the content of these weights."""
-    empty = onnx.ModelProto()
-    empty.CopyFrom(model)
-    for name, tensor in initializers(empty).items():
-        if name in names:
-            array = numpy_helper.to_array(tensor)
-            tensor.CopyFrom(numpy_helper.from_array(np.full_like(array, 77), name))
-    return empty
-
-
 def combined(model: onnx.ModelProto) -> list[set[str]]:
     """Weights that an optimiser merges, so that they can only be refitted together: a convolution and its bias."""
     known = initializers(model).keys()
@@ -115,15 +104,9 @@ class Executable:
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
-    def output_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-        """The shapes that outputs have for these shapes of the inputs."""
-        feeds = {port.name: np.zeros(shapes[port.name], NUMPY[port.dtype]) for port in self.inputs}
-        names = [port.name for port in self.outputs]
-        return dict(zip(names, (tuple(value.shape) for value in self._session.run(names, feeds)), strict=True))
-
-    def run(self, shapes: Mapping[str, tuple[int, ...]], addresses: Mapping[str, int]) -> None:
+    def run(self, addresses: Mapping[str, int]) -> None:
         """Read every input at its address, and write every output to its own."""
-        feeds = {port.name: _array(addresses[port.name], shapes[port.name], port.dtype) for port in self.inputs}
+        feeds = {port.name: _array(addresses[port.name], port.shape, port.dtype) for port in self.inputs}
         names = [port.name for port in self.outputs]
         for port, value in zip(self.outputs, self._session.run(names, feeds), strict=True):
             _array(addresses[port.name], value.shape, port.dtype)[...] = value

@@ -31,16 +31,6 @@ class Runtime(Strict):
 
     def __init__(self, logger: ILogger) -> None:
         self._logger = subclassed(logger, ILogger, "Runtime")
-        self._host_code = False
-
-    @property
-    def engine_host_code_allowed(self) -> bool:
-        """Whether plans that bring their own runtime code may be loaded."""
-        return self._host_code
-
-    @engine_host_code_allowed.setter
-    def engine_host_code_allowed(self, allowed: bool) -> None:
-        self._host_code = typed(allowed, bool, "engine_host_code_allowed")
 
     def deserialize_cuda_engine(self, serialized_engine: Any) -> ICudaEngine | None:
         """An engine, or None and a message to the logger."""
@@ -56,8 +46,6 @@ class Runtime(Strict):
             return self._refuse(f"version tag does not match: {header['version']}, current {self._world.version}")
         if header["device"] != self._world.device or "deserialize" in self._world.faults:
             return self._refuse("the engine plan file is generated on an incompatible device")
-        if "VERSION_COMPATIBLE" in header["flags"] and not self._host_code:
-            return self._refuse("plan contains host code, and engine_host_code_allowed is not set")
         return ICudaEngine(self._world, self._logger, header, model)
 
     def _refuse(self, text: str) -> None:
@@ -69,7 +57,6 @@ class ICudaEngine(Strict):
 
     def __init__(self, world: World, logger: ILogger, header: dict[str, Any], model: onnx.ModelProto) -> None:
         self._world, self._logger, self._header, self._model = world, logger, header, model
-        self._missing = set(header["stripped"])
         self._executable = Executable(model)
         self._ports = [*self._executable.inputs, *self._executable.outputs]
 
@@ -78,30 +65,15 @@ class ICudaEngine(Strict):
         """Inputs and outputs."""
         return len(self._ports)
 
-    @property
-    def refittable(self) -> bool:
-        """Whether weights can be replaced."""
-        return bool(self._header["refittable"])
-
-    @property
-    def num_optimization_profiles(self) -> int:
-        """Always one here."""
-        return 1
-
-    @property
-    def device_memory_size_v2(self) -> int:
-        """Scratch memory of a context."""
-        return 1 << 20
-
     def get_tensor_name(self, index: int) -> str:
         """The name of a tensor."""
         return self._ports[typed(index, int, "get_tensor_name")].name
 
     def get_tensor_mode(self, name: str) -> Members:
         """Whether it goes in or out."""
-        if name in self._executable_names("inputs"):
+        if name in [port.name for port in self._executable.inputs]:
             return TensorIOMode.INPUT
-        return TensorIOMode.OUTPUT if name in self._executable_names("outputs") else TensorIOMode.NONE
+        return TensorIOMode.OUTPUT if name in [port.name for port in self._ports] else TensorIOMode.NONE
 
     def get_tensor_dtype(self, name: str) -> Members:
         """Its data type."""
@@ -109,12 +81,7 @@ class ICudaEngine(Strict):
 
     def get_tensor_shape(self, name: str) -> Dims:
         """Its shape, -1 where it is not fixed."""
-        fixed = self._header["profile"].get(name)
-        return Dims(fixed[0] if fixed and fixed[0] == fixed[2] else self._port(name).shape)
-
-    def get_tensor_profile_shape(self, name: str, profile_index: int) -> list[Dims]:
-        """Smallest, optimal and largest shape of an input."""
-        return [Dims(shape) for shape in self._header["profile"][name]]
+        return Dims(self._port(name).shape)
 
     def serialize(self) -> IHostMemory:
         """The engine as a plan, with the weights it has now; in 11 it cannot be refitted any more."""
@@ -128,9 +95,6 @@ class ICudaEngine(Strict):
             return None
         return IExecutionContext(self)
 
-    def _executable_names(self, which: str) -> list[str]:
-        return [port.name for port in getattr(self._executable, which)]
-
     def _port(self, name: str) -> Port:
         return next(port for port in self._ports if port.name == name)
 
@@ -140,38 +104,14 @@ class IExecutionContext(Strict):
 
     def __init__(self, engine: ICudaEngine) -> None:
         self._engine = engine
-        fixed = {port.name: tuple(engine.get_tensor_shape(port.name)) for port in engine._executable.inputs}
-        self._shapes = {name: shape for name, shape in fixed.items() if -1 not in shape}
         self._addresses: dict[str, int] = {}
-
-    def set_input_shape(self, name: str, shape: Any) -> bool:
-        """False, and a message, for a shape outside of the profile."""
-        shape = tuple(typed(shape, (tuple, list, Dims), "set_input_shape"))
-        smallest, _, largest = self._engine._header["profile"][typed(name, str, "set_input_shape")]
-        fits = len(shape) == len(smallest) and all(
-            low <= size <= high for low, size, high in zip(smallest, shape, largest, strict=True)
-        )
-        if fits:
-            self._shapes[name] = shape
-        else:
-            self._engine._logger.log(ILogger.ERROR, f"{name}: {shape} does not satisfy any optimization profile")
-        return fits
-
-    def infer_shapes(self) -> list[str]:
-        """Names of inputs whose shape is still missing."""
-        return [port.name for port in self._engine._executable.inputs if port.name not in self._shapes]
-
-    def get_tensor_shape(self, name: str) -> Dims:
-        """The shape a tensor has now."""
-        if name in self._shapes:
-            return Dims(self._shapes[name])
-        return Dims(self._engine._executable.output_shapes(self._shapes)[name])
 
     def set_tensor_address(self, name: str, memory: int) -> bool:
         """Say where a tensor lies."""
         typed(memory, int, "set_tensor_address")
         known = self._engine.get_tensor_mode(typed(name, str, "set_tensor_address")) is not TensorIOMode.NONE
         if known:
+            self._engine._world.calls.append("bind")
             self._addresses[name] = memory
         return known
 
@@ -181,15 +121,11 @@ class IExecutionContext(Strict):
         engine = self._engine
         engine._world.calls.append("execute")
         unset = [port.name for port in engine._ports if port.name not in self._addresses]
-        fault = (
-            f"addresses not set: {unset}" if unset else f"weights not set: {engine._missing}" if engine._missing else ""
-        )
-        if "execute" in engine._world.faults:
-            fault = "an illegal memory access was encountered"
-        if fault or self.infer_shapes():
-            engine._logger.log(ILogger.ERROR, fault or "shapes not set")
+        if unset or "execute" in engine._world.faults:
+            fault = f"addresses not set: {unset}" if unset else "an illegal memory access was encountered"
+            engine._logger.log(ILogger.ERROR, fault)
             return False
-        engine._executable.run(self._shapes, self._addresses)
+        engine._executable.run(self._addresses)
         return True
 
 
@@ -198,16 +134,12 @@ class Refitter(Strict):
 
     def __init__(self, engine: ICudaEngine, logger: ILogger) -> None:
         subclassed(logger, ILogger, "Refitter")
-        if not typed(engine, ICudaEngine, "Refitter").refittable:
+        if not typed(engine, ICudaEngine, "Refitter")._header["refittable"]:
             logger.log(ILogger.ERROR, "the engine was not built with BuilderFlag REFIT")
             raise TypeError(NULL)
         self._engine = engine
         self._logger = logger
         self._given: dict[str, Weights] = {}
-
-    def get_all_weights(self) -> list[str]:
-        """Names of the weights that can be replaced."""
-        return list(self._engine._header["refittable"])
 
     def get_weights_prototype(self, weights_name: str) -> Weights:
         """Type and number of a weight's elements."""
@@ -219,17 +151,15 @@ class Refitter(Strict):
         """False when the engine has no such weight, or one of another type or size."""
         mine = self.get_weights_prototype(typed(name, str, "set_named_weights"))
         typed(weights, Weights, "set_named_weights")
-        fits = name in self.get_all_weights() and (mine.dtype, mine.size) == (weights.dtype, weights.size)
+        fits = name in self._engine._header["refittable"] and (mine.dtype, mine.size) == (weights.dtype, weights.size)
         if fits:
             self._given[name] = weights
         return fits
 
     def get_missing_weights(self) -> list[str]:
-        """Weights that were combined with given ones, or stripped, and are not given."""
-        wanted = set(self._engine._missing)
-        for group in combined(self._engine._model):
-            wanted |= group if group & self._given.keys() else set()
-        return sorted((wanted & set(self.get_all_weights())) - self._given.keys())
+        """Weights that were combined with given ones, and are not given."""
+        groups = combined(self._engine._model)
+        return sorted({name for group in groups if group & self._given.keys() for name in group - self._given.keys()})
 
     def refit_cuda_engine(self) -> bool:
         """Replace what was given, at once; False leaves the engine in an unknown state."""
@@ -244,5 +174,4 @@ class Refitter(Strict):
         if "forget-refit" not in world.faults:
             replace_weights(engine._model, values)
             engine._executable = Executable(engine._model)
-        engine._missing -= values.keys()
         return True

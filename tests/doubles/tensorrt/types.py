@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,51 +19,20 @@ class Members(enum.Enum):
         return int(self.value)
 
 
-def members(name: str, **values: int) -> type[Members]:
+def members(name: str, **values: int) -> Any:
     """Make an enumeration."""
-    return Members(name, values)  # type: ignore[call-overload, return-value]
+    make: Any = Members
+    return make(name, values)
 
 
-DataType: Any = members(
+DataType = members(
     "DataType", FLOAT=0, HALF=1, INT8=2, INT32=3, BOOL=4, UINT8=5, FP8=6, BF16=7, INT64=8, INT4=9, FP4=10
 )
-TensorIOMode: Any = members("TensorIOMode", NONE=0, INPUT=1, OUTPUT=2)
-TilingOptimizationLevel: Any = members("TilingOptimizationLevel", NONE=0, FAST=1, MODERATE=2, FULL=3)
-HardwareCompatibilityLevel: Any = members(
-    "HardwareCompatibilityLevel", NONE=0, AMPERE_PLUS=1, SAME_COMPUTE_CAPABILITY=2
-)
-MemoryPoolType: Any = members("MemoryPoolType", WORKSPACE=0, TACTIC_DRAM=4, TACTIC_SHARED_MEMORY=5)
-Severity: Any = members("Severity", INTERNAL_ERROR=0, ERROR=1, WARNING=2, INFO=3, VERBOSE=4)
-BUILDER_FLAGS: dict[int, Any] = {
-    10: members(
-        "BuilderFlag",
-        FP16=0,
-        INT8=1,
-        REFIT=4,
-        TF32=6,
-        VERSION_COMPATIBLE=13,
-        EXCLUDE_LEAN_RUNTIME=14,
-        FP8=15,
-        BF16=17,
-        STRIP_PLAN=19,
-        REFIT_IDENTICAL=20,
-        INT4=22,
-        REFIT_INDIVIDUAL=23,
-        EDITABLE_TIMING_CACHE=27,
-    ),
-    11: members(
-        "BuilderFlag",
-        REFIT=4,
-        TF32=6,
-        VERSION_COMPATIBLE=12,
-        EXCLUDE_LEAN_RUNTIME=13,
-        STRIP_PLAN=18,
-        REFIT_IDENTICAL=19,
-        REFIT_INDIVIDUAL=22,
-        EDITABLE_TIMING_CACHE=26,
-    ),
-}
-CREATION_FLAGS: dict[int, Any] = {
+TensorIOMode = members("TensorIOMode", NONE=0, INPUT=1, OUTPUT=2)
+TilingOptimizationLevel = members("TilingOptimizationLevel", NONE=0, FAST=1, MODERATE=2, FULL=3)
+Severity = members("Severity", INTERNAL_ERROR=0, ERROR=1, WARNING=2, INFO=3, VERBOSE=4)
+BuilderFlag = members("BuilderFlag", REFIT=4, TF32=6)
+CREATION_FLAGS = {
     10: members("NetworkDefinitionCreationFlag", EXPLICIT_BATCH=0, STRONGLY_TYPED=1),
     11: members("NetworkDefinitionCreationFlag", STRONGLY_TYPED=0),
 }
@@ -89,8 +58,6 @@ class Strict:
 class Dims(Strict):
     """A shape; compares equal to a tuple, but is none."""
 
-    MAX_DIMS = 8
-
     def __init__(self, shape: Any = ()) -> None:
         self._sizes = tuple(typed(size, int, "Dims") for size in shape)
 
@@ -104,36 +71,28 @@ class Dims(Strict):
         return iter(self._sizes)
 
     def __eq__(self, other: object) -> bool:
-        return tuple(self._sizes) == tuple(other)  # type: ignore[call-overload]
-
-    __hash__ = None  # type: ignore[assignment]
+        return isinstance(other, Iterable) and self._sizes == tuple(other)
 
 
 class IHostMemory(bytes):
     """Memory of the library, readable as a buffer."""
-
-    @property
-    def nbytes(self) -> int:
-        """How many bytes."""
-        return len(self)
 
 
 class Weights(Strict):
     """A view of somebody's memory: nothing is copied."""
 
     def __init__(self, *arguments: Any) -> None:
-        if len(arguments) == 1:
-            self._array: Any = typed(arguments[0], np.ndarray, "Weights")
+        if len(arguments) == 3:
+            self._dtype, pointer, count = arguments
+            typed(self._dtype, DataType, "Weights")
+            kind = np.dtype(NUMPY[self._dtype.name])
+            size = max(0, typed(count, int, "Weights")) * kind.itemsize
+            memory: Any = (ctypes.c_char * size).from_address(typed(pointer, int, "Weights")) if size else b""
+            self._array: np.ndarray = np.frombuffer(memory, kind)
+        else:
+            (self._array,) = arguments
             names = {np.dtype(kind): name for name, kind in TYPES.values()}
-            self._dtype = DataType[names[self._array.dtype]]
-            return
-        dtype, pointer, count = arguments  # pyright: ignore[reportAssignmentType] - the bindings have two constructors
-        self._dtype = typed(dtype, DataType, "Weights")
-        typed(pointer, int, "Weights")
-        kind = np.dtype(NUMPY[dtype.name])
-        size = max(0, typed(count, int, "Weights")) * kind.itemsize
-        memory: Any = (ctypes.c_char * size).from_address(pointer) if size else b""
-        self._array = np.frombuffer(memory, kind)
+            self._dtype = DataType[names[typed(self._array, np.ndarray, "Weights").dtype]]
 
     @property
     def dtype(self) -> Any:
