@@ -20,7 +20,7 @@ from torch import Tensor
 from ..stream.base.config import StreamConfig
 from ..stream.base.errors import ConfigError
 from ..stream.base.quiet import quiet
-from ..stream.loop.schedule import make_schedule
+from ..stream.loop.schedule import make_schedule, scheduler_of
 
 with quiet():  # that there is no torchvision is on purpose, and said at import
     from diffusers import StableDiffusionImg2ImgPipeline
@@ -112,7 +112,7 @@ class DiffusersRender:
         if guided:
             self._prompts["negative_prompt_embeds"] = negative
         schedule = make_schedule(
-            pipe.scheduler.config, config.scheduler, config.t_index_list, config.num_inference_steps
+            scheduler_of(pipe.scheduler.config), config.scheduler, config.t_index_list, config.num_inference_steps
         )
         self._timesteps = [int(each) for each in schedule.timestep]
         self._guidance = config.guidance_scale if guided else 1.0

@@ -1,5 +1,6 @@
 """What depends on the prompt and the time alone, computed apart from the step: the same numbers, and never old ones."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -67,6 +68,7 @@ def parts(pipe, loras=()):
     networks = Networks(pipe)
     settings = {**BASE, "acceleration": "eager", "t_index_list": (5, 20, 40), "lora_dict": dict.fromkeys(loras, 0.0)}
     config = networks.admit(StreamConfig(**settings, mode="img2img"))
+    networks.load(config, None, nullcontext())
     nets = networks._controlnets
     shapes = networks._shapes(config, nets)
     return positional_units(pipe, nets, shapes), shapes
@@ -256,20 +258,20 @@ def test_a_fold_that_failed_is_made_up_for(as_it_is):
     assert isinstance(steps, StreamBatch)
     for _ in range(3):
         stream(page)
-    units, fails = steps.loop.units, [True]
+    units, fails = steps.shared.units, [True]
 
     def once(**told):
         if fails:
             raise RuntimeError(f"{fails.pop()}")
         return units.fold(**told)
 
-    steps.loop = replace(steps.loop, units=replace(units, fold=once))
+    steps.shared = replace(steps.shared, units=replace(units, fold=once))
     stream.update(prompt="a blue house")
     with pytest.raises(RuntimeError):
         stream(page)
     for _ in range(3):
         stream(page)
-    assert torch.equal(steps._network["folded"], units.fold(**steps._network))
+    assert torch.equal(steps._inputs["folded"], units.fold(**steps._inputs))
 
 
 class Other(AttnProcessor2_0):

@@ -16,9 +16,10 @@ from diffusers import (
 from doubles.tiny_models import tiny_sd, tiny_sd21, tiny_sdxl
 
 from inkstream.stream import Stream, StreamConfig
-from inkstream.stream.loop.batch import Entry, Loop, SequentialSteps, StreamBatch
+from inkstream.stream.loop.batch import Entry, Shared, StreamBatch
 from inkstream.stream.loop.guidance import make_guidance
 from inkstream.stream.loop.networks import Networks
+from inkstream.stream.loop.sequential import SequentialSteps
 
 SIDE = 64
 TOLERANCE = 1e-4
@@ -37,7 +38,7 @@ def run_ours(pipe, images, cls=StreamBatch, **settings):
     """Latents and images of our loop, by frame."""
     networks = Networks(pipe)
     config = networks.admit(StreamConfig(width=SIDE, height=SIDE, acceleration="eager", **settings))
-    loop = Loop(
+    loop = Shared(
         units=networks.units(config),
         guidance=make_guidance(config.cfg_type, config.guidance_scale),
         prediction=networks.prediction,
@@ -296,4 +297,4 @@ def run_with_conditions(stream: Stream, frame: np.ndarray) -> torch.Tensor:
     with torch.inference_mode():
         prepared = plan.preparer.prepare(plan.preparer.fitted(frame))
         finished = plan.steps.step(stream._entry(plan, [(0, prepared)], plan.recipe))
-        return plan.steps.loop.units.decode(finished.latent)
+        return stream.engine.decode(finished.latent)

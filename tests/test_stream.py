@@ -158,7 +158,7 @@ def test_disabled_controlnet_is_not_run_and_comes_back(control_pipe):
     frames = drawings(3)
     both = play(stream, frames[:1])[0].pixels
     stream.update(controlnets=[{"enabled": False}, None])
-    assert len(stream._plan.steps.loop.units.denoise.controlnets) == 1
+    assert len(stream._plan.steps.shared.units.denoise.controlnets) == 1
     one = play(stream, frames[:1])
     assert np.abs(next(iter(one.values())).pixels.astype(int) - both).max() > 3
     stream.update(controlnets=[{"enabled": True}, None])
@@ -264,24 +264,24 @@ def test_unusable_pictures_are_held_back_and_then_named(pipe):
     stream = Stream(pipe, t_index_list=(32,), **BASE)
     frames = drawings(30)
     good = stream(frames[0])
-    units = stream._plan.steps.loop.units
+    units = stream._plan.steps.shared.units
     broken = type(units)(units.encode, units.embed, lambda x, *rest, **more: x * float("nan"), units.decode)
-    object.__setattr__(stream._plan.steps.loop, "units", broken)
+    object.__setattr__(stream._plan.steps.shared, "units", broken)
     assert good is not None
     for frame in frames[1:10]:
         assert stream(frame) is None
     assert stream.metrics.summary()["outputs_refused"] == 9
     with pytest.raises(EngineError, match="10 unusable pictures in a row"):
         stream(frames[10])
-    object.__setattr__(stream._plan.steps.loop, "units", units)
+    object.__setattr__(stream._plan.steps.shared, "units", units)
     assert stream(frames[11]) is not None
 
 
 def test_black_pictures_are_unusable(pipe):
     stream = Stream(pipe, t_index_list=(32,), **BASE)
-    units = stream._plan.steps.loop.units
+    units = stream._plan.steps.shared.units
     black = type(units)(units.encode, units.embed, units.denoise, lambda x: units.decode(x) * 0 - 1)
-    object.__setattr__(stream._plan.steps.loop, "units", black)
+    object.__setattr__(stream._plan.steps.shared, "units", black)
     assert stream(drawings(1)[0]) is None
     assert stream.metrics.summary()["outputs_refused"] == 1
 

@@ -2,10 +2,11 @@
 together.
 
 Row k is a frame that has k steps behind it. A row owns everything of its frame: latent, noise, residual noise,
-condition features, prompt, scales, coefficients. What changes with every frame shifts by one row each tick, on the
+condition features, prompt, scales, coefficients. What changes with every frame moves up by one row each tick, on the
 device. What changes only with the configuration is written into a row when a frame with another recipe arrives there.
 
-With F frames entering together, row k is F rows: k F to (k + 1) F - 1.
+With F frames entering together, row k is F rows: k F to (k + 1) F - 1; the batch has B = K F rows for K steps. The
+network sees N rows: some of them a second time, in front, with the negative prompt (``Guidance.extra_rows``).
 """
 
 from __future__ import annotations
@@ -21,11 +22,10 @@ from torch import Tensor
 
 from ...engines.units import Units
 from .guidance import Guidance, carry, clean
-from .recipe import Recipe
-from .schedule import Schedule
+from .recipe import NetworkInputs, NetworkKey, Recipe, Row
 
-ALONG = ("scales", "lora")  # rows are their second dimension
-ADDED = ("pooled", "time_ids", "guidance", "lora", "folded")  # what only some networks or engines are told
+ROWS_SECOND: tuple[NetworkKey, ...] = ("scales", "lora")  # rows are their second dimension
+ADDED: tuple[NetworkKey, ...] = ("pooled", "time_ids", "guidance", "lora", "folded")  # only some networks take them
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Finished:
 
 
 @dataclass(frozen=True, eq=False)
-class Loop:
+class Shared:
     """What all frames share, whatever their recipe."""
 
     units: Units
@@ -68,55 +68,49 @@ class Loop:
     generator: torch.Generator | None = None  # new noise for txt2img
     span: Callable[[str], AbstractContextManager[Any]] = lambda name: nullcontext()  # times a stage
 
-    def enter(self, entry: Entry) -> tuple[Tensor, Tensor]:
-        """The first noisy latent of new frames, and their condition features: (F, 4, h, w), (C, F, E, h, w)."""
-        s = entry.recipe.schedule
-        with self.span("encode"):
-            return self.first(entry.image, entry.conditions, self.noise_of(entry), s.a[0], s.b[0])
-
-    def noise_of(self, entry: Entry) -> Tensor:
+    def start_noise(self, entry: Entry) -> Tensor:
         """The noise that new frames start with: (F, 4, h, w)."""
         noise, count = entry.recipe.entry_noise, len(entry.tags)
         if self.mode == "txt2img":
             return torch.randn((count, *noise.shape[1:]), generator=self.generator).to(noise.device)
         return noise.expand(count, -1, -1, -1)
 
-    def first(
-        self, image: Tensor | None, conditions: Tensor, noise: Tensor, a: Tensor, b: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """``enter`` on tensors alone: ``a`` and ``b`` (1, 1, 1) are the first step's shares of picture and noise."""
-        features = self.units.embed(conditions) if len(conditions) else noise.new_zeros(0, len(noise))
-        x = a * self.units.encode(image) + b * noise if self.mode == "img2img" else noise
-        return x, features
+    def start(self, image: Tensor | None, noise: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """New frames at the noise level of the first step: a x0 + b eps (F, 4, h, w), with ``a``, ``b`` (1, 1, 1)."""
+        if self.mode != "img2img" or image is None:
+            return noise
+        return a * self.units.encode(image) + b * noise
 
-    def predict_eps(
-        self, x: Tensor, extra: int, s: Schedule, features: Tensor, told: dict[str, Tensor]
+    def embed(self, conditions: Tensor, noise: Tensor) -> Tensor:
+        """Condition features (C, F, E, h, w) of condition images; without ControlNets (0, F)."""
+        return self.units.embed(conditions) if len(conditions) else noise.new_zeros(0, len(noise))
+
+    def predict(
+        self, x: Tensor, extra: int, row: Row, features: Tensor, inputs: NetworkInputs
     ) -> tuple[Tensor, Tensor]:
-        """Noise estimates of the first ``extra`` rows with the negative prompt, and of all B rows with the prompt.
+        """Noise estimates ``u`` (extra, 4, h, w) with the negative prompt, and ``c`` (B, 4, h, w) with the prompt.
 
         A v prediction (arXiv 2202.00512) becomes ``eps = a v + b x`` here, and nobody else needs to know.
         """
-
-        def both(value: Tensor, dim: int = 0) -> Tensor:
-            return torch.cat([value.narrow(dim, 0, extra), value], dim) if extra else value
-
-        x = both(x)  # (N, 4, h, w)
-        features = both(features, 1) if len(features) else features  # (C, N, E, h, w)
-        added = {name: told[name] for name in ADDED if name in told}
-        eps = self.units.denoise(x, told["timestep"], told["text"], features, told["scales"], **added)  # (N, 4, h, w)
+        added = {name: inputs[name] for name in ADDED if name in inputs}
+        if extra:
+            features = torch.cat([features[:, :extra], features], 1) if len(features) else features  # (C, N, E, h, w)
+        noisy = torch.cat([x[:extra], x]) if extra else x  # (N, 4, h, w)
+        out = self.units.denoise(noisy, inputs["timestep"], inputs["text"], features, inputs["scales"], **added)
+        u, c = out[:extra], out[extra:]
         if self.prediction == "v_prediction":
-            eps = both(s.a) * eps + both(s.b) * x
-        return eps[:extra], eps[extra:]
+            u, c = row.a[:extra] * u + row.b[:extra] * x[:extra], row.a * c + row.b * x
+        return u, c
 
-    def fold(self, told: dict[str, Tensor]) -> None:
-        """Where the engine folds: leave ``folded`` (N, M) among what rows are told, at the place where it was."""
+    def fold(self, inputs: NetworkInputs) -> None:
+        """Where the engine folds: put ``folded`` (N, M) among the inputs, at the place in memory where it was."""
         if self.units.fold is None:
             return
-        folded = self.units.fold(**told)
-        if "folded" in told:
-            told["folded"].copy_(folded)
+        folded = self.units.fold(**inputs)
+        if "folded" in inputs:
+            inputs["folded"].copy_(folded)
         else:
-            told["folded"] = folded.clone()
+            inputs["folded"] = folded.clone()
 
 
 class StreamBatch:
@@ -124,13 +118,13 @@ class StreamBatch:
 
     takes_levels = False  # its entries hold numbers, not the levels of a picture
 
-    def __init__(self, loop: Loop) -> None:
-        self.loop = loop
-        self._rows: dict[str, Tensor] = {}  # (B, ...) coefficients and noise of each row
-        self._network: dict[str, Tensor] = {}  # (N, ...) what the network is told; the negative rows first
-        self._folded = False  # whether what is folded is of what the network is told now
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
+        self._inputs: NetworkInputs = {}  # what the network is given about its N rows; those repeated come first
+        self._folded = False  # whether what is folded was made of these inputs
+        self._rows: Row | None = None  # (B, ...)
         self._latent = self._stock = self._features = torch.empty(0)
-        self._in_row: list[Entry | None] = []  # the frames of each row group
+        self._in_row: list[Entry | None] = []  # the frames of each row
         self._extra = 0
 
     @property
@@ -140,19 +134,67 @@ class StreamBatch:
 
     def clear(self) -> None:
         """Let go of everything in flight, and of the memory that it took."""
-        self._rows, self._network, self._in_row = {}, {}, []
+        self._rows, self._inputs, self._in_row = None, {}, []
         self._latent = self._stock = self._features = torch.empty(0)
 
     def step(self, entry: Entry) -> Finished | None:
         """One tick: frames enter, every row takes its step, and the last row's frames come out (None: nobody's)."""
-        x, features = self.loop.enter(entry)
+        recipe, start = entry.recipe, self.shared.start_noise(entry)
+        s = recipe.schedule
         if not self._in_row:
-            self.begin(entry, x, features)
+            self.begin(entry, entry.conditions)
         self.seat(entry)
-        with self.loop.span("denoise"):
-            denoised = self.denoise(x, features, entry.recipe.entry_noise)
+        finished = self.tick(entry.image, entry.conditions, start, recipe.entry_noise, s.a[0], s.b[0])
         tags = self.leaving
-        return Finished(denoised[-len(tags) :].clone(), tags) if tags else None
+        return Finished(finished.clone(), tags) if tags else None
+
+    def tick(
+        self, image: Tensor | None, conditions: Tensor, start: Tensor, noise: Tensor, a: Tensor, b: Tensor
+    ) -> Tensor:
+        """One step of every frame in flight; gives the clean latents of the F frames whose last step it was.
+
+        New frames bring ``image`` (F, 3, H, W), ``conditions`` (C, F, 3, H, W), their noise ``start`` (F, 4, h, w) and
+        the first step's shares ``a`` and ``b`` (1, 1, 1); residual noise starts as ``noise`` (1, 4, h, w). Writes into
+        tensors that were made before and never move, so that it can be recorded once and played back.
+        """
+        shared, row, F = self.shared, self.rows, len(start)
+
+        # 1. New frames are noised to the level of the first step and take the first row; all others have moved up.
+        with shared.span("encode"):
+            self._latent[:F] = shared.start(image, start, a, b)  # (F, 4, h, w)
+            features = shared.embed(conditions, start)  # (C, F, E, h, w)
+        self._stock[:F] = noise  # (F, 4, h, w) the virtual residual noise of section 3.2, before the first step
+        _move(self._features[:, :F], features)
+
+        with shared.span("denoise"):
+            # 2. One call of the network predicts the noise of every row, each at its own level (section 3.1).
+            x, stock = self._latent, self._stock  # (B, 4, h, w)
+            u, c = shared.predict(x, self._extra, row, self._features, self._inputs)  # (extra, 4, h, w), (B, 4, h, w)
+
+            # 3. Guidance. With R-CFG (section 3.2) the residual noise takes the place of the negative prediction u.
+            eps, stock = shared.guidance(u, c, stock, row.w, row.delta)  # (B, 4, h, w)
+
+            # 4. The clean latent of every row: c_out (x - b eps) / a + c_skip x.
+            denoised = clean(x, eps, row)  # (B, 4, h, w)
+
+            # 5. Noised to the level of the next step, each frame moves up one row, with its residual and features.
+            if len(x) > F:
+                x_next = row.a_next * denoised  # (B, 4, h, w)
+                if shared.do_add_noise:
+                    x_next = x_next + row.b_next * row.noise_next
+                self._latent[F:] = x_next[:-F]
+                if shared.guidance.residual:
+                    self._stock[F:] = carry(eps, stock, row)[:-F]
+                _move(self._features[:, F:], self._features[:, :-F])
+
+        # 6. The frames of the last row are finished.
+        return denoised[-F:]  # (F, 4, h, w)
+
+    @property
+    def rows(self) -> Row:
+        """The coefficients of all B rows; there are none before the first frame."""
+        assert self._rows is not None
+        return self._rows
 
     @property
     def leaving(self) -> Sequence[Any]:
@@ -174,136 +216,64 @@ class StreamBatch:
                 self._folded = False
                 self._write(k, new)
         if not self._folded:
-            self.loop.fold(self._network)
+            self.shared.fold(self._inputs)
             self._folded = True
 
-    def denoise(self, x: Tensor, features: Tensor, noise: Tensor) -> Tensor:
-        """Every row's step; leaves each row's latent, residual and features where the next tick wants them.
+    def begin(self, entry: Entry, conditions: Tensor) -> None:
+        """Tensors for all rows. Those that hold no frame yet compute with noise, and nobody sees what comes of it.
 
-        Works on tensors of fixed places alone. ``noise`` (1, 4, h, w) is what the new frames entered with.
+        ``conditions`` (C, F, 3, H, W) are the entry's, in [0, 1].
         """
-        frames, rows = len(x), self._rows
-        s = Schedule(**{name: rows[name] for name in Schedule._fields})
-        self._latent[:frames] = x
-        self._stock[:frames] = noise
-        if len(features):
-            _move(self._features[:, :frames], features)
-        x, stock = self._latent, self._stock  # (B, 4, h, w)
-        u, c = self.loop.predict_eps(x, self._extra, s, self._features, self._network)
-        eps, stock = self.loop.guidance(u, c, stock, rows["w"], rows["delta"])
-        denoised = clean(x, eps, s)
-        if len(x) > frames:
-            following = s.a_next * denoised
-            if self.loop.do_add_noise:
-                following = following + s.b_next * rows["noise_next"]
-            self._latent[frames:] = following[:-frames]
-            if self.loop.guidance.residual:
-                self._stock[frames:] = carry(eps, stock, rows["noise_next"], s)[:-frames]
-            if len(features):
-                _move(self._features[:, frames:], self._features[:, :-frames])
-        return denoised  # (B, 4, h, w)
-
-    def begin(self, entry: Entry, x: Tensor, features: Tensor) -> None:
-        """Buffers for K row groups, all holding the first frame, noised to each row's own level."""
-        recipe, frames, device = entry.recipe, len(x), x.device
-        steps = recipe.steps
-        total = steps * frames
-        s = recipe.schedule
-        levels = s.a * x[:1] + s.b * recipe.noise if self.loop.mode == "img2img" else recipe.noise  # (K, 4, h, w)
-        self._latent = levels.repeat_interleave(frames, 0).contiguous()
-        self._stock = recipe.noise.repeat_interleave(frames, 0).contiguous()
-        self._features = features.repeat(1, steps, *([1] * (features.dim() - 2))) if len(features) else features
-        self._extra = self.loop.guidance.extra_rows(total, frames)
-        for name, value in recipe.row(0).items():
-            self._rows[name] = torch.zeros((total, *value.shape), dtype=value.dtype, device=device)
+        recipe, frames = entry.recipe, len(entry.tags)
+        total = recipe.steps * frames
+        self._latent = recipe.noise.repeat_interleave(frames, 0).contiguous()  # (B, 4, h, w)
+        self._stock = self._latent.clone()  # (B, 4, h, w)
+        features = self.shared.embed(conditions, recipe.noise[:1].expand(frames, -1, -1, -1))
+        self._features = features.repeat(1, recipe.steps, *([1] * (features.dim() - 2)))  # (C, B, E, h, w)
+        self._extra = self.shared.guidance.extra_rows(total, frames)
+        device = recipe.noise.device
+        self._rows = Row(
+            *(torch.zeros((total, *value.shape), dtype=value.dtype, device=device) for value in recipe.row(0))
+        )
         wide = total + self._extra
         for name, value in recipe.network_row(0, False).items():
-            shape = (*value.shape, wide) if name in ALONG else (wide, *value.shape)
-            self._network[name] = torch.zeros(shape, dtype=value.dtype, device=device)
-        if self.loop.lora_rows is not None:
-            self._network["lora"] = self.loop.lora_rows(wide)
-        self._in_row = [None] * steps
-        for k in range(steps):
+            shape = (*value.shape, wide) if name in ROWS_SECOND else (wide, *value.shape)
+            self._inputs[name] = torch.zeros(shape, dtype=value.dtype, device=device)
+        if self.shared.lora_rows is not None:
+            self._inputs["lora"] = self.shared.lora_rows(wide)
+        self._in_row = [None] * recipe.steps
+        for k in range(recipe.steps):
             self._write(k, entry)
 
     def _write(self, k: int, entry: Entry) -> None:
+        """Put the recipe of frames that arrive in row k there."""
         frames = len(entry.tags)
-        rows = slice(k * frames, (k + 1) * frames)
-        for name, value in entry.recipe.row(k).items():
-            self._rows[name][rows] = value
-        self._tell(slice(rows.start + self._extra, rows.stop + self._extra), entry.recipe.network_row(k, False))
-        if rows.stop <= self._extra:
-            self._tell(rows, entry.recipe.network_row(k, True))
+        place = slice(k * frames, (k + 1) * frames)
+        for values, value in zip(self.rows, entry.recipe.row(k), strict=True):
+            values[place] = value
+        self._give(slice(place.start + self._extra, place.stop + self._extra), entry.recipe.network_row(k, False))
+        if place.stop <= self._extra:
+            self._give(place, entry.recipe.network_row(k, True))
 
-    def _tell(self, rows: slice, values: dict[str, Tensor]) -> None:
-        for name, value in values.items():
+    def _give(self, place: slice, row: NetworkInputs) -> None:
+        for name, value in row.items():
             if name == "scales":
-                self._network[name][:, rows] = value[:, None]
+                self._inputs[name][:, place] = value[:, None]
             elif name == "lora":  # a LoRA that was loaded after this frame's recipe was made is off for it
-                self._network[name][:, rows] = 0.0
-                self._network[name][: len(value), rows] = value[:, None]
+                self._inputs[name][:, place] = 0.0
+                self._inputs[name][: len(value), place] = value[:, None]
             else:
-                self._network[name][rows] = value
+                self._inputs[name][place] = value
 
 
 def _move(to: Tensor, values: Tensor) -> None:
-    """Copy, also between places that overlap.
+    """Copy (C, n, E, h, w), also between places that overlap; nothing where there are no ControlNets.
 
     On a CPU numpy does it, for the reason that ``codec`` gives; condition features are most of what a frame moves.
     """
+    if not len(values):
+        return
     if to.device.type == "cpu":
         np.copyto(to.numpy(), values.numpy())
     else:
         to.copy_(values.clone())
-
-
-class SequentialSteps:
-    """The same steps, one frame after the other: every frame goes through all K at once. Slower; nothing in flight."""
-
-    takes_levels = False
-
-    def __init__(self, loop: Loop) -> None:
-        self.loop = loop
-        self._lora = (
-            loop.lora_rows(1) if loop.lora_rows else None
-        )  # (A, 1): one frame's scales serve every row of a call
-        self._told: list[dict[str, Tensor]] = []  # what the network is told at each step, F frames at a time
-        self._told_of: tuple[Recipe, int] | None = None
-        self.pending = 0
-
-    def clear(self) -> None:
-        """Nothing is in flight; the memory is let go."""
-        self._told, self._told_of = [], None
-
-    def step(self, entry: Entry) -> Finished | None:
-        """Take F frames through all steps."""
-        x, features = self.loop.enter(entry)
-        recipe, frames = entry.recipe, len(x)
-        if self._lora is not None:
-            self._lora[:] = recipe.lora_scales[:, None]
-        stock, denoised = recipe.entry_noise.expand_as(x), x
-        extra = self.loop.guidance.extra_rows(frames, frames)
-        if self._told_of != (recipe, frames):
-            self._told = [self._network(recipe, k, frames, extra) for k in range(recipe.steps)]
-            self._told_of = recipe, frames
-        with self.loop.span("denoise"):
-            for k in range(recipe.steps):
-                row = recipe.row(k)
-                s = Schedule(**{name: row[name].expand(frames, *row[name].shape) for name in Schedule._fields})
-                u, c = self.loop.predict_eps(x, extra, s, features, self._told[k])
-                if self.loop.guidance.residual and k > 0:
-                    u = stock[:extra]
-                eps, stock = self.loop.guidance(u, c, stock, row["w"], row["delta"])
-                denoised = clean(x, eps, s)
-                x = s.a_next * denoised + (s.b_next * row["noise_next"] if self.loop.do_add_noise else 0.0)
-                if self.loop.guidance.residual:
-                    stock = carry(eps, stock, row["noise_next"], s)
-        if all(tag is None for tag in entry.tags):
-            return None
-        return Finished(denoised, entry.tags)
-
-    def _network(self, recipe: Recipe, k: int, frames: int, extra: int) -> dict[str, Tensor]:
-        rows = [recipe.network_row(k, True)] * extra + [recipe.network_row(k, False)] * frames
-        told = {name: torch.stack([row[name] for row in rows], 1 if name in ALONG else 0) for name in rows[0]}
-        self.loop.fold(told)
-        return told

@@ -1,6 +1,6 @@
 """Whether a frame differs from the last rendered one: one stroke is enough, the noise of a camera is not.
 
-The similarity filter of StreamDiffusion (arXiv:2312.12491, section 3.5) takes the cosine of two whole frames and draws
+The Stochastic Similarity Filter of StreamDiffusion (arXiv 2312.12491) takes the cosine of two whole frames and draws
 a random number. A black stroke of 100 x 3 px on a white page of 512 x 512 px has a cosine of 0.998 there (values in
 [-1, 1]), so it is mostly skipped. Here the most changed spot decides, wherever it lies, and nothing is left to chance.
 """

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..base.config import CfgType
-from .schedule import Schedule
+from .recipe import Row
 
 
 class Guidance(Protocol):
@@ -89,12 +89,16 @@ def make_guidance(cfg_type: CfgType, guidance_scale: float) -> Guidance:
     return kinds[cfg_type]()
 
 
-def clean(x: Tensor, eps: Tensor, s: Schedule) -> Tensor:
-    """The estimate of the clean latent from noisy rows ``x`` and their noise estimate; all (B, 4, h, w)."""
-    return s.c_out * (x - s.b * eps) / s.a + s.c_skip * x
+def clean(x: Tensor, eps: Tensor, row: Row) -> Tensor:
+    """The estimate of the clean latent from noisy rows ``x`` and their noise estimate; all (B, 4, h, w).
+
+    ``(x - b eps) / a`` solves x = a x0 + b eps for x0; ``c_out`` and ``c_skip`` are the boundary condition of
+    consistency models (arXiv 2310.04378, section 3).
+    """
+    return row.c_out * (x - row.b * eps) / row.a + row.c_skip * x
 
 
-def carry(eps: Tensor, stock: Tensor, noise_next: Tensor, s: Schedule) -> Tensor:
+def carry(eps: Tensor, stock: Tensor, row: Row) -> Tensor:
     """Virtual residual noise at the next noise level (StreamDiffusion, section 3.2): that level's noise, plus what the
     step leaves of the residual when it is put through the same estimate. All tensors (B, 4, h, w)."""
-    return noise_next + s.a_next * clean(s.b * stock, eps, s) / s.b_next
+    return row.noise_next + row.a_next * clean(row.b * stock, eps, row) / row.b_next

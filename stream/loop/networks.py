@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import torch
@@ -20,10 +20,9 @@ from ..base.errors import ConfigError, ModelError
 from ..base.frame import Size
 from ..base.progress import Progress, silent
 from .guidance import make_guidance
-from .preparer import Preparer
 from .prompt import PromptEncoder
 from .recipe import Recipe
-from .schedule import Schedule, influenced, make_schedule
+from .schedule import Schedule, influenced, make_schedule, scheduler_of
 
 log = logging.getLogger(__name__)
 # What is decided when a stream is made. Everything else changes live.
@@ -39,8 +38,8 @@ FIXED = [
     "vae_id",
     "warmup",
 ]
-# What decides the shapes of the loop's tensors or the set of its networks.
 FUSED = "lora_dict: the LoRAs are fused and cannot change; make a new Stream with fuse_lora=False"
+# What decides the shapes of the loop's tensors, beside the numbers of steps, LoRAs and ControlNets.
 SHAPE = ("mode", "do_add_noise", "use_denoising_batch", "frame_buffer_size", "width", "height")
 
 
@@ -62,9 +61,10 @@ class Networks:
         if prediction not in ("epsilon", "v_prediction"):
             raise ModelError(f"got prediction type {prediction!r}, expected epsilon or v_prediction")
         self.prediction: Literal["epsilon", "v_prediction"] = prediction
+        self._scheduler = scheduler_of(pipe.scheduler.config)
         own = getattr(pipe, "controlnet", None)
         self._controlnets: list[Any] = list(getattr(own, "nets", [own])) if own is not None else []
-        self._controlnet_ids: list[str | None] = []
+        self._controlnet_ids: list[str | None] = []  # what was loaded in the place of each; None: the pipeline's own
         self._prompts = PromptEncoder(pipe)
         self._loras = LoraSet(pipe)
         self._lora_names: dict[str, str] = {}  # path or id -> name in the LoraSet
@@ -73,44 +73,50 @@ class Networks:
 
     # --- admitting configurations
 
-    def admit(self, config: StreamConfig) -> StreamConfig:
-        """Complete the first configuration, and load what it names: ControlNets that are missing, and LoRAs."""
-        if not config.controlnets and self._controlnets:
-            config = config.changed(controlnets=[{}] * len(self._controlnets))
-        config = self._rounded(config)
-        self._controlnet_ids = [net.model_id for net in config.controlnets[: len(self._controlnets)]]
-        self._load_controlnets(config)
-        self._check(config)
-        paths = list(config.lora_dict)
-        if config.use_lcm_lora:
-            self._lcm_lora = config.lcm_lora_id or lcm_lora_id(self.pipe)
-            paths = [self._lcm_lora, *paths]
-        self._load_loras(paths, nullcontext())
-        self._loras.set_text_scales(self._lora_scales(config))
-        if config.fuse_lora and self._loras.names:
-            self._loras.fuse(self._lora_scales(config))
-        return config
+    def admit(self, config: StreamConfig, old: StreamConfig | None = None) -> StreamConfig:
+        """Complete a configuration that comes after ``old`` (None: it is the first); nothing is loaded yet.
 
-    def change(self, old: StreamConfig, new: StreamConfig, between_frames: AbstractContextManager[Any]) -> StreamConfig:
-        """Load what a change needs. Networks are touched inside ``between_frames`` only.
-
-        Raises ConfigError for a setting that cannot change live, ModelError or LoraError; then nothing has changed.
+        Raises ConfigError for a setting that cannot change live, and for a sketch that nothing would carry.
         """
-        for name in FIXED:
-            if getattr(old, name) != getattr(new, name):
+        if old is None and not config.controlnets and self._controlnets:
+            config = config.changed(controlnets=[{}] * len(self._controlnets))
+        for name in FIXED if old is not None else ():
+            if getattr(old, name) != getattr(config, name):
                 raise ConfigError(
-                    f"{name}: cannot change while running; make a new Stream with {name}={getattr(new, name)!r}"
+                    f"{name}: cannot change while running; make a new Stream with {name}={getattr(config, name)!r}"
                 )
-        if new.fuse_lora and new.lora_dict != old.lora_dict:
+        if old is not None and config.fuse_lora and config.lora_dict != old.lora_dict:
             raise ConfigError(FUSED)
-        new = self._rounded(new)
-        self._check(new)
-        self._load_controlnets(new)
-        self._load_loras([path for path in new.lora_dict if path not in self._lora_names], between_frames)
-        if new.lora_dict != old.lora_dict:
-            self._loras.set_text_scales(self._lora_scales(new))
+        if config.mode == "sketch" and not any(net.enabled for net in config.controlnets):
+            raise ConfigError(
+                "mode sketch: got no enabled ControlNet, expected at least one, because nothing else carries the "
+                "drawing; add one under controlnets, or use mode img2img"
+            )
+        asked = Size(config.width, config.height)
+        size = asked.rounded(self._scale_factor)
+        if size == asked:
+            return config
+        log.warning("size %s is not a multiple of %d pixels; using %s", asked, self._scale_factor, size)
+        return config.changed(width=size.width, height=size.height)
+
+    def load(self, config: StreamConfig, old: StreamConfig | None, between_frames: AbstractContextManager[Any]) -> None:
+        """Load the ControlNets and LoRAs of an admitted configuration that comes after ``old`` (None: the first).
+
+        Networks are touched inside ``between_frames`` only. Raises ConfigError, ModelError or LoraError.
+        """
+        paths = list(config.lora_dict)
+        if old is None:
+            self._controlnet_ids = [net.model_id for net in config.controlnets[: len(self._controlnets)]]
+            if config.use_lcm_lora:
+                self._lcm_lora = config.lcm_lora_id or lcm_lora_id(self.pipe)
+                paths = [self._lcm_lora, *paths]
+        self._load_controlnets(config)
+        self._load_loras([path for path in paths if path not in self._lora_names], between_frames)
+        if old is None or config.lora_dict != old.lora_dict:
+            self._loras.set_text_scales(self._lora_scales(config))
             self._prompts.forget()
-        return new
+        if old is None and config.fuse_lora and self._loras.names:
+            self._loras.fuse(self._lora_scales(config))
 
     def same_shape(self, old: StreamConfig, new: StreamConfig) -> bool:
         """Whether the running tensors and networks serve the new configuration."""
@@ -123,23 +129,6 @@ class Networks:
             and type(make_guidance(old.cfg_type, old.guidance_scale))
             is type(make_guidance(new.cfg_type, new.guidance_scale))
         )
-
-    def _rounded(self, config: StreamConfig) -> StreamConfig:
-        asked = Size(config.width, config.height)
-        size = asked.rounded(self._scale_factor)
-        if size != asked:
-            log.warning("size %s is not a multiple of %d pixels; using %s", asked, self._scale_factor, size)
-        return config.changed(width=size.width, height=size.height)
-
-    def _check(self, config: StreamConfig) -> None:
-        """Raise ConfigError for what can be wrong without loading anything."""
-        Preparer(config)
-        self._schedule(config)
-        if config.mode == "sketch" and not any(net.enabled for net in config.controlnets):
-            raise ConfigError(
-                "mode sketch: got no enabled ControlNet, expected at least one, because nothing else carries the "
-                "drawing; add one under controlnets, or use mode img2img"
-            )
 
     def _load_controlnets(self, config: StreamConfig) -> None:
         for index, net in enumerate(config.controlnets):
@@ -245,8 +234,8 @@ class Networks:
         return self._loras.bind if self._loras.names and not config.fuse_lora else None
 
     @torch.inference_mode()
-    def recipe(self, config: StreamConfig, revision: int) -> Recipe:
-        """Tensors for one configuration, on the device."""
+    def recipe(self, config: StreamConfig, revision: int, schedule: Schedule | None = None) -> Recipe:
+        """Tensors for one configuration, on the device; ``schedule``: what ``self.schedule`` gave, made anew if not."""
         device, unet = self._device, self.pipe.unet
         steps = len(config.t_index_list)
         generator = torch.Generator().manual_seed(config.seed)
@@ -263,7 +252,7 @@ class Networks:
             embedding = embedding.to(device)
         return Recipe(
             revision=revision,
-            schedule=self._schedule(config),
+            schedule=schedule or self.schedule(config),
             noise=noise,
             prompt=self._prompts.blend(config.prompt, config.prompt_interpolation),
             negative=self._prompts.encode(config.negative_prompt) if guided else None,
@@ -275,11 +264,12 @@ class Networks:
             guidance_embedding=embedding,
         )
 
-    def _schedule(self, config: StreamConfig) -> Schedule:
+    def schedule(self, config: StreamConfig) -> Schedule:
+        """The coefficients of a configuration's steps. Raises ConfigError for steps that the model does not have."""
         indices, count = config.t_index_list, config.num_inference_steps
         if config.mode == "img2img":
             indices = influenced(indices, count, config.drawing_influence)
-        return make_schedule(self.pipe.scheduler.config, config.scheduler, indices, count, self._device)
+        return make_schedule(self._scheduler, config.scheduler, indices, count, self._device)
 
 
 def _control_scales(config: StreamConfig, steps: int) -> Tensor:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..base.config import StreamConfig
-from .batch import SequentialSteps, StreamBatch
+from .batch import StreamBatch
 from .preparer import Preparer
 from .prompt import mix
 from .recipe import Embeds, Recipe
+from .sequential import SequentialSteps
 from .whole import WholeFrame
 
 Steps = StreamBatch | SequentialSteps | WholeFrame

@@ -10,7 +10,7 @@ import numpy as np
 from ...adapters import open_preprocessor
 from ...adapters.paper import fill_paper
 from ..base.config import StreamConfig
-from ..base.frame import Size, place
+from ..base.frame import FitMode, Size, place
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Preparer:
     def __init__(self, config: StreamConfig) -> None:
         """Raises ConfigError when a preprocessor or one of its parameters is unknown."""
         self.size = Size(config.width, config.height)
-        self.fit = config.fit
+        self.fit: FitMode = config.fit
         self.undecided = config.paper == "undecided" and config.mode == "img2img"
         self.preprocessors: tuple[Callable[[np.ndarray], np.ndarray], ...] = tuple(
             open_preprocessor(net.preprocessor, net.preprocessor_params) for net in config.controlnets if net.enabled

@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from .schedule import Schedule
+
+# What the network is given about its N rows beside their latents and features, by the names of ``Denoise.forward``.
+NetworkKey = Literal[
+    "timestep",  # (N,) the noise level of each row, as an index into the training timesteps
+    "text",  # (N, L, D) the encoded prompt, or the negative prompt
+    "scales",  # (C, N) how strongly each ControlNet steers
+    "lora",  # (A, N) the scale of each LoRA; where none is switched live there is none
+    "pooled",  # (N, P) SDXL: the pooled prompt
+    "time_ids",  # (N, 6) SDXL: size and crop
+    "guidance",  # (N, W) models distilled with a guidance scale: its embedding
+    "folded",  # (N, M) what an engine that folds has made of all of these but the scales
+]
+NetworkInputs = dict[NetworkKey, Tensor]
+
+
+class Row(NamedTuple):
+    """What the arithmetic of a step needs of one row; stacked for B rows, each value has a first dimension B."""
+
+    a: Tensor  # (1, 1, 1) the share of the clean latent in the noisy one
+    b: Tensor  # (1, 1, 1) the share of noise
+    c_skip: Tensor  # (1, 1, 1)
+    c_out: Tensor  # (1, 1, 1)
+    a_next: Tensor  # (1, 1, 1) both shares at the level of the next step
+    b_next: Tensor  # (1, 1, 1)
+    noise_next: Tensor  # (4, h, w) the noise of the next step
+    w: Tensor  # (1, 1, 1) guidance_scale
+    delta: Tensor  # (1, 1, 1) how much the residual noise counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +60,7 @@ class Recipe:
     guidance_scale: float = 1.0
     delta: float = 1.0
     time_ids: Tensor | None = None  # (1, 6), SDXL
-    guidance_embedding: Tensor | None = None  # (1, W), models distilled with a guidance embedding
+    guidance_embedding: Tensor | None = None  # (1, W), models distilled with a guidance scale
 
     @property
     def steps(self) -> int:
@@ -44,28 +72,32 @@ class Recipe:
         """(1, 4, h, w): the noise that a frame enters with."""
         return self.noise[:1]
 
-    def row(self, k: int) -> dict[str, Tensor]:
-        """What a row with k steps behind it holds, each value without the row's dimension."""
-        values = {name: column[k] for name, column in self.schedule._asdict().items()}
-        values["noise_next"] = self.noise[(k + 1) % self.steps]
-        values["w"] = torch.tensor(self.guidance_scale).view(1, 1, 1)
-        values["delta"] = torch.tensor(self.delta).view(1, 1, 1)
-        return values
+    def row(self, k: int) -> Row:
+        """What the arithmetic needs of a row whose frame has k steps behind it."""
+        s, device = self.schedule, self.noise.device
+        return Row(
+            *(column[k] for column in (s.a, s.b, s.c_skip, s.c_out, s.a_next, s.b_next)),
+            noise_next=self.noise[(k + 1) % self.steps],
+            w=torch.full((1, 1, 1), self.guidance_scale, device=device),
+            delta=torch.full((1, 1, 1), self.delta, device=device),
+        )
 
-    def network_row(self, k: int, negative: bool) -> dict[str, Tensor]:
-        """What the network must be told about a row with k steps behind it, with the prompt or the negative prompt."""
+    def network_row(self, k: int, negative: bool) -> NetworkInputs:
+        """What the network is given about a row with k steps behind it, with the prompt or the negative prompt.
+
+        Each value is without the dimension of its rows.
+        """
         embeds = self.negative if negative and self.negative is not None else self.prompt
-        values = {
+        values: NetworkInputs = {
             "timestep": self.schedule.timestep[k],
             "text": embeds.text[0],
             "scales": self.control_scales[:, k],
             "lora": self.lora_scales,
         }
-        for name, value in (
-            ("pooled", embeds.pooled),
-            ("time_ids", self.time_ids),
-            ("guidance", self.guidance_embedding),
-        ):
-            if value is not None:
-                values[name] = value[0]
+        if embeds.pooled is not None:
+            values["pooled"] = embeds.pooled[0]
+        if self.time_ids is not None:
+            values["time_ids"] = self.time_ids[0]
+        if self.guidance_embedding is not None:
+            values["guidance"] = self.guidance_embedding[0]
         return values

@@ -32,8 +32,14 @@ class Schedule(NamedTuple):
     b_next: Tensor
 
 
+def scheduler_of(config: Any) -> LCMScheduler:
+    """What ``make_schedule`` reads the betas from, for the configuration of a pipeline's own scheduler."""
+    scheduler: Any = LCMScheduler.from_config(config)
+    return scheduler
+
+
 def make_schedule(
-    scheduler_config: Any,
+    scheduler: LCMScheduler,
     rule: Literal["lcm", "turbo"],
     t_index_list: tuple[int, ...],
     num_inference_steps: int,
@@ -41,16 +47,15 @@ def make_schedule(
 ) -> Schedule:
     """Coefficients for the timesteps that ``t_index_list`` picks from the list of ``num_inference_steps``.
 
-    ``scheduler_config`` is the configuration of the pipeline's own scheduler: its betas are used.
+    ``scheduler`` has the betas of the pipeline's own scheduler, see ``scheduler_of``.
     Raises ConfigError when the list cannot be that long.
     """
-    scheduler = LCMScheduler.from_config(scheduler_config)
     timesteps = _timesteps(scheduler, rule, num_inference_steps)[list(t_index_list)]  # (K,)
-    alpha_bar = scheduler.alphas_cumprod[timesteps].clamp(min=SMALLEST_ALPHA_BAR)
+    alpha_bar = scheduler.alphas_cumprod[timesteps].clamp(min=SMALLEST_ALPHA_BAR)  # (K,)
     a, b = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
     if rule == "lcm":
-        skip_out = [scheduler.get_scalings_for_boundary_condition_discrete(t) for t in timesteps]
-        c_skip, c_out = (torch.stack([torch.as_tensor(c) for c in column]) for column in zip(*skip_out, strict=True))
+        boundary: Any = scheduler.get_scalings_for_boundary_condition_discrete  # it is annotated for one timestep
+        c_skip, c_out = boundary(timesteps)
     else:
         c_skip, c_out = torch.zeros_like(a), torch.ones_like(a)
     one = torch.ones(1)
@@ -59,15 +64,16 @@ def make_schedule(
     return Schedule(timesteps.to(device), *columns)
 
 
-def _timesteps(scheduler: LCMScheduler, rule: str, count: int) -> Tensor:
-    total = scheduler.config.num_train_timesteps
+def _timesteps(scheduler: LCMScheduler, rule: Literal["lcm", "turbo"], count: int) -> Tensor:
+    settings: Any = scheduler.config
     if rule == "turbo":
+        total = settings.num_train_timesteps
         return torch.arange(total, 0, -total / count).round().long()[:count] - 1
     try:
         scheduler.set_timesteps(count)
     except ValueError as error:
         raise ConfigError(
-            f"num_inference_steps: got {count}, expected at most {scheduler.config.original_inference_steps}, "
+            f"num_inference_steps: got {count}, expected at most {settings.original_inference_steps}, "
             f"the length of the schedule that LCM was distilled on ({error})"
         ) from error
     return scheduler.timesteps

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from ..base.config import StreamConfig
 from ..base.errors import EngineError, MemoryFull
 from ..base.frame import Frame, Output, Size, as_rgb
 from ..base.metrics import Metrics
-from .batch import Entry, Finished, Loop, SequentialSteps, StreamBatch
+from ..base.progress import Progress
+from .batch import Entry, Finished, Shared, StreamBatch
 from .codec import levels_of_conditions, on_host, to_condition, to_image, to_levels, to_pixels
 from .gate import Gate
 from .guidance import make_guidance
@@ -27,6 +27,7 @@ from .networks import Networks
 from .plan import Plan, Steps, Tag
 from .preparer import Prepared, Preparer
 from .recipe import Embeds, Recipe
+from .sequential import SequentialSteps
 from .whole import WholeFrame
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class Stream:
         pipe: Any,
         config: StreamConfig | None = None,
         *,
-        progress: Callable[..., Any] | None = None,
+        progress: Progress | None = None,
         **settings: Any,
     ) -> None:
         """``pipe`` is a Stable Diffusion or SDXL pipeline of diffusers, with or without ControlNets; it is used as it
@@ -63,8 +64,7 @@ class Stream:
         self._networks = Networks(pipe, progress)
         self._generator = torch.Generator()
         self._gate = Gate(config.similar_image_filter_threshold, config.similar_image_filter_max_skip_frame)
-        config = self._networks.admit(config)
-        self._plan = self._make_plan(config, None, revision=0)
+        self._plan = self._make_plan(config, None)
         self._running: Plan | None = None  # the plan of the frame before
         self._faded = 0  # frames that entered since the prompt began to fade
         self._waiting: list[tuple[Tag, Prepared]] = []  # frames of a buffer that is not full yet
@@ -80,7 +80,7 @@ class Stream:
         model: str | Path,
         config: StreamConfig | None = None,
         *,
-        progress: Callable[..., Any] | None = None,
+        progress: Progress | None = None,
         **settings: Any,
     ) -> Stream:
         """Load ``model`` (an embedded model's name, a folder, a hub id or a .safetensors file) and make a stream.
@@ -100,7 +100,7 @@ class Stream:
     @property
     def engine(self) -> Units:
         """What runs the networks of the next frame: its name, what it runs on, and what ``auto`` passed over."""
-        return self._plan.steps.loop.units
+        return self._plan.steps.shared.units
 
     @property
     def config(self) -> StreamConfig:
@@ -120,7 +120,8 @@ class Stream:
     @property
     def pending(self) -> int:
         """Frames that entered and have not come out yet."""
-        in_flight = self._running.steps.pending if self._running else 0
+        running = self._running  # the rendering thread may let go of it meanwhile
+        in_flight = running.steps.pending if running else 0
         return len(self._waiting) + in_flight + len(self._ready)
 
     @property
@@ -180,9 +181,7 @@ class Stream:
         LoraError or MemoryFull, and then nothing has changed.
         """
         with self._updating, memory_named(self._networks.keep_newest):
-            old = self._plan
-            config = self._networks.change(old.config, old.config.changed(**changes), self._rendering)
-            self._plan = self._make_plan(config, old, old.recipe.revision + 1)
+            self._plan = self._make_plan(self._plan.config.changed(**changes), self._plan)
             return self.revision
 
     def step_down(self) -> str:
@@ -229,16 +228,22 @@ class Stream:
         self.metrics.count("frames_dropped", self.pending - len(self._ready))
         self._let_go()
 
-    def _make_plan(self, config: StreamConfig, old: Plan | None, revision: int) -> Plan:
-        recipe = self._networks.recipe(config, revision)
-        if old is not None and self._networks.same_shape(old.config, config):
-            steps = old.steps
-        else:
-            steps = self._make_steps(config)
-        return Plan(config, recipe, Preparer(config), steps, *self._fade(config, old))
+    def _make_plan(self, config: StreamConfig, old: Plan | None) -> Plan:
+        """What a configuration that comes after ``old`` (None: the first) is rendered with."""
+        networks, before = self._networks, old.config if old else None
+        config = networks.admit(config, before)
+        schedule, preparer = (
+            networks.schedule(config),
+            Preparer(config),
+        )  # they refuse what needs no loading to be wrong
+        networks.load(config, before, self._rendering)
+        recipe = networks.recipe(config, old.recipe.revision + 1 if old else 0, schedule)
+        same = old is not None and networks.same_shape(old.config, config)
+        steps = old.steps if old is not None and same else self._make_steps(config)
+        return Plan(config, recipe, preparer, steps, *self._fade(config, old))
 
     def _make_steps(self, config: StreamConfig) -> Steps:
-        loop = Loop(
+        shared = Shared(
             units=self._networks.units(config),
             guidance=make_guidance(config.cfg_type, config.guidance_scale),
             prediction=self._networks.prediction,
@@ -249,8 +254,8 @@ class Stream:
             span=lambda stage: self.metrics.span(stage),
         )
         if not config.use_denoising_batch:
-            return SequentialSteps(loop)
-        return WholeFrame(loop, loop.units.record) if loop.units.record else StreamBatch(loop)
+            return SequentialSteps(shared)
+        return WholeFrame(shared, shared.units.record) if shared.units.record else StreamBatch(shared)
 
     def _warm_up(self, steps: int) -> None:
         """Run a batch of its own, so that no first frame waits for caches and lazy initialisation."""
@@ -264,7 +269,7 @@ class Stream:
             warm = self._make_steps(plan.config)
             for _ in range(steps):
                 warm.step(entry)
-            warm.loop.units.decode(plan.recipe.entry_noise.repeat(plan.config.frame_buffer_size, 1, 1, 1))
+            warm.shared.units.decode(plan.recipe.entry_noise.repeat(plan.config.frame_buffer_size, 1, 1, 1))
         self._generator.manual_seed(plan.config.seed)
         self.metrics = metrics
 
@@ -279,6 +284,7 @@ class Stream:
             while self._waiting or before.steps.pending:
                 self._push_through(before)
             self._last_entry = None
+        # A new gate has seen nothing, so that the last frame, given again after a change, is rendered under the change.
         threshold, skips = plan.config.similar_image_filter_threshold, plan.config.similar_image_filter_max_skip_frame
         self._gate = Gate(threshold, skips)
         self._running, self._faded = plan, 0
@@ -337,7 +343,7 @@ class Stream:
             return
         with self.metrics.span("decode"):
             if finished.latent is not None:
-                pictures, usable = to_pixels(plan.steps.loop.units.decode(finished.latent))
+                pictures, usable = to_pixels(plan.steps.shared.units.decode(finished.latent))  # (F, H, W, 3), (F,)
             else:
                 pictures, usable = on_host(finished.levels), on_host(finished.usable)
         for pixels, good, tag in zip(pictures, usable, finished.tags, strict=True):

@@ -3,18 +3,20 @@
 On a GPU a frame of hundreds of kernels takes longer to launch than to compute. So everything between the uint8 picture
 that comes in and the uint8 picture that goes out (encode, embed, noise, every row's step, guidance, the shift of the
 rows, decode) is recorded where the engine can do that, and each frame is one launch. Prompts, scales, noise and
-coefficients lie in tensors of fixed places, so a change of them records nothing again.
+coefficients lie in tensors that never move, so a change of them records nothing again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .batch import Entry, Finished, Loop, StreamBatch
+from .batch import Entry, Finished, Shared, StreamBatch
 from .codec import condition_of, image_of, levels_of
 
 
@@ -23,12 +25,12 @@ class WholeFrame:
 
     takes_levels = True
 
-    def __init__(self, loop: Loop, record: Callable[[Callable[[], Any]], Callable[[], Any]]) -> None:
-        self.loop = loop
-        self._batch = StreamBatch(loop)
+    def __init__(self, shared: Shared, record: Callable[[Callable[[], Any]], Callable[[], Any]]) -> None:
+        self.shared = shared
+        self._batch = StreamBatch(replace(shared, span=lambda name: nullcontext()))  # no stage inside can be timed
         self._record = record
         self._play: Callable[[], tuple[Tensor, Tensor]] | None = None
-        self._given: dict[str, Tensor] = {}  # what a frame brings: copies in fixed places
+        self._given: dict[str, Tensor] = {}  # what a frame brings: copies at places that never move
 
     @property
     def pending(self) -> int:
@@ -45,14 +47,14 @@ class WholeFrame:
         brought = self._brought(entry)
         if self._play is None:
             self._given = {name: value.clone(memory_format=torch.contiguous_format) for name, value in brought.items()}
-            self._batch.begin(entry, *self._enter())
+            self._batch.begin(entry, self._conditions())
             self._batch.seat(entry)
             self._play = self._recorded()
         else:
             for name, value in brought.items():
                 self._given[name].copy_(value, non_blocking=True)
             self._batch.seat(entry)
-        with self.loop.span("denoise"):
+        with self.shared.span("denoise"):
             levels, usable = self._play()
         tags = self._batch.leaving
         return Finished(None, tags, levels, usable) if tags else None
@@ -62,25 +64,23 @@ class WholeFrame:
         recipe = entry.recipe
         brought = {
             "conditions": entry.conditions,
-            "start": self.loop.noise_of(entry),
+            "start": self.shared.start_noise(entry),
             "noise": recipe.entry_noise,
             "a": recipe.schedule.a[0],
             "b": recipe.schedule.b[0],
         }
         return brought if entry.image is None else {**brought, "image": entry.image}
 
-    def _enter(self) -> tuple[Tensor, Tensor]:
-        given = self._given
-        image = image_of(given["image"]) if "image" in given else None
-        levels = given["conditions"]
-        conditions = condition_of(levels) if len(levels) else levels
-        return self.loop.first(image, conditions, given["start"], given["a"], given["b"])
+    def _conditions(self) -> Tensor:
+        levels = self._given["conditions"]
+        return condition_of(levels) if len(levels) else levels
 
     def _frame(self) -> tuple[Tensor, Tensor]:
         """What is recorded."""
-        x, features = self._enter()
-        denoised = self._batch.denoise(x, features, self._given["noise"])
-        return levels_of(self.loop.units.decode(denoised[-len(x) :]))
+        given = self._given
+        image = image_of(given["image"]) if "image" in given else None
+        finished = self._batch.tick(image, self._conditions(), given["start"], given["noise"], given["a"], given["b"])
+        return levels_of(self.shared.units.decode(finished))
 
     def _recorded(self) -> Callable[[], tuple[Tensor, Tensor]]:
         """Running it for the record moves every row on, so the rows are put back afterwards."""
