@@ -1,12 +1,7 @@
 """How the units of a frame (encode, embed, denoise, decode) run on the hardware that is there.
 
-An engine is a module with these functions:
-
-- ``available(where="") -> str``: empty when it can run here, else why not, in one line. It loads nothing heavy.
-- ``slow_start(pipe, controlnets, shapes, options) -> str``, where building can take minutes: why ``auto`` should not
-  make anybody wait for it; empty: what it needs is kept.
-- ``build(pipe, controlnets, shapes, options) -> Units``: units that are ready, so that no frame waits for a compiler.
-  They stay as they are when layers of the pipeline are replaced later. It raises EngineError with one reason.
+An engine is a module that holds to ``Engine``. A new one is such a module and a line in ``MODULES``; ``DEVICES`` says
+where it runs, ``FASTEST`` whether ``auto`` may take it.
 """
 
 from __future__ import annotations
@@ -15,7 +10,7 @@ import importlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..stream.base.errors import EngineError
 from ..stream.base.progress import Progress, silent
@@ -66,7 +61,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Options:
-    """What an engine is told beside the networks and their shapes."""
+    """What an engine is given beside the networks and their shapes."""
 
     folder: str | None = None
     """Where built engines are kept; None is the user's cache folder."""
@@ -77,7 +72,33 @@ class Options:
     fold: bool = True
     """Whether what depends on the prompt and the time alone is computed apart from the step; only compile does that."""
     progress: Progress = silent
-    """Is told what is being done."""
+    """Watches what is being done."""
+
+
+class Engine(Protocol):
+    """What an engine's module has.
+
+    Where building can take minutes it may also have ``slow_start(pipe, controlnets, shapes, options) -> str``: why
+    ``auto`` should not make anybody wait for it; empty: what it needs is kept.
+    """
+
+    def available(self, where: str = "") -> str:
+        """Why it cannot run here (on ``where``), in one line; empty: it can. Loads nothing heavy."""
+        ...
+
+    def build(self, pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -> Units:
+        """Units that are ready, so that no frame waits for a compiler. Raises EngineError with one reason.
+
+        They stay as they are when layers of ``pipe``, a pipeline of diffusers, are replaced later.
+        """
+        ...
+
+
+if TYPE_CHECKING:  # the type checker holds every engine to the interface
+    from . import compile, eager, onnxruntime, openvino
+    from .trt import engine as tensorrt
+
+    _: tuple[Engine, ...] = (tensorrt, openvino, compile, onnxruntime, eager)
 
 
 def names() -> tuple[str, ...]:
@@ -173,4 +194,5 @@ def build(name: str, pipe: Any, controlnets: list[Any], shapes: Shapes, options:
 
 
 def _module(name: str) -> Any:
+    """The engine called ``name``, an ``Engine``."""
     return importlib.import_module(MODULES[name], __name__)

@@ -24,7 +24,7 @@ from ..stream.base.errors import EngineError
 from ..stream.base.progress import Progress
 from .signed import PlanRefused, Signature, private_folder, remove_unfinished, scratch_folder, user_cache
 
-__all__ = ["EngineCache", "Entry", "Plan", "PlanKey", "PlanRefused", "Progress"]
+__all__ = ["EngineCache", "Entry", "Plan", "PlanKey", "PlanRefused", "kept"]
 
 log = logging.getLogger(__name__)
 _FORMAT = 1  # rises when plans of older versions must not be found any more
@@ -56,7 +56,7 @@ class PlanKey:
     controlnets: int = 0
     """How many ControlNets are inside."""
     flags: tuple[str, ...] = ()
-    """Whatever else the builder was told."""
+    """Whatever else decides what the builder makes."""
 
     @property
     def digest(self) -> str:
@@ -301,3 +301,16 @@ def _key(parts: Mapping[str, Any]) -> PlanKey | None:
         return None
     values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in parts.items()}
     return PlanKey(**values)
+
+
+def kept(cache: EngineCache, key: PlanKey, build: Callable[[], Plan], progress: Progress) -> Plan:
+    """The plan of a key from the cache, else built, and kept there if the folder can be written to.
+
+    Raises what ``build`` raises.
+    """
+    try:
+        private_folder(cache.folder)
+    except EngineError as error:
+        log.warning("the engine runs, but will be built again next time: %s", error)
+        return build()
+    return cache.get(key, build, progress)

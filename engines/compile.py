@@ -3,7 +3,7 @@
 Kernels are compiled once for the fixed shapes of the stream, and Inductor's cache lies in the user's cache folder, so
 that a second start is quicker. Inputs are copied into buffers at fixed addresses, on CUDA in the same stream: nothing
 in a call waits for the GPU, and a scale or a step that changes is a copy like any other. What depends on the prompt and
-the time alone is a unit of its own (``fold``), called when a row is told something else. On CUDA a stream records its
+the time alone is a unit of its own (``fold``), called when one of these changes in a row. On CUDA a stream records its
 whole frame as one graph (``Units.record``); a unit that is called alone has a graph of its own. On a CPU it wins little
 over eager; it is there for the same code to be tested everywhere.
 """

@@ -1,4 +1,4 @@
-"""What of a denoise step depends only on what its rows are told, computed when that changes and not at every step.
+"""What of a denoise step does not depend on latents, computed when its inputs change and not at every step.
 
 Keys and values of the prompt in every cross attention, and the time as every ResNet block adds it, never see a latent.
 ``fold`` takes the layers that make them out of a Denoise, LoRA layers included, and puts them into a unit of their own:
@@ -52,7 +52,7 @@ def fold(units: Mapping[str, Positional], shapes: Shapes) -> tuple[dict[str, Pos
 
 
 class Fold(nn.Module):
-    """What rows are told -> what the networks make of it alone, (N, M) in the networks' precision.
+    """Prompt, time and the other inputs of a row -> what the networks make of these alone, (N, M) in their precision.
 
     A row holds keys and values first, (L, C) of each attention in the order of the networks, and then what each ResNet
     block adds, (C,): so each part begins at a multiple of eight numbers, as kernels of attention want it.
@@ -105,7 +105,7 @@ class _TimeEmbedding(nn.Module):
 
     def __init__(self, network: Any) -> None:
         super().__init__()
-        self.of_unet = _kind(network) == "UNet2DConditionModel"  # a ControlNet is told of no guidance
+        self.of_unet = _kind(network) == "UNet2DConditionModel"  # a ControlNet takes no guidance
         self.time_proj, self.time_embedding = network.time_proj, network.time_embedding
         added = network.config.addition_embed_type is not None
         self.add_time_proj = network.add_time_proj if added else None
@@ -262,5 +262,5 @@ def _cross(network: nn.Module) -> list[Any]:
 
 
 def _timed(network: nn.Module) -> list[Any]:
-    """The blocks that are told the time."""
+    """The blocks that take the time."""
     return [module for module in network.modules() if getattr(module, "time_emb_proj", None) is not None]

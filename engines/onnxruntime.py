@@ -21,10 +21,9 @@ from torch import Tensor
 
 from ..stream.base.errors import EngineError
 from . import Options
-from .cache import EngineCache, Plan, PlanKey
-from .export import OPSET, export_unit, to_bytes, to_onnx
+from .cache import EngineCache, Plan, PlanKey, kept
+from .export import LARGEST, OPSET, export_unit, to_bytes, to_onnx
 from .fingerprint import graph_digest, weights_digest
-from .kept import kept
 from .shapes import RESULTS, Shapes
 from .units import Positional, Units, make_units, positional_units
 
@@ -162,7 +161,7 @@ class _Sessions:
             return Plan(data)
 
         try:
-            if parameters < 1_900_000_000:
+            if parameters < LARGEST:
                 return self._session(kept(self._cache, key, make, options.progress).data)
             with tempfile.TemporaryDirectory() as folder:  # weights beside the graph, which the cache does not take
                 return self._session(str(export_unit(unit, name, shapes, Path(folder) / f"{name}.onnx")))

@@ -21,14 +21,13 @@ from torch import Tensor, nn
 
 from ..stream.base.errors import EngineError
 from . import Options
-from .cache import EngineCache, Plan, PlanKey
+from .cache import EngineCache, Plan, PlanKey, kept
 from .fingerprint import graph_digest, weights_digest
-from .kept import kept
 from .openvino_library import core, first_line, runtime
 from .quantize.calibrate import Quantiser, float32_units, quantised_key
 from .shapes import Shapes
 from .times import TimesOutside
-from .units import Positional, Units, make_units, positional_units
+from .units import Denoise, Positional, Units, make_units, positional_units
 
 log = logging.getLogger(__name__)
 _MADE_BY = ("units.py", "times.py", "openvino.py")
@@ -95,7 +94,7 @@ class _PicturesLast(nn.Module):
 
 
 def _adapted(name: str, unit: Positional) -> Any:
-    if name == "denoise":
+    if isinstance(unit.unit, Denoise):
         return TimesOutside(unit.unit, unit.names)
     return _PicturesLast(unit, comes=name in ("encode", "embed"), goes=name == "decode")
 
@@ -110,7 +109,10 @@ class _Compiler:
         self.cache = cache
         able = self._core.get_property(device, "OPTIMIZATION_CAPABILITIES")
         self._precision = next((name for name, ability in _HALF.get(dtype, ()) if ability in able), "f32")
-        self._settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": self._precision}
+        self._settings: dict[str, str | int] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": self._precision,
+        }
         if device == "CPU":
             self._settings["INFERENCE_NUM_THREADS"] = torch.get_num_threads()
         self._full_name = self._core.get_property(device, "FULL_DEVICE_NAME")

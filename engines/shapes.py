@@ -61,17 +61,17 @@ class Shapes:
         count, embedded = self.rows, (self.features, *self.latent[1:])
         denoises = unit == "denoise"
         nets = self.controlnets if denoises else 0
-        told = not (denoises and self.folded)  # or the rows say it all
+        plain = not (denoises and self.folded)  # else the folded rows have it all
         wanted = {
             "sample": (denoises, (count, *self.latent)),
-            "folded": (not told, (count, self.folded)),
-            "timestep": (told, (count,)),
-            "text": (told, (count, *self.text)),
+            "folded": (not plain, (count, self.folded)),
+            "timestep": (plain, (count,)),
+            "text": (plain, (count, *self.text)),
             "features": (nets, (nets, count, *embedded)),
             "scales": (nets, (nets, count)),
-            "pooled": (told and self.pooled, (count, self.pooled)),
-            "time_ids": (told and self.pooled, (count, 6)),
-            "guidance": (told and self.guidance, (count, self.guidance)),
+            "pooled": (plain and self.pooled, (count, self.pooled)),
+            "time_ids": (plain and self.pooled, (count, 6)),
+            "guidance": (plain and self.guidance, (count, self.guidance)),
             "lora": (self.loras, (len(self.loras), count)),
         }
         return {name: shape for name, (used, shape) in wanted.items() if used}

@@ -16,7 +16,7 @@ from .units import Denoise
 
 
 class _Given(nn.Module):
-    """In the place of a projection: gives what it was told, whatever it is asked."""
+    """In the place of a projection: gives the value that was put in, whatever it is called with."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -37,14 +37,15 @@ class Units:
     about: str = ""
     """What it runs on, and in which precision, for people."""
     record: Callable[[Callable[[], Any]], Callable[[], Any]] | None = None
-    """Where the device can play recorded work back (CUDA graphs): ``record(run)`` runs ``run`` a few times, records it,
-    and gives what plays it back and returns the same tensors, with new contents, each time. ``run`` may call the units,
-    works on tensors of fixed places, and asks the device nothing."""
+    """Where the device can repeat recorded work (CUDA graphs): ``play = record(run)`` runs ``run`` a few times and
+    records the last. Each ``play()`` does the same work again, on what now lies in the tensors that ``run`` read, and
+    returns the same tensors with new contents. ``run`` may call the units. It must read and write tensors that never
+    move in memory, and must not wait for the device."""
     fold: Callable[..., Tensor] | None = None
-    """Where an engine computes what depends on the prompt and the time alone apart from the step: ``fold(**told)`` with
-    what rows are told, by the names of ``Denoise.forward`` (other names are ignored), gives (N, M) in the networks' own
-    precision. ``denoise`` then takes that as ``folded``, and looks at no timestep, text, pooled, time_ids and
-    guidance; whoever calls it folds again when a row is told something else."""
+    """Where an engine computes apart from the step what depends on the prompt and the time alone: ``fold(timestep=...,
+    text=..., ...)`` takes the inputs of ``Denoise.forward`` by name (it ignores those it does not need) and gives
+    (N, M) in the networks' own precision. ``denoise`` then takes that as ``folded`` and reads no timestep, text,
+    pooled, time_ids and guidance. Whoever calls it folds again when one of these changes."""
     passed_over: Mapping[str, str] = field(default_factory=dict)
     """Faster engines that ``auto`` could not take, and why not."""
     weights_mb: float = 0.0
@@ -184,7 +185,7 @@ def positional_units(
     They share the weights of ``pipe`` and ``controlnets`` and nothing else: layers that are put in or taken out there
     later do not reach them, and they may be changed. In another ``precision`` they have weights of their own.
     """
-    makers: dict[str, Callable[[], nn.Module]] = {
+    makers: dict[str, Callable[[], Encode | Embed | Denoise | Decode]] = {
         "encode": lambda: Encode(pipe.vae),
         "embed": lambda: Embed(controlnets),
         "denoise": lambda: Denoise(pipe.unet, controlnets, shapes.loras),
@@ -193,9 +194,10 @@ def positional_units(
     units = {}
     for name in shapes.units:
         unit = makers[name]()
-        if precision not in (None, pipe.unet.dtype):
+        if precision is not None and precision != pipe.unet.dtype:
             unit = copy.deepcopy(unit).to(precision)
-            unit.dtype = precision
+            if not isinstance(unit, Embed):  # it asks its weights
+                unit.dtype = precision
         units[name] = Positional(twin(unit).eval(), tuple(shapes.inputs(name)))
     return units
 
@@ -219,11 +221,11 @@ def make_units(calls: Mapping[str, Callable[..., Tensor]], shapes: Shapes, name:
 
     encode, embed = (calls.get(unit) or absent(unit) for unit in ("encode", "embed"))
     fold = calls.get("fold")
-    told = tuple(shapes.inputs("fold")) if fold else ()
+    folds = tuple(shapes.inputs("fold")) if fold else ()
 
     def folded(**given: Tensor) -> Tensor:
         assert fold is not None
-        return fold(*(given[name] for name in told))
+        return fold(*(given[name] for name in folds))
 
     return Units(encode, embed, denoise, calls["decode"], name, about, fold=folded if fold else None)
 

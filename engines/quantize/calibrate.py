@@ -1,7 +1,7 @@
 """INT8 networks for OpenVINO, calibrated on what a stream's own frames put into them.
 
-``record`` runs an eager stream and keeps what enters each unit. Inside ``calibrated_by`` an engine in INT8 builds
-its graphs from that; they stay in the engine cache, under a key with the recipe of the calibration, and a later stream
+Samples are what entered the units of an eager stream. Inside ``calibrated_by`` an engine in INT8 builds its graphs from
+them; they stay in the engine cache, under a key with the recipe of the calibration, and a later stream
 with ``dtype="int8"`` loads them. Where there are none, it says how to make them; it never calibrates by itself.
 
 UNet and ControlNets are quantised by the hybrid recipe (weights of linear layers compressed, convolutions with their
@@ -13,27 +13,22 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import inspect
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...stream.base.errors import EngineError
 from ...stream.base.progress import Progress
 from ..cache import EngineCache, PlanKey
 
-if TYPE_CHECKING:
-    from ...stream.loop.stream import Stream
-
 log = logging.getLogger(__name__)
-UNITS = ("encode", "embed", "denoise", "decode")
 INSTALL = 'pip install "inkstream[quantize]"'
 LEAST_SNR = 20.0  # dB; a unit that loses more than this stays as it was
 _METHOD = "1"  # rises when graphs of an older recipe must not be found any more
@@ -61,44 +56,6 @@ class Samples:
                     total.update(f"{name}{tuple(value.shape)}".encode())
                     total.update(value.numpy().data)
         return f"{_METHOD} {self.source} {total.hexdigest()[:16]}"
-
-
-def record(stream: Stream, frames: Iterable[tuple[Any, str | None]], source: str = "frames") -> Samples:
-    """Render ``frames``, (picture, prompt or None for the one before), and keep what enters each unit.
-
-    ``stream`` runs eagerly. Raises EngineError for another engine, or when no frame came.
-    """
-    if stream.engine.name != "eager":
-        raise EngineError(f"calibration needs an eager stream, got {stream.engine.name}; set acceleration to eager")
-    inputs: dict[str, list[dict[str, Tensor]]] = {}
-    with ExitStack() as hooks:
-        for name in UNITS:
-            unit: Any = getattr(stream.engine, name)
-            handle = unit.register_forward_pre_hook(_keeper(inputs.setdefault(name, [])), with_kwargs=True)
-            hooks.callback(handle.remove)
-        for picture, prompt in frames:
-            if prompt is not None:
-                stream.update(prompt=prompt)
-            stream(picture, gated=False)
-        stream.drain()
-    inputs = {name: calls for name, calls in inputs.items() if calls}
-    if not inputs:
-        raise EngineError("calibration: got no frame, expected at least one; name a source that gives some")
-    return Samples(source, inputs)
-
-
-def _keeper(calls: list[dict[str, Tensor]]) -> Callable[..., None]:
-    def keep(unit: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        given = inspect.signature(unit.forward).bind(*args, **kwargs).arguments
-        calls.append(
-            {
-                k: v.detach().float().cpu().clone(memory_format=torch.contiguous_format)
-                for k, v in given.items()
-                if isinstance(v, Tensor)
-            }
-        )
-
-    return keep
 
 
 _SAMPLES: ContextVar[Samples | None] = ContextVar("inkstream_calibration", default=None)

@@ -27,7 +27,7 @@ _MULTIPLE = 16  # the kernels refuse layers with other numbers of features
 # Least rows and input features of a product. Smaller ones cost more to quantise than they win: so it was measured on
 # SDXL in INT8 (diffusers' tutorial "fast_diffusion"), where layers of 960 inputs and those that see the prompt only
 # were left out. A CPU has no limit: it is there for the same code to be tested everywhere.
-_LEAST = {"cuda": (256, 1024)}
+LEAST = {"cuda": (256, 1024)}
 
 
 def missing() -> str:
@@ -61,7 +61,7 @@ def quantise(unit: nn.Module, example: Sequence[Tensor], precision: str) -> str:
     if why_not:
         raise EngineError(f"dtype {precision}: {why_not}")
     rows = _rows(unit, example)
-    least_rows, least_features = _LEAST.get(device.type, (1, 1))
+    least_rows, least_features = LEAST.get(device.type, (1, 1))
     taken = {
         layer
         for layer, count in rows.items()
