@@ -14,11 +14,12 @@ import pytest
 import torch
 from doubles.pairs import Shapes
 
+from inkstream.lora.data.sample import Part
 from inkstream.lora.load import load_pipeline
-from inkstream.lora.train import autoencoder, base, config, losses, storage
+from inkstream.lora.train import autoencoder, base, config, losses, start, storage
 from inkstream.lora.train.checkpoint import Checkpoints
 from inkstream.lora.train.config import parse
-from inkstream.lora.train.data import Batches, Part
+from inkstream.lora.train.data import Batches
 from inkstream.lora.train.kinds import KINDS, AutoencoderConfig, BaseConfig, kind_of
 from inkstream.lora.train.loop import Loop, TrainError
 from inkstream.lora.train.models import load_autoencoder
@@ -63,7 +64,7 @@ def codec(tmp_path_factory):
     """Folder of an autoencoder that maps pictures to latents and back without having learnt much."""
     folder = tmp_path_factory.mktemp("codec")
     settings = autoencoder_config(folder, max_train_steps=40)
-    loop(autoencoder.from_samples(settings, TRAIN, HELD), settings).run()
+    loop(autoencoder.AutoencoderTask.of(settings, TRAIN, HELD), settings).run()
     return str(folder / "model")
 
 
@@ -105,7 +106,7 @@ def test_an_autoencoder_learns_and_loads_in_diffusers(tmp_path):
     from diffusers import AutoencoderTiny
 
     settings = autoencoder_config(tmp_path, max_train_steps=60, ema_decay=0.5, checkpointing_steps=25)
-    task = autoencoder.from_samples(settings, TRAIN, HELD)
+    task = autoencoder.AutoencoderTask.of(settings, TRAIN, HELD)
     lines = []
     runner = loop(task, settings, lines.append)
     finished = runner.run()
@@ -130,7 +131,7 @@ def test_an_autoencoder_learns_and_loads_in_diffusers(tmp_path):
 def test_a_decoder_learns_alone_for_an_encoder_that_stays(tmp_path, codec):
     wider = {"encoder": codec, "channels": 12, "decoder_blocks": (2, 1, 1, 0), "gan_from": 0.3, "gan_weight": 1.0}
     settings = autoencoder_config(tmp_path, **wider)
-    loop(autoencoder.from_samples(settings, TRAIN, HELD), settings).run()
+    loop(autoencoder.AutoencoderTask.of(settings, TRAIN, HELD), settings).run()
     before, after = load_autoencoder(codec), load_autoencoder(str(tmp_path / "model"))
     for name, value in before.encoder.state_dict().items():
         assert torch.equal(value, after.encoder.state_dict()[name]), name
@@ -142,14 +143,14 @@ def test_a_decoder_learns_alone_for_an_encoder_that_stays(tmp_path, codec):
 
     kept = {"encoder": codec, "init": str(tmp_path / "model"), "decoder_blocks": None}
     further = autoencoder_config(tmp_path / "further", **kept, max_train_steps=1)
-    task = autoencoder.from_samples(further, TRAIN, HELD)
+    task = autoencoder.AutoencoderTask.of(further, TRAIN, HELD)
     for name, value in task.network.decoder.state_dict().items():
         assert torch.equal(value, after.decoder.state_dict()[name]), name
     notes = json.loads((tmp_path / "model" / "training.json").read_text())
     assert "began_from" not in notes
 
     grown = further.model_copy(update={"decoder_blocks": (3, 2, 1, 0)})
-    larger = autoencoder.from_samples(grown, TRAIN, HELD)
+    larger = autoencoder.AutoencoderTask.of(grown, TRAIN, HELD)
     latent = torch.randn(2, 4, 4, 4)
     assert len(larger.network.decoder.layers) == len(after.decoder.layers) + 2
     with torch.no_grad():
@@ -160,19 +161,19 @@ def test_a_decoder_learns_alone_for_an_encoder_that_stays(tmp_path, codec):
     for blocks in ((2, 1, 1, 1), (1, 1, 1, 0)):
         told = re.escape(f"decoder_blocks: got {list(blocks)}, but init has [2, 1, 1, 0]")
         with pytest.raises(ConfigError, match=told):
-            autoencoder.from_samples(grown.model_copy(update={"decoder_blocks": blocks}), TRAIN, HELD)
+            autoencoder.AutoencoderTask.of(grown.model_copy(update={"decoder_blocks": blocks}), TRAIN, HELD)
 
     other = tmp_path / "other"
     loop_settings = autoencoder_config(other, latent_channels=8, max_train_steps=1)
-    loop(autoencoder.from_samples(loop_settings, TRAIN, HELD), loop_settings).run()
+    loop(autoencoder.AutoencoderTask.of(loop_settings, TRAIN, HELD), loop_settings).run()
     with pytest.raises(ConfigError, match="init: got 8 latent channels, the encoder has 4"):
-        autoencoder.from_samples(further.model_copy(update={"init": str(other / "model")}), TRAIN, HELD)
+        autoencoder.AutoencoderTask.of(further.model_copy(update={"init": str(other / "model")}), TRAIN, HELD)
 
 
 def test_a_decoder_learns_to_show_more_contrast(tmp_path, codec):
     kept = {"encoder": codec, "init": codec, "decoder_blocks": None}
     settings = autoencoder_config(tmp_path, **kept, gan_weight=0, sharpen=1.5, max_train_steps=2)
-    task = autoencoder.from_samples(settings, TRAIN, HELD)
+    task = autoencoder.AutoencoderTask.of(settings, TRAIN, HELD)
     latents = torch.randn(3, 4, 4, 4)
     wanted = task._sharper(latents)
     with torch.no_grad():
@@ -182,7 +183,7 @@ def test_a_decoder_learns_to_show_more_contrast(tmp_path, codec):
     assert torch.equal(task._sharper(latents), wanted), "what it is held to stays"
     first = losses_of(tmp_path)[1]
     plain = autoencoder_config(tmp_path / "plain", **kept, gan_weight=0, max_train_steps=2)
-    loop(autoencoder.from_samples(plain, TRAIN, HELD), plain).run()
+    loop(autoencoder.AutoencoderTask.of(plain, TRAIN, HELD), plain).run()
     assert losses_of(tmp_path / "plain")[1] != first
     with pytest.raises(ValueError, match=r"sharpen: got 1\.5, expected 0 without init and encoder"):
         autoencoder_config(tmp_path, sharpen=1.5)
@@ -190,7 +191,7 @@ def test_a_decoder_learns_to_show_more_contrast(tmp_path, codec):
 
 def test_a_decoder_sees_crops_of_what_the_encoder_makes_of_whole_pictures(tmp_path, codec):
     settings = autoencoder_config(tmp_path, encoder=codec, crop=16)
-    task = autoencoder.from_samples(settings, TRAIN, HELD)
+    task = autoencoder.AutoencoderTask.of(settings, TRAIN, HELD)
     batch = next(task.batches.since(0, 0))
     corners = torch.tensor([[1, 2], [0, 0], [2, 1], [2, 2]])
     with torch.no_grad():
@@ -201,7 +202,7 @@ def test_a_decoder_sees_crops_of_what_the_encoder_makes_of_whole_pictures(tmp_pa
 
 
 def test_later_steps_begin_at_the_networks_own_earlier_ones(tmp_path, codec):
-    task = base.from_samples(base_config(tmp_path, codec), TRAIN, HELD)
+    task = base.BaseTask.of(base_config(tmp_path, codec), TRAIN, HELD)
     calls, right = [], torch.full((6, 4, 4, 4), 0.5)
 
     def answer(x, t, text, control):
@@ -227,7 +228,7 @@ def test_later_steps_begin_at_the_networks_own_earlier_ones(tmp_path, codec):
 
 def test_a_base_model_learns_and_the_pipeline_draws_the_same(tmp_path, codec):
     settings = base_config(tmp_path, codec, max_train_steps=40, gan_weight=0.0, ema_decay=0.8)
-    task = base.from_samples(settings, TRAIN, HELD)
+    task = base.BaseTask.of(settings, TRAIN, HELD)
     runner = loop(task, settings)
     runner.run()
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -258,7 +259,7 @@ def test_a_base_model_learns_and_the_pipeline_draws_the_same(tmp_path, codec):
 
 def test_every_part_of_the_base_loss_is_reached(tmp_path, codec):
     settings = base_config(tmp_path, codec, max_train_steps=20)
-    loop(base.from_samples(settings, TRAIN, HELD), settings).run()
+    loop(base.BaseTask.of(settings, TRAIN, HELD), settings).run()
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     names = {name for line in lines for name in line}
     assert {"latent", "crop", "discriminator", "pull", "x0_mse"} <= names
@@ -268,7 +269,7 @@ def test_every_part_of_the_base_loss_is_reached(tmp_path, codec):
 def test_latents_from_the_cache_train_as_those_encoded_on_the_way(tmp_path, codec):
     for name, cache in (("kept", True), ("not", False)):
         settings = base_config(tmp_path / name, codec, max_train_steps=3)
-        loop(base.from_samples(settings, TRAIN, HELD, cache=cache), settings).run()
+        loop(base.BaseTask.of(settings, TRAIN, HELD, cache=cache), settings).run()
     kept, fresh = losses_of(tmp_path / "kept"), losses_of(tmp_path / "not")
     assert [kept[step] for step in (1, 2, 3)] == pytest.approx([fresh[step] for step in (1, 2, 3)], rel=0.02)
 
@@ -279,13 +280,13 @@ def test_latents_from_the_cache_train_as_those_encoded_on_the_way(tmp_path, code
 def run_base(folder, codec, resume, steps):
     torch.set_num_threads(1)
     settings = base_config(folder, codec, max_train_steps=steps, checkpointing_steps=2, model_at_checkpoints=False)
-    loop(base.from_samples(settings, TRAIN, HELD), settings).run(resume)
+    loop(base.BaseTask.of(settings, TRAIN, HELD), settings).run(resume)
     os._exit(0)
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
 def test_killed_at_any_moment_it_goes_on_with_the_same_losses(tmp_path, codec):
-    base.from_samples(base_config(tmp_path / "warm", codec), TRAIN, HELD)  # imports, once for all that are forked
+    base.BaseTask.of(base_config(tmp_path / "warm", codec), TRAIN, HELD)  # imports, once for all that are forked
     context = multiprocessing.get_context("fork")
     steps, rng = 20, np.random.default_rng()
 
@@ -326,7 +327,7 @@ def losses_kept(folder):
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path, caplog):
     settings = autoencoder_config(tmp_path, checkpointing_steps=4)
-    make = lambda changed=settings: loop(autoencoder.from_samples(changed, TRAIN, HELD), changed)
+    make = lambda changed=settings: loop(autoencoder.AutoencoderTask.of(changed, TRAIN, HELD), changed)
     make().run()
     before = losses_of(tmp_path)
     newest, older = reversed(Checkpoints(tmp_path).all()[-2:])
@@ -348,22 +349,22 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, caplog):
 
 def test_a_checkpoint_of_other_networks_is_named(tmp_path):
     settings = autoencoder_config(tmp_path, max_train_steps=2)
-    loop(autoencoder.from_samples(settings, TRAIN, HELD), settings).run()
+    loop(autoencoder.AutoencoderTask.of(settings, TRAIN, HELD), settings).run()
     wider = autoencoder_config(tmp_path, max_train_steps=4, channels=16)
     with pytest.raises(ModelError, match="the checkpoint is of other networks"):
-        loop(autoencoder.from_samples(wider, TRAIN, HELD), wider).run("latest")
+        loop(autoencoder.AutoencoderTask.of(wider, TRAIN, HELD), wider).run("latest")
 
 
 def test_settings_that_were_others_before_are_said_and_noted(tmp_path, caplog):
     first = autoencoder_config(tmp_path, max_train_steps=4)
-    loop(autoencoder.from_samples(first, TRAIN, HELD), first).run()
+    loop(autoencoder.AutoencoderTask.of(first, TRAIN, HELD), first).run()
     assert "earlier" not in json.loads((tmp_path / "model" / "training.json").read_text())
     data = {**QUICK["data"], "clean": 0.9}
     then = autoencoder_config(tmp_path, max_train_steps=6, data=data, gan_weight=0.0, logging_seconds=3.0)
-    loop(autoencoder.from_samples(then, TRAIN, HELD), then).run("latest")
+    loop(autoencoder.AutoencoderTask.of(then, TRAIN, HELD), then).run("latest")
     assert "step-00000004 was made with other settings: data.clean, gan_weight" in caplog.text
     last = autoencoder_config(tmp_path, max_train_steps=8, data=data, gan_weight=0.0)
-    loop(autoencoder.from_samples(last, TRAIN, HELD), last).run("latest")
+    loop(autoencoder.AutoencoderTask.of(last, TRAIN, HELD), last).run("latest")
     one, two = json.loads((tmp_path / "model" / "training.json").read_text())["earlier"]
     assert one["until_step"] == 4 and one["settings"] == {"data.clean": 0.35, "gan_weight": 0.3, "max_train_steps": 4}
     assert two["until_step"] == 6 and two["settings"] == {"max_train_steps": 6}
@@ -380,7 +381,7 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, caplog):
         real(tensors, path)
 
     monkeypatch.setattr(storage, "save_file", save_file)
-    runner = loop(autoencoder.from_samples(settings, TRAIN, HELD), settings)
+    runner = loop(autoencoder.AutoencoderTask.of(settings, TRAIN, HELD), settings)
     one_step = runner.one_step
 
     def stepped(batches):
@@ -396,9 +397,9 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, caplog):
 
 def test_a_signal_ends_with_a_checkpoint_and_the_rest_is_the_same(tmp_path):
     whole = autoencoder_config(tmp_path / "whole")
-    loop(autoencoder.from_samples(whole, TRAIN, HELD), whole).run()
+    loop(autoencoder.AutoencoderTask.of(whole, TRAIN, HELD), whole).run()
     settings = autoencoder_config(tmp_path / "stopped")
-    runner = loop(autoencoder.from_samples(settings, TRAIN, HELD), settings)
+    runner = loop(autoencoder.AutoencoderTask.of(settings, TRAIN, HELD), settings)
     one_step = runner.one_step
 
     def stepped(batches):
@@ -409,13 +410,13 @@ def test_a_signal_ends_with_a_checkpoint_and_the_rest_is_the_same(tmp_path):
     runner.one_step = stepped
     finished = runner.run()
     assert finished.interrupted and finished.model is None and 4 <= finished.steps <= 6
-    loop(autoencoder.from_samples(settings, TRAIN, HELD), settings).run("latest")
+    loop(autoencoder.AutoencoderTask.of(settings, TRAIN, HELD), settings).run("latest")
     assert losses_of(tmp_path / "stopped") == losses_of(tmp_path / "whole")
 
 
 def test_steps_without_a_number_are_left_out_and_many_of_them_end_it(tmp_path, caplog):
     settings = autoencoder_config(tmp_path, max_train_steps=40)
-    task = autoencoder.from_samples(settings, TRAIN, HELD)
+    task = autoencoder.AutoencoderTask.of(settings, TRAIN, HELD)
     real, bad = task.loss, [3]
 
     def loss(batch, now):
@@ -439,18 +440,18 @@ def test_a_budget_in_minutes_counts_training_only(tmp_path):
             now[0] += 10
             return super().__getitem__(number)
 
-    task = autoencoder.from_samples(settings, TRAIN, HELD)
+    task = autoencoder.AutoencoderTask.of(settings, TRAIN, HELD)
     task.batches = Slow(TRAIN, settings.data, 4)
     finished = Loop(task, settings, say=lambda line: None, clock=lambda: now[0]).run()
     assert finished.steps == 6 and finished.seconds == 60
 
 
 def test_it_trains_without_held_out_samples(tmp_path, codec):
-    for settings, of in (
-        (autoencoder_config(tmp_path / "a", max_train_steps=2), autoencoder),
-        (base_config(tmp_path / "b", codec, max_train_steps=2), base),
+    for settings, task in (
+        (autoencoder_config(tmp_path / "a", max_train_steps=2), autoencoder.AutoencoderTask),
+        (base_config(tmp_path / "b", codec, max_train_steps=2), base.BaseTask),
     ):
-        assert loop(of.from_samples(settings, TRAIN, Part(TRAIN, 0, 0)), settings).run().model is not None
+        assert loop(task.of(settings, TRAIN, Part(TRAIN, 0, 0)), settings).run().model is not None
         assert not (settings.folder / "pictures").exists()
 
 
@@ -463,8 +464,8 @@ def test_two_trainings_do_not_share_a_folder(tmp_path, monkeypatch):
         FileLock(tmp_path / ".lock"),
         pytest.raises(ConfigError, match="output_dir: another training writes into"),
     ):
-        loop(autoencoder.from_samples(settings, TRAIN, HELD), settings).run()
-    loop(autoencoder.from_samples(settings, TRAIN, HELD), settings).run()
+        loop(autoencoder.AutoencoderTask.of(settings, TRAIN, HELD), settings).run()
+    loop(autoencoder.AutoencoderTask.of(settings, TRAIN, HELD), settings).run()
 
 
 # --- settings
@@ -511,7 +512,7 @@ def test_single_settings_come_on_top():
 
 def test_a_dry_run_measures_and_leaves_nothing(tmp_path, codec, monkeypatch):
     settings = base_config(tmp_path / "out", codec, max_train_steps=1000, crop=16)
-    monkeypatch.setattr(base, "open_data", lambda *_: (TRAIN, HELD))
+    monkeypatch.setattr(start, "open_data", lambda *_: (TRAIN, HELD))
     report = dry_run(settings)
     assert report.samples == len(TRAIN) and report.steps == 1000
     assert report.minutes == pytest.approx(1000 * report.step_seconds / 60)
@@ -541,7 +542,7 @@ def command(*arguments, code=0):
 
 
 def test_the_command_trains_measures_and_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(autoencoder, "open_data", lambda *_: (TRAIN, HELD))
+    monkeypatch.setattr(start, "open_data", lambda *_: (TRAIN, HELD))
     written = tmp_path / "mine.yaml"
     settings = autoencoder_config(tmp_path / "out", max_train_steps=4).model_dump(mode="json")
     written.write_text(json.dumps(settings))

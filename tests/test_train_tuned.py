@@ -104,7 +104,7 @@ def test_a_conventional_lora_draws_the_same_in_plain_diffusers(family, tmp_path)
 
 def test_a_few_step_lora_begins_from_nothing_but_noise(tmp_path):
     config = LoraConfig(**{**QUICK, "output_dir": str(tmp_path), "timesteps": "few-step", **NONE})
-    task = lora.from_samples(config, TRAIN, HELD, tiny_sd())
+    task = lora.LoraTask.of(config, TRAIN, HELD, pipe=tiny_sd())
     z0 = torch.full((64, 4, 4, 4), 50.0)
     x, target, t = task._few_steps(z0, torch.Generator().manual_seed(0))
     first = t == 999
@@ -195,7 +195,7 @@ def test_a_lora_with_dropout_goes_on_with_the_same_losses(tmp_path):
     class Cut(Exception):
         pass
 
-    task = lora.from_samples(config, TRAIN, HELD, tiny_sd())
+    task = lora.LoraTask.of(config, TRAIN, HELD, pipe=tiny_sd())
     real = task.loss
 
     def loss(batch, now):
@@ -222,7 +222,7 @@ def test_a_controlnet_learns_and_loads(tmp_path):
     )
     pipe = tiny_sd()
     before = {name: value.clone() for name, value in pipe.unet.state_dict().items()}
-    task = controlnet.from_samples(config, TRAIN, HELD, pipe)
+    task = controlnet.ControlNetTask.of(config, TRAIN, HELD, pipe=pipe)
     Loop(task, config, say=quietly).run()
     assert all(torch.equal(value, before[name]) for name, value in pipe.unet.state_dict().items()), "the base is frozen"
     net = ControlNetModel.from_pretrained(tmp_path / "model", local_files_only=True)
@@ -244,7 +244,7 @@ def test_distillation_draws_answers_together(student, tmp_path):
     )
     pipe = tiny_sd("v_prediction")
     plain = {name: value.clone() for name, value in pipe.unet.state_dict().items()}
-    task = lcm.from_samples(config, TRAIN, HELD, pipe)
+    task = lcm.LcmTask.of(config, TRAIN, HELD, pipe=pipe)
     runner = Loop(task, config, say=quietly)
     runner.run()
     held = figures(tmp_path, "validation/loss")
@@ -269,7 +269,7 @@ def test_distillation_draws_answers_together(student, tmp_path):
 
 def test_at_its_boundary_the_student_gives_what_it_gets(tmp_path):
     config = LcmConfig(**{**QUICK, **NONE, "output_dir": str(tmp_path)})
-    task = lcm.from_samples(config, TRAIN, HELD, tiny_sd())
+    task = lcm.LcmTask.of(config, TRAIN, HELD, pipe=tiny_sd())
     z, answer = torch.randn(2, 4, 4, 4), torch.randn(2, 4, 4, 4)
     zero = torch.zeros(2, dtype=torch.long)
     assert torch.equal(task._f(task.unet, z, zero, answer), z)
@@ -282,7 +282,7 @@ def test_without_guidance_a_teachers_step_is_ddims(tmp_path):
 
     config = LcmConfig(**{**QUICK, **NONE, "output_dir": str(tmp_path)})
     pipe = tiny_sd()
-    task = lcm.from_samples(config, TRAIN, HELD, pipe)
+    task = lcm.LcmTask.of(config, TRAIN, HELD, pipe=pipe)
     z, text = torch.randn(2, 4, 4, 4), torch.randn(2, 77, 32)
     later, earlier = torch.tensor([599, 599]), torch.tensor([579, 579])
     with torch.no_grad():

@@ -205,6 +205,10 @@ class Pairs:
                 log.warning("left out: %s", error)
         raise DataError(f"{self._root}: none of its {len(self)} pairs can be read; prepare the folder again")
 
+    def texts(self) -> list[tuple[str, ...]]:
+        """The captions of each pair."""
+        return [row.captions for row in self.rows]
+
     def _find(self) -> Path:
         """The folder that holds the split's metadata; one without splits is all training."""
         root = self.folder / self.split

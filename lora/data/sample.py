@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -32,3 +32,81 @@ class Samples(Protocol):
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Sample: ...
+
+
+@runtime_checkable
+class Drawn(Samples, Protocol):
+    """A set of pairs of which each has several drawings."""
+
+    @property
+    def drawings(self) -> int:
+        """How many drawings each sample has."""
+        ...
+
+    def sample(self, index: int, drawing: int) -> Sample:
+        """A sample with one of its drawings."""
+        ...
+
+
+@runtime_checkable
+class Captioned(Protocol):
+    """A set of pairs that knows its captions without decoding a picture."""
+
+    def texts(self) -> list[tuple[str, ...]]:
+        """The captions of each pair."""
+        ...
+
+
+def drawings_of(samples: Samples) -> int:
+    """How many drawings each sample of a set has."""
+    return samples.drawings if isinstance(samples, Drawn) else 1
+
+
+def sample_of(samples: Samples, index: int, drawing: int) -> Sample:
+    """A sample of a set with one of its drawings."""
+    return samples.sample(index, drawing) if isinstance(samples, Drawn) else samples[index]
+
+
+def texts_of(samples: Samples) -> list[tuple[str, ...]]:
+    """The captions of each pair of a set."""
+    if isinstance(samples, Captioned):
+        return samples.texts()
+    return [samples[index].captions for index in range(len(samples))]
+
+
+class Part:
+    """Some of a set of pairs, from ``start`` to before ``stop``: a ``Samples`` with drawings and texts itself."""
+
+    def __init__(self, samples: Samples, start: int, stop: int) -> None:
+        self.samples, self.start, self.stop = samples, start, stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.seen(index, self.samples[self._place(index)])
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
+
+    @property
+    def drawings(self) -> int:
+        """How many drawings each sample has."""
+        return drawings_of(self.samples)
+
+    def sample(self, index: int, drawing: int) -> Sample:
+        """A sample with one of its drawings."""
+        return self.seen(index, sample_of(self.samples, self._place(index), drawing))
+
+    def texts(self) -> list[tuple[str, ...]]:
+        """The captions of each pair."""
+        return texts_of(self.samples)[self.start : self.stop]
+
+    def seen(self, index: int, sample: Sample) -> Sample:
+        """What is given of a sample: itself. Subclasses change it."""
+        return sample
+
+    def _place(self, index: int) -> int:
+        if not 0 <= index < len(self):
+            raise IndexError(f"got {index}, expected 0 to {len(self) - 1}")
+        return self.start + index

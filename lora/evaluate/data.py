@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...stream.base.errors import ConfigError
 from ...stream.base.progress import Progress, silent
-from ..data.sample import Sample, Samples
+from ..data.sample import Part, Sample, Samples
 from .colours import HUED
 
 SCENES = "scenes"
@@ -34,25 +34,6 @@ class Data:
     """True pictures that teach what a colour word looks like; may be the samples."""
     moving: tuple[tuple[Sample, ...], ...] = ()
     """Things while a camera moves around them, each in order of time."""
-
-
-class Part:
-    """The first ``count`` of some samples."""
-
-    def __init__(self, samples: Samples | Sequence[Sample], count: int) -> None:
-        self._samples = samples
-        self._count = min(count, len(samples))
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> Sample:
-        if not 0 <= index < self._count:
-            raise IndexError(f"sample {index} of {self._count}")
-        return self._samples[index]
-
-    def __iter__(self) -> Iterator[Sample]:
-        return (self._samples[index] for index in range(self._count))
 
 
 def open_data(text: str, side: int, count: int | None = None, progress: Progress = silent) -> Data:
@@ -124,6 +105,10 @@ def _pairs(folder: Path, side: int, count: int | None) -> Data:
 
     has = [split for split in ("validation", "train") if (folder / split / METADATA).is_file()]
     judged = Pairs(folder, has[0] if has else "train", side)
-    samples = Part(judged, count or USUAL_COUNT)
+    samples = _first(judged, count or USUAL_COUNT)
     teaching = Pairs(folder, "train", min(side, HUE_SIDE)) if "train" in has else samples
-    return Data(str(folder), samples, Part(teaching, PAIRS_FOR_HUES))
+    return Data(str(folder), samples, _first(teaching, PAIRS_FOR_HUES))
+
+
+def _first(samples: Samples, count: int) -> Part:
+    return Part(samples, 0, min(count, len(samples)))

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ...stream.base.errors import ConfigError
@@ -61,8 +60,7 @@ def inject(
         init_lora_weights="gaussian",
     )
     device = next(network.parameters()).device
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeds.number(seed, seeds.INIT))
+    with seeds.new_weights(seed):
         inject_adapter_in_model(settings, network, NAME)
     network.to(device)
     for name, parameter in network.named_parameters():

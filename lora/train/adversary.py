@@ -15,8 +15,10 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from . import storage
 from .noise import normal
+from .task import Now
 
 STRONGEST = 5.0
+PULL_LATER = 0.02  # share of the budget in which the discriminator learns alone
 
 
 class OfLatents(nn.Module):
@@ -68,11 +70,26 @@ class OfPictures(nn.Module):
 
 
 class Adversary:
-    """A discriminator and its optimiser. ``given`` is what it sees besides."""
+    """A discriminator and its optimiser, ``weight`` and the share of the budget at which it ``begins``.
 
-    def __init__(self, network: OfLatents | OfPictures, device: torch.device, rate: float) -> None:
+    ``given`` is what it sees besides.
+    """
+
+    def __init__(
+        self, network: OfLatents | OfPictures, device: torch.device, rate: float, weight: float, begins: float
+    ) -> None:
         self.network = network.to(device)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=rate, betas=(0.5, 0.98), weight_decay=0.0)
+        self.weight, self.begins = weight, begins
+
+    def parts(self, real: Tensor, made: Tensor, base: Tensor, now: Now, *given: Tensor) -> dict[str, Tensor]:
+        """What it has of a step: ``discriminator``, its own loss, and, once that has learned, ``pull``; {} before."""
+        found: dict[str, Tensor] = {}
+        if self.weight and now.share >= self.begins:
+            found["discriminator"] = self.learn(real, made, now.random, *given)
+            if now.share >= self.begins + PULL_LATER:
+                found["pull"] = self.pull(made, base, self.weight, now.random, *given)
+        return found
 
     def learn(self, real: Tensor, made: Tensor, random: torch.Generator, *given: Tensor) -> Tensor:
         """One step of the discriminator; gives its loss."""
@@ -102,8 +119,4 @@ class Adversary:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        for parameter, kept in self.optimiser.state.items():
-            for name, value in kept.items():
-                if isinstance(value, Tensor):
-                    kept[name] = storage.fitted(value, parameter)
+        storage.load_optimiser(self.optimiser, state["optimiser"])

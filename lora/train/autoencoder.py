@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,21 @@ import torch
 from torch import Tensor, nn
 
 from ...stream.base.errors import ConfigError
+from ...stream.base.progress import Progress, silent
+from ..data.sample import Samples
 from . import losses, seeds
 from .adversary import Adversary, OfPictures
 from .caches import latents_of
-from .data import Batch, Batches, open_data, still
+from .data import Batch, Batches, still
 from .devices import device_of, settle, settle_process
 from .kinds import AutoencoderConfig
 from .models import Codec, load_autoencoder
 from .noise import normal
-from .sheets import psnr, sharpness, sheet, to_bytes
+from .sheets import psnr, sharpness, sheet, to_bytes, to_pictures
 from .task import Loss, Now, Task
 
 REDUCTION = 8  # pixels of a side that become one latent
 DECODER_BLOCKS = (3, 2, 1, 1)
-PULL_LATER = 0.02  # share of the budget in which the discriminator learns alone
 
 
 class AutoencoderTask(Task):
@@ -43,9 +44,27 @@ class AutoencoderTask(Task):
         if config.sharpen and config.init:
             self.start = load_autoencoder(config.init).decoder
             settle([self.start], config, self.device, train=False)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seeds.number(config.seed, seeds.INIT, 1))
-            self.adversary = Adversary(OfPictures(), self.device, config.gan_learning_rate)
+        with seeds.new_weights(config.seed, 1):
+            gan = config.gan_learning_rate, config.gan_weight, config.gan_from
+            self.adversary = Adversary(OfPictures(), self.device, *gan)
+
+    @classmethod
+    def of(
+        cls,
+        config: AutoencoderConfig,
+        samples: Samples,
+        held: Samples,
+        progress: Progress = silent,
+        cache: bool = True,
+    ) -> AutoencoderTask:
+        if config.crop > config.data.size:
+            raise ConfigError(f"crop: got {config.crop}, expected at most data.size = {config.data.size}")
+        latents = None
+        if config.encoder and cache:
+            vae = load_autoencoder(config.encoder).to(device_of(config)).eval().requires_grad_(False)
+            latents = latents_of(vae, config, samples, device_of(config), progress)
+        batches = Batches(samples, config.data, config.train_batch_size, config.seed, latents)
+        return cls(config, batches, still(held, config.data, config.validation_samples))
 
     def trained(self) -> dict[str, nn.Module]:
         return {"decoder": self.network.decoder} if self.config.encoder else {"vae": self.network}
@@ -74,13 +93,9 @@ class AutoencoderTask(Task):
         total = x.new_zeros(())
         for name, value in parts.items():
             total = total + getattr(config, f"{name}_weight") * value
-        if config.gan_weight and now.share >= config.gan_from:
-            parts["discriminator"] = self.adversary.learn(truth, got, now.random)
-            if now.share >= config.gan_from + PULL_LATER:
-                near = config.mse_weight * parts["mse"] + config.l1_weight * parts["l1"]
-                parts["pull"] = self.adversary.pull(got, near, config.gan_weight, now.random)
-                total = total + parts["pull"]
-        return Loss(total, parts)
+        near = config.mse_weight * parts["mse"] + config.l1_weight * parts["l1"]
+        parts |= self.adversary.parts(truth, got, near, now)
+        return Loss(total + parts.get("pull", 0.0), parts)
 
     @torch.no_grad()
     def _sharper(self, z: Tensor) -> Tensor:
@@ -113,9 +128,8 @@ class AutoencoderTask(Task):
         cut = torch.stack(
             [batch.picture[row, y : y + crop, x : x + crop] for row, (y, x) in enumerate(places)]
         )  # (B, crop, crop, 3)
-        pictures = cut.permute(0, 3, 1, 2).float().div(127.5).sub(1)
         layout = torch.channels_last if self.config.channels_last else torch.contiguous_format
-        return pictures.contiguous(memory_format=layout)
+        return to_pictures(cut).contiguous(memory_format=layout)
 
     def measure(self) -> dict[str, float]:
         found: dict[str, list[Tensor]] = {"psnr_db": [], "sharpness": []}
@@ -183,8 +197,7 @@ def _network(config: AutoencoderConfig) -> Any:
         if start.config.latent_channels != settings["latent_channels"]:
             got = start.config.latent_channels
             raise ConfigError(f"init: got {got} latent channels, the encoder has {settings['latent_channels']}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeds.number(config.seed, seeds.INIT))
+    with seeds.new_weights(config.seed):
         made = AutoencoderTiny(**settings)
     if kept is not None:
         made.encoder.load_state_dict(kept.encoder.state_dict())
@@ -216,27 +229,3 @@ def _grow(decoder: Any, start: Any) -> None:
         else:
             nn.init.zeros_(layer.conv[-1].weight)
             nn.init.zeros_(layer.conv[-1].bias)
-
-
-def make(config: AutoencoderConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> AutoencoderTask:
-    """The task of a configuration. Raises ConfigError, and DataError when the pairs are damaged."""
-    samples, held = open_data(config.data, progress, cache)
-    return from_samples(config, samples, held, progress, cache)
-
-
-def from_samples(
-    config: AutoencoderConfig,
-    samples: Any,
-    held: Any,
-    progress: Callable[..., Any] | None = None,
-    cache: bool = True,
-) -> AutoencoderTask:
-    """The task on pairs that are there already; ``cache``: encode all pictures beforehand, for a decoder alone."""
-    if config.crop > config.data.size:
-        raise ConfigError(f"crop: got {config.crop}, expected at most data.size = {config.data.size}")
-    latents = None
-    if config.encoder and cache:
-        vae = load_autoencoder(config.encoder).to(device_of(config)).eval().requires_grad_(False)
-        latents = latents_of(vae, config, samples, device_of(config), progress)
-    batches = Batches(samples, config.data, config.train_batch_size, config.seed, latents)
-    return AutoencoderTask(config, batches, still(held, config.data, config.validation_samples))

@@ -18,24 +18,25 @@ from torch import Tensor, nn
 
 from ...stream.base.errors import ConfigError
 from ...stream.base.files import replacing_folder
+from ...stream.base.progress import Progress, silent
 from ...stream.base.quiet import quiet
+from ..data.sample import Samples
 from . import base_networks, losses, seeds
 from .adversary import Adversary, OfLatents
 from .caches import captions_of, latents_of
-from .data import Batch, Batches, open_data, still
+from .data import Batch, Batches, still
 from .devices import device_of, settle, settle_process
 from .kinds import BaseConfig
 from .models import Codec, load_autoencoder
 from .noise import Noise, normal
 from .predict import few_steps, lcm_steps, predict
 from .regions import flat
-from .sheets import psnr, sharpness, sheet, to_bytes
+from .sheets import psnr, sharpness, sheet, to_bytes, to_pictures
 from .task import Loss, Now, Task
 from .timesteps import Timesteps
 from .tokens import build_tokenizer, load_tokenizer, token_ids
 
 BORDER = 8  # pixels at a crop's sides that do not count
-PULL_LATER = 0.02  # share of the budget in which the discriminator learns alone
 FLAT_FROM, FLAT_TO = 200, 800  # timesteps whose rows may start from a flat painting
 COLOURS_BELOW = 600  # timesteps whose rows may lose their caption
 LATENT_LIMIT = 5.0
@@ -71,11 +72,29 @@ class BaseTask(Task):
             config.named_share,
             config.low_share,
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seeds.number(config.seed, seeds.INIT, 1))
-            channels, reduction = networks.unet.config.in_channels, self.codec.reduction
-            self.adversary = Adversary(OfLatents(channels, reduction), self.device, config.gan_learning_rate)
+        with seeds.new_weights(config.seed, 1):
+            network = OfLatents(networks.unet.config.in_channels, self.codec.reduction)
+            gan = config.gan_learning_rate, config.gan_weight, config.gan_from
+            self.adversary = Adversary(network, self.device, *gan)
         self._known: dict[str, Tensor] = {}
+
+    @classmethod
+    def of(
+        cls, config: BaseConfig, samples: Samples, held: Samples, progress: Progress = silent, cache: bool = True
+    ) -> BaseTask:
+        device = device_of(config)
+        vae = load_autoencoder(config.autoencoder).to(device).eval().requires_grad_(False)
+        codec = Codec(vae)
+        if config.crop and config.crop % codec.reduction:
+            raise ConfigError(f"crop: got {config.crop}, expected a multiple of {codec.reduction}")
+        if config.init:
+            networks, tokenizer = base_networks.read(config.init)
+        else:
+            tokenizer = _tokenizer(config, samples, keep=cache)
+            networks = base_networks.build(config, tokenizer, vae.config.latent_channels, codec.reduction)
+        latents = latents_of(vae, config, samples, device, progress) if cache else None
+        batches = Batches(samples, config.data, config.train_batch_size, config.seed, latents)
+        return cls(config, networks, tokenizer, vae, batches, still(held, config.data, config.validation_samples))
 
     def trained(self) -> dict[str, nn.Module]:
         nets = self.networks
@@ -102,13 +121,8 @@ class BaseTask(Task):
         if config.crop_weight and now.share >= config.crop_from:
             parts["crop"] = self._crop_loss(x0, batch, now)
             total = total + config.crop_weight * parts["crop"]
-        if config.gan_weight and now.share >= config.gan_from:
-            lines = batch.drawn()
-            parts["discriminator"] = self.adversary.learn(z0, x0, now.random, lines)
-            if now.share >= config.gan_from + PULL_LATER:
-                parts["pull"] = self.adversary.pull(x0, regression, config.gan_weight, now.random, lines)
-                total = total + parts["pull"]
-        return Loss(total, parts)
+        parts |= self.adversary.parts(z0, x0, regression, now, batch.drawn())
+        return Loss(total + parts.get("pull", 0.0), parts)
 
     def latents(self, batch: Batch) -> Tensor:
         """(B, C, h, w) float32: from the cache, else encoded now."""
@@ -188,21 +202,22 @@ class BaseTask(Task):
         got = self.codec.decode(x0[rows.to(self.device), :, y : y + size, x : x + size])
         y, x, size = y * reduction, x * reduction, size * reduction
         cut = batch.picture[rows.to(self.device), y : y + size, x : x + size]
-        truth = cut.permute(0, 3, 1, 2).float().div(127.5).sub(1)
-        return losses.picture_l1(got, truth, BORDER if size > 4 * BORDER and self.config.crop else 0)
+        return losses.picture_l1(got, to_pictures(cut), BORDER if size > 4 * BORDER and self.config.crop else 0)
 
     # --- what it is measured by
 
     @torch.no_grad()
-    def generate(self, batch: Batch, steps: Sequence[int], control: Tensor | None = None) -> Tensor:
+    def generate(self, batch: Batch, steps: Sequence[int]) -> Tensor:
         """Latents (B, C, h, w) of these timesteps, from noise that belongs to each sample, new at every step."""
-        text = self.text(batch.captions)
-        control = batch.control() if control is None else control
+        text, control = self.text(batch.captions), batch.control()
         sides = [side // self.codec.reduction for side in control.shape[-2:]]
-        shape = (self.networks.unet.config.in_channels, *sides)
-        randoms = [seeds.generator(self.config.seed, seeds.VALIDATION, int(index)) for index in batch.index]
-        draw = lambda: torch.stack([torch.randn(shape, generator=each) for each in randoms]).to(self.device)
+        draw = self._draw(batch, (self.networks.unet.config.in_channels, *sides))
         return few_steps(lambda x, t: self._v(x, t, text, control), self.noise, draw, steps)
+
+    def _draw(self, batch: Batch, shape: tuple[int, ...]) -> Callable[[], Tensor]:
+        """Gives noise (B, *shape) that belongs to each sample, new at every call."""
+        randoms = [seeds.generator(self.config.seed, seeds.VALIDATION, int(index)) for index in batch.index]
+        return lambda: torch.stack([torch.randn(shape, generator=each) for each in randoms]).to(self.device)
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
@@ -211,12 +226,7 @@ class BaseTask(Task):
         for batch in (each.to(self.device) for each in self.held):
             z0, truth = self.codec.encode(batch.pictures()), batch.pictures()
             control, text = batch.control(), self.text(batch.captions)
-            noise = torch.cat(
-                [
-                    torch.randn(1, *z0.shape[1:], generator=seeds.generator(self.config.seed, seeds.VALIDATION, int(i)))
-                    for i in batch.index
-                ]
-            ).to(self.device)
+            noise = self._draw(batch, z0.shape[1:])()
             for step in VALIDATED:
                 t = torch.full((len(batch),), step, device=self.device)
                 x = noise if step == self.timesteps.last else self.noise.add(z0, noise, t)
@@ -278,37 +288,12 @@ def _half(module: Any) -> Any:
     return made.to(torch.float16).eval()
 
 
-def make(config: BaseConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> BaseTask:
-    """The task of a configuration. Raises ConfigError, ModelError, and DataError when the pairs are damaged."""
-    samples, held = open_data(config.data, progress, cache)
-    return from_samples(config, samples, held, progress, cache)
-
-
-def from_samples(
-    config: BaseConfig, samples: Any, held: Any, progress: Callable[..., Any] | None = None, cache: bool = True
-) -> BaseTask:
-    """The task on pairs that are there already; ``cache``: encode all pictures beforehand."""
-    device = device_of(config)
-    vae = load_autoencoder(config.autoencoder).to(device).eval().requires_grad_(False)
-    codec = Codec(vae)
-    if config.crop and config.crop % codec.reduction:
-        raise ConfigError(f"crop: got {config.crop}, expected a multiple of {codec.reduction}")
-    if config.init:
-        networks, tokenizer = base_networks.read(config.init, config)
-    else:
-        tokenizer = _tokenizer(config, samples, progress, keep=cache)
-        networks = base_networks.build(config, tokenizer, vae.config.latent_channels, codec.reduction)
-    latents = latents_of(vae, config, samples, device, progress) if cache else None
-    batches = Batches(samples, config.data, config.train_batch_size, config.seed, latents)
-    return BaseTask(config, networks, tokenizer, vae, batches, still(held, config.data, config.validation_samples))
-
-
-def _tokenizer(config: BaseConfig, samples: Any, progress: Callable[..., Any] | None, keep: bool) -> Any:
+def _tokenizer(config: BaseConfig, samples: Samples, keep: bool) -> Any:
     """That of the output folder, else one for the words of the captions, which is kept there."""
     folder, length = config.folder / "tokenizer", config.networks.max_tokens
     if (folder / "vocab.json").is_file():
         return load_tokenizer(folder)
-    captions = captions_of(samples, progress)
+    captions = captions_of(samples)
     with quiet():
         if not keep:
             with TemporaryDirectory() as place:

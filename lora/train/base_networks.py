@@ -42,8 +42,7 @@ def scheduler(original: int) -> Any:
 
 def build(config: BaseConfig, tokenizer: Any, latent_channels: int, reduction: int) -> BaseNetworks:
     """New networks with weights that follow from the seed alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeds.number(config.seed, seeds.INIT))
+    with seeds.new_weights(config.seed):
         sizes = config.networks
         unet = _unet(sizes, latent_channels, config.data.size // reduction)
         controlnet = _controlnet(sizes, latent_channels)
@@ -52,7 +51,7 @@ def build(config: BaseConfig, tokenizer: Any, latent_channels: int, reduction: i
     return BaseNetworks(unet, controlnet, text_encoder)
 
 
-def read(name: str, config: BaseConfig) -> tuple[BaseNetworks, Any]:
+def read(name: str) -> tuple[BaseNetworks, Any]:
     """(networks, tokenizer) of a model to go on from. Raises ModelError when it is not of this kind."""
     pipe = load_model(name, torch.device("cpu"))
     nets = controlnets_of(pipe)

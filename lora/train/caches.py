@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...stream.base.progress import Progress
-from ..data.sample import Samples
+from ...stream.base.progress import Progress, silent
+from ..data.sample import Samples, texts_of
 from .models import Codec
+from .sheets import to_pictures
 
 if TYPE_CHECKING:
     from .config import TrainConfig
@@ -42,9 +43,9 @@ def fingerprint(*parts: Any) -> str:
     return made.hexdigest()
 
 
-def data_fingerprint(samples: Samples, looked_at: int = 16) -> str:
-    """That of a set of pairs: its length, and some of its samples."""
-    places = np.unique(np.linspace(0, len(samples) - 1, looked_at).astype(int))
+def data_fingerprint(samples: Samples) -> str:
+    """That of a set of pairs: its length, and up to 16 of its samples."""
+    places = np.unique(np.linspace(0, len(samples) - 1, 16).astype(int))
     seen = [samples[int(place)] for place in places]
     return fingerprint(len(samples), *(sample.picture for sample in seen), *(sample.captions for sample in seen))
 
@@ -76,7 +77,7 @@ class Latents:
         samples: Samples,
         key: str,
         encode: Callable[[Tensor], Tensor],
-        progress: Progress | None = None,
+        progress: Progress = silent,
         mirrored: bool = True,
     ) -> Latents:
         """Those of ``samples``, from the folder where they are there. ``encode``: (B, 3, H, W) in [-1, 1] -> latents.
@@ -92,7 +93,7 @@ class Latents:
 
 
 def latents_of(
-    vae: Any, config: TrainConfig, samples: Samples, device: torch.device, progress: Progress | None = None
+    vae: Any, config: TrainConfig, samples: Samples, device: torch.device, progress: Progress = silent
 ) -> Latents:
     """Those of whole pictures as a frozen autoencoder encodes them, kept in the output folder's ``cache``."""
     codec = Codec(vae)
@@ -109,16 +110,12 @@ def latents_of(
 def _encoded(samples: Samples, encode: Callable[[Tensor], Tensor], start: int, stop: int, mirrored: bool) -> np.ndarray:
     """(stop - start, 2, C, h, w) float16; without ``mirrored`` (stop - start, 1, C, h, w)."""
     pictures = np.stack([samples[index].picture for index in range(start, stop)])
-    ways = (pictures, pictures[:, :, ::-1]) if mirrored else (pictures,)
-    return torch.stack([encode(_pictures(each)).cpu().half() for each in ways], 1).numpy()
-
-
-def _pictures(pictures: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    ways = (pictures, np.ascontiguousarray(pictures[:, :, ::-1])) if mirrored else (pictures,)
+    return torch.stack([encode(to_pictures(torch.from_numpy(each))).cpu().half() for each in ways], 1).numpy()
 
 
 def fill(
-    path: Path, count: int, rows: Callable[[int, int], np.ndarray], progress: Progress | None, text: str = "latents"
+    path: Path, count: int, rows: Callable[[int, int], np.ndarray], progress: Progress, text: str = "latents"
 ) -> None:
     """Fill an array file block by block, and give it its name when it is full."""
     part, done_path = path.with_suffix(".part"), path.with_suffix(".done")
@@ -129,8 +126,7 @@ def fill(
         if array is None:
             array = np.lib.format.open_memmap(part, "w+", block.dtype, (count, *block.shape[1:]))
         array[start : start + len(block)] = block
-        if progress is not None:
-            progress(text, (start + len(block)) / count)
+        progress(text, (start + len(block)) / count)
         if (start // AHEAD) % 16 == 15:
             array.flush()
             done_path.write_text(json.dumps(start + len(block)))
@@ -148,7 +144,7 @@ class Texts:
         self._rows: dict[str, int] = {}
         self._arrays: list[np.ndarray] = []
 
-    def prepare(self, captions: Iterable[str], progress: Progress | None = None) -> None:
+    def prepare(self, captions: Iterable[str], progress: Progress = silent) -> None:
         """Encode all of these, and the empty one; from the folder where they are there."""
         wanted = sorted({"", *captions})
         self._rows = {caption: row for row, caption in enumerate(wanted)}
@@ -178,23 +174,6 @@ class Texts:
         return [each.detach().float().to(device) for each in self.encode(list(captions))]
 
 
-def captions_of(samples: Samples, progress: Progress | None = None) -> list[str]:
+def captions_of(samples: Samples) -> list[str]:
     """All captions of a set of pairs, each once, in order."""
-    return sorted({caption for captions in texts_of(samples, progress) for caption in captions})
-
-
-def texts_of(samples: Samples, progress: Progress | None = None) -> list[tuple[str, ...]]:
-    """The captions of each pair."""
-    listed = getattr(samples, "texts", None)
-    if callable(listed):  # a set that knows them without decoding its pictures
-        found: Any = listed()
-        return found
-    rows = getattr(samples, "rows", None)
-    if rows is not None:
-        return [row.captions for row in rows]
-    texts = []
-    for index in range(len(samples)):
-        texts.append(samples[index].captions)
-        if progress is not None and index % 64 == 0:
-            progress("captions", index / len(samples))
-    return texts
+    return sorted({caption for captions in texts_of(samples) for caption in captions})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from . import seeds
-from .data import Batch, open_data
+from .data import Batch
 from .kinds import ControlNetConfig
 from .losses import weighted_mse
 from .predict import predict
 from .task import Loss, Now
-from .tuned import TunedTask, load_for, prepared
+from .tuned import TunedTask
 
 
 class ControlNetTask(TunedTask):
@@ -28,8 +27,7 @@ class ControlNetTask(TunedTask):
 
         self.unet.requires_grad_(False)
         if self.config.conditions[0].controlnet is None:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seeds.number(self.config.seed, seeds.INIT))
+            with seeds.new_weights(self.config.seed):
                 widths: Any = self.config.conditioning_channels
                 net = ControlNetModel.from_unet(self.unet, conditioning_embedding_out_channels=widths)
             self.controlnets = [net]
@@ -56,22 +54,3 @@ class ControlNetTask(TunedTask):
         made: Any = type(net).from_config(net.config)
         made.load_state_dict({name: value.cpu().contiguous() for name, value in net.state_dict().items()})
         made.save_pretrained(folder)
-
-
-def make(config: ControlNetConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> ControlNetTask:
-    """The task of a configuration. Raises ConfigError, ModelError, and DataError when the pairs are damaged."""
-    samples, held = open_data(config.data, progress, cache)
-    pipe = load_for(config, progress, with_controlnets=config.conditions[0].controlnet is not None)
-    return from_samples(config, samples, held, pipe, progress, cache)
-
-
-def from_samples(
-    config: ControlNetConfig,
-    samples: Any,
-    held: Any,
-    pipe: Any,
-    progress: Callable[..., Any] | None = None,
-    cache: bool = True,
-) -> ControlNetTask:
-    """The task on pairs and a pipeline that are there already."""
-    return ControlNetTask(config, pipe, *prepared(config, samples, held, pipe, progress, cache))

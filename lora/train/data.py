@@ -15,13 +15,17 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ...stream.base.errors import ConfigError
+from ...stream.base.progress import Progress, silent
 from ..data.palette import colours
-from ..data.sample import Sample, Samples
+from ..data.sample import Part, Sample, Samples, drawings_of, sample_of, texts_of
 from . import seeds
 from .augment import varied
-from .caches import Latents, texts_of
+from .caches import Latents
 from .config import DataConfig
 from .sharpened import Sharpened
+from .sheets import to_pictures
+
+FEW = 24  # scenes that stand for all where nothing is to be rendered into a folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +56,7 @@ class Batch:
 
     def pictures(self) -> Tensor:
         """(B, 3, H, W) float32 in [-1, 1]."""
-        return self.picture.permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        return to_pictures(self.picture)
 
     def drawn(self) -> Tensor:
         """(B, 1, H, W) float32 in [0, 1]: the lines."""
@@ -73,39 +77,7 @@ def control_images(lines: Tensor, labels: Tensor | None, palette: Tensor) -> Ten
     return below * (1 - share) + share
 
 
-class Part:
-    """Some of a set of pairs, by position: a ``Samples`` itself."""
-
-    def __init__(self, samples: Samples, start: int, stop: int) -> None:
-        self.samples, self.start, self.stop = samples, start, stop
-
-    def __len__(self) -> int:
-        return self.stop - self.start
-
-    def __getitem__(self, index: int) -> Sample:
-        return self.samples[self._place(index)]
-
-    @property
-    def drawings(self) -> int:
-        """How many drawings each sample has."""
-        return getattr(self.samples, "drawings", 1)
-
-    def sample(self, index: int, drawing: int) -> Sample:
-        """A sample with one of its drawings."""
-        place = self._place(index)
-        return self.samples.sample(place, drawing) if self.drawings > 1 else self.samples[place]  # pyright: ignore
-
-    def texts(self) -> list[tuple[str, ...]]:
-        """The captions of each pair."""
-        return texts_of(self.samples)[self.start : self.stop]
-
-    def _place(self, index: int) -> int:
-        if not 0 <= index < len(self):
-            raise IndexError(f"got {index}, expected 0 to {len(self) - 1}")
-        return self.start + index
-
-
-def open_data(config: DataConfig, progress: Any = None, whole: bool = True) -> tuple[Samples, Samples]:
+def open_data(config: DataConfig, progress: Progress = silent, whole: bool = True) -> tuple[Samples, Samples]:
     """(training, held out) pairs of a configuration; renders scenes first where it asks for them.
 
     Without ``whole`` a few scenes stand for those that are not rendered yet, and nothing is written.
@@ -120,11 +92,9 @@ def open_data(config: DataConfig, progress: Any = None, whole: bool = True) -> t
                 f"data.validation: got {config.validation} of {config.scenes} scenes, expected fewer than data.scenes"
             )
         if not whole and not (folder / ABOUT).is_file():
-            few: Any = _some_scenes(config)
+            few = _some_scenes(config)
             return few, few[:0]
-        folder.mkdir(parents=True, exist_ok=True)
-        told = {"progress": progress} if progress is not None else {}
-        cache = SceneCache(folder, config.scenes_seed, config.scenes, config.size, **told)
+        cache = SceneCache(folder, config.scenes_seed, config.scenes, config.size, progress=progress)
         border = len(cache) - config.validation
         return _learned(Part(cache, 0, border), config), Part(cache, border, len(cache))
     if not folder.is_dir():
@@ -149,12 +119,11 @@ def _learned(samples: Samples, config: DataConfig) -> Samples:
     return Sharpened(samples, config.sharpen, config.sharpen_share) if config.sharpen else samples
 
 
-def _some_scenes(config: DataConfig, count: int = 24) -> list[Sample]:
+def _some_scenes(config: DataConfig) -> list[Sample]:
     from ..data import scenes
-    from ..data.render import render
 
-    chosen = [scenes.sample_scene(config.scenes_seed + number) for number in range(min(count, config.scenes))]
-    return scenes.samples(render(chosen, config.size), chosen)
+    chosen = [scenes.sample_scene(config.scenes_seed + number) for number in range(min(FEW, config.scenes))]
+    return scenes.samples(scenes.render(chosen, config.size), chosen)
 
 
 class Batches(Dataset):
@@ -199,9 +168,8 @@ class Batches(Dataset):
 
     def _sample(self, index: int, rng: np.random.Generator) -> Sample:
         """A sample with any of its drawings."""
-        samples: Any = self.samples
-        drawings = getattr(samples, "drawings", 1)
-        sample = samples.sample(index, int(rng.integers(drawings))) if drawings > 1 else samples[index]
+        drawings = drawings_of(self.samples)
+        sample = sample_of(self.samples, index, int(rng.integers(drawings)) if drawings > 1 else 0)
         side = self.config.size
         if sample.picture.shape != (side, side, 3):
             raise ConfigError(
@@ -278,18 +246,18 @@ def _stacked(arrays: list[Any]) -> Tensor:
     return torch.from_numpy(np.stack(arrays))
 
 
-def still(samples: Samples, config: DataConfig, count: int, seed: int = 0) -> list[Batch]:
+def still(samples: Samples, config: DataConfig, count: int) -> list[Batch]:
     """The first ``count`` samples in batches of up to 16, without any variation: finished sketches, first captions."""
     if not len(samples):
         return []
     plain = config.model_copy(
         update=dict.fromkeys(("flip", "clean", "blank", "partial", "palette", "caption_dropout"), 0.0) | {"often": {}}
     )
-    batches = Batches(samples, plain, 1, seed)
+    batches = Batches(samples, plain, 1)
     made = []
     for start in range(0, min(count, len(samples)), 16):
         chosen = range(start, min(start + 16, count, len(samples)))
-        batch = batches.of([(index, seeds.numpy_generator(seed, seeds.VALIDATION, index)) for index in chosen])
+        batch = batches.of([(index, seeds.numpy_generator(0, seeds.VALIDATION, index)) for index in chosen])
         firsts = tuple(samples[index].captions[0] for index in chosen)
         made.append(replace(batch, captions=firsts))
     return made

@@ -336,3 +336,8 @@ def kind_of(task: str) -> type[TrainConfig]:
     if task not in KINDS:
         raise ConfigError(f"train: got the kind {task!r}, expected one of: {', '.join(KINDS)}")
     return KINDS[task]
+
+
+def name_of(config: TrainConfig) -> str:
+    """The kind of training that a configuration is for."""
+    return next(name for name, kind in KINDS.items() if type(config) is kind)

@@ -7,7 +7,7 @@ t_{n+k} is drawn to its own answer at t_n, which the teacher reaches from t_{n+k
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from . import adapters, losses, seeds
-from .data import Batch, open_data
+from .data import Batch
 from .devices import lay_out
 from .kinds import LcmConfig
 from .noise import normal, uniform
 from .predict import predict
 from .task import Loss, Now
-from .tuned import TunedTask, guidance_embedding, load_for, prepared
+from .tuned import TunedTask, guidance_embedding
 
 SIGMA = 0.5  # standard deviation of the data in the boundary condition
 
@@ -163,22 +163,3 @@ def _student(teacher: Any, width: int) -> Any:
     if teacher.config.time_cond_proj_dim != width:
         nn.init.zeros_(student.time_embedding.cond_proj.weight)
     return student
-
-
-def make(config: LcmConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> LcmTask:
-    """The task of a configuration. Raises ConfigError, ModelError, and DataError when the pairs are damaged."""
-    samples, held = open_data(config.data, progress, cache)
-    pipe = load_for(config, progress, with_controlnets=bool(config.conditions))
-    return from_samples(config, samples, held, pipe, progress, cache)
-
-
-def from_samples(
-    config: LcmConfig,
-    samples: Any,
-    held: Any,
-    pipe: Any,
-    progress: Callable[..., Any] | None = None,
-    cache: bool = True,
-) -> LcmTask:
-    """The task on pairs and a pipeline that are there already."""
-    return LcmTask(config, pipe, *prepared(config, samples, held, pipe, progress, cache))

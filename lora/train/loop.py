@@ -58,11 +58,10 @@ class Loop:
         config: TrainConfig,
         *,
         say: Callable[[str], Any] = logger.info,
-        progress: Progress | None = None,
+        progress: Progress = silent,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.task, self.config, self.say, self.clock = task, config, say, clock
-        self.progress: Progress = progress or silent
+        self.task, self.config, self.say, self.progress, self.clock = task, config, say, progress, clock
         self.step, self.spent = 0, 0.0
         self.earlier: list[dict[str, Any]] = []
         """Settings that were others before: until which step and minute, and what they were."""
@@ -242,11 +241,7 @@ class Loop:
                 value.copy_(weights[name])
         self.ema.load(state["ema"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
-            for parameter, kept in optimiser.state.items():
-                for name, value in kept.items():
-                    if isinstance(value, Tensor):
-                        kept[name] = storage.fitted(value, parameter)
+            storage.load_optimiser(optimiser, saved)
         if state["scaler"] is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         for name, each in self.task.extra().items():

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from ...stream.base.errors import ConfigError
+from ...stream.base.progress import Progress, silent
+from ..data.sample import Samples
 from . import adapters, losses
 from .data import Batch, Batches, open_data
 from .edges import EdgeLoss
@@ -126,46 +128,27 @@ def _prediction_loss(got: Tensor, target: Tensor, mask: Tensor | None, weight: T
     return (rows if weight is None else rows * weight).mean()
 
 
-def make(config: LoraConfig, progress: Callable[..., Any] | None = None, cache: bool = True) -> LoraTask:
-    """The task of a configuration. Raises ConfigError, ModelError, and DataError when the pairs are damaged."""
-    samples, held = open_data(config.data, progress, cache)
-    return from_samples(config, samples, held, load_for(config, progress), progress, cache)
-
-
-def from_samples(
-    config: LoraConfig,
-    samples: Any,
-    held: Any,
-    pipe: Any,
-    progress: Callable[..., Any] | None = None,
-    cache: bool = True,
-) -> LoraTask:
-    """The task on pairs and a pipeline that are there already; the pipeline's networks are changed."""
-    return LoraTask(config, pipe, *prepared(config, samples, held, pipe, progress, cache))
-
-
 def train(
     config: LoraConfig,
     resume: str | None = None,
     *,
     say: Callable[[str], Any] = logger.info,
-    progress: Callable[..., Any] | None = None,
+    progress: Progress = silent,
 ) -> Finished:
     """Train in one step, or in two."""
-    samples, held = open_data(config.data, progress)
     load = lambda: load_for(config, progress)
-    return train_samples(config, samples, held, load, resume, say=say, progress=progress)
+    return train_samples(config, *open_data(config.data, progress), load, resume, say=say, progress=progress)
 
 
 def train_samples(
     config: LoraConfig,
-    samples: Any,
-    held: Any,
+    samples: Samples,
+    held: Samples,
     load: Callable[[], Any],
     resume: str | None = None,
     *,
     say: Callable[[str], Any] = logger.info,
-    progress: Callable[..., Any] | None = None,
+    progress: Progress = silent,
 ) -> Finished:
     """As ``train``, on pairs that are there already; ``load`` gives a pipeline of its own at each call."""
     pipe = load()
@@ -194,7 +177,7 @@ def _second(
     model: Path,
     resume: str | None,
     say: Callable[[str], Any],
-    progress: Callable[..., Any] | None,
+    progress: Progress,
 ) -> Finished:
     """A conventional training whose base is the first step's model, which is written again beside its deltas."""
     second = _part(config, 1 - config.first_share, mode="conventional", seed=config.seed + 1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from ...stream.base.config import ControlNetConfig, StreamConfig
 from ...stream.base.errors import ModelError
+from ...stream.base.progress import Progress, silent
 from ...stream.base.quiet import quiet
 from ..load import load_pipeline, locate
 from ..parts import load_part
@@ -37,7 +38,7 @@ def load_model(
     name: str,
     device: torch.device,
     controlnets: Sequence[tuple[str | None, float]] = (),
-    progress: Callable[..., Any] | None = None,
+    progress: Progress = silent,
 ) -> Any:
     """A pipeline in float32 on the device, its own autoencoder in it, all frozen; raises ModelError.
 

@@ -12,17 +12,13 @@ from typing import TYPE_CHECKING, Any
 from ...stream.base.errors import ModelError
 from ...stream.base.files import replacing_folder
 from ...stream.base.quiet import quiet
+from .kinds import name_of
 
 if TYPE_CHECKING:
     from .config import TrainConfig
     from .task import Task
 
 NOTES, RECIPE = "training.json", "recipe.json"
-
-
-def _kind(config: TrainConfig) -> str:
-    """The kind of training that a configuration is of, in lower case."""
-    return type(config).__name__.removesuffix("Config").lower()
 
 
 def write_model(
@@ -50,7 +46,7 @@ def notes(config: TrainConfig, step: int, seconds: float, earlier: Sequence[dict
         "torch": version("torch"),
         "diffusers": version("diffusers"),
         "python": platform.python_version(),
-        "kind": _kind(config),
+        "kind": name_of(config),
         "steps": step,
         "minutes": round(seconds / 60, 2),
         "samples": step * config.gradient_accumulation_steps * config.train_batch_size,
@@ -62,7 +58,7 @@ def notes(config: TrainConfig, step: int, seconds: float, earlier: Sequence[dict
 
 def _beginning(config: TrainConfig) -> dict[str, Any] | None:
     """What made the weights that a training begins from, where their folder says it."""
-    folder, kind = Path(str(getattr(config, "init", None) or "")), _kind(config)
+    folder, kind = Path(str(getattr(config, "init", None) or "")), name_of(config)
     if not folder.is_dir() or folder == Path():
         return None
     found = _read(folder / NOTES)

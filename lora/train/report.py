@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from ...stream.base.progress import Progress, silent
 from . import start
 from .config import TrainConfig
 from .loop import Loop
@@ -49,7 +49,7 @@ class Report:
         return found
 
 
-def dry_run(config: TrainConfig, progress: Callable[..., Any] | None = None) -> Report:
+def dry_run(config: TrainConfig, progress: Progress = silent) -> Report:
     """Take real steps as they are at 30, 60 and 90 % of the budget, and keep nothing.
 
     Later parts of a run cost more (crops, rollouts, the adversary), so the times of the three are averaged.
@@ -74,8 +74,7 @@ def dry_run(config: TrainConfig, progress: Callable[..., Any] | None = None) -> 
             loop.one_step(batches)
             if each >= (WARM if number == 0 else 1):
                 times.append((place, time.perf_counter() - began))
-            if progress is not None:
-                progress("measuring steps", (number + each / (WARM + TIMED)) / len(places))
+            progress("measuring steps", (number + each / (WARM + TIMED)) / len(places))
     report.step_seconds = statistics.mean(
         statistics.median(seconds for at, seconds in times if at == place) for place in places
     )

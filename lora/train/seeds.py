@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,14 @@ def generator(*keys: int) -> torch.Generator:
 def numpy_generator(*keys: int) -> np.random.Generator:
     """A numpy generator for the keys."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(keys)))
+
+
+@contextmanager
+def new_weights(seed: int, *keys: int) -> Iterator[None]:
+    """Weights that are made inside follow from the seed alone; the global generator of the CPU stays where it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(number(seed, INIT, *keys))
+        yield
 
 
 def states() -> dict[str, Any]:

@@ -7,13 +7,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from ..data.sample import Sample, Samples
-from .caches import texts_of
+from ..data.sample import Part, Sample, Samples
 
 SIGMA = 1.0  # pixels
 
 
-class Sharpened:
+class Sharpened(Part):
     """The same pairs, a share of their pictures with unsharp masking: a ``Samples`` itself.
 
     What a regression cannot know it averages, and a mean of pictures is a blurred one. The mean of sharpened pictures
@@ -22,28 +21,11 @@ class Sharpened:
 
     def __init__(self, samples: Samples, amount: float, share: float = 1.0) -> None:
         """``amount`` times the difference from a blurred picture is added; which pictures follows from their places."""
-        self.samples, self.amount, self.share = samples, amount, share
+        super().__init__(samples, 0, len(samples))
+        self.amount, self.share = amount, share
 
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> Sample:
-        return self._sharper(index, self.samples[index])
-
-    @property
-    def drawings(self) -> int:
-        """How many drawings each sample has."""
-        return getattr(self.samples, "drawings", 1)
-
-    def sample(self, index: int, drawing: int) -> Sample:
-        """A sample with one of its drawings."""
-        return self._sharper(index, self.samples.sample(index, drawing))  # pyright: ignore
-
-    def texts(self) -> list[tuple[str, ...]]:
-        """The captions of each pair."""
-        return texts_of(self.samples)
-
-    def _sharper(self, index: int, sample: Sample) -> Sample:
+    def seen(self, index: int, sample: Sample) -> Sample:
+        """The sample with its picture sharpened, or as it is."""
         if self.share < 1 and np.random.default_rng(index).random() >= self.share:
             return sample
         return replace(sample, picture=sharpened(sample.picture, self.amount))

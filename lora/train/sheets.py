@@ -32,6 +32,11 @@ def to_bytes(pictures: Tensor) -> list[np.ndarray]:
     return list(values.permute(0, 2, 3, 1).cpu().numpy())
 
 
+def to_pictures(values: Tensor) -> Tensor:
+    """Pictures (B, H, W, 3) uint8 as (B, 3, H, W) float32 in [-1, 1]."""
+    return values.permute(0, 3, 1, 2).float().div(127.5).sub(1)
+
+
 def psnr(got: Tensor, expected: Tensor) -> Tensor:
     """(B,) in dB, of pictures (B, 3, H, W) in [-1, 1]."""
     square = ((got.float().clamp(-1, 1) - expected.float()) / 2).square().mean((1, 2, 3))

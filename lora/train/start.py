@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
-from ...stream.base.progress import Progress
+from ...stream.base.progress import Progress, silent
 from .config import TrainConfig
-from .kinds import KINDS
+from .data import open_data
+from .kinds import name_of
 from .loop import Finished, Loop
 from .task import Task
 
 
-def name_of(config: TrainConfig) -> str:
-    """The kind of training that a configuration is for."""
-    return next(name for name, kind in KINDS.items() if type(config) is kind)
-
-
-def make(config: TrainConfig, progress: Progress | None = None, cache: bool = True) -> Task:
+def make(config: TrainConfig, progress: Progress = silent, cache: bool = True) -> Task:
     """The task of a configuration, its networks and data loaded; ``cache``: whether latents are encoded beforehand."""
-    return import_module(f".{name_of(config)}", __package__).make(config, progress, cache)
+    samples, held = open_data(config.data, progress, cache)
+    # LoraConfig is for lora.LoraTask, and so on.
+    task: type[Task] = getattr(_module(config), type(config).__name__.replace("Config", "Task"))
+    return task.of(config, samples, held, progress, cache)
 
 
 def train(
@@ -28,11 +28,15 @@ def train(
     resume: str | None = None,
     *,
     say: Callable[[str], Any] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Finished:
     """Train to the end of the budget, or to a signal. Raises ConfigError, ModelError, DataError or TrainError."""
     told: dict[str, Any] = {"say": say} if say is not None else {}
-    module = import_module(f".{name_of(config)}", __package__)
+    module = _module(config)
     if hasattr(module, "train"):  # a kind that is more than one loop
         return module.train(config, resume, progress=progress, **told)
     return Loop(make(config, progress), config, progress=progress, **told).run(resume)
+
+
+def _module(config: TrainConfig) -> ModuleType:
+    return import_module(f".{name_of(config)}", __package__)

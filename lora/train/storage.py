@@ -90,9 +90,13 @@ def sweep(folder: Path) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def fitted(value: Tensor, like: Tensor) -> Tensor:
-    """A tensor with the strides, device and precision of another: fused optimisers walk over memory, not indices."""
-    return torch.empty_like(like, dtype=value.dtype).copy_(value) if value.shape == like.shape else value
+def load_optimiser(optimiser: Any, state: dict[str, Any]) -> None:
+    """Set an optimiser to a state, with tensors laid out as their parameters: fused ones walk over memory, not indices."""
+    optimiser.load_state_dict(state)
+    for parameter, kept in optimiser.state.items():
+        for name, value in kept.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                kept[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 @contextmanager

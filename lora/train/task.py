@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from ...stream.base.progress import Progress, silent
+from ..data.sample import Samples
 from .config import TrainConfig
 from .data import Batch, Batches
 
@@ -48,6 +50,14 @@ class Task(ABC):
     config: TrainConfig
     device: torch.device
     batches: Batches
+
+    @classmethod
+    @abstractmethod
+    def of(cls, config: Any, samples: Samples, held: Samples, progress: Progress = silent, cache: bool = True) -> Task:
+        """The task of a configuration on pairs that are there already; ``cache``: encode all pictures beforehand.
+
+        Raises ConfigError, ModelError, and DataError when the pairs are damaged.
+        """
 
     @abstractmethod
     def trained(self) -> dict[str, nn.Module]:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...stream.base.errors import ConfigError
+from ...stream.base.progress import Progress, silent
+from ..data.palette import NUMBER
+from ..data.sample import Samples
 from . import seeds
-from .caches import Latents, Texts, captions_of, fingerprint
+from .augment import BACKGROUND
+from .caches import Texts, captions_of, fingerprint, latents_of
 from .conditions import condition_images
 from .data import Batch, Batches, still
 from .devices import device_of, lay_out, settle, settle_process
-from .kinds import TunedConfig
+from .kinds import ControlNetConfig, TunedConfig
 from .models import Codec, controlnets_of, load_model
 from .noise import Noise, normal
 from .predict import predict
@@ -51,6 +54,20 @@ class TunedTask(Task):
         settle(frozen, config.model_copy(update={"torch_compile": False}), self.device, train=False)
         for network in self.trained().values():
             lay_out(network, config, self.device)
+
+    @classmethod
+    def of(
+        cls,
+        config: TunedConfig,
+        samples: Samples,
+        held: Samples,
+        progress: Progress = silent,
+        cache: bool = True,
+        pipe: Any = None,
+    ) -> Self:
+        """As ``Task.of``; ``pipe``: a pipeline that is there already, whose networks are changed."""
+        pipe = pipe or load_for(config, progress)
+        return cls(config, pipe, *prepared(config, samples, held, pipe, progress, cache))
 
     @abstractmethod
     def begin(self) -> None:
@@ -167,29 +184,14 @@ def encoder_of(pipe: Any) -> Callable[[list[str]], Sequence[Tensor]]:
 
 
 def prepared(
-    config: TunedConfig,
-    samples: Any,
-    held: Any,
-    pipe: Any,
-    progress: Callable[..., Any] | None = None,
-    cache: bool = True,
+    config: TunedConfig, samples: Samples, held: Samples, pipe: Any, progress: Progress = silent, cache: bool = True
 ) -> tuple[Batches, list[Batch], Texts]:
     """Batches with cached latents and texts of a frozen pipeline."""
-    folder = config.folder / "cache" if cache else None
-    texts = Texts(folder, _text_key(pipe), encoder_of(pipe))
-    texts.prepare(captions_of(samples, progress) if cache else [], progress)
+    texts = Texts(config.folder / "cache" if cache else None, _text_key(pipe), encoder_of(pipe))
+    texts.prepare(captions_of(samples) if cache else [], progress)
     latents = None
     if cache and config.cache_latents:
-        codec = Codec(pipe.vae)
-        half = config.mixed_precision == "bf16"
-        autocast = torch.autocast(pipe.vae.device.type, torch.bfloat16) if half else nullcontext()
-
-        def encode(pictures: Tensor) -> Tensor:
-            with autocast:
-                return codec.encode(pictures)
-
-        key = fingerprint(pipe.vae, config.mixed_precision)
-        latents = Latents.made(config.folder / "cache", samples, key, encode, progress, config.data.flip > 0)
+        latents = latents_of(pipe.vae, config, samples, pipe.vae.device, progress)
     batches = Batches(samples, config.data, config.train_batch_size, config.seed, latents)
     return batches, still(held, config.data, config.validation_samples), texts
 
@@ -199,9 +201,11 @@ def _text_key(pipe: Any) -> str:
     return fingerprint(*(each for each in encoders if each is not None))
 
 
-def load_for(config: TunedConfig, progress: Callable[..., Any] | None = None, with_controlnets: bool = True) -> Any:
+def load_for(config: TunedConfig, progress: Progress = silent) -> Any:
     """The pipeline of a configuration with the ControlNets that its conditions name."""
-    wanted = [(each.controlnet, each.conditioning_scale) for each in config.conditions] if with_controlnets else []
+    wanted = [(each.controlnet, each.conditioning_scale) for each in config.conditions]
+    if isinstance(config, ControlNetConfig) and config.conditions[0].controlnet is None:
+        wanted = []  # a new one is made of the UNet
     pipe = load_model(config.pretrained_model, device_of(config), wanted, progress)
     check_size(config, pipe)
     return pipe
@@ -217,9 +221,6 @@ def check_size(config: TunedConfig, pipe: Any) -> None:
 
 def background_weight(batch: Batch, less: float, like: Tensor) -> Tensor:
     """(B, 1, h, w): 1 at things, 1 - ``less`` at the background, in the size of latents."""
-    from ..data.palette import NUMBER
-    from .augment import BACKGROUND
-
     if batch.labels is None:
         return torch.ones_like(like[:, :1])
     numbers = torch.tensor([NUMBER[name] for name in BACKGROUND], device=like.device)
