@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..base.config import StreamConfig
@@ -38,6 +39,15 @@ class StreamLike(Protocol):
     def advance(self) -> Output | None: ...
     def update(self, **changes: Any) -> int: ...
     def step_down(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """A stream as it was after the last turn, for everybody who only wants to know."""
+
+    config: StreamConfig
+    size: Size
+    pending: int
 
 
 class Driver:
@@ -76,6 +86,7 @@ class Driver:
         self._deliver = deliver
         self._report = report
         self._say = say
+        self.seen = StreamState(stream.config, stream.size, stream.pending)
         self._last: Frame | None = None  # the newest frame that entered the stream
         self._revision = -1  # of the configuration under which the stream was last given a frame
         self._entered_at = clock()  # when a frame last entered the stream
@@ -90,7 +101,11 @@ class Driver:
         except MailboxClosed:
             while self._going() and self._stream.pending:
                 self._advance()
-                self._report()
+                self._end_turn()
+
+    def look(self) -> None:
+        """Publish what the stream stands at now. So sinks, which ask sixty times a second, never ask the stream."""
+        self.seen = StreamState(self._stream.config, self._stream.size, self._stream.pending)
 
     def _going(self) -> bool:
         return not self._stop.is_set() and (self.limit is None or self.shown < self.limit)
@@ -108,6 +123,10 @@ class Driver:
             self._submit(frame)
         elif pending:
             self._advance()
+        self._end_turn()
+
+    def _end_turn(self) -> None:
+        self.look()
         self._report()
 
     def _again_in(self) -> float | None:

@@ -239,7 +239,7 @@ class Session:
         state, about = self._state(now)
         notice, said = self._notice
         message = "; ".join(part for part in (about, notice if now - said < NOTICE else "") if part)
-        config, size = self._stream.config, self._stream.size
+        config, size = self._driver.seen.config, self._driver.seen.size
         values = {"prompt": config.prompt, "drawing_influence": config.drawing_influence}
         for name in ("frames_dropped", "frames_skipped"):
             values[name] = self.metrics.counter(name)
@@ -254,7 +254,7 @@ class Session:
     def _state(self, now: float) -> tuple[State, str]:
         driver, intake = self._driver, self._intake
         quiet = now - intake.arrived_at
-        settling = self._stream.pending > 0
+        settling = driver.seen.pending > 0
         if self._ended or self._stop.is_set():
             return "stopped", str(self.error or "")
         if intake.lost:
@@ -315,6 +315,7 @@ class Session:
                 self._stream.update(**changes)
             except Exception as error:  # noqa: BLE001 - whatever a change meets, the picture goes on without it
                 self._say(f"{', '.join(changes)} not changed: {error}", error)
+            self._driver.look()
             self._inbox.wake()
 
     def _drive(self, outlet: Outlet) -> None:
