@@ -1,10 +1,11 @@
 """Configuration files and presets: layers, overrides, and what happens to files that are wrong or hostile."""
 
 import time
-from pathlib import Path
+from importlib.resources import files
 
 import pytest
 
+from inkstream import configs
 from inkstream.stream.base import safeyaml
 from inkstream.stream.base.config import ControlNetConfig, StreamConfig
 from inkstream.stream.base.configfile import load_config, parse_config, parse_set, presets
@@ -31,7 +32,7 @@ def test_every_preset_loads_and_says_what_it_is_for():
 
 @pytest.mark.parametrize("name", list(presets()))
 def test_a_preset_holds_no_value_that_code_also_holds(name):
-    text = (Path(safeyaml.__file__).parents[1] / "configs" / f"{name}.yaml").read_text("utf-8")
+    text = (files(configs) / f"{name}.yaml").read_text("utf-8")
     written = safeyaml.read(text, name).value["stream"]
     mode = written.get("mode", "img2img")
     defaults = StreamConfig.build(mode=mode).model_dump(mode="json") | {"mode": "img2img"}

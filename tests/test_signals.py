@@ -15,7 +15,7 @@ PROGRAM = """
 import sys, threading, time
 from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.base.frame import Size
-from inkstream.stream.session import Session
+from inkstream.stream import Session
 from inkstream.stream.sinks.fake import FakeSink
 from inkstream.stream.sources.fake import FakeSource
 
