@@ -17,21 +17,31 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.configfile import RunConfig
-from ..stream.base.errors import EngineError
 from ..stream.base.frame import Frame
+from ..stream.base.options import ConfigOption, SetOption, listed, load_run
+from ..stream.base.progress import Progress, share_of, silent
+from ..stream.base.results import Result
 from ..stream.loop.stream import Stream
 from ..stream.sources.drawing import sketch
 from . import _plot
-from ._models import Models, ShapeOption, engine_named
-from ._progress import tell
-from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
+from .bench import Bench
+from .models import Models, ShapeOption, engine_named, row_of
 from .random_lora import tiny_lora
+from .rows import filled_table, measured, not_measured
 
 LIMIT = 2.0  # no frame may take longer than this many medians
-KEYS = ("engine",)
-FIGURES = {"p50_ms": "less", "max_over_p50": "less"}
+BENCH = Bench("changes", ("engine",), {"p50_ms": "less", "max_over_p50": "less"})
+COLUMNS = {
+    "engine": "{engine}",
+    "frames": "{frames}",
+    "p50 ms": "{p50_ms:.2f}",
+    "max ms": "{max_ms:.2f}",
+    "max / p50": "{max_over_p50:.2f}",
+    f"over {LIMIT:g} x p50": "{slower_than_limit}",
+    "rebuilt": "{rebuilt}",
+    "lost": "{frames_lost}",
+}
 WARM_FRAMES = 20
 PROMPTS = (
     "a glossy blue sedan car, side view, on road, sunset",
@@ -47,46 +57,44 @@ def measure(
     engines: tuple[str, ...] = ("auto",),
     changes: int = 100,
     frames_per_change: int = 3,
-) -> dict[str, Any]:
-    """Make ``changes`` changes of everything at once under each engine; returns the result (see ``_results``)."""
+    progress: Progress = silent,
+) -> Result:
+    """Make ``changes`` changes of everything at once under each engine."""
     models = Models(run, shape)
-    configuration = {**models.describe(), "changes": changes, "frames_per_change": frames_per_change, "limit": LIMIT}
-    configuration["stream"] = models.variant().model_dump(mode="json")
-    result = result_of("changes", configuration, models.device, KEYS, FIGURES)
-    for engine in engines:
+    counts = {"changes": changes, "frames_per_change": frames_per_change, "limit": LIMIT}
+    result = BENCH.begin({**models.describe(models.variant()), **counts}, models.device)
+    for number, engine in enumerate(engines):
         named, why_not = engine_named(engine, models.device)
-        if why_not:
-            result["rows"].append({"engine": named, "skipped_because": why_not})
-            continue
-        try:
-            # Networks of its own for each, because a LoRA is hung into them.
-            result["rows"].append({"engine": named, **_row(Models(run, shape), named, changes, frames_per_change)})
-        except EngineError as error:
-            result["rows"].append({"engine": named, "skipped_because": str(error)})
+        told = share_of(progress, number, len(engines))
+        # Networks of its own for each, because a LoRA is hung into them.
+        work = lambda named=named, told=told: _figures(Models(run, shape), named, changes, frames_per_change, told)
+        result["rows"].append(row_of({"engine": named}, why_not, work))
     return result
 
 
-def _row(models: Models, engine: str, changes: int, frames_per_change: int) -> dict[str, Any]:
+def _figures(models: Models, engine: str, changes: int, frames_per_change: int, progress: Progress) -> dict[str, Any]:
     config = models.variant(engine=engine, cfg_type="self", similar_image_filter_threshold=None)
     stream = Stream(models.pipe(config), config)
     try:
         with tempfile.TemporaryDirectory() as folder:
             lora = str(tiny_lora(stream.pipe, Path(folder) / "style.safetensors", strength=0.05))
             stream.update(lora_dict={lora: 0.5})
-            bench = _Bench(stream, lora)
+            timed = _Timed(stream, lora)
             for _ in range(WARM_FRAMES):
-                bench.render(changing=None)
-            bench.begin()
+                timed.render(changing=None)
+            timed.begin()
             for number in range(changes):
-                tell(f"{engine}: change {number + 1} of {changes}", number / changes)
-                bench.render_block(number, frames_per_change)
-            bench.finish()
-        return bench.result()
+                progress(f"{engine}: change {number + 1} of {changes}", number / changes)
+                timed.render_block(number, frames_per_change)
+            timed.finish()
+        return timed.result()
     finally:
         stream.close()
 
 
-class _Bench:
+class _Timed:
+    """A stream on which everything changes while it renders, and the times of its frames."""
+
     def __init__(self, stream: Stream, lora: str) -> None:
         self._stream, self._lora = stream, lora
         self._pages = [sketch(subject, max(stream.size), 0) for subject in ("sedan", "house")]
@@ -156,31 +164,25 @@ class _Bench:
         }
 
 
-def table(result: dict[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The result for people."""
     settings = result["configuration"]
-    shown = table_of(
-        f"{settings['changes']} live changes: {settings['model']}, {settings['dtype']}",
-        ("engine", "frames"),
-        ("p50 ms", "max ms", "max / p50", f"over {LIMIT:g} x p50", "rebuilt", "lost"),
-    )
-    shown.caption = "each change: prompt, LoRA scale, ControlNet scale, guidance scale, delta and seed at once"
-    for row in result["rows"]:
-        if "skipped_because" in row:
-            shown.caption += f"\n{row['engine']} is not measured: {row['skipped_because']}"
-            continue
-        for what, end in (("with changes", ""), ("without", "_without")):
-            times = (row[f"p50_ms{end}"], row[f"max_ms{end}"], row[f"max_ms{end}"] / row["p50_ms_without"])
-            counts = (str(row["rebuilt"]), str(row["frames_lost"])) if not end else ()
-            shown.add_row(
-                row["engine"], what, *(f"{x:.2f}" for x in times), str(row[f"slower_than_limit{end}"]), *counts
-            )
+    lines = []
+    for row in measured(result):
+        without = {key.removesuffix("_without"): value for key, value in row.items() if key.endswith("_without")}
+        without["max_over_p50"] = without["max_ms"] / without["p50_ms"]
+        lines.append({**row, "frames": "with changes"})
+        lines.append({"engine": row["engine"], "frames": "without", **without})
+    title = f"{settings['changes']} live changes: {settings['model']}, {settings['dtype']}"
+    shown = filled_table(title, COLUMNS, lines)
+    shown.caption = "each change: prompt, LoRA scale, ControlNet scale, guidance scale, delta and seed at once\n"
+    shown.caption += not_measured(result, "engine")
     return shown
 
 
-def draw(result: dict[str, Any]) -> Any:
+def draw(result: Result) -> Any:
     """Median and slowest frame of every engine, with changes and without."""
-    rows = [row for row in result["rows"] if "skipped_because" not in row]
+    rows = measured(result)
     title = f"{result['configuration']['changes']} live changes, {result['configuration']['model']}"
     figure, (axis,) = _plot.figure(result, title)
     series = {
@@ -195,28 +197,19 @@ def draw(result: dict[str, Any]) -> Any:
     return figure
 
 
+@BENCH.command(table, draw)
 def main(
     config: ConfigOption = "ink-tiny",
     shape: ShapeOption = None,
     sets: SetOption = None,
     engine: Annotated[str, typer.Option(metavar="A,B", help="Engines to measure.")] = "auto",
     changes: Annotated[int, typer.Option(min=1, help="How many changes.")] = 100,
-    json: JsonOption = None,
-    plot: PlotOption = None,
-    compare: CompareOption = None,
-    keep: KeepOption = False,
-) -> None:
+    progress: Progress = silent,
+) -> Result:
     """Change prompt, LoRA, ControlNet and guidance scale and seed while frames are rendered, and time every frame.
 
     Example:
 
         inkstream bench changes --engine eager,openvino,onnxruntime,compile --json changes.json
     """
-    wanted = Wanted(json, plot, compare, keep)
-    engines = tuple(part.strip() for part in engine.split(","))
-    result = measure(load_run(config, sets), shape, engines, changes)
-    wanted.publish(result, table(result), draw)
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    return measure(load_run(config, sets), shape, tuple(listed(engine)), changes, progress=progress)

@@ -4,7 +4,7 @@ Contenders alternate A B A B in short rounds on the same pictures, with the same
 precision and seed; each has networks of its own, because a memory layout belongs to the network. ``ratio`` is the
 median of a contender's times over that of our eager loop: above 1, ours is faster. ``ratio_low`` and ``ratio_high`` are
 the least and most of the single rounds. ``psnr_db`` says how near the contender's pictures are to ours, so that a
-fast wrong answer is seen (99: equal). Only the published loop's self guidance with one step cannot agree, because it
+fast wrong answer is seen (100: equal). Only the published loop's self guidance with one step cannot agree, because it
 carries noise from frame to frame.
 """
 
@@ -21,24 +21,38 @@ import typer
 from rich.table import Table
 
 from ..lora.devices import resolve_dtype
-from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.config import StreamConfig
 from ..stream.base.errors import ConfigError, EngineError
 from ..stream.base.frame import Size
+from ..stream.base.measures import psnr
+from ..stream.base.metrics import percentiles
+from ..stream.base.options import ConfigOption, SetOption, listed, load_run, numbers
+from ..stream.base.progress import Progress, silent
+from ..stream.base.results import Result
 from ..stream.loop.stream import Stream
 from . import _plot
-from ._measure import StreamRender, alternate, clock_name, cpu_clock, flat, pages, percentiles, ratio
-from ._models import CpuTimeOption, Models, ShapeOption, ThreadsOption, engine_named
-from ._progress import tell
 from ._reference import DiffusersRender, StreamDiffusionRender, compiler_missing, streamdiffusion
-from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
-from .fps import guidances, numbers
+from .bench import Bench
+from .fps import guidances
+from .models import CpuTimeOption, Models, ShapeOption, ThreadsOption, engine_named
+from .rows import filled_table, measured, not_measured
 from .shapes import load_shape, random_pipeline
+from .timing import StreamRender, alternate, clock_name, cpu_clock, flat, pages, ratio
 
 OURS = "inkstream eager"
-KEYS = ("cfg_type", "steps", "contender")
-FIGURES = {"p50_ms": "less", "ratio": "more"}
-EQUAL_DB = 99.0
+BENCH = Bench("compare", ("cfg_type", "steps", "contender"), {"p50_ms": "less", "ratio": "more"})
+COLUMNS = {
+    "guidance": "{cfg_type}",
+    "steps": "{steps}",
+    "contender": "{contender}",
+    "p50\nms": "{p50_ms:.1f}",
+    "p95\nms": "{p95_ms:.1f}",
+    "p99\nms": "{p99_ms:.1f}",
+    "first call\ns": "{first_call_s:.1f}",
+    "its time\n/ ours": "{ratio:.2f}",
+    "in rounds": "{ratio_low:.2f} to {ratio_high:.2f}",
+    "PSNR\ndB": "{psnr_db:.0f}",
+}
 Render = Callable[[np.ndarray], "np.ndarray | None"]
 
 
@@ -52,7 +66,8 @@ def measure(
     compile_reference: bool = False,
     clock: Callable[[], float] = time.perf_counter,
     wrap: Callable[[str, Render], Render] = lambda name, render: render,
-) -> dict[str, Any]:
+    progress: Progress = silent,
+) -> Result:
     """Every guidance with every number of steps. ``engines`` of ours run beside our eager loop.
 
     ``wrap`` may put something around a contender. Raises ConfigError where the reference is not installed.
@@ -62,25 +77,18 @@ def measure(
         raise ConfigError("compare: name a --shape; each contender needs a copy of the same weights")
     if "text_encoder_2" in load_shape(models.shape):
         raise ConfigError(f"compare: got --shape {models.shape}, but the reference runs Stable Diffusion 1 and 2 only")
-    configuration = {**models.describe(), "rounds": rounds, "frames_a_round": frames, "timed": clock_name(clock)}
-    base = models.variant(controlnets=0, mode="img2img", scheduler="lcm")
-    configuration["stream"] = base.model_dump(mode="json")
-    result = result_of("compare", configuration, models.device, KEYS, FIGURES)
+    usual = {"controlnets": 0, "mode": "img2img", "scheduler": "lcm"}
+    turns = {"rounds": rounds, "frames_a_round": frames, "timed": clock_name(clock)}
+    result = BENCH.begin({**models.describe(models.variant(**usual)), **turns}, models.device)
     for cfg_type in cfg_types:
         for number in steps:
             config = models.variant(
-                engine="eager",
-                steps=number,
-                cfg_type=cfg_type,
-                controlnets=0,
-                mode="img2img",
-                scheduler="lcm",
-                similar_image_filter_threshold=None,
+                engine="eager", steps=number, cfg_type=cfg_type, similar_image_filter_threshold=None, **usual
             )
-            tell(f"{cfg_type}, {number} steps: preparing")
+            progress(f"{cfg_type}, {number} steps: preparing")
             made, absent = contenders(models, config, engines, compile_reference)
             made = {name: wrap(name, render) for name, render in made.items()}
-            rows = _rows(made, config, rounds, frames, clock)
+            rows = _rows(made, config, rounds, frames, clock, progress)
             about = {"cfg_type": cfg_type, "steps": number}
             result["rows"] += [{**about, **row} for row in rows]
             result["rows"] += [{**about, "contender": name, "skipped_because": why} for name, why in absent.items()]
@@ -132,7 +140,12 @@ def contenders(
 
 
 def _rows(
-    made: dict[str, Render], config: StreamConfig, rounds: int, frames: int, clock: Callable[[], float]
+    made: dict[str, Render],
+    config: StreamConfig,
+    rounds: int,
+    frames: int,
+    clock: Callable[[], float],
+    progress: Progress,
 ) -> list[dict[str, Any]]:
     drawing = pages(Size(config.width, config.height))
     warm, compiling = {}, {}
@@ -144,52 +157,29 @@ def _rows(
         outputs = [render(page) for page in drawing[: lag + 4]]
         # The picture of a frame comes ``lag`` calls later, but for diffusers, which has no batch.
         warm[name] = outputs[-1] if name != "diffusers" else outputs[-1 - lag]
-    times = alternate(made, drawing, rounds, frames, clock)
+    times = alternate(made, drawing, rounds, frames, clock, progress)
     rows = []
     for name, spent in times.items():
         row = {"contender": name, **percentiles(flat(spent)), "first_call_s": compiling[name]}
         row["fps"] = 1 / median(flat(spent)) if median(flat(spent)) > 0 else 0.0
         if name != OURS:
-            row |= {**ratio(spent, times[OURS]), "psnr_db": psnr(warm[OURS], warm[name])}
+            ours, theirs = warm[OURS], warm[name]
+            near = None if ours is None or theirs is None else psnr(ours, theirs)
+            row |= {**ratio(spent, times[OURS]), "psnr_db": near}
         rows.append(row)
     return rows
 
 
-def psnr(a: np.ndarray | None, b: np.ndarray | None) -> float | None:
-    """Peak signal-to-noise ratio of two uint8 pictures in dB, at most 99 (equal)."""
-    if a is None or b is None:
-        return None
-    error = float(np.mean((a.astype(np.float64) - b) ** 2))
-    return min(EQUAL_DB, 10 * np.log10(255**2 / error)) if error else EQUAL_DB
-
-
-def table(result: dict[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The result for people."""
     settings = result["configuration"]
-    shown = table_of(
-        f"Against the reference: {settings['model']}, {settings['dtype']}; a ratio above 1 says that ours is faster",
-        ("guidance", "steps", "contender"),
-        ("p50\nms", "p95\nms", "p99\nms", "first call\ns", "its time\n/ ours", "in rounds", "PSNR\ndB"),
-    )
-    shown.caption = ""
-    for row in result["rows"]:
-        first = (row["cfg_type"], str(row["steps"]), row["contender"])
-        if "skipped_because" in row:
-            note = f"{row['contender']}: {row['skipped_because']}\n"
-            shown.caption += "" if note in shown.caption else note
-            continue
-        times = (f"{row[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms"))
-        against = ("", "", "")
-        if "ratio" in row:
-            near = "-" if row["psnr_db"] is None else f"{row['psnr_db']:.0f}"
-            against = (f"{row['ratio']:.2f}", f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}", near)
-        shown.add_row(
-            *first, *times, f"{row['first_call_s']:.1f}", *against, style="bold" if row["contender"] == OURS else None
-        )
+    title = f"Against the reference: {settings['model']}, {settings['dtype']}; a ratio above 1 says that ours is faster"
+    shown = filled_table(title, COLUMNS, measured(result), bold=lambda row: row["contender"] == OURS)
+    shown.caption = not_measured(result, "contender")
     return shown
 
 
-def draw(result: dict[str, Any]) -> Any:
+def draw(result: Result) -> Any:
     """Ratios by guidance and steps."""
     rows = [row for row in result["rows"] if "ratio" in row]
     guidance = list(dict.fromkeys(row["cfg_type"] for row in rows))
@@ -210,6 +200,7 @@ def draw(result: dict[str, Any]) -> Any:
     return figure
 
 
+@BENCH.command(table, draw)
 def main(
     config: ConfigOption = "ink-tiny",
     shape: ShapeOption = "ink-tiny",
@@ -224,11 +215,8 @@ def main(
     compile_reference: Annotated[
         bool, typer.Option(help="Also the reference with channels_last and torch.compile; takes minutes on a CPU.")
     ] = torch.cuda.is_available(),
-    json: JsonOption = None,
-    plot: PlotOption = None,
-    compare: CompareOption = None,
-    keep: KeepOption = False,
-) -> None:
+    progress: Progress = silent,
+) -> Result:
     """Measure our loop against streamdiffusion 0.1.1 and against diffusers' image-to-image pipeline, in turns.
 
     Examples:
@@ -236,16 +224,9 @@ def main(
         inkstream bench compare --set dtype=float32 --threads 2 --json compare.json
         inkstream bench compare --config sd-turbo --shape sd-turbo --steps 1 --cfg-type none
     """
-    wanted = Wanted(json, plot, compare, keep)
     clock = cpu_clock(threads, cpu_time)
     models = Models(load_run(config, sets), shape)
-    chosen = [each for each in guidances(cfg_type) if each]
-    counts = [number for number in numbers("--steps", steps) if number]
     # Other engines have threads of their own, whose time is not this thread's.
-    engines = () if cpu_time else tuple(part.strip() for part in engine.split(","))
-    result = measure(models, chosen, counts, rounds, frames, engines, compile_reference, clock)
-    wanted.publish(result, table(result), draw)
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    engines = () if cpu_time else tuple(listed(engine))
+    combined = (guidances(cfg_type), numbers("--steps", steps))
+    return measure(models, *combined, rounds, frames, engines, compile_reference, clock, progress=progress)

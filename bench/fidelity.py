@@ -6,30 +6,40 @@ are means. A row is ``met`` where ``psnr_db`` reaches the goal of its precision.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from statistics import mean
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
 from rich.table import Table
 
-from ..stream.app.commands.common import ConfigOption, SetOption, load_run
-from ..stream.base.errors import EngineError
+from ..stream.base.configfile import RunConfig
 from ..stream.base.frame import Frame
 from ..stream.base.measures import edge_f1, psnr, ssim
+from ..stream.base.options import ConfigOption, SetOption, listed, load_run
+from ..stream.base.progress import Progress, silent
+from ..stream.base.results import Result
 from ..stream.loop.stream import Stream
 from ..stream.sources.drawing import prompt_for, sketch, subjects
 from . import _plot
-from ._models import Models, engine_named
-from ._progress import tell
-from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
+from .bench import Bench
+from .models import Models, engine_named, row_of
+from .rows import filled_table, measured, not_measured
 
-if TYPE_CHECKING:
-    from ..stream.base.configfile import RunConfig
-
-KEYS = ("engine", "dtype")
 FIGURES = {"psnr_db": "more", "worst_db": "more", "ssim": "more", "edge_f1": "more"}
+BENCH = Bench("fidelity", ("engine", "dtype"), FIGURES)
+COLUMNS = {
+    "engine": "{engine}",
+    "precision": "{dtype}",
+    "PSNR dB": "{psnr_db:.1f}",
+    "worst dB": "{worst_db:.1f}",
+    "SSIM": "{ssim:.4f}",
+    "edge F1": "{edge_f1:.3f}",
+    "goal dB": "{goal_db:g}",
+    "": "{said}",
+}
 GOALS = {"float32": 40.0, "bfloat16": 30.0, "float16": 30.0, "int8": 25.0, "float8": 25.0}  # dB
 JUDGING = 1000  # seed of the first sketch
 Sketch = tuple[np.ndarray, str | None]  # (picture, its prompt; None: the one before)
@@ -52,7 +62,9 @@ def sketches(count: int, side: int, seed: int = JUDGING) -> Iterator[Sketch]:
         yield sketch(name, side, seed + index), prompt_for(name, index // len(names))
 
 
-def pictures(stream: Stream, drawn: list[Sketch], progress: Callable[[float], Any] = lambda part: None) -> list[Any]:
+def pictures(
+    stream: Stream, drawn: list[Sketch], progress: Callable[[float], Any] = lambda part: None
+) -> list[np.ndarray]:
     """The picture of every sketch, in order: (H, W, 3) uint8."""
     found = {}
     for index, (page, prompt) in enumerate(drawn):
@@ -76,65 +88,50 @@ def quality(got: list[np.ndarray], expected: list[np.ndarray]) -> Quality:
 
 
 def measure(
-    run: RunConfig,
-    engines: tuple[str, ...],
-    dtypes: tuple[str, ...],
-    count: int = 50,
-) -> dict[str, Any]:
-    """Every engine in every precision; returns the result (see ``_results``)."""
+    run: RunConfig, engines: list[str], dtypes: list[str], count: int = 50, progress: Progress = silent
+) -> Result:
+    """Every engine in every precision, on ``count`` sketches."""
     models = Models(run)
-    result = result_of("fidelity", {**models.describe(), "sketches": count}, models.device, KEYS, FIGURES)
-    result["configuration"]["stream"] = run.stream.model_dump(mode="json")
+    result = BENCH.begin({**models.describe(run.stream), "sketches": count}, models.device)
     drawn = list(sketches(count, max(run.stream.width, run.stream.height)))
 
-    def rendered(engine: str, dtype: str) -> list[Any]:
+    def rendered(engine: str, dtype: str) -> list[np.ndarray]:
         config = run.stream.changed(acceleration=engine, dtype=dtype)
-        stream = Stream.from_pretrained(run.model, config, progress=tell)
+        stream = Stream.from_pretrained(run.model, config, progress=progress)
         try:
-            return pictures(stream, drawn, lambda part: tell(f"{engine} {dtype}: pictures", part))
+            return pictures(stream, drawn, lambda part: progress(f"{engine} {dtype}: pictures", part))
         finally:
             stream.close()
 
     expected = rendered("eager", "float32")
+
+    def judged(engine: str, dtype: str) -> dict[str, Any]:
+        found = quality(rendered(engine, dtype), expected)
+        return {**found._asdict(), "met": found.psnr_db >= GOALS[dtype]}
+
     for engine in engines:
         for dtype in dtypes:
             named, why_not = engine_named(engine, models.device)
             if not why_not and (named, dtype) == ("eager", "float32"):
                 continue
-            row = {"engine": named, "dtype": dtype, "goal_db": GOALS[dtype]}
-            try:
-                if why_not:
-                    raise EngineError(why_not)
-                found = quality(rendered(named, dtype), expected)
-                row |= {**found._asdict(), "met": found.psnr_db >= GOALS[dtype]}
-            except EngineError as error:
-                row["skipped_because"] = str(error)
-            result["rows"].append(row)
+            about = {"engine": named, "dtype": dtype, "goal_db": GOALS[dtype]}
+            result["rows"].append(row_of(about, why_not, functools.partial(judged, named, dtype)))
     return result
 
 
-def table(result: dict[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The result for people."""
     settings = result["configuration"]
-    shown = table_of(
-        f"Pictures of {settings['sketches']} sketches against eager float32: {settings['model']}",
-        ("engine", "precision"),
-        ("PSNR dB", "worst dB", "SSIM", "edge F1", "goal dB", ""),
-    )
-    notes = []
-    for row in result["rows"]:
-        if "skipped_because" in row:
-            notes.append(f"{row['engine']} {row['dtype']} is not measured: {row['skipped_because']}")
-            continue
-        figures = (f"{row['psnr_db']:.1f}", f"{row['worst_db']:.1f}", f"{row['ssim']:.4f}", f"{row['edge_f1']:.3f}")
-        shown.add_row(row["engine"], row["dtype"], *figures, f"{row['goal_db']:g}", "met" if row["met"] else "missed")
-    shown.caption = "\n".join(notes)
+    rows = [{**row, "said": "met" if row["met"] else "missed"} for row in measured(result)]
+    title = f"Pictures of {settings['sketches']} sketches against eager float32: {settings['model']}"
+    shown = filled_table(title, COLUMNS, rows)
+    shown.caption = not_measured(result, "engine", "dtype")
     return shown
 
 
-def draw(result: dict[str, Any]) -> Any:
+def draw(result: Result) -> Any:
     """PSNR of every row beside its goal."""
-    rows = [row for row in result["rows"] if "skipped_because" not in row]
+    rows = measured(result)
     figure, (axis,) = _plot.figure(result, f"Pictures against eager float32, {result['configuration']['model']}")
     series = {
         "all pictures": [row["psnr_db"] for row in rows],
@@ -147,6 +144,7 @@ def draw(result: dict[str, Any]) -> Any:
     return figure
 
 
+@BENCH.command(table, draw)
 def main(
     config: ConfigOption = "ink-tiny",
     sets: SetOption = None,
@@ -155,20 +153,11 @@ def main(
         str, typer.Option(metavar="A,B", help=f"Precisions: {', '.join(GOALS)}. For int8: inkstream quantize first.")
     ] = "float32,bfloat16",
     sketches: Annotated[int, typer.Option(min=2, max=2000, help="How many sketches.")] = 50,
-    json: JsonOption = None,
-    plot: PlotOption = None,
-    compare: CompareOption = None,
-    keep: KeepOption = False,
-) -> None:
+    progress: Progress = silent,
+) -> Result:
     """Compare every engine's pictures of the demo's sketches with those of eager PyTorch in float32."""
-    wanted = Wanted(json, plot, compare, keep)
-    parts = [tuple(part.strip() for part in text.split(",")) for text in (engine, dtype)]
-    unknown = [name for name in parts[1] if name not in GOALS]
+    dtypes = listed(dtype)
+    unknown = [name for name in dtypes if name not in GOALS]
     if unknown:
         raise typer.BadParameter(f"got {unknown[0]!r}, expected some of: {', '.join(GOALS)}", param_hint="--dtype")
-    result = measure(load_run(config, sets), *parts, sketches)
-    wanted.publish(result, table(result), draw)
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    return measure(load_run(config, sets), listed(engine), dtypes, sketches, progress)

@@ -6,7 +6,7 @@ encoding the prompt, and the first turn with all that compiles in it. ``warmup_s
 are not counted. A turn takes one frame (or one full buffer of them) from pixels on the host to pixels on the host;
 ``p50_ms, p95_ms, p99_ms`` are those of the turns that rendered something new, and ``fps`` counts different frames that
 were rendered: one that the gate skipped is in ``skipped`` and nowhere else. ``gflop`` is the work of one rendered
-frame (see ``_work``), and ``peak_fraction`` what part of the machine's own measured matrix product speed (the fastest
+frame (see ``work``), and ``peak_fraction`` what part of the machine's own measured matrix product speed (the fastest
 of its precisions) that makes.
 """
 
@@ -14,28 +14,46 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-import torch
 import typer
 from rich.table import Table
 
-from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.config import StreamConfig
 from ..stream.base.configfile import RunConfig
-from ..stream.base.errors import ConfigError, EngineError
+from ..stream.base.errors import ConfigError
 from ..stream.base.frame import Size
+from ..stream.base.options import ConfigOption, SetOption, listed, load_run, numbers
+from ..stream.base.progress import Progress, silent
+from ..stream.base.results import Result, Row
 from ..stream.loop.guidance import make_guidance
 from ..stream.loop.stream import Stream
 from . import _plot
-from ._measure import Memory, drive, in_process, matmul_peak, pages, resident
-from ._models import Models, ShapeOption, engine_named
-from ._progress import tell
-from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
-from ._work import gflop_per_frame
+from .bench import Bench
+from .models import Models, ShapeOption, engine_named, row_of
+from .rows import filled_table, measured, not_measured
+from .timing import Memory, drive, in_process, matmul_peak, pages, resident
+from .work import gflop_per_frame
 
 KEYS = ("engine", "steps", "size", "cfg_type", "controlnets", "frame_buffer_size")
-FIGURES = {"p50_ms": "less", "p99_ms": "less", "compile_s": "less", "peak_mb": "less"}
+BENCH = Bench("fps", KEYS, {"p50_ms": "less", "p99_ms": "less", "compile_s": "less", "peak_mb": "less"})
+COLUMNS = {
+    "engine": "{engine}",
+    "steps": "{steps}",
+    "size": "{size}",
+    "guidance": "{cfg_type}",
+    "nets": "{controlnets}",
+    "fps": "{fps:.1f}",
+    "p50\nms": "{p50_ms:.1f}",
+    "p95\nms": "{p95_ms:.1f}",
+    "p99\nms": "{p99_ms:.1f}",
+    "compile\ns": "{compile_s:.1f}",
+    "warm-up\ns": "{warmup_s:.1f}",
+    "peak\nMB": "{peak_mb:,.0f}",
+    "GFLOP": "{gflop:,.1f}",
+    "of\npeak": "{peak_fraction:.0%}",
+}
 WARM_TURNS = 6
 GUIDANCES = ("none", "full", "self", "initialize")
 
@@ -43,56 +61,50 @@ GUIDANCES = ("none", "full", "self", "initialize")
 def measure(
     models: Models,
     engines: list[str],
-    steps: list[int | None],
-    sizes: list[Size | None],
-    cfg_types: list[str | None],
-    controlnets: list[int | None],
+    steps: Sequence[int | None],
+    sizes: Sequence[Size | None],
+    cfg_types: Sequence[str | None],
+    controlnets: Sequence[int | None],
     frames: int = 60,
     matmul_seconds: float = 0.5,
     alone: bool = True,
-) -> dict[str, Any]:
-    """Every combination; None stands for what the configuration has. Returns the result (see ``_results``).
+    progress: Progress = silent,
+) -> Result:
+    """Every combination; None stands for what the configuration has.
 
     ``alone``: each in a process of its own; else all in this one.
     """
-    configuration = {**models.describe(), "frames": frames, "stream": models.run.stream.model_dump(mode="json")}
-    result = result_of("fps", configuration, models.device, KEYS, FIGURES)
+    result = BENCH.begin({**models.describe(models.run.stream), "frames": frames}, models.device)
     result["matmul_tflops"] = matmul_peak(models.device, matmul_seconds)
     peak = max(result["matmul_tflops"].values())
     wanted = list(itertools.product(controlnets, cfg_types, sizes, steps, engines))
     for index, (count, cfg_type, size, number, engine) in enumerate(wanted):
-        tell(f"{engine}, row {index + 1} of {len(wanted)}", index / len(wanted))
+        progress(f"{engine}, row {index + 1} of {len(wanted)}", index / len(wanted))
         changes = {"steps": number, "size": size, "cfg_type": cfg_type, "controlnets": count}
         row = in_process(_row_alone, models.run, models.shape, engine, changes, frames, peak) if alone else None
         result["rows"].append(row or measure_row(models, engine, changes, frames, peak))
     return result
 
 
-def _row_alone(run: RunConfig, shape: str | None, *rest: Any) -> dict[str, Any]:
+def _row_alone(run: RunConfig, shape: str | None, *rest: Any) -> Row:
     return measure_row(Models(run, shape), *rest)
 
 
-def measure_row(
-    models: Models, engine: str, changes: dict[str, Any], frames: int, peak_tflops: float
-) -> dict[str, Any]:
+def measure_row(models: Models, engine: str, changes: dict[str, Any], frames: int, peak_tflops: float) -> Row:
     """One combination; where its engine cannot run here the row has ``skipped_because`` and no figures."""
     named, why_not = engine_named(engine, models.device)
     config = models.variant(engine=named, **changes)
-    row = {"engine": named, **about(config)}
-    if why_not:
-        return {**row, "skipped_because": why_not}
-    try:
-        row |= run(models, config, frames)
-    except EngineError as error:
-        return {**row, "skipped_because": str(error)}
-    except torch.OutOfMemoryError:
-        return {**row, "skipped_because": "out of memory"}
-    row["gflop"] = gflop_per_frame(models.pipe(config), config)["total"]
-    row["peak_fraction"] = row["gflop"] * row["fps"] / 1e3 / peak_tflops
-    return row
+
+    def figures() -> Row:
+        row = run(models, config, frames)
+        row["gflop"] = gflop_per_frame(models.pipe(config), config)["total"]
+        row["peak_fraction"] = row["gflop"] * row["fps"] / 1e3 / peak_tflops
+        return row
+
+    return row_of({"engine": named, **about(config)}, why_not, figures)
 
 
-def about(config: StreamConfig) -> dict[str, Any]:
+def about(config: StreamConfig) -> Row:
     """What a row is about."""
     guided = type(make_guidance(config.cfg_type, config.guidance_scale)).__name__.removesuffix("Guidance").lower()
     return {
@@ -105,13 +117,13 @@ def about(config: StreamConfig) -> dict[str, Any]:
     }
 
 
-def run(models: Models, config: StreamConfig, frames: int, warm_turns: int = WARM_TURNS) -> dict[str, Any]:
+def run(models: Models, config: StreamConfig, frames: int) -> Row:
     """Figures of one stream: build it, warm it up, drive it."""
     drawing = pages(Size(config.width, config.height))
     pipe = models.pipe(config)
     before, memory = resident(), Memory(models.device)
     buffer = config.frame_buffer_size
-    warm_frames = buffer * (len(config.t_index_list) + warm_turns)
+    warm_frames = buffer * (len(config.t_index_list) + WARM_TURNS)
     began = time.perf_counter()
     stream = Stream(pipe, config)
     try:
@@ -136,36 +148,24 @@ def run(models: Models, config: StreamConfig, frames: int, warm_turns: int = WAR
     }
 
 
-def table(result: dict[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The result for people."""
     settings = result["configuration"]
     peak = ", ".join(f"{name} {value:.3g}" for name, value in result["matmul_tflops"].items())
-    shown = table_of(
-        f"Frames per second: {settings['model']}, {settings['dtype']}",
-        ("engine", "steps", "size", "guidance", "nets"),
-        ("fps", "p50\nms", "p95\nms", "p99\nms", "compile\ns", "warm-up\ns", "peak\nMB", "GFLOP", "of\npeak"),
-    )
-    shown.caption = f"machine's own matrix products, TFLOP/s: {peak}; GFLOP: work of one frame"
-    for row in result["rows"]:
-        first = (row["engine"], str(row["steps"]), row["size"], row["cfg_type"], str(row["controlnets"]))
-        if "skipped_because" in row:
-            shown.add_row(*first, style="dim")
-            shown.caption += f"\n{row['engine']} is not measured: {row['skipped_because']}"
-            continue
-        times = [f"{row[key]:.1f}" if row[key] is not None else "-" for key in ("p50_ms", "p95_ms", "p99_ms")]
-        more = (f"{row['compile_s']:.1f}", f"{row['warmup_s']:.1f}", f"{row['peak_mb']:,.0f}")
-        shown.add_row(*first, f"{row['fps']:.1f}", *times, *more, f"{row['gflop']:,.1f}", f"{row['peak_fraction']:.0%}")
+    shown = filled_table(f"Frames per second: {settings['model']}, {settings['dtype']}", COLUMNS, measured(result))
+    shown.caption = f"machine's own matrix products, TFLOP/s: {peak}; GFLOP: work of one frame\n"
+    shown.caption += not_measured(result, "engine")
     return shown
 
 
-def draw(result: dict[str, Any]) -> Any:
+def draw(result: Result) -> Any:
     """Frames per second of every row."""
-    measured = [row for row in result["rows"] if "skipped_because" not in row]
+    rows = measured(result)
     title = f"Frames per second, {result['configuration']['model']}"
-    figure, (axis,) = _plot.figure(result, title, height=max(1.6, 0.28 * len(measured) + 0.5))
-    differ = ["engine", *(key for key in KEYS[1:] if len({row[key] for row in measured}) > 1)]
-    labels = [", ".join(_said(key, row[key]) for key in differ) for row in measured]
-    _plot.rows(axis, labels, [row["fps"] for row in measured], "fps")
+    figure, (axis,) = _plot.figure(result, title, height=max(1.6, 0.28 * len(rows) + 0.5))
+    differ = ["engine", *(key for key in KEYS[1:] if len({row[key] for row in rows}) > 1)]
+    labels = [", ".join(_said(key, row[key]) for key in differ) for row in rows]
+    _plot.rows(axis, labels, [row["fps"] for row in rows], "fps")
     figure.subplots_adjust(left=0.02 + 0.0105 * max((len(label) for label in labels), default=0))
     return figure
 
@@ -177,29 +177,16 @@ def _said(key: str, value: Any) -> str:
     return f"buffer {value}" if key == "frame_buffer_size" else str(value)
 
 
-def numbers(option: str, text: str | None) -> list[int | None]:
-    """``"1,2,4"`` -> [1, 2, 4]; None gives [None]. Raises ConfigError."""
-    if text is None:
-        return [None]
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise ConfigError(
-            f"{option}: got {text!r}, expected whole numbers with commas between, for example 1,2,4"
-        ) from None
-
-
-def guidances(text: str | None) -> list[str | None]:
-    """``"none,self"`` -> ["none", "self"]; None gives [None]. Raises ConfigError."""
-    if text is None:
-        return [None]
-    chosen = [part.strip() for part in text.split(",")]
+def guidances(text: str) -> list[str]:
+    """``"none,self"`` -> ["none", "self"]. Raises ConfigError for an unknown one."""
+    chosen = listed(text)
     for each in chosen:
         if each not in GUIDANCES:
             raise ConfigError(f"--cfg-type: got {each!r}, expected some of: {', '.join(GUIDANCES)}")
-    return [*chosen]
+    return chosen
 
 
+@BENCH.command(table, draw)
 def main(
     config: ConfigOption = "ink-tiny",
     shape: ShapeOption = None,
@@ -213,11 +200,8 @@ def main(
     alone: Annotated[
         bool, typer.Option("--alone/--together", help="Each row in a process of its own, or all in one.")
     ] = True,
-    json: JsonOption = None,
-    plot: PlotOption = None,
-    compare: CompareOption = None,
-    keep: KeepOption = False,
-) -> None:
+    progress: Progress = silent,
+) -> Result:
     """Measure frames per second for engines, steps, guidances, sizes and ControlNets.
 
     Examples:
@@ -225,14 +209,16 @@ def main(
         inkstream bench fps --engine eager,openvino --steps 1,2,4 --json fps.json
         inkstream bench fps --config sd-turbo --shape sd-turbo --steps 1 --controlnets 0,1
     """
-    wanted = Wanted(json, plot, compare, keep)
     models = Models(load_run(config, sets), shape)
-    engines = list(dict.fromkeys(engine_named(part.strip(), models.device)[0] for part in engine.split(",")))
-    sizes: list[Size | None] = [Size.parse(part) for part in size.split(",")] if size else [None]
-    choices = (numbers("--steps", steps), sizes, guidances(cfg_type), numbers("--controlnets", controlnets))
-    result = measure(models, engines, *choices, frames, alone=alone)
-    wanted.publish(result, table(result), draw)
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    engines = list(dict.fromkeys(engine_named(part, models.device)[0] for part in listed(engine)))
+    return measure(
+        models,
+        engines,
+        numbers("--steps", steps) if steps else [None],
+        [Size.parse(part) for part in listed(size)] if size else [None],
+        guidances(cfg_type) if cfg_type else [None],
+        numbers("--controlnets", controlnets) if controlnets else [None],
+        frames,
+        alone=alone,
+        progress=progress,
+    )

@@ -19,20 +19,35 @@ import torch
 import typer
 from rich.table import Table
 
-from ..stream.app.commands.common import SetOption
 from ..stream.base.config import StreamConfig
 from ..stream.base.frame import Size
+from ..stream.base.options import SetOption
+from ..stream.base.progress import Progress, silent
+from ..stream.base.results import Result
 from ..stream.loop.stream import Stream
 from . import _plot
-from ._measure import StreamRender, alternate, drive, flat, pages, ratio
-from ._models import Models, engine_named, plain_run
-from ._progress import tell
 from ._reference import StreamDiffusionRender, compiler_missing, streamdiffusion
-from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
+from .bench import Bench
+from .models import Models, engine_named, plain_run
+from .rows import filled_table
 from .shapes import random_pipeline
+from .timing import StreamRender, alternate, drive, flat, pages, ratio
 
-KEYS = ("case",)
-FIGURES = {"ms_per_frame": "less", "p99_over_p50": "less", "ratio": "more"}
+BENCH = Bench("goals", ("case",), {"ms_per_frame": "less", "p99_over_p50": "less", "ratio": "more"})
+COLUMNS = {
+    "case": "{case}",
+    "engine": "{engine}",
+    "floor": "{floor_ms:.2f}",
+    "gate": "{gate_ms:.2f}",
+    "target": "{target_ms:.2f}",
+    "stretch": "{stretch_ms:.2f}",
+    "ms a frame": "{ms_per_frame:.2f}",
+    "p99/p50": "{p99_over_p50:.2f}",
+    "host ms": "{host_ms:.2f}",
+    "eager / ours": "{ratio:.2f}",
+    "compiled / ours": "{ratio_compiled:.2f}",
+    "": "{verdict}",
+}
 GOALS_ARE_FOR = "H200"
 WARM_TURNS = 8
 
@@ -71,19 +86,14 @@ def measure(
     frames: int = 200,
     rounds: int = 8,
     anywhere: bool = False,
-) -> dict[str, Any]:
+    progress: Progress = silent,
+) -> Result:
     """Every case. ``sets`` are settings as text; ``anywhere`` measures without an NVIDIA GPU, too."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    configuration = {
-        "size": str(size),
-        "engine": engine,
-        "frames": frames,
-        "rounds": rounds,
-        "goals_for": GOALS_ARE_FOR,
-    }
-    result = result_of("goals", configuration, device, KEYS, FIGURES)
+    asked = {"size": str(size), "engine": engine, "frames": frames, "rounds": rounds}
+    result = BENCH.begin({**asked, "goals_for": GOALS_ARE_FOR}, device)
     for case in cases:
-        tell(case.case)
+        progress(case.case)
         row: dict[str, Any] = {**asdict(case), "faster": list(case.faster or ())}
         if device.type == "cuda" or anywhere:
             models = Models(plain_run(case.shape, size, [f"device={device.type}", *(sets or [])]), case.shape)
@@ -156,42 +166,17 @@ def _ratios(
     return found
 
 
-def table(result: dict[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The result for people."""
     where = result["machine"].get("gpu") or "no NVIDIA GPU"
-    shown = table_of(
-        f"Speed goals for one {GOALS_ARE_FOR}, measured on: {where}",
-        ("case", "engine"),
-        (
-            "floor",
-            "gate",
-            "target",
-            "stretch",
-            "ms a frame",
-            "p99/p50",
-            "host ms",
-            "eager / ours",
-            "compiled / ours",
-            "",
-        ),
-    )
-    notes = []
-    for row in result["rows"]:
-        goals = [f"{row[f'{name}_ms']:.2f}" for name in ("floor", "gate", "target", "stretch")]
-        if "skipped_because" in row:
-            shown.add_row(row["case"], "", *goals, "not measured")
-            continue
-        ratios = [f"{row[key]:.2f}" if key in row else "" for key in ("ratio", "ratio_compiled")]
-        host = "" if row["host_ms"] is None else f"{row['host_ms']:.2f}"
-        figures = (f"{row['ms_per_frame']:.2f}", f"{row['p99_over_p50']:.2f}", host)
-        shown.add_row(row["case"], row["engine"], *goals, *figures, *ratios, row["verdict"])
-        if "against" in row:
-            notes.append(f"{row['case']}: eager is {row['against']}")
+    rows = [{"verdict": "not measured", **row} for row in result["rows"]]
+    shown = filled_table(f"Speed goals for one {GOALS_ARE_FOR}, measured on: {where}", COLUMNS, rows)
+    notes = [f"{row['case']}: eager is {row['against']}" for row in rows if "against" in row]
     shown.caption = "\n".join(notes) or "run it where an NVIDIA GPU is: inkstream bench goals --keep"
     return shown
 
 
-def draw(result: dict[str, Any]) -> Any:
+def draw(result: Result) -> Any:
     """Measured milliseconds between the goals."""
     figure, (axis,) = _plot.figure(result, f"Speed goals for one {GOALS_ARE_FOR}, ms a frame", width=9.0)
     rows = result["rows"]
@@ -202,26 +187,18 @@ def draw(result: dict[str, Any]) -> Any:
     return figure
 
 
+@BENCH.command(table, draw)
 def main(
     sets: SetOption = None,
     engine: Annotated[str, typer.Option(metavar="NAME", help="Our engine; auto is the fastest there is.")] = "auto",
     frames: Annotated[int, typer.Option(min=20, help="Frames of each case.")] = 200,
     rounds: Annotated[int, typer.Option(min=2, help="How often the contenders take turns.")] = 8,
-    json: JsonOption = None,
-    plot: PlotOption = None,
-    compare: CompareOption = None,
-    keep: KeepOption = False,
-) -> None:
+    progress: Progress = silent,
+) -> Result:
     """Fill the table of speed goals on an NVIDIA GPU: ours, and eager PyTorch in the same run.
 
     Examples:
 
         inkstream bench goals --set dtype=bfloat16 --keep
     """
-    wanted = Wanted(json, plot, compare, keep)
-    result = measure(sets=sets, engine=engine, frames=frames, rounds=rounds)
-    wanted.publish(result, table(result), draw)
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    return measure(sets=sets, engine=engine, frames=frames, rounds=rounds, progress=progress)

@@ -26,9 +26,12 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.errors import ConfigError
 from ..stream.base.frame import Output, Rect, Size
+from ..stream.base.metrics import percentiles
+from ..stream.base.options import ConfigOption, SetOption, load_run
+from ..stream.base.progress import Progress, silent
+from ..stream.base.results import Result
 from ..stream.loop.stream import Stream
 from ..stream.session.driver import StreamLike
 from ..stream.session.session import Session
@@ -37,10 +40,9 @@ from ..stream.sinks.window import WindowSink
 from . import _plot
 from ._canvas import SPOT
 from ._desk import TITLE, Desk, Eye, differs, preview_window, spots
-from ._measure import percentiles
-from ._models import Models, ShapeOption
-from ._progress import tell
-from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
+from .bench import Bench
+from .models import Models, ShapeOption
+from .rows import filled_table
 from .synthetic import FakeStream
 
 STAGES = (
@@ -52,8 +54,15 @@ STAGES = (
     "stroke to pixel",
 )
 PARTS = ("capture", "prepare", "encode", "denoise", "decode")
-KEYS = ("stage",)
-FIGURES = {"p50_ms": "less", "p99_ms": "less"}
+BENCH = Bench("latency", ("stage",), {"p50_ms": "less", "p99_ms": "less"})
+COLUMNS = {
+    "stage": "{name}",
+    "p50 ms": "{p50_ms:.1f}",
+    "p95 ms": "{p95_ms:.1f}",
+    "p99 ms": "{p99_ms:.1f}",
+    "max ms": "{max_ms:.1f}",
+    "count": "{count}",
+}
 GIVEN_UP = 20.0  # seconds without a change in the preview
 AT_REST = 0.4  # seconds that the preview must not change before the next stroke
 
@@ -101,18 +110,19 @@ def measure(
     scale: float = 1.5,
     canvas: int = 384,
     rest: float = AT_REST,
-) -> dict[str, Any]:
+    progress: Progress = silent,
+) -> Result:
     """Press ``strokes`` times; ``about`` is said of the stream in the result. Must be called on the main thread.
 
     ``fps`` of the capture, ``scale`` of the preview, ``canvas`` its side in pixels. Raises ConfigError where a program
     is missing or the picture in the preview does not change.
     """
-    configuration = {**about, "strokes": strokes, "capture_fps": fps, "preview_scale": scale, "canvas": canvas}
-    result = result_of("latency", configuration, about.get("device", "cpu"), KEYS, FIGURES)
+    asked = {"strokes": strokes, "capture_fps": fps, "preview_scale": scale, "canvas": canvas}
+    result = BENCH.begin({**about, **asked}, about.get("device", "cpu"))
     with Desk(display, canvas) as desk:
         window = WatchedWindow(scale=scale, top=True)
         session = Session(f"screen:window={TITLE},fps={fps:g}", stream, [window])
-        hand = _Hand(desk, session, window, strokes, rest)
+        hand = _Hand(desk, session, window, strokes, rest, progress)
         session.start()
         try:
             hand.thread.start()
@@ -137,19 +147,21 @@ def measure(
 class _Hand:
     """Draws stroke after stroke and watches, in a thread of its own, because the window needs the main thread."""
 
-    def __init__(self, desk: Desk, session: Session, window: WatchedWindow, strokes: int, rest: float) -> None:
+    def __init__(
+        self, desk: Desk, session: Session, window: WatchedWindow, strokes: int, rest: float, progress: Progress
+    ) -> None:
         self.strokes: list[Stroke] = []
         self.error: Exception | None = None
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self._run, name="inkstream bench hand", daemon=True)
         self._desk, self._session, self._window = desk, session, window
-        self._wanted, self._rest = strokes, rest
+        self._wanted, self._rest, self._progress = strokes, rest, progress
 
     def _run(self) -> None:
         try:
             places = spots(self._desk.side)
             for number in range(self._wanted):
-                tell(f"stroke {number + 1} of {self._wanted}", number / self._wanted)
+                self._progress(f"stroke {number + 1} of {self._wanted}", number / self._wanted)
                 if self.stop.is_set():
                     return
                 self.strokes.append(self._stroke(*places[number % len(places)]))
@@ -206,23 +218,17 @@ class _Hand:
         return Rect(left, top, max(4, round(2 * SPOT * across)), max(4, round(2 * SPOT * down)))
 
 
-def table(result: dict[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The result for people."""
     settings = result["configuration"]
-    shown = table_of(
-        f"Stroke to pixel: {settings['model']}, {settings['strokes']} strokes",
-        ("stage",),
-        ("p50 ms", "p95 ms", "p99 ms", "max ms", "count"),
-    )
-    for row in result["rows"]:
-        whole = row["stage"] == STAGES[-1]
-        name = row["stage"] if row["stage"] in STAGES else f"- {row['stage']}"
-        times = (f"{row[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms"))
-        shown.add_row(name, *times, f"{row['count']}", style="bold" if whole else None)
-    return shown
+    whole = STAGES[-1]
+    names = {stage: stage if stage in STAGES else f"- {stage}" for stage in (*STAGES, *PARTS)}
+    rows = [{**row, "name": names[row["stage"]]} for row in result["rows"]]
+    title = f"Stroke to pixel: {settings['model']}, {settings['strokes']} strokes"
+    return filled_table(title, COLUMNS, rows, bold=lambda row: row["stage"] == whole)
 
 
-def draw(result: dict[str, Any]) -> Any:
+def draw(result: Result) -> Any:
     """Every stroke as a stack of its stages, quickest first."""
     title = f"Stroke to pixel, {result['configuration']['model']}"
     figure, (axis,) = _plot.figure(result, title)
@@ -242,6 +248,7 @@ def draw(result: dict[str, Any]) -> Any:
     return figure
 
 
+@BENCH.command(table, draw)
 def main(
     config: ConfigOption = "ink-tiny",
     shape: ShapeOption = None,
@@ -254,27 +261,17 @@ def main(
         str | None, typer.Option(metavar=":N", help="X display; the pointer moves there. Without it Xvfb is started.")
     ] = None,
     fps: Annotated[float, typer.Option(min=1, help="Pictures of the screen a second.")] = 60.0,
-    json: JsonOption = None,
-    plot: PlotOption = None,
-    compare: CompareOption = None,
-    keep: KeepOption = False,
-) -> None:
+    progress: Progress = silent,
+) -> Result:
     """Measure from a mouse button to the changed pixel in the preview window, on X11, with every stage between."""
-    wanted = Wanted(json, plot, compare, keep)
-    stream: Any
+    stream: Stream | FakeStream
     if network:
         models = Models(load_run(config, sets), shape)
         settings = models.variant(warmup=2)
-        stream, about = Stream(models.pipe(settings), settings), models.describe()
-        about["stream"] = settings.model_dump(mode="json")
+        stream, about = Stream(models.pipe(settings), settings), models.describe(settings)
     else:
         stream, about = FakeStream(1, size=Size(256, 256)), {"model": "no network", "device": "cpu"}
     try:
-        result = measure(stream, about, strokes, display, fps)
+        return measure(stream, about, strokes, display, fps, progress=progress)
     finally:
         stream.close()
-    wanted.publish(result, table(result), draw)
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -6,13 +6,9 @@
 
 from __future__ import annotations
 
-import os
-import platform
-from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
-import cv2
 import numpy as np
 import typer
 from rich.console import Console
@@ -21,14 +17,25 @@ from rich.table import Table
 from ..stream.base.files import write_json
 from ..stream.base.frame import Output, Size
 from ..stream.base.metrics import Metrics
+from ..stream.base.options import JsonOption
+from ..stream.base.progress import Progress, shown, silent
+from ..stream.base.results import Result, machine
 from ..stream.loop.gate import similarity
 from ..stream.session.session import Session
 from ..stream.sinks import Status
 from ..stream.sources.fake import FakeSource
-from ._progress import done, tell
+from .rows import filled_table
 from .synthetic import FakeStream
 
 GOAL_MS = 2.0
+COLUMNS = {
+    "": "{what}",
+    "p50 ms": "{p50_ms:.3f}",
+    "p95 ms": "{p95_ms:.3f}",
+    "p99 ms": "{p99_ms:.3f}",
+    "max ms": "{max_ms:.3f}",
+    " ": "{remark}",
+}
 
 
 class _Ages:
@@ -50,31 +57,23 @@ class _Ages:
         """There is nothing to let go of."""
 
 
-def measure(frames: int = 2000, size: Size = Size(512, 512), fps: float = 200.0) -> dict[str, Any]:  # noqa: B008
+def measure(
+    frames: int = 2000,
+    size: Size = Size(512, 512),  # noqa: B008 - a tuple, it cannot change
+    fps: float = 200.0,
+    progress: Progress = silent,
+) -> Result:
     """Run both cases; returns the configuration, the machine, and for each case what was measured, in milliseconds.
 
     ``frames`` are rendered for the overhead, from a live source of ``fps`` on which a pen writes on and on, and a tenth
     of them (at least 20) for the backlog.
     """
-    tell("the loop alone")
-    return {
-        "configuration": {"frames": frames, "size": str(size), "fps": fps, "stream": "FakeStream", "steps": 1},
-        "machine": machine(),
-        "overhead": _overhead(frames, size, fps),
-        "backlog": _backlog(max(20, frames // 10), size),
-    }
-
-
-def machine() -> dict[str, Any]:
-    """Where and with what it was measured."""
-    return {
-        "platform": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "opencv": cv2.__version__,
-    }
+    about = {"frames": frames, "size": str(size), "fps": fps, "stream": "FakeStream", "steps": 1}
+    progress("the loop alone")
+    overhead = _overhead(frames, size, fps)
+    progress("240 frames a second into 20")
+    backlog = _backlog(max(20, frames // 10), size)
+    return {"configuration": about, "machine": machine(), "overhead": overhead, "backlog": backlog}
 
 
 def _overhead(frames: int, size: Size, fps: float) -> dict[str, Any]:
@@ -106,7 +105,6 @@ def _gate(size: Size, times: int = 200) -> dict[str, Any]:
 
 
 def _backlog(frames: int, size: Size, fps: float = 240.0, delay: float = 0.05) -> dict[str, Any]:
-    tell("240 frames a second into 20")
     metrics = Metrics()
     ages = _Ages(metrics)
     source = FakeSource(size, fps=fps, pattern="stroke")
@@ -129,41 +127,34 @@ def _backlog(frames: int, size: Size, fps: float = 240.0, delay: float = 0.05) -
     }
 
 
-def table(result: dict[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The result for people."""
     settings = ", ".join(f"{name} {value}" for name, value in result["configuration"].items())
     settings += f"; backlog: {result['backlog']['source_fps']:g} fps to {result['backlog']['inference_ms']:g} ms"
     versions = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
-    shown = Table(title="Loop without a network", caption=f"{settings}\n{versions}", title_justify="left")
-    for column in ("", "p50 ms", "p95 ms", "p99 ms", "max ms", ""):
-        shown.add_column(column, justify="left" if column == "" else "right", no_wrap=True)
     overhead, backlog = result["overhead"], result["backlog"]
-
-    def row(name: str, stage: dict[str, Any], remark: str = "") -> None:
-        shown.add_row(name, *(f"{stage[key]:.3f}" for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms")), remark)
-
-    verdict = "met" if overhead["met"] else "missed"
-    row("overhead", overhead["end_to_end"], f"p99 goal {GOAL_MS:g} ms {verdict}")
-    row("- prepare", overhead["prepare"])
-    row("- sink", overhead["sink"])
-    row("gate, worst", overhead["gate"])
-    first, second = backlog["first_half_p50_ms"], backlog["second_half_p50_ms"]
-    row("backlog", backlog["end_to_end"], f"{first:.1f} -> {second:.1f} ms {'flat' if backlog['flat'] else 'NOT flat'}")
-    return shown
+    met, flat = ("met" if overhead["met"] else "missed"), ("flat" if backlog["flat"] else "NOT flat")
+    halves = f"{backlog['first_half_p50_ms']:.1f} -> {backlog['second_half_p50_ms']:.1f} ms"
+    rows = [
+        {**overhead["end_to_end"], "what": "overhead", "remark": f"p99 goal {GOAL_MS:g} ms {met}"},
+        {**overhead["prepare"], "what": "- prepare"},
+        {**overhead["sink"], "what": "- sink"},
+        {**overhead["gate"], "what": "gate, worst"},
+        {**backlog["end_to_end"], "what": "backlog", "remark": f"{halves} {flat}"},
+    ]
+    filled = filled_table("Loop without a network", COLUMNS, rows)
+    filled.caption = f"{settings}\n{versions}"
+    return filled
 
 
 def main(
     frames: Annotated[int, typer.Option(help="Frames to render.", min=20)] = 2000,
     size: Annotated[str, typer.Option(help="Size of the pictures, WIDTHxHEIGHT.")] = "512x512",
-    json: Annotated[Path | None, typer.Option(help="Also write the result to this file.", dir_okay=False)] = None,
+    json: JsonOption = None,
 ) -> None:
     """Measure what the loop itself costs, without a network."""
-    result = measure(frames, Size.parse(size))
-    done()
+    with shown("loop") as progress:
+        result = measure(frames, Size.parse(size), progress=progress)
     Console().print(table(result))
     if json is not None:
         write_json(json, result)
-
-
-if __name__ == "__main__":
-    typer.run(main)

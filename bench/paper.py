@@ -10,7 +10,7 @@ is what is measured, so the engine is eager unless ``acceleration`` is set.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Annotated, Any
 
@@ -18,16 +18,17 @@ import torch
 import typer
 from rich.table import Table
 
-from ..stream.app.commands.common import SetOption
 from ..stream.base.config import StreamConfig
 from ..stream.base.frame import Size
+from ..stream.base.options import SetOption, numbers
+from ..stream.base.progress import Progress, silent
+from ..stream.base.results import Result
 from ..stream.loop.stream import Stream
 from . import _plot
-from ._measure import StreamRender, alternate, clock_name, cpu_clock, flat, pages, ratio
-from ._models import CpuTimeOption, Models, ShapeOption, ThreadsOption, plain_run
-from ._progress import tell
-from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
-from .fps import numbers
+from .bench import Bench
+from .models import CpuTimeOption, Models, ShapeOption, ThreadsOption, plain_run
+from .rows import filled_table
+from .timing import StreamRender, alternate, clock_name, cpu_clock, flat, pages, ratio
 
 PAPER = "arXiv 2312.12491v2"
 BATCH = 1.5  # sequential over stream batch
@@ -39,30 +40,31 @@ BY_GUIDANCE = {  # ms, Table 2
     "full": {1: 16.74, 2: 27.18, 3: 35.91, 4: 49.71, 5: 64.64},
 }
 PAIRS = (("full", "self"), ("full", "initialize"), ("initialize", "self"), ("none", "self"))
-KEYS = ("table", "steps", "what")
-FIGURES = {"p50_ms": "less"}
+BENCH = Bench("paper", ("table", "steps", "what"), {"p50_ms": "less"})
+COLUMNS = {
+    "table": "{table}",
+    "steps": "{steps}",
+    "ratio of times": "{what}",
+    "here": "{ratio:.2f}",
+    "in rounds": "{ratio_low:.2f} to {ratio_high:.2f}",
+    "published": "{theirs}",
+    "here / published": "{against:.2f}",
+}
 
 
 def measure(
     models: Models,
-    batch_steps: tuple[int, ...] = (1, 2, 4, 10),
-    guidance_steps: tuple[int, ...] = (1, 2, 3, 4, 5),
+    batch_steps: Sequence[int] = (1, 2, 4, 10),
+    guidance_steps: Sequence[int] = (1, 2, 3, 4, 5),
     rounds: int = 6,
     frames: int = 3,
     clock: Callable[[], float] = time.perf_counter,
-) -> dict[str, Any]:
+    progress: Progress = silent,
+) -> Result:
     """Both tables; within each all contenders take turns. Rows: ``ratio``, and ``published`` where the paper has it."""
-    timed = clock_name(clock)
-    configuration = {
-        **models.describe(),
-        "rounds": rounds,
-        "frames_a_round": frames,
-        "timed": timed,
-        "published": PAPER,
-    }
-    configuration["stream"] = _config(models).model_dump(mode="json")
-    result = result_of("paper", configuration, models.device, KEYS, FIGURES)
-    turns = {"rounds": rounds, "frames": frames, "clock": clock}
+    asked = {"rounds": rounds, "frames_a_round": frames, "timed": clock_name(clock), "published": PAPER}
+    result = BENCH.begin({**models.describe(_config(models)), **asked}, models.device)
+    turns = {"rounds": rounds, "frames": frames, "clock": clock, "progress": progress}
     result["rows"] = _batch(models, batch_steps, turns)
     for steps in guidance_steps:
         result["rows"] += _guidance(models, steps, turns)
@@ -75,7 +77,7 @@ def _config(models: Models, **changes: Any) -> StreamConfig:
 
 
 def _times(models: Models, configs: dict[Any, StreamConfig], turns: dict[str, Any]) -> dict[Any, list[list[float]]]:
-    tell(f"{len(configs)} streams: preparing")
+    turns["progress"](f"{len(configs)} streams: preparing")
     renders = {name: StreamRender(Stream(models.pipe(config), config)) for name, config in configs.items()}
     first = next(iter(configs.values()))
     drawing = pages(Size(first.width, first.height))
@@ -85,7 +87,7 @@ def _times(models: Models, configs: dict[Any, StreamConfig], turns: dict[str, An
     return alternate(renders, drawing, **turns)
 
 
-def _batch(models: Models, steps: tuple[int, ...], turns: dict[str, Any]) -> list[dict[str, Any]]:
+def _batch(models: Models, steps: Sequence[int], turns: dict[str, Any]) -> list[dict[str, Any]]:
     configs = {
         (together, count): _config(models, steps=count, cfg_type="none", use_denoising_batch=together)
         for count in steps
@@ -122,27 +124,23 @@ def _guidance(models: Models, steps: int, turns: dict[str, Any]) -> list[dict[st
     return rows
 
 
-def table(result: dict[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The result for people."""
     settings = result["configuration"]
-    shown = table_of(
-        f"StreamDiffusion's tables: {settings['model']}, {settings['dtype']}",
-        ("table", "steps", "ratio of times"),
-        ("here", "in rounds", "published", "here / published"),
-    )
+    rows = []
     for row in result["rows"]:
-        published, against = "-", ""
+        theirs, against = "-", None
         if row["published"] is not None:
-            published, against = f"{row['published']:.2f}", f"{row['ratio'] / row['published']:.2f}"
+            theirs, against = f"{row['published']:.2f}", row["ratio"] / row["published"]
         if "published_tensorrt" in row:
-            published += f" ({row['published_tensorrt']:.2f} with TensorRT)"
-        here = (f"{row['ratio']:.2f}", f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}")
-        shown.add_row(row["table"], str(row["steps"]), row["what"], *here, published, against)
+            theirs += f" ({row['published_tensorrt']:.2f} with TensorRT)"
+        rows.append({**row, "theirs": theirs, "against": against})
+    shown = filled_table(f"StreamDiffusion's tables: {settings['model']}, {settings['dtype']}", COLUMNS, rows)
     shown.caption = f"published: {PAPER}, RTX 4090"
     return shown
 
 
-def draw(result: dict[str, Any]) -> Any:
+def draw(result: Result) -> Any:
     """Here beside published, one panel for each table."""
     settings = result["configuration"]
     figure, panels = _plot.figure(result, f"StreamDiffusion's tables, {settings['model']}", panels=3, width=12.6)
@@ -165,6 +163,7 @@ def draw(result: dict[str, Any]) -> Any:
     return figure
 
 
+@BENCH.command(table, draw)
 def main(
     shape: ShapeOption = None,
     size: Annotated[str | None, typer.Option(help="Size of the pictures.")] = None,
@@ -175,23 +174,14 @@ def main(
     frames: Annotated[int, typer.Option(min=1, help="Frames of each turn.")] = 3,
     threads: ThreadsOption = None,
     cpu_time: CpuTimeOption = False,
-    json: JsonOption = None,
-    plot: PlotOption = None,
-    compare: CompareOption = None,
-    keep: KeepOption = False,
-) -> None:
+    progress: Progress = silent,
+) -> Result:
     """Measure StreamDiffusion's tables here: stream batch against sequential steps, and the cost of each guidance.
 
     Without --shape and --size: sd15 at 512 on a GPU, sd15-quarter at 256 on a CPU.
     """
-    wanted = Wanted(json, plot, compare, keep)
     shape = shape or ("sd15" if torch.cuda.is_available() else "sd15-quarter")
     sides = Size.parse(size or ("512" if torch.cuda.is_available() else "256"))
     models = Models(plain_run(shape, sides, ["acceleration=eager", *(sets or [])]), shape)
-    counts = [tuple(n for n in numbers("--steps", text) if n) for text in (batch_steps, guidance_steps)]
-    result = measure(models, counts[0], counts[1], rounds, frames, cpu_clock(threads, cpu_time))
-    wanted.publish(result, table(result), draw)
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    counts = (numbers("--batch-steps", batch_steps), numbers("--guidance-steps", guidance_steps))
+    return measure(models, *counts, rounds, frames, cpu_clock(threads, cpu_time), progress)

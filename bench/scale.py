@@ -13,40 +13,53 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.frame import Size
+from ..stream.base.metrics import percentiles
+from ..stream.base.options import ConfigOption, SetOption, listed, load_run, numbers
+from ..stream.base.progress import Progress, silent
+from ..stream.base.results import Result, Row
 from ..stream.loop.stream import Stream
 from . import _plot
-from ._measure import Memory, StreamRender, alternate, flat, pages, percentiles
-from ._models import Models, ShapeOption
-from ._progress import tell
-from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
-from ._work import gflop_per_frame
-from .fps import numbers
+from .bench import Bench
+from .models import Models, ShapeOption
+from .rows import filled_table
+from .timing import Memory, StreamRender, alternate, flat, pages
+from .work import gflop_per_frame
 
-KEYS = ("what", "value")
-FIGURES = {"ms_per_frame": "less"}
+BENCH = Bench("scale", ("what", "value"), {"ms_per_frame": "less"})
+COLUMNS = {
+    "what": "{words}",
+    "value": "{value}",
+    "ms a frame": "{ms_per_frame:.1f}",
+    "fps": "{fps:.1f}",
+    "cost": "{cost:.2f}",
+    "work": "{work:.2f}",
+    "turn p50 ms": "{p50_ms:.1f}",
+    "p95 ms": "{p95_ms:.1f}",
+    "p99 ms": "{p99_ms:.1f}",
+}
 WORDS = {"sessions": "frames in one batch", "size": "side in pixels", "steps": "steps", "controlnets": "ControlNets"}
 
 
-def measure(models: Models, values: dict[str, list[Any]], rounds: int = 6, frames: int = 3) -> dict[str, Any]:
+def measure(
+    models: Models, values: dict[str, list[Any]], rounds: int = 6, frames: int = 3, progress: Progress = silent
+) -> Result:
     """``values``: for ``sessions, size, steps, controlnets`` what to measure (numbers; for size a ``Size``)."""
-    configuration = {**models.describe(), "rounds": rounds, "turns_a_round": frames}
-    configuration["stream"] = models.variant().model_dump(mode="json")
-    result = result_of("scale", configuration, models.device, KEYS, FIGURES)
+    turns = {"rounds": rounds, "turns_a_round": frames}
+    result = BENCH.begin({**models.describe(models.variant()), **turns}, models.device)
     for what, each in values.items():
-        result["rows"] += _rows(models, what, each, rounds, frames)
+        result["rows"] += _rows(models, what, each, rounds, frames, progress)
     return result
 
 
-def _rows(models: Models, what: str, values: list[Any], rounds: int, frames: int) -> list[dict[str, Any]]:
+def _rows(models: Models, what: str, values: list[Any], rounds: int, frames: int, progress: Progress) -> list[Row]:
     setting = "frame_buffer_size" if what == "sessions" else what
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     renders, drawings, works, memory = {}, {}, {}, Memory(models.device)
     # Without a ControlNet nothing would carry the drawing in mode sketch, and another mode has other work.
     same = {"mode": "img2img"} if what == "controlnets" else {}
     for value in values:
-        tell(f"{WORDS[what]} {value}: preparing")
+        progress(f"{WORDS[what]} {value}: preparing")
         config = models.variant(**{setting: value, "similar_image_filter_threshold": None, **same})
         pipe = models.pipe(config)
         renders[value] = StreamRender(Stream(pipe, config))
@@ -58,7 +71,7 @@ def _rows(models: Models, what: str, values: list[Any], rounds: int, frames: int
             renders[value](page)
     # Each contender draws from its own pages, because their sizes differ; a page is given by its number.
     numbered = {value: _by_number(renders[value], drawings[value]) for value in values}
-    times = alternate(numbered, range(len(drawings[values[0]])), rounds, frames)
+    times = alternate(numbered, range(len(drawings[values[0]])), rounds, frames, progress=progress)
     for value in values:
         together = renders[value].stream.config.frame_buffer_size
         spent = [seconds / together for seconds in flat(times[value])]
@@ -84,24 +97,17 @@ def _by_number(render: StreamRender, drawing: list[Any]) -> Any:
     return lambda number: render(drawing[number])
 
 
-def table(result: dict[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The result for people."""
     settings = result["configuration"]
-    shown = table_of(
-        f"What a frame costs: {settings['model']}, {settings['dtype']}",
-        ("what", "value"),
-        ("ms a frame", "fps", "cost", "work", "turn p50 ms", "p95 ms", "p99 ms"),
-    )
-    for row in result["rows"]:
-        times = (f"{row[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms"))
-        figures = (f"{row['ms_per_frame']:.1f}", f"{row['fps']:.1f}", f"{row['cost']:.2f}", f"{row['work']:.2f}")
-        shown.add_row(WORDS[row["what"]], str(row["value"]), *figures, *times)
+    rows = [{**row, "words": WORDS[row["what"]]} for row in result["rows"]]
+    shown = filled_table(f"What a frame costs: {settings['model']}, {settings['dtype']}", COLUMNS, rows)
     shown.caption = f"engine: {', '.join(dict.fromkeys(row['engine'] for row in result['rows']))}\n"
     shown.caption += "cost: time, work: floating point operations, both of a frame and over the first value"
     return shown
 
 
-def draw(result: dict[str, Any]) -> Any:
+def draw(result: Result) -> Any:
     """Time and work of a frame over those of the first value."""
     kinds = list(dict.fromkeys(row["what"] for row in result["rows"]))
     title = f"What a frame costs, {result['configuration']['model']}"
@@ -118,6 +124,7 @@ def draw(result: dict[str, Any]) -> Any:
     return figure
 
 
+@BENCH.command(table, draw)
 def main(
     config: ConfigOption = "ink-tiny",
     shape: ShapeOption = None,
@@ -128,22 +135,13 @@ def main(
     controlnets: Annotated[str, typer.Option(metavar="N,N", help="Numbers of ControlNets.")] = "0,1",
     rounds: Annotated[int, typer.Option(min=1, help="How often the values take turns.")] = 6,
     frames: Annotated[int, typer.Option(min=1, help="Turns of each in a round.")] = 3,
-    json: JsonOption = None,
-    plot: PlotOption = None,
-    compare: CompareOption = None,
-    keep: KeepOption = False,
-) -> None:
+    progress: Progress = silent,
+) -> Result:
     """Measure how the cost of a frame grows with sessions in one batch, size, steps and ControlNets."""
-    wanted = Wanted(json, plot, compare, keep)
     values = {
         "sessions": numbers("--sessions", sessions),
-        "size": [Size.parse(part) for part in size.split(",")],
+        "size": [Size.parse(part) for part in listed(size)],
         "steps": numbers("--steps", steps),
         "controlnets": numbers("--controlnets", controlnets),
     }
-    result = measure(Models(load_run(config, sets), shape), values, rounds, frames)
-    wanted.publish(result, table(result), draw)
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    return measure(Models(load_run(config, sets), shape), values, rounds, frames, progress)

@@ -11,7 +11,7 @@ import itertools
 import threading
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import Annotated, Any
 
@@ -21,22 +21,22 @@ import torch
 import typer
 from rich.table import Table
 
-from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.frame import Frame, Output
-from ..stream.base.metrics import Metrics
+from ..stream.base.metrics import Metrics, percentiles
+from ..stream.base.options import ConfigOption, SetOption, load_run
+from ..stream.base.progress import Progress, silent
+from ..stream.base.results import Result, table_of
 from ..stream.loop.stream import Stream
 from ..stream.session.driver import StreamLike
 from ..stream.session.session import Session
 from ..stream.sinks import Sink
 from ..stream.sources.fake import FakeSource
 from . import _plot
-from ._measure import MB, percentiles, resident
-from ._models import Models, ShapeOption
-from ._progress import tell
-from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
+from .bench import Bench
+from .models import Models, ShapeOption
+from .timing import MB, resident
 
-KEYS = ("what",)
-FIGURES = {"p50_ms": "less", "p99_over_p50": "less"}
+BENCH = Bench("soak", ("what",), {"p50_ms": "less", "p99_over_p50": "less"})
 SETTLING = 0.2  # part of the run before memory and speed are looked at
 
 
@@ -72,21 +72,19 @@ def measure(
     seconds: float = 600.0,
     every: float = 1.0,
     sinks: Sequence[Sink | str] = ("null",),
-    said: Callable[[dict[str, float]], None] = lambda sample: None,
-) -> dict[str, Any]:
-    """Run for ``seconds`` with a sample ``every`` so many; ``said`` is told each. ``about`` describes the stream."""
+    progress: Progress = silent,
+) -> Result:
+    """Run for ``seconds`` with a sample ``every`` so many. ``about`` describes the stream."""
     device = torch.device(about.get("device", "cpu"))
-    configuration = {**about, "seconds": seconds, "every": every}
-    result = result_of("soak", configuration, device, KEYS, FIGURES)
+    result = BENCH.begin({**about, "seconds": seconds, "every": every}, device)
     timed: Any = TimedStream(stream)
     session = Session(FakeSource(stream.size, pattern="stroke", live=False), timed, list(sinks))
     session.start()
     began, samples = time.perf_counter(), []
     try:
         while time.perf_counter() - began < seconds and not session.wait(every):
-            tell("soaking", min(1.0, (time.perf_counter() - began) / seconds))
+            progress("soaking", min(1.0, (time.perf_counter() - began) / seconds))
             samples.append(_sample(time.perf_counter() - began, session.metrics, device))
-            said(samples[-1])
     finally:
         session.stop()
     if session.error is not None:
@@ -128,7 +126,7 @@ def figures(samples: list[dict[str, float]], seconds: Sequence[float]) -> dict[s
     return row
 
 
-def table(result: dict[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The result for people."""
     settings, row = result["configuration"], result["rows"][0]
     shown = table_of(f"Soak: {settings['model']}, {settings['seconds']:g} s", ("what",), ("",))
@@ -139,7 +137,7 @@ def table(result: dict[str, Any]) -> Table:
     return shown
 
 
-def draw(result: dict[str, Any]) -> Any:
+def draw(result: Result) -> Any:
     """Memory and frames per second over time."""
     samples = result["samples"]
     figure, (left, right) = _plot.figure(result, f"Soak, {result['configuration']['model']}", panels=2, height=2.8)
@@ -154,29 +152,20 @@ def draw(result: dict[str, Any]) -> Any:
     return figure
 
 
+@BENCH.command(table, draw)
 def main(
     config: ConfigOption = "ink-tiny",
     shape: ShapeOption = None,
     sets: SetOption = None,
     seconds: Annotated[float, typer.Option(min=3, help="How long.")] = 600.0,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two samples.")] = 1.0,
-    json: JsonOption = None,
-    plot: PlotOption = None,
-    compare: CompareOption = None,
-    keep: KeepOption = False,
-) -> None:
+    progress: Progress = silent,
+) -> Result:
     """Run a session for ten minutes: memory slope, drift of the frame rate, p99 over p50."""
-    wanted = Wanted(json, plot, compare, keep)
     models = Models(load_run(config, sets), shape)
     settings = models.variant(warmup=2)
-    about = {**models.describe(), "stream": settings.model_dump(mode="json")}
     stream = Stream(models.pipe(settings), settings)
     try:
-        result = measure(stream, about, seconds, every)
+        return measure(stream, models.describe(settings), seconds, every, progress=progress)
     finally:
         stream.close()
-    wanted.publish(result, table(result), draw)
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -14,39 +14,57 @@ import typer
 from rich.table import Table
 
 from .. import engines
-from ..stream.app.commands.common import ConfigOption, SetOption, load_run
 from ..stream.base.configfile import RunConfig
 from ..stream.base.errors import EngineError
 from ..stream.base.frame import Size
+from ..stream.base.options import ConfigOption, SetOption, load_run
+from ..stream.base.progress import Progress, silent
+from ..stream.base.results import Result, Row
 from ..stream.loop.stream import Stream
 from . import _plot, fps
-from ._measure import StreamRender, alternate, in_process, pages, ratio
-from ._models import Models, ShapeOption, engine_named
-from ._progress import tell
-from ._results import CompareOption, JsonOption, KeepOption, PlotOption, Wanted, result_of, table_of
+from .bench import Bench
+from .models import Models, ShapeOption, engine_named
+from .rows import filled_table
+from .timing import StreamRender, alternate, in_process, pages, ratio
 
 TORCH = "eager"
-KEYS = ("engine", "dtype")
 FIGURES = {"p50_ms": "less", "p99_ms": "less", "peak_mb": "less", "compile_s": "less"}
+BENCH = Bench("torch_vs_trt", ("engine", "dtype"), FIGURES)
+COLUMNS = {
+    "engine": "{engine}",
+    "precision": "{dtype}",
+    "fps": "{fps:.1f}",
+    "p50 ms": "{p50_ms:.1f}",
+    "p95 ms": "{p95_ms:.1f}",
+    "p99 ms": "{p99_ms:.1f}",
+    "compile s": "{compile_s:.1f}",
+    "peak MB": "{peak_mb:,.0f}",
+    "its time / the engine's": "{ratio:.2f}",
+    "in rounds": "{ratio_low:.2f} to {ratio_high:.2f}",
+}
 
 
 def measure(
-    models: Models, engine: str = "auto", frames: int = 60, rounds: int = 10, alone: bool = True
-) -> dict[str, Any]:
+    models: Models,
+    engine: str = "auto",
+    frames: int = 60,
+    rounds: int = 10,
+    alone: bool = True,
+    progress: Progress = silent,
+) -> Result:
     """``engine`` against torch. ``alone``: measure memory in processes of their own; else in this one, one by one.
 
     Rows of torch have ``ratio``: how many times as long as the engine it takes.
     """
-    configuration = {**models.describe(), "frames": frames, "rounds": rounds}
-    configuration["stream"] = models.variant().model_dump(mode="json")
-    result = result_of("torch_vs_trt", configuration, models.device, KEYS, FIGURES)
+    turns = {"frames": frames, "rounds": rounds}
+    result = BENCH.begin({**models.describe(models.variant()), **turns}, models.device)
     result["not_here"] = {each.name: each.why_not for each in engines.engines() if each.why_not}
     named, why_not = engine_named(engine, models.device)
     if why_not:
         raise EngineError(f"--engine {engine}: {why_not}")
-    against = {} if named == TORCH else _against(models, named, frames, rounds)
+    against = {} if named == TORCH else _against(models, named, frames, rounds, progress)
     for name, dtype in contenders(models, named):
-        tell(f"{name} {dtype}, alone")
+        progress(f"{name} {dtype}, alone")
         each = models.in_dtype(dtype)
         found = in_process(_alone, each.run, each.shape, name, frames) if alone else _here(each, name, frames)
         row = {"engine": name, "dtype": dtype, **found}
@@ -62,15 +80,17 @@ def contenders(models: Models, engine: str) -> list[tuple[str, str]]:
     return list(dict.fromkeys([*((TORCH, each) for each in precisions), (engine, dtype)]))
 
 
-def _here(models: Models, engine: str, frames: int) -> dict[str, Any]:
+def _here(models: Models, engine: str, frames: int) -> Row:
     return fps.run(models, models.variant(engine=engine), frames)
 
 
-def _alone(run: RunConfig, shape: str | None, engine: str, frames: int) -> dict[str, Any]:
+def _alone(run: RunConfig, shape: str | None, engine: str, frames: int) -> Row:
     return _here(Models(run, shape), engine, frames)
 
 
-def _against(models: Models, engine: str, frames: int, rounds: int) -> dict[tuple[str, str], dict[str, float]]:
+def _against(
+    models: Models, engine: str, frames: int, rounds: int, progress: Progress = silent
+) -> dict[tuple[str, str], dict[str, float]]:
     """How many times as long torch takes; all on the same pictures, turn and turn about."""
     made = {}
     for name, dtype in contenders(models, engine):
@@ -82,26 +102,16 @@ def _against(models: Models, engine: str, frames: int, rounds: int) -> dict[tupl
     for render in made.values():
         for page in drawing[: len(config.t_index_list) + 3]:
             render(page)
-    times = alternate(made, drawing, rounds, max(1, frames // rounds))
+    times = alternate(made, drawing, rounds, max(1, frames // rounds), progress=progress)
     *torches, last = times
     return {each: ratio(times[each], times[last]) for each in torches}
 
 
-def table(result: dict[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The result for people."""
     settings = result["configuration"]
-    shown = table_of(
-        f"The fastest engine against torch: {settings['model']}, {settings['dtype']}",
-        ("engine", "precision"),
-        ("fps", "p50 ms", "p95 ms", "p99 ms", "compile s", "peak MB", "its time / the engine's", "in rounds"),
-    )
-    for row in result["rows"]:
-        times = (f"{row[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms"))
-        against = ("", "")
-        if "ratio" in row:
-            against = (f"{row['ratio']:.2f}", f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}")
-        more = (f"{row['compile_s']:.1f}", f"{row['peak_mb']:,.0f}")
-        shown.add_row(row["engine"], row["dtype"], f"{row['fps']:.1f}", *times, *more, *against)
+    title = f"The fastest engine against torch: {settings['model']}, {settings['dtype']}"
+    shown = filled_table(title, COLUMNS, result["rows"])
     notes = [f"{name} is not measured: {why}" for name, why in result["not_here"].items()]
     if all(row["engine"] == TORCH for row in result["rows"]):
         notes.append("there is no faster engine here than torch's own")
@@ -109,7 +119,7 @@ def table(result: dict[str, Any]) -> Table:
     return shown
 
 
-def draw(result: dict[str, Any]) -> Any:
+def draw(result: Result) -> Any:
     """Frames per second and memory, side by side."""
     title = f"Engines, {result['configuration']['model']}"
     figure, (left, right) = _plot.figure(result, title, panels=2, height=2.6)
@@ -123,6 +133,7 @@ def draw(result: dict[str, Any]) -> Any:
     return figure
 
 
+@BENCH.command(table, draw)
 def main(
     config: ConfigOption = "ink-tiny",
     shape: ShapeOption = None,
@@ -130,16 +141,7 @@ def main(
     engine: Annotated[str, typer.Option(metavar="NAME", help="The engine; auto is the fastest there is.")] = "auto",
     frames: Annotated[int, typer.Option(min=10, help="Frames of each.")] = 60,
     rounds: Annotated[int, typer.Option(min=2, help="How often they take turns.")] = 10,
-    json: JsonOption = None,
-    plot: PlotOption = None,
-    compare: CompareOption = None,
-    keep: KeepOption = False,
-) -> None:
+    progress: Progress = silent,
+) -> Result:
     """Measure the fastest engine there is (TensorRT where it runs) against torch: fps, latency and memory."""
-    wanted = Wanted(json, plot, compare, keep)
-    result = measure(Models(load_run(config, sets), shape), engine, frames, rounds)
-    wanted.publish(result, table(result), draw)
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    return measure(Models(load_run(config, sets), shape), engine, frames, rounds, progress=progress)

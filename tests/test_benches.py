@@ -13,18 +13,20 @@ from doubles.tiny_models import empty_part
 from typer.testing import CliRunner
 
 from inkstream import engines
-from inkstream.bench import _progress, changes, compare, fidelity, fps, goals, latency, paper, scale, soak, torch_vs_trt
-from inkstream.bench._measure import Memory, StreamRender, alternate, drive, in_process, matmul_peak, pages, ratio
-from inkstream.bench._models import Models, plain_run, spread
-from inkstream.bench._results import Wanted, machine_name
-from inkstream.bench._results import compare as compare_results
-from inkstream.bench._work import gflop_per_frame, unet_rows
+from inkstream.bench import changes, compare, fidelity, fps, goals, latency, paper, scale, soak, torch_vs_trt
+from inkstream.bench.bench import Wanted
+from inkstream.bench.models import Models, plain_run, row_of, spread
+from inkstream.bench.older import compare as compare_results
+from inkstream.bench.rows import cells
 from inkstream.bench.shapes import load_shape, random_pipeline, shapes
 from inkstream.bench.synthetic import FakeStream
+from inkstream.bench.timing import Memory, StreamRender, alternate, drive, in_process, matmul_peak, pages, ratio
+from inkstream.bench.work import gflop_per_frame, unet_rows
 from inkstream.stream import Stream, StreamConfig
 from inkstream.stream.base.configfile import load_config
 from inkstream.stream.base.errors import ConfigError, EngineError
 from inkstream.stream.base.frame import Size
+from inkstream.stream.base.results import machine_name
 
 SMALL = Size(64, 64)
 
@@ -402,7 +404,7 @@ def test_fidelity_finds_equal_pictures_equal_and_others_not():
 def test_fidelity_has_a_row_for_every_engine_and_precision():
     settings = ["width=128", "height=128", "device=cpu"]
     run = load_config("ink-tiny", dict(text.split("=") for text in settings))
-    result = fidelity.measure(run, ("eager", "tensorrt"), ("float32", "bfloat16"), count=2)
+    result = fidelity.measure(run, ["eager", "tensorrt"], ["float32", "bfloat16"], count=2)
     assert [(row["engine"], row["dtype"]) for row in result["rows"]] == [
         ("eager", "bfloat16"),
         ("tensorrt", "float32"),
@@ -415,7 +417,7 @@ def test_fidelity_has_a_row_for_every_engine_and_precision():
 
 def test_a_rebuild_is_counted(models):
     stream = models.in_dtype("float32")
-    made = changes._Bench(Stream(stream.pipe(stream.variant()), stream.variant()), "")
+    made = changes._Timed(Stream(stream.pipe(stream.variant()), stream.variant()), "")
     made.begin()
     made.render(changing=True)
     made._stream.update(t_index_list=(0, 10, 20, 30))  # another number of rows
@@ -537,10 +539,23 @@ def test_a_render_gives_none_while_the_batch_fills(models):
     assert render(drawing[1]).shape == (64, 64, 3)
 
 
-def test_progress_is_told_to_who_watches_and_to_nobody_else(monkeypatch):
-    _progress.tell("nobody hears it", 0.5)
+def test_progress_is_told_how_far_the_turns_are():
     heard = []
-    monkeypatch.setattr(_progress, "_watcher", lambda *told: heard.append(told))
-    alternate({"a": lambda page: None}, [0], rounds=2, frames=1)
-    _progress.done()
-    assert heard == [("1 take turns", 0.0), ("1 take turns", 0.5), (None, None)]
+    told = lambda text, part=None: heard.append((text, part))
+    alternate({"a": lambda page: None}, [0], rounds=2, frames=1, progress=told)
+    assert heard == [("1 take turns", 0.0), ("1 take turns", 0.5)]
+
+
+def test_a_row_has_figures_or_a_reason():
+    def lacks_memory():
+        raise torch.OutOfMemoryError("2 GiB more")
+
+    about = {"engine": "a"}
+    assert row_of(about, "", lambda: {"ms": 1.0}) == {"engine": "a", "ms": 1.0}
+    assert row_of(about, "no driver", lambda: {"ms": 1.0}) == {"engine": "a", "skipped_because": "no driver"}
+    assert row_of(about, "", lacks_memory)["skipped_because"] == "out of memory"
+
+
+def test_a_cell_is_empty_where_its_figure_is_missing():
+    columns = {"engine": "{engine}", "ms": "{ms:.1f}", "rounds": "{low:.0f} to {high:.0f}", "p99": "{p99:.1f}"}
+    assert cells(columns, {"engine": "a", "ms": 1.25, "low": 1, "p99": None}) == ["a", "1.2", "", ""]

@@ -11,7 +11,6 @@ import cv2
 import pytest
 from typer.testing import CliRunner
 
-import inkstream.stream
 from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.app import commands
 from inkstream.stream.app.cli import app
@@ -48,7 +47,7 @@ class Loaded(FakeStream):
 
 @pytest.fixture
 def stream(monkeypatch, tmp_path):
-    monkeypatch.setitem(vars(inkstream.stream), "Stream", Loaded)  # asking for the real one would import torch
+    monkeypatch.setattr("inkstream.stream.loop.stream.Stream", Loaded)
     monkeypatch.setattr(Loaded, "asked", [])
     monkeypatch.setattr(Loaded, "seen", [])
     monkeypatch.chdir(tmp_path)

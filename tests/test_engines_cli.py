@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-import inkstream.stream
 from inkstream import engines
 from inkstream.engines.cache import EngineCache, Plan, PlanKey
 from inkstream.stream.app.cli import app
@@ -129,7 +128,7 @@ class Built:
 
 @pytest.fixture
 def built(monkeypatch):
-    monkeypatch.setitem(vars(inkstream.stream), "Stream", Built)
+    monkeypatch.setattr("inkstream.stream.loop.stream.Stream", Built)
     monkeypatch.setattr(Built, "seen", [])
     monkeypatch.setattr(Built, "fails", None)
     return Built

@@ -12,18 +12,18 @@ import torch
 from doubles.tiny_models import tiny_sd
 from typer.testing import CliRunner
 
+from inkstream.bench.quantize import PRECISIONS, Row, precisions, verdict
 from inkstream.bench.random_lora import tiny_lora
 from inkstream.engines import compile as compiled
 from inkstream.engines import quantising
-from inkstream.engines.quantize import torchao as _quant_torchao
+from inkstream.engines.quantize import torchao
 from inkstream.engines.quantize.torchao import quantise, weights_mb
 from inkstream.engines.shapes import Shapes
 from inkstream.stream import Stream
 from inkstream.stream.app.cli import app
-from inkstream.stream.app.commands import quantize as command
 from inkstream.stream.base.configfile import load_config
 from inkstream.stream.base.errors import EngineError
-from inkstream.stream.base.measures import PRECISIONS, Row, psnr, verdict
+from inkstream.stream.base.measures import psnr
 from inkstream.stream.sources.drawing import prompt_for, sketch, subjects
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -52,7 +52,7 @@ def traced(monkeypatch):
 def without_torchao(monkeypatch):
     find = importlib.util.find_spec
     absent = lambda name, *more: None if name == "torchao" else find(name, *more)
-    monkeypatch.setattr(_quant_torchao.importlib.util, "find_spec", absent)
+    monkeypatch.setattr(torchao.importlib.util, "find_spec", absent)
 
 
 def pictures(stream, count=2):
@@ -67,6 +67,17 @@ def pictures(stream, count=2):
 def denoise(pipe=None, shapes=SHAPES):
     pipe = pipe or tiny_sd(controlnets=1)
     return compiled.positional_units(pipe, [pipe.controlnet], shapes)["denoise"]
+
+
+class Attending(torch.nn.Module):
+    """One linear layer, where a UNet has those of its attention."""
+
+    def __init__(self, dtype):
+        super().__init__()
+        self.unet = torch.nn.ModuleDict({"attentions": torch.nn.ModuleList([torch.nn.Linear(32, 32, dtype=dtype)])})
+
+    def forward(self, rows):
+        return self.unet["attentions"][0](rows)
 
 
 def snr(got, expected):
@@ -110,7 +121,9 @@ def test_scales_of_a_lora_change_live_beside_quantised_layers(tmp_path, traced):
     assert int8.engine is engine
     assert psnr(styled, pictures(eager, 1)) >= 25.0
     assert psnr(styled, without) < 25.0
-    shapes = Shapes(1, 2, SIDE, SIDE, (4, 8, 8), (77, 32), 1, 32, loras=int8._networks._loras.names, encodes=False)
+    shapes = Shapes(
+        1, 2, SIDE, SIDE, (4, 8, 8), (77, 32), 1, 32, loras=tuple(int8.pipe.unet.peft_config), encodes=False
+    )
     unit = denoise(int8.pipe, shapes)
     quantise(unit, shapes.example("denoise"), "int8")
     paths = quantised_paths(unit)
@@ -135,7 +148,7 @@ def test_attention_and_feed_forward_are_quantised_and_nothing_else():
 
 @pytest.mark.parametrize(("least", "names"), [((1, 100), {"2"}), ((64, 1), {"to_q", "0", "proj", "2", "to_k", "to_v"})])
 def test_layers_that_are_too_small_stay(monkeypatch, least, names):
-    monkeypatch.setitem(_quant_torchao._LEAST, "cpu", least)
+    monkeypatch.setitem(torchao.LEAST, "cpu", least)
     unit = denoise()
     about = quantise(unit, SHAPES.example("denoise"), "int8")
     paths = quantised_paths(unit)
@@ -154,7 +167,7 @@ def test_layers_that_the_kernels_refuse_stay():
 
 
 def test_when_nothing_is_worth_it_the_fault_says_so(monkeypatch):
-    monkeypatch.setitem(_quant_torchao._LEAST, "cpu", (256, 1024))
+    monkeypatch.setitem(torchao.LEAST, "cpu", (256, 1024))
     unit = denoise()
     with pytest.raises(EngineError, match=r"expected at least one with 256 rows, 1024 inputs.*set dtype to auto"):
         quantise(unit, SHAPES.example("denoise"), "int8")
@@ -169,11 +182,9 @@ def test_when_nothing_is_worth_it_the_fault_says_so(monkeypatch):
     ],
 )
 def test_networks_whose_numbers_the_kernels_cannot_give_are_refused(monkeypatch, precision, dtype, expected):
-    monkeypatch.setattr(_quant_torchao, "refused", lambda precision, device: "")
-    monkeypatch.setattr(_quant_torchao, "_rows", lambda unit, example: dict.fromkeys(unit, 256))
-    layers = torch.nn.ModuleList([torch.nn.Linear(32, 32, dtype=dtype)])
+    monkeypatch.setattr(torchao, "refused", lambda precision, device: "")
     with pytest.raises(EngineError, match=f"dtype {precision}: got networks in {expected}"):
-        quantise(layers, SHAPES.example("denoise"), precision)
+        quantise(Attending(dtype), [torch.ones(256, 32, dtype=dtype)], precision)
 
 
 def test_without_torchao_the_fault_names_what_to_install(traced, without_torchao):
@@ -184,19 +195,19 @@ def test_without_torchao_the_fault_names_what_to_install(traced, without_torchao
 
 
 def test_what_fp8_needs_is_said(monkeypatch):
-    assert "expected a CUDA device; set device to cuda" in _quant_torchao.refused("float8", CPU)
+    assert "expected a CUDA device; set device to cuda" in torchao.refused("float8", CPU)
     gpu = torch.device("cuda")
     for version, fault in (((8, 6), "got compute capability 8.6, expected at least 8.9"), ((8, 9), ""), ((9, 0), "")):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, version=version: version)
-        assert _quant_torchao.refused("float8", gpu).startswith(fault)
-        assert bool(_quant_torchao.refused("float8", gpu)) == bool(fault)
-        assert _quant_torchao.refused("int8", gpu) == ""
+        assert torchao.refused("float8", gpu).startswith(fault)
+        assert bool(torchao.refused("float8", gpu)) == bool(fault)
+        assert torchao.refused("int8", gpu) == ""
 
 
 def test_fp8_as_torchao_computes_it(monkeypatch):
     """On a CPU, which nobody would: torchao's and our own checks of the device are taken out."""
     monkeypatch.setattr("torchao.quantization.quant_api._check_hardware_support", lambda granularity: None)
-    monkeypatch.setattr(_quant_torchao, "refused", lambda precision, device: "")
+    monkeypatch.setattr(torchao, "refused", lambda precision, device: "")
     example = SHAPES.example("denoise")
     pipe = tiny_sd(controlnets=1).to(torch.bfloat16)
     unit, plain = denoise(pipe), denoise(pipe)
@@ -230,9 +241,9 @@ def test_what_is_compared_on_which_device(monkeypatch):
     run = load_config("ink-tiny", {})
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
     gpu = torch.device("cuda")
-    assert command._precisions(run, quantising("auto", "int8", "cuda"), gpu) == ["fp32", "fp16", "int8", "fp8"]
-    assert command._precisions(run, "compile", CPU) == ["fp32", "bf16", "int8"]
-    assert command._precisions(run, "openvino:cpu", CPU) == ["fp32", "bf16", "int8"]
+    assert precisions(run, quantising("auto", "int8", "cuda"), gpu) == ["fp32", "fp16", "int8", "fp8"]
+    assert precisions(run, "compile", CPU) == ["fp32", "bf16", "int8"]
+    assert precisions(run, "openvino:cpu", CPU) == ["fp32", "bf16", "int8"]
 
 
 def test_fp8_is_recommended_by_the_name_of_its_dtype():

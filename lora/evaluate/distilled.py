@@ -13,6 +13,7 @@ import torch
 
 from ...stream.base.config import StreamConfig
 from ...stream.base.progress import Progress, silent
+from ...stream.base.results import result_of, table_of
 from ..data.palette import control_image
 from ..data.sample import Sample
 from .behaviour import nearness
@@ -59,12 +60,10 @@ def compare(
     device: str = "auto",
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Render ``count`` drawings with each of ``ROWS``; gives a result (see ``bench._results``).
+    """Render ``count`` drawings with each of ``ROWS``; gives a result (see ``base.results``).
 
     The folders are those that the trainings left: a pipeline, a UNet with its scheduler, and an LCM-LoRA.
     """
-    from ...bench._results import result_of
-
     pipe = _pipeline(teacher, device)
     side = native_side(pipe)
     samples = open_data(f"scenes:{USUAL_SEED}:{count}", side, None, progress).samples
@@ -155,7 +154,6 @@ def _figures(pictures: list[np.ndarray], samples: Any) -> dict[str, float]:
 
 def table(result: dict[str, Any]) -> Any:
     """The comparison for people."""
-    from ...bench._results import table_of
 
     about = result["configuration"]
     heads = ("guidance", "PSNR", "SSIM", "edge F1", "margin", "sharpness", "a picture")

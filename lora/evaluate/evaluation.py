@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ...bench._measure import percentiles
-from ...bench._results import result_of
+from ...stream.base.metrics import percentiles
 from ...stream.base.progress import Progress, silent
+from ...stream.base.results import result_of
 from ..data.palette import control_image
 from .behaviour import PASSES, TRIALS, NotMeasured, Trial, nearness
 from .data import Data
@@ -54,7 +54,7 @@ FIGURES = {
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What came of it: ``result`` (see ``bench._results``; with ``goals``, ``faults``, ``not_measured``) and pictures.
+    """What came of it: ``result`` (see ``base.results``; with ``goals``, ``faults``, ``not_measured``) and pictures.
 
     ``shown`` has the renders of the samples that a sheet shows: label -> index of the sample -> (H, W, 3) uint8.
     """

@@ -20,6 +20,7 @@ import numpy as np
 
 from ...stream.base.errors import ModelError
 from ...stream.base.progress import Progress, silent
+from ...stream.base.results import result_of, table_of
 from ..data.palette import control_image
 from ..data.sample import Sample, Samples
 from .measures import line_f1, ssim
@@ -105,7 +106,7 @@ def _some_pixels(pictures: Sequence[np.ndarray]) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """``result`` (see ``bench._results``) and the renders that a sheet shows: label -> index -> picture."""
+    """``result`` (see ``base.results``) and the renders that a sheet shows: label -> index -> picture."""
 
     result: dict[str, Any]
     shown: dict[str, dict[int, np.ndarray]]
@@ -135,8 +136,6 @@ def compare(
     its edge F1 over that without a style; ``psnr_db`` and ``ssim`` are against the taught pictures themselves, from
     their own drawings. Raises ModelError for a folder that no training left.
     """
-    from ...bench._results import result_of
-
     entries: list[Styled | None] = [None, *(Styled.read(folder) for folder in styles)]
     pictures = [taught[index].picture for index in range(len(taught))]
     shown: dict[str, dict[int, np.ndarray]] = {}
@@ -209,7 +208,6 @@ def _renders(
 
 def table(result: dict[str, Any]) -> Any:
     """The comparison for people."""
-    from ...bench._results import table_of
 
     about = result["configuration"]
     heads = ("minutes", "colours from the style's", "towards it", "edge F1", "kept", "PSNR to the style's", "SSIM")

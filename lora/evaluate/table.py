@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ...stream.base.results import table_of
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -51,8 +53,6 @@ LABELS: dict[str, tuple[str, Callable[[float], str]]] = {
 
 def table(result: dict[str, Any]) -> Table:
     """Every figure that was measured, by number of steps; goals beside it where it was held to some."""
-    from ...bench._results import table_of
-
     rows, about = result["rows"], result["configuration"]
     by_steps = {row["steps"]: row for row in rows if row["about"] == "pictures"}
     behaviour = next(row for row in rows if row["about"] == "behaviour")

@@ -171,7 +171,7 @@ def engines() -> Iterator[Finding]:
 
     for engine in known():
         yield Finding(engine.name, not engine.why_not or None, engine.why_not or "ready")
-    yield Finding("auto", True, str(choose("auto", resolve_device(StreamConfig()).type)))
+    yield Finding("auto", True, str(choose("auto", resolve_device(StreamConfig.build()).type)))
 
 
 def folders() -> Iterator[Finding]:

@@ -79,6 +79,10 @@ class Following:
         """As the stream's."""
         return self._stream.update(**changes)
 
+    def step_down(self) -> str:
+        """As the stream's."""
+        return self._stream.step_down()
+
     @property
     def config(self) -> StreamConfig:
         return self._stream.config

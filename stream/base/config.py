@@ -5,7 +5,6 @@ Parameter names are StreamDiffusion's where it has the parameter.
 
 from __future__ import annotations
 
-import difflib
 from itertools import pairwise
 from math import isfinite
 from typing import Annotated, Any, Literal, get_args
@@ -13,13 +12,27 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import ConfigError
+from .names import did_you_mean
 
 CfgType = Literal["none", "full", "self", "initialize"]
 Mode = Literal["img2img", "txt2img", "sketch"]
 Acceleration = Literal[
-    *("auto", "eager", "compile", "onnxruntime", "openvino", "tensorrt", "none", "xformers"),
-    *("openvino:cpu", "openvino:gpu", "openvino:npu"),
-    *("onnxruntime:cpu", "onnxruntime:cuda", "onnxruntime:tensorrt", "onnxruntime:directml", "onnxruntime:coreml"),
+    "auto",
+    "eager",
+    "compile",
+    "onnxruntime",
+    "openvino",
+    "tensorrt",
+    "none",
+    "xformers",
+    "openvino:cpu",
+    "openvino:gpu",
+    "openvino:npu",
+    "onnxruntime:cpu",
+    "onnxruntime:cuda",
+    "onnxruntime:tensorrt",
+    "onnxruntime:directml",
+    "onnxruntime:coreml",
 ]
 DEFAULT_T_INDEX = {"img2img": (32, 45), "txt2img": (0, 16, 32, 45), "sketch": (0, 25)}
 
@@ -245,7 +258,8 @@ def explain(model: type[BaseModel], error: ValidationError) -> list[tuple[str, s
         parts = list(fault["loc"])
         text = f"got {_short(fault['input'])}, {fault['msg'][0].lower()}{fault['msg'][1:]}"
         if fault["type"] == "extra_forbidden":
-            text = f"unknown setting; {_nearest(_owner(model, parts), parts)}"
+            names = _owner(model, parts).model_fields
+            text = f"unknown setting{did_you_mean(parts[-1], names) or '; known are: ' + ', '.join(names)}"
         elif fault["type"] == "missing":
             text = "is missing, expected a value"
         elif fault["type"] == "value_error":
@@ -269,12 +283,6 @@ def _owner(model: type[BaseModel], path: list[Any]) -> type[BaseModel]:
                 found = [*found[1:], *get_args(found[0])]
             model = found[0] if found else model
     return model
-
-
-def _nearest(model: type[BaseModel], path: list[Any]) -> str:
-    names = list(model.model_fields)
-    close = difflib.get_close_matches(str(path[-1])[:100], names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(names)}"
 
 
 def settings() -> dict[str, str]:

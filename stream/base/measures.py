@@ -1,60 +1,9 @@
-"""Whether INT8 or FP8 is worth it: how far pictures are from each other, and the verdict."""
+"""How near pictures are to each other: noise, structure, edges."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
-
-LEAST_SPEEDUP = 1.2  # against the fastest that is not quantised
-LEAST_PSNR = 25.0  # dB against eager
-# What a row is called, and the ``dtype`` that it is of.
-PRECISIONS = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "int8": "int8", "fp8": "float8"}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One precision, measured. Pictures are compared with those of eager float32."""
-
-    precision: str
-    median_ms: float
-    """Of a frame, host to host."""
-    size_mb: float
-    """Its graphs in the engine cache or, of an engine that keeps none, the weights that it reads."""
-    memory_mb: float
-    """What the process, or the memory in use on the GPU, grew by when the stream was loaded."""
-    psnr_db: float
-    ssim: float
-    edge_f1: float
-    kept: tuple[str, ...] = ()
-    """What is not in this precision, and why."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a precision is recommended, and which conditions failed."""
-
-    precision: str
-    recommended: bool
-    failed: tuple[str, ...]
-
-    def __str__(self) -> str:
-        if self.recommended:
-            return f"{self.precision} is recommended here: set dtype to {PRECISIONS[self.precision]}"
-        return f"{self.precision} is not recommended here: {'; '.join(self.failed)}"
-
-
-def verdict(quantised: Row, *others: Row) -> Verdict:
-    """It must be at least 1.2 times as fast as the fastest of the others, and at least 25 dB from eager."""
-    failed = []
-    best = min(others, key=lambda row: row.median_ms)
-    speedup = best.median_ms / quantised.median_ms
-    if not speedup >= LEAST_SPEEDUP:
-        failed.append(f"{speedup:.2f} times as fast as {best.precision}, at least {LEAST_SPEEDUP:g} are asked")
-    if not quantised.psnr_db >= LEAST_PSNR:
-        failed.append(f"{quantised.psnr_db:.1f} dB from eager, at least {LEAST_PSNR:g} are asked")
-    return Verdict(quantised.precision, not failed, tuple(failed))
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:

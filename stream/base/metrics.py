@@ -14,7 +14,7 @@ import threading
 import time
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from statistics import median
 from typing import Any
@@ -176,7 +176,7 @@ class Metrics:
             counters = dict(self._counters)
             unique = self._unique.per_second()
         return {
-            "stages": {name: {"count": count, **_percentiles(values)} for name, (count, values) in stages.items()},
+            "stages": {name: {"count": count, **percentiles(values)} for name, (count, values) in stages.items()},
             "unique_fps": unique,
             "emitted_fps": max((sink["fps"] for sink in sinks.values()), default=0.0),
             "sinks": sinks,
@@ -184,7 +184,8 @@ class Metrics:
         }
 
 
-def _percentiles(seconds: array[float]) -> dict[str, float | None]:
+def percentiles(seconds: Sequence[float] | array[float]) -> dict[str, float | None]:
+    """``p50_ms, p95_ms, p99_ms, max_ms`` of durations (nearest rank); all None when there is none."""
     ordered = sorted(seconds)
     if not ordered:
         return dict.fromkeys(("p50_ms", "p95_ms", "p99_ms", "max_ms"))

@@ -1,8 +1,15 @@
-"""How far long work has come, as every part of the program says it."""
+"""How far long work has come, as every part of the program says it, and as it is shown on stderr."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
+
+QUIET_FOR = 60.0  # seconds after which a log gets a line of progress
+
+_noted = time.monotonic()  # when the last line was written
 
 
 class Progress(Protocol):
@@ -25,3 +32,47 @@ def share_of(progress: Progress, index: int, count: int) -> Progress:
         progress(text, (index + (part or 0.0)) / count)
 
     return scaled
+
+
+def note(text: str) -> None:
+    """Write a line that is not a result to stderr."""
+    global _noted
+    from typer import echo
+
+    _noted = time.monotonic()
+    echo(text, err=True)
+
+
+@contextmanager
+def shown(text: str = "loading", remaining: bool = False) -> Iterator[Progress]:
+    """Progress on stderr: a bar in a terminal, elsewhere a line after a minute in which nothing was written.
+
+    ``text`` stands there at first. ``remaining`` shows the time that is left in place of the time that has passed.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines()
+        return
+    clock = TimeRemainingColumn() if remaining else TimeElapsedColumn()
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), clock)
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(text, total=None)
+
+        def progress(text: str, part: float | None = None) -> None:
+            bar.update(task, description=text, total=None if part is None else 1.0, completed=part or 0.0)
+
+        yield progress
+
+
+def _lines() -> Progress:
+    began = time.monotonic()
+
+    def progress(text: str, part: float | None = None) -> None:
+        if time.monotonic() - max(_noted, began) >= QUIET_FOR:
+            note(f"{time.strftime('%H:%M:%S')} {text}" + ("" if part is None else f", {part:.0%}"))
+
+    return progress

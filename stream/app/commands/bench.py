@@ -8,7 +8,7 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, help="Measure this computer with inkstream's own benches.")
 
-# module of inkstream.bench -> what it measures; its ``main`` is a function with options, as ``typer.run`` takes it
+# module of inkstream.bench -> what it measures; its ``main`` is a function with options, as ``typer`` takes it
 BENCHES = {
     "loop": "What the live loop itself costs, without a network.",
     "changes": "What a change of prompt, scales, guidance or seed costs while frames are rendered.",
@@ -26,12 +26,9 @@ BENCHES = {
 
 def _add(name: str, purpose: str) -> None:
     def bench(context: typer.Context) -> None:
-        from ....bench._progress import shown
-
         inner = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         inner.command()(importlib.import_module(f"....bench.{name}", __package__).main)
-        with shown(name):
-            code = inner(list(context.args), prog_name=context.command_path, standalone_mode=False)
+        code = inner(list(context.args), prog_name=context.command_path, standalone_mode=False)
         if code:
             raise typer.Exit(code)
 

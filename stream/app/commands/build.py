@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import ConfigOption, ModelOption, SetOption, load_run, note
-from .progress import shown
+from ...base.options import ConfigOption, ModelOption, SetOption, load_run
+from ...base.progress import note, shown
 
 if TYPE_CHECKING:
     from ...loop.stream import Stream

@@ -1,17 +1,16 @@
-"""What commands share: options, loading, and how results are said."""
+"""What commands share: loading, and how results are said."""
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ...base.errors import ConfigError
+from ...base.progress import note, shown
 from ...base.signals import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -22,94 +21,12 @@ if TYPE_CHECKING:
     from ...loop.stream import Stream
     from ...session.session import Session
 
-PICTURE = "What is drawn"
-RUNNING = "How long"
-RESULTS = "Results"
-
-_spoke = time.monotonic()
-
-ConfigOption = Annotated[
-    str,
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="NAME|FILE",
-        rich_help_panel=PICTURE,
-        help="A preset (inkstream config list) or a YAML file.",
-    ),
-]
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="MODEL",
-        rich_help_panel=PICTURE,
-        help="Another model: a folder, a hub id, a .safetensors file, or an embedded one.",
-    ),
-]
-PromptOption = Annotated[str | None, typer.Option("--prompt", "-p", rich_help_panel=PICTURE, help="What it shows.")]
-SeedOption = Annotated[int | None, typer.Option(min=0, rich_help_panel=PICTURE, help="Seed of the fixed noise.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        rich_help_panel=PICTURE,
-        help="Change one setting, for example guidance_scale=1.4 or controlnets.0.conditioning_scale=0.5. "
-        "Can be repeated; inkstream config show lists them all.",
-    ),
-]
-JsonOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--json", metavar="FILE", dir_okay=False, rich_help_panel=RESULTS, help="Write the figures to a file, too."
-    ),
-]
-
 
 def console(stderr: bool = False) -> Console:
     """A rich console for the output stream as it is now."""
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
-
-
-def note(text: str) -> None:
-    """Say something that is not a result, on stderr."""
-    global _spoke
-    _spoke = time.monotonic()
-    typer.echo(text, err=True)
-
-
-def silence() -> float:
-    """Seconds since the last ``note``."""
-    return time.monotonic() - _spoke
-
-
-def load_run(
-    config: str,
-    sets: list[str] | None = None,
-    *,
-    model: str | None = None,
-    prompt: str | None = None,
-    seed: int | None = None,
-) -> RunConfig:
-    """The configuration with everything that was asked for on top; raises ConfigError."""
-    from ...base.configfile import load_config, parse_set
-
-    overrides = dict(parse_set(text) for text in sets or [])
-    overrides |= {name: value for name, value in (("prompt", prompt), ("seed", seed)) if value is not None}
-    return load_config(config, overrides, model=model)
-
-
-def check_writable(path: Path | None, option: str) -> None:
-    """Refuse a file that could not be written, before an hour of work depends on it; raises ConfigError."""
-    if path is None:
-        return
-    folder = path.expanduser().absolute().parent
-    if not folder.is_dir():
-        raise ConfigError(f"{option}: got {str(path)!r}, but there is no folder {folder}; make it first")
-    if not os.access(folder, os.W_OK):
-        raise ConfigError(f"{option}: got {str(path)!r}, but {folder} cannot be written to; choose another folder")
 
 
 def check_kinds(source: str, sinks: list[str]) -> None:
@@ -128,12 +45,7 @@ def loaded(run: RunConfig) -> Iterator[Stream]:
     """The stream of a configuration, loaded with its progress shown on stderr, and closed at the end."""
     from ...loop.stream import Stream
 
-    screen = console(stderr=True)
-    with screen.status(f"loading {run.model}") as status:
-
-        def progress(text: str, part: float | None = None) -> None:
-            status.update(text if part is None else f"{text} {part:4.0%}")
-
+    with shown(f"loading {run.model}") as progress:
         stream = Stream.from_pretrained(run.model, run.stream, progress=progress)
     try:
         yield stream

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .common import ModelOption, SetOption, load_run
+from ...base.options import ModelOption, SetOption, load_run
 
 app = typer.Typer(no_args_is_help=True, help="Presets, and the settings that are in effect.")
 

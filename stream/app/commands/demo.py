@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...base.errors import ConfigError, SinkUnavailable
-from .common import (
+from ...base.options import (
     PICTURE,
     RESULTS,
     RUNNING,
@@ -18,13 +18,10 @@ from .common import (
     SeedOption,
     SetOption,
     check_writable,
-    console,
-    exit_code,
     load_run,
-    loaded,
-    note,
-    say_results,
 )
+from ...base.progress import note
+from .common import console, exit_code, loaded, say_results
 
 if TYPE_CHECKING:
     from ...base.configfile import RunConfig

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...base.errors import ConfigError
-from .common import RESULTS, JsonOption, SetOption, check_writable, note
-from .progress import shown
+from ...base.options import RESULTS, JsonOption, SetOption, check_writable
+from ...base.progress import note, shown
 
 if TYPE_CHECKING:
     from ....lora.evaluate.evaluation import Judged
@@ -133,12 +133,12 @@ def evaluate(
 
 def _publish(result: dict[str, Any], json: Path | None, sheet: Path | None, page: Callable[[], Any]) -> None:
     """Print the table and write what was asked for."""
-    from ....bench._results import Wanted
+    from ....bench.bench import Wanted
     from ....lora.evaluate import style
     from ....lora.evaluate.table import table
 
     shown = style.table(result) if result["bench"] == style.NAME else table(result)
-    Wanted(json and json.expanduser()).publish(result, shown, lambda _: None)
+    Wanted(json).publish(result, shown, lambda _: None)
     if sheet is not None:
         from PIL import Image
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...base.errors import ModelError
+from ...base.progress import shown
 from .common import console
 
 if TYPE_CHECKING:
@@ -52,18 +53,10 @@ def fetch(
 
         inkstream models fetch sd15-lcm
     """
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
     from ....lora.registry import fetch as fetch_model
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task(f"fetching {model}", total=None)
-
-        def say(text: str, part: float | None) -> None:
-            progress.update(task, description=text, total=None if part is None else 1.0, completed=part or 0.0)
-
-        place = fetch_model(model, say)
+    with shown(f"fetching {model}", remaining=True) as progress:
+        place = fetch_model(model, progress)
     typer.echo(place)
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...base.errors import ConfigError
-from .common import console, note
-from .progress import shown
+from ...base.progress import note, shown
+from .common import console
 
 if TYPE_CHECKING:
     from ....lora.data.prepare import Summary

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import (
+from ...base.options import (
     RUNNING,
     ConfigOption,
     JsonOption,
@@ -14,14 +14,11 @@ from .common import (
     PromptOption,
     SeedOption,
     SetOption,
-    check_kinds,
     check_writable,
-    exit_code,
     load_run,
-    loaded,
-    note,
-    say_results,
 )
+from ...base.progress import note
+from .common import check_kinds, exit_code, loaded, say_results
 
 if TYPE_CHECKING:
     from ...sinks import Status

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from ...base.errors import ConfigError
+from ...base.progress import note, shown
 from ...base.signals import INTERRUPTED
-from .common import note
-from .progress import shown
 
 WHOLE, PROOF = "ink-tiny", "lcm-proof"
 KINDS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import torch
@@ -13,6 +14,8 @@ from ..stream.base.config import ControlNetConfig, StreamConfig
 from ..stream.base.configfile import RunConfig, parse_config, parse_set
 from ..stream.base.errors import ConfigError, EngineError
 from ..stream.base.frame import Size
+from ..stream.base.options import PICTURE
+from ..stream.base.results import Row
 from .shapes import random_pipeline, shapes
 
 PROMPT = "a red car"
@@ -21,13 +24,11 @@ ShapeOption = Annotated[
     typer.Option(
         "--shape",
         metavar="NAME",
-        rich_help_panel="What is drawn",
+        rich_help_panel=PICTURE,
         help="Random weights in a published shape, without a download: ink-tiny, sd15, sd15-quarter, sd-turbo, sd21, "
         "sdxl or sdxl-turbo.",
     ),
 ]
-
-
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="Threads of PyTorch on the CPU.")]
 CpuTimeOption = Annotated[
     bool, typer.Option("--cpu-time", help="Count CPU time of one thread: for a CPU that others keep busy.")
@@ -108,10 +109,11 @@ class Models:
         own = own or [ControlNetConfig.model_validate({})]
         return (own + own[-1:] * count)[:count]
 
-    def describe(self) -> dict[str, Any]:
-        """For the result: what was run."""
+    def describe(self, stream: StreamConfig) -> dict[str, Any]:
+        """For the result: what was run, and under which settings."""
         weights = f"{self.shape}, random weights" if self.shape else self.run.model
-        return {"model": weights, "device": str(self.device), "dtype": str(self.dtype).removeprefix("torch.")}
+        about = {"model": weights, "device": str(self.device), "dtype": str(self.dtype).removeprefix("torch.")}
+        return {**about, "stream": stream.model_dump(mode="json")}
 
 
 def plain_run(shape: str, size: Size, sets: list[str] | None = None) -> RunConfig:
@@ -141,3 +143,16 @@ def engine_named(name: str, device: torch.device) -> tuple[str, str]:
     except EngineError as error:
         return plain, str(error)
     return f"{chosen.name}:{chosen.where}" if chosen.where else chosen.name, ""
+
+
+def row_of(about: Row, why_not: str, figures: Callable[[], Row]) -> Row:
+    """A row: what it is ``about``, with its figures or with ``skipped_because``, why there are none.
+
+    ``why_not``: why it cannot be measured here (empty: it can).
+    """
+    try:
+        return {**about, **({"skipped_because": why_not} if why_not else figures())}
+    except EngineError as error:
+        return {**about, "skipped_because": str(error)}
+    except torch.OutOfMemoryError:
+        return {**about, "skipped_because": "out of memory"}

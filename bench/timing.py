@@ -1,17 +1,15 @@
-"""What the benches share: driving streams, alternating contenders, percentiles, memory, work and the machine."""
+"""What the benches share: driving streams, alternating contenders, and the memory and the speed of the machine."""
 
 from __future__ import annotations
 
 import gc
 import logging
 import multiprocessing
-import platform
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
@@ -21,10 +19,9 @@ import psutil
 import torch
 
 from ..stream.base.frame import Frame, Size
-from ..stream.base.metrics import Metrics
+from ..stream.base.metrics import percentiles
+from ..stream.base.progress import Progress, silent
 from ..stream.sources.fake import FakeSource
-from ._progress import tell
-from .loop import machine as loop_machine
 
 PAGES = 16
 STROKES_PER_PAGE = 8
@@ -33,15 +30,6 @@ T = TypeVar("T")
 
 
 # --- time
-
-
-def percentiles(seconds: Sequence[float]) -> dict[str, float | None]:
-    """``p50_ms, p95_ms, p99_ms, max_ms`` of durations (nearest rank); all None when there is none."""
-    metrics = Metrics(window=max(2, len(seconds)))
-    for each in seconds:
-        metrics.record("end_to_end", each)
-    stage = metrics.summary()["stages"]["end_to_end"]
-    return {name: value for name, value in stage.items() if name != "count"}
 
 
 def pages(size: Size, count: int = PAGES) -> list[np.ndarray]:
@@ -139,6 +127,7 @@ def alternate(
     rounds: int,
     frames: int,
     clock: Callable[[], float] = time.perf_counter,
+    progress: Progress = silent,
 ) -> dict[Any, list[list[float]]]:
     """Time contenders in turn, A B A B: for each the seconds of every call, by round.
 
@@ -147,7 +136,7 @@ def alternate(
     """
     times: dict[Any, list[list[float]]] = {name: [] for name in contenders}
     for number in range(rounds):
-        tell(f"{len(contenders)} take turns", number / rounds)
+        progress(f"{len(contenders)} take turns", number / rounds)
         for name, render in contenders.items():
             spent = []
             for frame in range(frames):
@@ -272,31 +261,3 @@ def matmul_peak(device: torch.device | str, seconds: float = 0.5, side: int | No
             best = min(best, time.perf_counter() - start)
         found[str(dtype).removeprefix("torch.")] = 2 * side**3 / best / 1e12
     return found
-
-
-def machine(device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Where and with what it was measured."""
-    device = torch.device(device)
-    names = ("inkstream", "torch", "diffusers", "transformers")
-    about = {
-        **loop_machine(),
-        "processor": processor(),
-        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        "threads": torch.get_num_threads(),
-        "load": round(psutil.getloadavg()[0], 2),  # of everything that ran beside it, when the bench began
-        "device": str(device),
-        **{name: version(name) for name in names},
-    }
-    if device.type == "cuda":
-        about |= {"gpu": torch.cuda.get_device_name(device), "cuda": torch.version.cuda}
-    return about
-
-
-def processor() -> str:
-    """The name of the CPU, as good as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        found = re.search(r"^model name\s*:\s*(.+)$", info.read_text("utf-8", "replace"), re.MULTILINE)
-        if found:
-            return found[1].strip()
-    return platform.processor() or platform.machine()

@@ -1,0 +1,97 @@
+"""What commands and benches share of the command line: options, the configuration they make, and what they check."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from .configfile import RunConfig
+
+PICTURE = "What is drawn"
+RUNNING = "How long"
+RESULTS = "Results"
+
+ConfigOption = Annotated[
+    str,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="NAME|FILE",
+        rich_help_panel=PICTURE,
+        help="A preset (inkstream config list) or a YAML file.",
+    ),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        rich_help_panel=PICTURE,
+        help="Another model: a folder, a hub id, a .safetensors file, or an embedded one.",
+    ),
+]
+PromptOption = Annotated[str | None, typer.Option("--prompt", "-p", rich_help_panel=PICTURE, help="What it shows.")]
+SeedOption = Annotated[int | None, typer.Option(min=0, rich_help_panel=PICTURE, help="Seed of the fixed noise.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        rich_help_panel=PICTURE,
+        help="Change one setting, for example guidance_scale=1.4 or controlnets.0.conditioning_scale=0.5. "
+        "Can be repeated; inkstream config show lists them all.",
+    ),
+]
+JsonOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--json", metavar="FILE", dir_okay=False, rich_help_panel=RESULTS, help="Write the figures to a file, too."
+    ),
+]
+
+
+def load_run(
+    config: str,
+    sets: list[str] | None = None,
+    *,
+    model: str | None = None,
+    prompt: str | None = None,
+    seed: int | None = None,
+) -> RunConfig:
+    """The configuration with everything that was asked for on top; raises ConfigError."""
+    from .configfile import load_config, parse_set
+
+    overrides = dict(parse_set(text) for text in sets or [])
+    overrides |= {name: value for name, value in (("prompt", prompt), ("seed", seed)) if value is not None}
+    return load_config(config, overrides, model=model)
+
+
+def listed(text: str) -> list[str]:
+    """``"eager, openvino"`` -> ["eager", "openvino"]."""
+    return [part.strip() for part in text.split(",")]
+
+
+def numbers(option: str, text: str) -> list[int]:
+    """``"1,2,4"`` -> [1, 2, 4]; raises ConfigError that names the option."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(
+            f"{option}: got {text!r}, expected whole numbers with commas between, for example 1,2,4"
+        ) from None
+
+
+def check_writable(path: Path | None, option: str) -> None:
+    """Refuse a file that could not be written, before an hour of work depends on it; raises ConfigError."""
+    if path is None:
+        return
+    folder = path.expanduser().absolute().parent
+    if not folder.is_dir():
+        raise ConfigError(f"{option}: got {str(path)!r}, but there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise ConfigError(f"{option}: got {str(path)!r}, but {folder} cannot be written to; choose another folder")
