@@ -5,11 +5,10 @@ python examples/designer.py "screen:window=Krita" "a matte green suv car, side v
 
 import sys
 
-from inkstream.stream import Session, Stream
-from inkstream.stream.base.configfile import load_config
+from inkstream.stream import Session, Stream, load_config
 
 
-def main(source: str = "screen:pick", prompt: str | None = None, sink: str = "window", frames: int | None = None):
+def main(source: str = "screen:pick", prompt: str | None = None, *, sink: str = "window", frames: int | None = None):
     config = load_config("ink-tiny")
     stream = Stream.from_pretrained(config.model, config.stream.changed(prompt=prompt))
     session = Session(source, stream, [sink])

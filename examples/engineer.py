@@ -5,8 +5,7 @@ python examples/engineer.py
 
 import json
 
-from inkstream.stream import Session, Stream
-from inkstream.stream.base.configfile import load_config
+from inkstream.stream import Session, Stream, load_config
 
 
 def main(config_name: str = "ink-tiny", frames: int = 100):

@@ -6,9 +6,7 @@ python examples/own_source.py
 import cv2
 import numpy as np
 
-from inkstream.stream import Session, Stream
-from inkstream.stream.base.configfile import load_config
-from inkstream.stream.base.errors import SourceEnded
+from inkstream.stream import Session, SourceEnded, Stream, load_config
 
 
 class Ball:

@@ -5,12 +5,11 @@ python examples/streamer.py "screen:region=0,0,1080,1080"
 
 import sys
 
-from inkstream.stream import Session, Stream
-from inkstream.stream.base.configfile import load_config
+from inkstream.stream import Session, Stream, load_config
 
 
 def main(
-    source: str = "screen:pick", sinks: tuple[str, ...] = ("virtualcam:fps=30", "window"), frames: int | None = None
+    source: str = "screen:pick", *, sinks: tuple[str, ...] = ("virtualcam:fps=30", "window"), frames: int | None = None
 ):
     config = load_config("ink-tiny")
     stream = Stream.from_pretrained(config.model, config.stream)

@@ -1,39 +1,83 @@
 """The live loop: frames in, finished pictures out.
 
-``from inkstream.stream import Stream, StreamConfig, Session, open_source, open_sink``
+``from inkstream.stream import Stream, StreamConfig, Session, load_config, open_source, open_sink``
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .base.errors import (
+    ConfigError,
+    DataError,
+    EngineError,
+    FrameError,
+    InkstreamError,
+    LoraError,
+    MemoryFull,
+    ModelError,
+    SinkClosed,
+    SinkError,
+    SinkUnavailable,
+    SourceEnded,
+    SourceError,
+    SourceLost,
+    SourceUnavailable,
+    UnsafeWeightsError,
+)
+
 if TYPE_CHECKING:
     from .base.config import ControlNetConfig, StreamConfig
-    from .base.frame import Frame, Output, Size
+    from .base.configfile import load_config
+    from .base.frame import Frame, Output, Size, as_rgb
     from .loop.stream import Stream
     from .session.session import Session
-    from .sinks import open_sink
-    from .sources import open_source
+    from .sinks import Sink, open_sink
+    from .sources import Source, open_source
 
 # torch and diffusers take seconds to import, and `inkstream --help` needs neither.
 _HOME = {
     "ControlNetConfig": ".base.config",
     "StreamConfig": ".base.config",
+    "load_config": ".base.configfile",
     "Frame": ".base.frame",
     "Output": ".base.frame",
     "Size": ".base.frame",
+    "as_rgb": ".base.frame",
     "Session": ".session.session",
     "Stream": ".loop.stream",
+    "Sink": ".sinks",
     "open_sink": ".sinks",
+    "Source": ".sources",
     "open_source": ".sources",
 }
 __all__ = [
+    "ConfigError",
     "ControlNetConfig",
+    "DataError",
+    "EngineError",
     "Frame",
+    "FrameError",
+    "InkstreamError",
+    "LoraError",
+    "MemoryFull",
+    "ModelError",
     "Output",
     "Session",
+    "Sink",
+    "SinkClosed",
+    "SinkError",
+    "SinkUnavailable",
     "Size",
+    "Source",
+    "SourceEnded",
+    "SourceError",
+    "SourceLost",
+    "SourceUnavailable",
     "Stream",
     "StreamConfig",
+    "UnsafeWeightsError",
+    "as_rgb",
+    "load_config",
     "open_sink",
     "open_source",
 ]

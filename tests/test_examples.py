@@ -18,12 +18,14 @@ def load(name):
 
 
 def test_designer():
-    summary = load("designer").main("demo:live=0,frames=6", "a metallic blue van car, side view, on snow, day", "null")
+    summary = load("designer").main(
+        "demo:live=0,frames=6", "a metallic blue van car, side view, on snow, day", sink="null"
+    )
     assert summary["frames_rendered"] == 6
 
 
 def test_streamer():
-    summary = load("streamer").main("demo:live=0,frames=6", ("fake", "null"))
+    summary = load("streamer").main("demo:live=0,frames=6", sinks=("fake", "null"))
     assert summary["frames_rendered"] == 6
 
 
