@@ -1,17 +1,22 @@
 """The public stream: pairing, live change, the gate, drain, and what happens when the network fails."""
 
 import threading
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from doubles.tiny_models import tiny_sd, tiny_sdxl
+from doubles.units import change_units
 
+from inkstream import engines
 from inkstream.bench.random_lora import tiny_lora
 from inkstream.stream import Frame, Stream, StreamConfig
 from inkstream.stream.base.errors import ConfigError, EngineError, FrameError, LoraError, ModelError, UnsafeWeightsError
-from inkstream.stream.loop.prompt import slerp
+from inkstream.stream.loop import networks
+from inkstream.stream.loop import stream as loop
+from inkstream.stream.loop.prompt import PromptEncoder, slerp
 from inkstream.stream.loop.schedule import influenced
 
 SIDE = 64
@@ -86,24 +91,21 @@ def test_gate_off_renders_every_frame(pipe):
     assert all(stream(page) is not None for _ in range(5))
 
 
-def test_thousand_strokes_on_white_paper_are_all_rendered(pipe):
+def test_strokes_on_white_paper_are_all_rendered(pipe, monkeypatch):
     """A 100 x 3 px stroke on white 512 x 512 paper: the reference's filter skips nine in ten."""
+    encode, decode = lambda image: torch.zeros(1, 4, 64, 64), lambda latent: torch.ones(1, 3, 512, 512)
+    denoise = lambda sample, *rest, **more: sample
+    change_units(monkeypatch, lambda units: replace(units, encode=encode, denoise=denoise, decode=decode))
     stream = Stream(pipe, t_index_list=(32,), **{**BASE, "width": 512, "height": 512})
-    rendered, rng = [], np.random.default_rng(0)
-    step = stream._plan.steps.step
-    stream._plan.steps.step = lambda entry: rendered.append(entry.tags[0].source_id) or None
-    page = np.full((512, 512, 3), 255, np.uint8)
-    stream(Frame(page, id=0))
-    for number in range(1, 1001):
+    rng, page = np.random.default_rng(0), np.full((512, 512, 3), 255, np.uint8)
+    assert stream(page) is not None
+    for _ in range(50):
         angle, reach = rng.uniform(0, np.pi), 50
         x, y = rng.uniform(60, 452, 2)
         dx, dy = reach * np.cos(angle), reach * np.sin(angle)
         ink = tuple(int(value) for value in rng.integers(0, 240, 3))
         stroke = cv2.line(page.copy(), (int(x - dx), int(y - dy)), (int(x + dx), int(y + dy)), ink, 3, cv2.LINE_AA)
-        stream(Frame(stroke, id=number))
-        stream._gate.accept(page)
-    assert rendered == list(range(1001))
-    stream._plan.steps.step = step
+        assert stream(stroke) is not None and stream(page) is not None
 
 
 def test_rows_keep_the_parameters_they_entered_with(pipe):
@@ -146,24 +148,26 @@ def test_control_scales_belong_to_rows(control_pipe):
     ("window", "active"),
     [((0.0, 1.0), [1, 1, 1, 1]), ((0.0, 0.5), [1, 1, 0, 0]), ((0.5, 1.0), [0, 0, 1, 1]), ((0.3, 0.6), [0, 0, 0, 0])],
 )
-def test_control_guidance_start_and_end(control_pipe, window, active, caplog):
+def test_control_guidance_start_and_end(window, active, caplog):
     net = {"control_guidance_start": window[0], "control_guidance_end": window[1], "conditioning_scale": 0.6}
-    stream = Stream(control_pipe, controlnets=[net, {}], **{**SKETCH, "t_index_list": (0, 16, 32, 45)})
-    assert stream._plan.recipe.control_scales[0].tolist() == pytest.approx([0.6 * step for step in active])
+    scales = networks.control_scales(StreamConfig(controlnets=[net, {}]), 4)
+    assert scales[0].tolist() == pytest.approx([0.6 * step for step in active]) and scales[1].tolist() == [1.0] * 4
     assert ("never active" in caplog.text) == (not any(active))
 
 
-def test_disabled_controlnet_is_not_run_and_comes_back(control_pipe):
+def test_disabled_controlnet_is_not_run_and_comes_back(control_pipe, monkeypatch):
+    ran, build = [], engines.build
+    monkeypatch.setattr(engines, "build", lambda *given: ran.append(len(given[2])) or build(*given))
     stream = Stream(control_pipe, prompt="a car", **SKETCH)
     frames = drawings(3)
     both = play(stream, frames[:1])[0].pixels
     stream.update(controlnets=[{"enabled": False}, None])
-    assert len(stream._plan.steps.shared.units.denoise.controlnets) == 1
     one = play(stream, frames[:1])
     assert np.abs(next(iter(one.values())).pixels.astype(int) - both).max() > 3
     stream.update(controlnets=[{"enabled": True}, None])
     again = play(stream, frames[:1])
     assert np.array_equal(next(iter(again.values())).pixels, both)
+    assert ran == [2, 1], "and what was there before is built only once"
 
 
 def test_sketch_mode_is_steady_and_needs_a_controlnet(pipe, control_pipe):
@@ -201,7 +205,7 @@ def test_shape_change_swaps_without_losing_a_frame(control_pipe):
 
 def test_refused_update_changes_nothing(control_pipe):
     stream = Stream(control_pipe, prompt="a car", **SKETCH)
-    config, plan = stream.config, stream._plan
+    config, engine = stream.config, stream.engine
     for changes, message in [
         ({"promt": "x"}, "did you mean 'prompt'"),
         ({"guidance_scale": "much"}, "guidance_scale: got 'much'"),
@@ -212,15 +216,30 @@ def test_refused_update_changes_nothing(control_pipe):
     ]:
         with pytest.raises(ConfigError, match=message):
             stream.update(**changes)
-    assert stream.config is config
-    assert stream._plan is plan
-    assert stream.revision == 0
+    assert (stream.config, stream.engine, stream.revision) == (config, engine, 0)
 
 
 def test_none_leaves_a_setting_unchanged(pipe):
     stream = Stream(pipe, prompt="a car", seed=9, **BASE)
     stream.update(prompt=None, seed=10)
     assert (stream.config.prompt, stream.config.seed) == ("a car", 10)
+
+
+def test_one_change_of_a_scalar_validates_schedules_and_prepares_once(control_pipe, monkeypatch):
+    stream, page = Stream(control_pipe, **SKETCH), drawings(1)[0]
+    stream(page)
+    done = []
+
+    def count(owner, name):
+        real = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *given, **more: done.append(name) or real(*given, **more))
+
+    count(StreamConfig, "__init__")
+    count(networks, "make_schedule")
+    count(loop, "Preparer")
+    stream.update(delta=0.5)
+    stream(page)
+    assert (stream.config.delta, sorted(done)) == (0.5, ["Preparer", "__init__", "make_schedule"])
 
 
 def test_prompt_fades_over_n_frames(pipe):
@@ -239,8 +258,10 @@ def test_prompt_fades_over_n_frames(pipe):
 
 @pytest.mark.parametrize("how", ["linear", "slerp"])
 def test_prompts_blend(pipe, how):
+    encoder = PromptEncoder(pipe)
+
     def text(prompt):
-        return Stream(pipe, prompt=prompt, prompt_interpolation=how, **BASE)._plan.recipe.prompt.text
+        return encoder.blend(StreamConfig.build(prompt=prompt).prompt, how).text
 
     car, house = text("a car"), text("a house")
     assert torch.equal(text([("a car", 1.0), ("a house", 0.0)]), car)
@@ -260,28 +281,35 @@ def test_slerp_keeps_length_and_survives_parallel_vectors():
     assert torch.equal(slerp(torch.zeros(1, 2), torch.zeros(1, 2), 0.5), torch.zeros(1, 2))
 
 
-def test_unusable_pictures_are_held_back_and_then_named(pipe):
+@pytest.fixture
+def failing(monkeypatch):
+    """Streams made from now on multiply what they predict by the first of these numbers."""
+    factor = [1.0]
+
+    def change(units):
+        return replace(units, denoise=lambda *given, **more: units.denoise(*given, **more) * factor[0])
+
+    change_units(monkeypatch, change)
+    return factor
+
+
+def test_unusable_pictures_are_held_back_and_then_named(pipe, failing):
     stream = Stream(pipe, t_index_list=(32,), **BASE)
     frames = drawings(30)
-    good = stream(frames[0])
-    units = stream._plan.steps.shared.units
-    broken = type(units)(units.encode, units.embed, lambda x, *rest, **more: x * float("nan"), units.decode)
-    object.__setattr__(stream._plan.steps.shared, "units", broken)
-    assert good is not None
+    assert stream(frames[0]) is not None
+    failing[0] = float("nan")
     for frame in frames[1:10]:
         assert stream(frame) is None
     assert stream.metrics.summary()["outputs_refused"] == 9
     with pytest.raises(EngineError, match="10 unusable pictures in a row"):
         stream(frames[10])
-    object.__setattr__(stream._plan.steps.shared, "units", units)
+    failing[0] = 1.0
     assert stream(frames[11]) is not None
 
 
-def test_black_pictures_are_unusable(pipe):
+def test_black_pictures_are_unusable(pipe, monkeypatch):
+    change_units(monkeypatch, lambda units: replace(units, decode=lambda x: units.decode(x) * 0 - 1))
     stream = Stream(pipe, t_index_list=(32,), **BASE)
-    units = stream._plan.steps.shared.units
-    black = type(units)(units.encode, units.embed, units.denoise, lambda x: units.decode(x) * 0 - 1)
-    object.__setattr__(stream._plan.steps.shared, "units", black)
     assert stream(drawings(1)[0]) is None
     assert stream.metrics.summary()["outputs_refused"] == 1
 
@@ -332,28 +360,24 @@ def test_models_with_a_guidance_embedding(pipe):
     assert np.abs(low - high).max() > 3
 
 
-def test_sdxl_pooled_text_and_time_ids():
+def test_sdxl_follows_its_prompt():
     pipe = tiny_sdxl(controlnets=1)
     frame = drawings(1)[0]
     for cfg_type in ("none", "full"):
         stream = Stream(pipe, prompt="a car", **{**SKETCH, "cfg_type": cfg_type, "guidance_scale": 1.5})
-        recipe = stream._plan.recipe
-        assert recipe.time_ids.tolist() == [[64, 64, 0, 0, 64, 64]]
-        assert recipe.prompt.pooled.shape[0] == 1
         (first,) = play(stream, [frame]).values()
         stream.update(prompt="a house")
         (second,) = play(stream, [frame]).values()
         assert np.abs(first.pixels.astype(int) - second.pixels).max() > 3
 
 
-def test_drawing_influence_moves_steps_and_control(control_pipe):
+def test_drawing_influence_moves_steps_and_control():
     assert influenced((10, 20, 40), 50, 50) == (10, 20, 40)
     assert influenced((10, 20, 40), 50, 100) == (47, 48, 49)
     assert influenced((10, 20, 40), 50, 0) == (0, 1, 2)
-    stream = Stream(control_pipe, drawing_influence=25, **SKETCH)
-    assert stream._plan.recipe.control_scales.tolist() == [[0.5, 0.5], [0.5, 0.5]]
-    stream.update(drawing_influence=100)
-    assert stream._plan.recipe.control_scales.tolist() == [[1.5, 1.5], [1.5, 1.5]]
+    for influence, scale in ((25, 0.5), (100, 1.5)):
+        config = StreamConfig(controlnets=[{}, {}], drawing_influence=influence)
+        assert networks.control_scales(config, 2).tolist() == [[scale] * 2] * 2
 
 
 def test_hundred_changes_lose_no_frame(control_pipe):

@@ -256,7 +256,7 @@ class Networks:
             noise=noise,
             prompt=self._prompts.blend(config.prompt, config.prompt_interpolation),
             negative=self._prompts.encode(config.negative_prompt) if guided else None,
-            control_scales=_control_scales(config, steps).to(device),
+            control_scales=control_scales(config, steps).to(device),
             lora_scales=torch.tensor(list(self._lora_scales(config).values()), device=device),
             guidance_scale=config.guidance_scale,
             delta=config.delta,
@@ -272,8 +272,8 @@ class Networks:
         return make_schedule(self._scheduler, config.scheduler, indices, count, self._device)
 
 
-def _control_scales(config: StreamConfig, steps: int) -> Tensor:
-    """(C, K): how strongly each enabled ControlNet steers each step.
+def control_scales(config: StreamConfig, steps: int) -> Tensor:
+    """(C, K): how strongly each of the C enabled ControlNets steers each of the K ``steps``; logs one that never does.
 
     Step i of K is steered unless i / K < control_guidance_start or (i + 1) / K > control_guidance_end, as in diffusers.
     """
