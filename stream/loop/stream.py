@@ -24,8 +24,7 @@ from .gate import Gate
 from .guidance import make_guidance
 from .memory import memory_named, smaller_batch, smaller_picture
 from .networks import Networks
-from .plan import Plan, Steps, Tag
-from .preparer import Prepared, Preparer
+from .plan import Plan, Prepared, Preparer, Steps, Tag
 from .recipe import Embeds, Recipe
 from .sequential import SequentialSteps
 from .whole import WholeFrame
