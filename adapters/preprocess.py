@@ -6,7 +6,6 @@ given in pixels of a 256 x 256 picture and grow with the picture, so that a draw
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Literal
@@ -16,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..stream.base.errors import ConfigError
+from ..stream.base.names import did_you_mean
 from .lines import Lines, draw_lines, draw_marks, find_lines, stretch, thin, without_specks
 from .tone import Paper, check_pixels, find_paper, largest, scalar
 
@@ -197,7 +197,7 @@ def open_preprocessor(name: str, params: dict[str, Any] | None = None) -> Callab
     """
     if not isinstance(name, str) or name not in PREPROCESSORS:
         known = ", ".join(PREPROCESSORS)
-        raise ConfigError(f"preprocessor: got {name!r}, expected one of: {known}{_nearest(name, PREPROCESSORS)}")
+        raise ConfigError(f"preprocessor: got {name!r}, expected one of: {known}{did_you_mean(name, PREPROCESSORS)}")
     kind = PREPROCESSORS[name]
     if params is not None and not isinstance(params, dict):
         raise ConfigError(f"preprocessor {name}: got parameters {params!r}, expected a mapping; {_accepted(kind)}")
@@ -212,18 +212,13 @@ def _explain(kind: type[Preprocessor], error: ValidationError) -> list[str]:
     for fault in error.errors():
         key = str(fault["loc"][0]) if fault["loc"] else ""
         if fault["type"] == "extra_forbidden":
-            texts.append(f"unknown parameter {key!r}; {_accepted(kind)}{_nearest(key, kind.model_fields)}")
+            texts.append(f"unknown parameter {key!r}; {_accepted(kind)}{did_you_mean(key, kind.model_fields)}")
         elif fault["type"] == "value_error":
             texts.append(fault["msg"].removeprefix("Value error, "))
         else:
             expected = fault["msg"].replace("Input should be", "expected")
             texts.append(f"{key}: got {fault['input']!r}, {expected} (default {kind.model_fields[key].default})")
     return texts
-
-
-def _nearest(name: Any, names: Any) -> str:
-    close = difflib.get_close_matches(str(name), list(names), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _accepted(kind: type[Preprocessor]) -> str:

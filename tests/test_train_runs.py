@@ -504,7 +504,7 @@ def test_single_settings_come_on_top():
     assert found.max_train_steps == 7
     with pytest.raises(ConfigError, match=r"--set crop: crop: got 512, expected at most data\.size = 128"):
         parse(text, "c.yaml", BaseConfig, {"data.size": 128, "crop": 512})
-    with pytest.raises(ConfigError, match=r"--set output_dir\.x: output_dir holds 'x', which has no parts"):
+    with pytest.raises(ConfigError, match=r"--set output_dir\.x: output_dir holds 'x', which has no part 'x'"):
         parse(text, "c.yaml", BaseConfig, {"output_dir.x": 1})
     with pytest.raises(ConfigError, match="expected a multiple of norm_num_groups = 16"):
         parse(text, "c.yaml", BaseConfig, {"networks.block_out_channels": [64, 100, 160]})

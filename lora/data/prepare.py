@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ...stream.base.errors import ConfigError, DataError
+from ...stream.base.names import natural
 from ...stream.base.progress import Progress, silent
 from . import quality
 from ._journal import Journal, NotWritten, write_atomically
@@ -101,13 +102,7 @@ def find_pictures(source: Path, output: Path) -> list[Path]:
                 found.append(path)
     if not found:
         raise ConfigError(f"{source}: got no pictures there, expected files that end in {', '.join(SUFFIXES)}")
-    return sorted(found, key=lambda path: _natural(path.relative_to(source).as_posix()))
-
-
-def _natural(text: str) -> list[tuple[int, int | str]]:
-    """Puts ``2.png`` before ``10.png``."""
-    parts = re.split(r"([0-9]+)", text)
-    return [*((0, int(part)) if part.isdigit() else (1, part) for part in parts), (1, text)]
+    return sorted(found, key=lambda path: natural(path.relative_to(source).as_posix()))
 
 
 def _record(maker: Maker, journal: Journal, path: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Options that diffusers' training scripts have carry their names. ``read`` takes 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from importlib.resources import files
 from importlib.util import find_spec
@@ -16,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ... import configs
 from ...stream.base import safeyaml
-from ...stream.base.configfile import build
+from ...stream.base.configfile import build, put
 from ...stream.base.errors import ConfigError
 from ...stream.base.safeyaml import Document, Place
 
@@ -194,64 +193,33 @@ def read(name: str | Path, kind: type[Config], overrides: Mapping[str, Any] | No
     ``overrides`` are settings by dotted path and come on top. Raises ConfigError: ``file:line:column: setting: got,
     expected``.
     """
-    return parse(*_text(name), kind, overrides)
+    return _built(_document(name), kind, overrides)
 
 
 def parse(text: str, name: str, kind: type[Config], overrides: Mapping[str, Any] | None = None) -> Config:
     """As ``read``, from text; ``name`` stands for the file in messages."""
-    document = safeyaml.read(text, name)
+    return _built(safeyaml.read(text, name), kind, overrides)
+
+
+def _built(document: Document, kind: type[Config], overrides: Mapping[str, Any] | None) -> Config:
     if document.value is None:
-        document = Document({}, document.places, document.keys)
+        document.value = {}
     if isinstance(document.value, dict):
-        document = _overridden(document, overrides or {})
+        for path, new in (overrides or {}).items():
+            put(document.value, path, new)
+            document.places[path] = Place(f"--set {path}")
     return build(document, kind)
 
 
-def _text(name: str | Path) -> tuple[str, str]:
-    """(text, name of the file) of a shipped configuration or a file."""
+def _document(name: str | Path) -> Document:
+    """A shipped configuration, or a file."""
     shipped = files(configs) / f"{name}.yaml"
     if str(name).startswith("train_") and shipped.is_file():
-        return shipped.read_text("utf-8"), f"{name}.yaml"
-    path = Path(name).expanduser()
+        return safeyaml.read(shipped.read_text("utf-8"), f"{name}.yaml")
     try:
-        if path.stat().st_size > safeyaml.MAX_BYTES:
-            raise ConfigError(f"{path}: got more than {safeyaml.MAX_BYTES >> 10} KiB, expected a configuration file")
-        return path.read_bytes().decode("utf-8-sig"), str(path)
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: got a byte that is no UTF-8 text at {error.start}, expected YAML") from None
+        return safeyaml.read_file(Path(name).expanduser())
     except OSError as error:
         raise ConfigError(f"--config: {str(name)!r} cannot be read: {error.strerror}; name a YAML file") from None
-
-
-def _overridden(document: Document, overrides: Mapping[str, Any]) -> Document:
-    """The document with single settings replaced; missing groups are made on the way."""
-    value, places = copy.deepcopy(document.value), dict(document.places)
-    for path, new in overrides.items():
-        parts, target = path.split("."), value
-        for depth, part in enumerate(parts[:-1]):
-            there = ".".join(parts[: depth + 1])
-            target = _inside(target, part, path, there)
-        if isinstance(target, list):
-            _inside(target, parts[-1], path, path)
-            target[int(parts[-1])] = new
-        else:
-            target[parts[-1]] = new
-        places[path] = Place(f"--set {path}")
-    return Document(value, places, document.keys)
-
-
-def _inside(target: Any, part: str, path: str, there: str) -> Any:
-    if isinstance(target, dict):
-        if target.get(part) is None:
-            target[part] = {}
-        found = target[part]
-    else:
-        if not (part.isascii() and part.isdigit() and len(part) < 5 and int(part) < len(target)):
-            raise ConfigError(f"--set {path}: got {part!r}, expected an index from 0 to {len(target) - 1}")
-        found = target[int(part)]
-    if there != path and not isinstance(found, dict | list):
-        raise ConfigError(f"--set {path}: {there} holds {found!r}, which has no parts; set it whole")
-    return found
 
 
 _HARMLESS = (

@@ -91,7 +91,7 @@ def sweep(folder: Path) -> None:
 
 
 def load_optimiser(optimiser: Any, state: dict[str, Any]) -> None:
-    """Set an optimiser to a state, with tensors laid out as their parameters: fused ones walk over memory, not indices."""
+    """Set an optimiser to a state. Tensors are laid out as their parameters: fused optimisers walk over memory."""
     optimiser.load_state_dict(state)
     for parameter, kept in optimiser.state.items():
         for name, value in kept.items():

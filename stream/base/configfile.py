@@ -16,7 +16,6 @@ What a file sets replaces what its base sets, setting by setting. A ``mode`` oth
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -28,6 +27,7 @@ from ... import configs
 from . import safeyaml
 from .config import StreamConfig, explain
 from .errors import ConfigError
+from .names import did_you_mean
 from .safeyaml import Document, Place
 
 MOST_FAULTS = 8
@@ -132,22 +132,12 @@ def _read(name: str | Path) -> Document:
     path = Path(name)
     try:
         if path.is_file():
-            with path.open("rb") as file:
-                data = file.read(safeyaml.MAX_BYTES + 1)
-            if len(data) > safeyaml.MAX_BYTES:
-                raise ConfigError(
-                    f"{path}: got more than {safeyaml.MAX_BYTES >> 10} KiB, expected a configuration file"
-                )
-            return safeyaml.read(data.decode("utf-8-sig"), str(path))
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{path}:{line}: got the byte {data[error.start]:#04x}, expected UTF-8 text") from None
+            return safeyaml.read_file(path)
+    except ConfigError:
+        raise
     except (OSError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
         raise ConfigError(f"config: {str(name)!r} cannot be read: {error}") from error
-    close = difflib.get_close_matches(str(name)[:100], known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(name, known)
     raise ConfigError(f"config: got {str(name)!r}, expected a file, or a preset: {', '.join(known)}{hint}")
 
 
@@ -183,13 +173,16 @@ def _overridden(document: Document, overrides: Mapping[str, Any]) -> Document:
     settings = _settings_over(value["stream"], {"mode": overrides["mode"]}) if "mode" in overrides else value["stream"]
     places = dict(document.places)
     for path, new in overrides.items():
-        _put(settings, path, new)
+        put(settings, path, new)
         places[f"stream.{path}"] = Place(f"--set {path}")
     return Document({**value, "stream": settings}, places, document.keys)
 
 
-def _put(settings: Any, path: str, new: Any) -> None:
-    """Set one value in nested mappings and lists; a list grows by one when its next index is named."""
+def put(settings: Any, path: str, new: Any) -> None:
+    """Set one value in nested mappings and lists, by dotted path; a list grows by one when its next index is named.
+
+    Mappings that are missing are made. Raises ConfigError for a path that leads nowhere.
+    """
     parts = path.split(".")
     if parts[0] == "lora_dict":  # its keys are file names
         parts = ["lora_dict", *filter(None, [path.partition(".")[2]])]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
@@ -209,6 +210,19 @@ def read(text: str, name: str) -> Document:
         if loader:
             loader.dispose()
     return builder.document
+
+
+def read_file(path: Path) -> Document:
+    """Read one YAML file. Raises ConfigError with the place of what is wrong in it, OSError when it cannot be read."""
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"{path}: got more than {MAX_BYTES >> 10} KiB, expected a configuration file")
+    try:
+        return read(data.decode("utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: got the byte {data[error.start]:#04x}, expected UTF-8 text") from None
 
 
 def write(value: Any) -> str:

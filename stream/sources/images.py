@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 import threading
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from ..base.errors import ConfigError, FrameError, SourceEnded, SourceError, SourceUnavailable
 from ..base.frame import MAX_SIDE, as_rgb
+from ..base.names import natural
 from ..base.pacing import Clock, Pacer
 from ..base.spec import Spec, flag
 
@@ -39,11 +39,6 @@ def _options(spec: Spec) -> dict[str, Any]:
     if not values.get("path"):
         raise ConfigError(f"{spec.text}: expected a file, folder or pattern, for example images:sketches")
     return values
-
-
-def natural(path: Path) -> list[tuple[int, int | str]]:
-    """Sort key that puts ``2.png`` before ``10.png``."""
-    return [(0, int(part)) if part.isdecimal() else (1, part.casefold()) for part in re.split(r"(\d+)", path.name)]
 
 
 def load_image(path: str | Path) -> np.ndarray:
@@ -160,4 +155,4 @@ def _find(path: str) -> list[Path]:
         found = [place]
     else:
         found = [Path(item) for item in glob.glob(path, recursive=True)]
-    return sorted((item for item in found if item.is_file()), key=natural)
+    return sorted((item for item in found if item.is_file()), key=lambda item: natural(item.name))

@@ -1,0 +1,19 @@
+"""Names as people read and write them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+
+def natural(text: str) -> tuple[list[tuple[int, int | str]], str]:
+    """Sort key that puts ``2.png`` before ``10.png``, and capitals beside small letters."""
+    parts = re.split(r"(\d+)", text)
+    return [(0, int(part)) if part.isdecimal() else (1, part.casefold()) for part in parts], text
+
+
+def did_you_mean(name: object, names: Iterable[str]) -> str:
+    """``"; did you mean 'sketch'?"`` for a misspelt name, or nothing where no name is like it."""
+    close = difflib.get_close_matches(str(name)[:100], list(names), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
