@@ -81,7 +81,7 @@ class Maker:
         )
 
     def engine(self, job: Job) -> Engine:
-        """An engine that is ready to run. Building one takes minutes; ``progress`` is told.
+        """An engine that is ready to run. Building one takes minutes, which ``progress`` watches.
 
         Raises EngineError with one reason when it cannot be built, or does not compute what the unit does.
         """

@@ -47,7 +47,7 @@ class Networks:
     """The networks of one pipeline, and everything that is made from them."""
 
     def __init__(self, pipe: Any, progress: Progress | None = None) -> None:
-        """``progress(text, part)`` is told what is built. Raises ModelError for a pipeline that the loop cannot run."""
+        """``progress`` watches what is built. Raises ModelError for a pipeline that the loop cannot run."""
         self.pipe = pipe
         self._progress: Progress = progress or silent
         for part in ("unet", "vae", "scheduler"):

@@ -50,8 +50,8 @@ class Stream:
         **settings: Any,
     ) -> None:
         """``pipe`` is a Stable Diffusion or SDXL pipeline of diffusers, with or without ControlNets; it is used as it
-        is, on its device and in its precision. ``settings`` are fields of ``StreamConfig``. ``progress(text, part)`` is
-        told what is built before the first frame can be rendered, and after a change of shape.
+        is, on its device and in its precision. ``settings`` are fields of ``StreamConfig``. ``progress`` watches
+        what is built before the first frame can be rendered, and after a change of shape.
 
         Raises ConfigError for a setting that is wrong, ModelError or LoraError for weights that do not fit, EngineError
         when ``acceleration`` names an engine that cannot run here.
