@@ -90,7 +90,7 @@ def quantise(unit: nn.Module, example: Sequence[Tensor], precision: str) -> str:
 
 
 def _recipe(precision: str, device: torch.device) -> Any:
-    """The configuration for torchao. Settings of the compiler are the engine's own, and not those that torchao sets for all."""
+    """The configuration for torchao; the compiler keeps the settings of the engine, not those torchao sets for all."""
     from torchao.quantization import (
         Float8DynamicActivationFloat8WeightConfig,
         Int8DynamicActivationInt8WeightConfig,
