@@ -2,12 +2,15 @@
 
 import logging
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from doubles.tiny_models import tiny_sd
+from doubles.units import change_units
 
+from inkstream import engines
 from inkstream.bench.synthetic import FakeStream
 from inkstream.stream import Session, Stream, StreamConfig
 from inkstream.stream.base.errors import MemoryFull
@@ -24,38 +27,33 @@ def full(*_, **__):
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
 
 
-class Small:
-    """The networks of a stream on a device that holds so many numbers of latents at a time."""
+class Device:
+    """What the networks of a stream run on. It holds so many numbers of latents at a time."""
 
-    def __init__(self, stream, monkeypatch, limit):
-        self.calls, self.limit = [], limit
-        networks = stream._networks
-        made = networks.units
+    def __init__(self, monkeypatch):
+        self.calls, self.limit = [], 10**9
+        change_units(monkeypatch, lambda units: replace(units, denoise=partial(self.denoise, units.denoise)))
 
-        def units(config):
-            real = made(config)
-
-            def denoise(sample, *rest, **more):
-                self.calls.append(tuple(sample.shape))
-                if sample.numel() > self.limit:
-                    full()
-                return real.denoise(sample, *rest, **more)
-
-            return replace(real, denoise=denoise)
-
-        monkeypatch.setattr(networks, "units", units)
-        stream.update(t_index_list=stream.config.t_index_list[:-1])  # so that they are asked for again
-        self.calls.clear()
+    def denoise(self, denoise, sample, *rest, **more):
+        self.calls.append(tuple(sample.shape))
+        if sample.numel() > self.limit:
+            full()
+        return denoise(sample, *rest, **more)
 
 
 @pytest.fixture
-def stream(monkeypatch):
+def device(monkeypatch):
+    return Device(monkeypatch)
+
+
+@pytest.fixture
+def stream(monkeypatch, device):
     monkeypatch.setattr(memory, "LEAST_SIDE", 64)  # so that the way down is walked on small pictures
     return Stream(
         tiny_sd(),
         width=192,
         height=192,
-        t_index_list=(10, 20, 30, 40),
+        t_index_list=(10, 20, 30),
         frame_buffer_size=1,
         warmup=0,
         device="cpu",
@@ -97,27 +95,26 @@ def test_the_way_down_gets_smaller_and_ends():
     assert smaller_picture(tiny) == ("128x256 instead of 128x320", {"width": 128, "height": 256})
 
 
-def test_a_frame_that_does_not_fit_leaves_nothing_behind(stream, monkeypatch):
-    small = Small(stream, monkeypatch, limit=10**9)
+def test_a_frame_that_does_not_fit_leaves_nothing_behind(stream, device):
     for _ in range(2):
         assert stream(PAGE) is None
-    small.limit = 4 * 24 * 24
+    device.limit = 4 * 24 * 24
     with pytest.raises(MemoryFull, match=r"the memory is full \(CUDA out of memory.*use a smaller size"):
         stream(PAGE)
     assert stream.pending == 0 and stream.metrics.counter("frames_dropped") == 2
     with pytest.raises(MemoryFull):  # the same again, and no other fault
         stream(PAGE)
-    small.limit = 10**9
+    device.limit = 10**9
     assert sum(stream(PAGE) is not None for _ in range(3)) == 1, "and as from the start when there is memory again"
 
 
-def test_one_step_down_and_on_it_goes(stream, monkeypatch):
-    small = Small(stream, monkeypatch, limit=4 * 24 * 24)
+def test_one_step_down_and_on_it_goes(stream, device):
+    device.limit = 4 * 24 * 24
     with pytest.raises(MemoryFull):
         stream(PAGE)
     assert stream.step_down() == "steps one after the other instead of in one batch"
     assert stream(PAGE).pixels.shape == (192, 192, 3)
-    small.limit = 4 * 8 * 8  # somebody else takes memory meanwhile
+    device.limit = 4 * 8 * 8  # somebody else takes memory meanwhile
     with pytest.raises(MemoryFull):
         stream(PAGE)
     assert stream.step_down() == "128x128 instead of 192x192"
@@ -125,12 +122,12 @@ def test_one_step_down_and_on_it_goes(stream, monkeypatch):
         stream(PAGE)
     assert stream.step_down() == "64x64 instead of 128x128"
     assert stream(PAGE).pixels.shape == (64, 64, 3)
-    small.limit = 0
+    device.limit = 0
     with pytest.raises(MemoryFull):
         stream(PAGE)
     with pytest.raises(MemoryFull, match="nothing smaller than 64x64, one frame at a time, is left"):
         stream.step_down()
-    assert small.calls[-1] == (1, 4, 8, 8)
+    assert device.calls[-1] == (1, 4, 8, 8)
 
 
 def test_an_autoencoder_works_in_tiles_before_pictures_get_smaller(monkeypatch):
@@ -145,12 +142,12 @@ def test_an_autoencoder_works_in_tiles_before_pictures_get_smaller(monkeypatch):
 
 
 def test_a_change_that_does_not_fit_is_rolled_back(stream, monkeypatch):
-    before, plan = stream.config, stream._plan
-    monkeypatch.setattr(stream._networks, "units", full)
+    before = stream.config
+    monkeypatch.setattr(engines, "build", full)
     with pytest.raises(MemoryFull):
         stream.update(width=256, height=256)
-    assert stream.config == before and stream._plan is plan
-    assert sum(stream(PAGE) is not None for _ in range(4)) == 1, "it goes on as it was"
+    assert (stream.config, stream.revision) == (before, 0)
+    assert sum(stream(PAGE) is not None for _ in range(3)) == 1, "it goes on as it was"
 
 
 def test_nothing_holds_what_did_not_fit():
