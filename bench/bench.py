@@ -10,7 +10,7 @@ import functools
 import inspect
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +25,7 @@ from ..stream.base.options import RESULTS, JsonOption, check_writable
 from ..stream.base.progress import shown
 from ..stream.base.results import Result, machine_name, result_of
 from . import _plot
+from .models import chosen_models
 from .older import changes_table, read_result
 
 KEPT = Path("bench") / "results"
@@ -68,27 +69,37 @@ class Bench:
     def command(
         self, table: Callable[[Result], Table], draw: Callable[[Result], Any]
     ) -> Callable[[Callable[..., Result]], Callable[..., None]]:
-        """Make a command of a function that measures, for ``typer``: it gets the options of ``Wanted``, too.
+        """Make a command of a function that measures; ``typer`` makes options of what both take.
 
-        What the function is told with ``progress`` is shown on stderr. Its result is shown by ``table``, which makes
-        a table for people, drawn by ``draw``, which makes a figure of matplotlib, and published. What could not be
-        done in the end is refused with ConfigError before anything is measured.
+        The function may take ``models``, which are chosen by ``--config, --shape, --set``; it takes ``progress``, which
+        is shown on stderr, and gives a result. That is shown by ``table``, which makes a table for people, drawn by
+        ``draw``, which makes a figure of matplotlib, and published as ``Wanted`` says. What could not be done in the
+        end is refused with ConfigError before anything is measured.
         """
 
         def decorate(run: Callable[..., Result]) -> Callable[..., None]:
+            taken = _parameters(run)
+            more, chosen = _parameters(Wanted), _parameters(chosen_models) if "models" in taken else {}
+
             @functools.wraps(run)
             def main(**options: Any) -> None:
-                wanted = Wanted(**{each.name: options.pop(each.name) for each in fields(Wanted)})
+                wanted = Wanted(**{name: options.pop(name) for name in more})
+                if chosen:
+                    options["models"] = chosen_models(**{name: options.pop(name) for name in chosen})
                 with shown(self.name) as progress:
                     result = run(**options, progress=progress)
                 wanted.publish(result, table(result), draw)
 
-            own, more = (inspect.signature(each, eval_str=True).parameters.values() for each in (run, Wanted))
+            own = {name: each for name, each in taken.items() if name not in ("models", "progress")}
             # ``inspect.signature``, and so typer, looks there first.
-            vars(main)["__signature__"] = inspect.Signature([*(each for each in own if each.name != "progress"), *more])
+            vars(main)["__signature__"] = inspect.Signature([*(chosen | own | more).values()])
             return main
 
         return decorate
+
+
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    return dict(inspect.signature(function, eval_str=True).parameters)
 
 
 @dataclass(frozen=True)

@@ -7,27 +7,30 @@ when the machine's speed drifts. Every change is made in another thread while fr
 
 from __future__ import annotations
 
+import functools
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
+import torch
 import typer
 from rich.table import Table
+from safetensors.torch import save_file
+from torch import nn
 
-from ..stream.base.configfile import RunConfig
 from ..stream.base.frame import Frame
-from ..stream.base.options import ConfigOption, SetOption, listed, load_run
+from ..stream.base.options import listed
 from ..stream.base.progress import Progress, share_of, silent
 from ..stream.base.results import Result
 from ..stream.loop.stream import Stream
 from ..stream.sources.drawing import sketch
 from . import _plot
 from .bench import Bench
-from .models import Models, ShapeOption, engine_named, row_of
-from .random_lora import tiny_lora
+from .models import Models, engine_named, row_of
 from .rows import filled_table, measured, not_measured
 
 LIMIT = 2.0  # no frame may take longer than this many medians
@@ -52,32 +55,30 @@ PROMPTS = (
 
 
 def measure(
-    run: RunConfig,
-    shape: str | None = None,
-    engines: tuple[str, ...] = ("auto",),
+    models: Models,
+    engines: Sequence[str] = ("auto",),
     changes: int = 100,
     frames_per_change: int = 3,
     progress: Progress = silent,
 ) -> Result:
     """Make ``changes`` changes of everything at once under each engine."""
-    models = Models(run, shape)
     counts = {"changes": changes, "frames_per_change": frames_per_change, "limit": LIMIT}
     result = BENCH.begin({**models.describe(models.variant()), **counts}, models.device)
     for number, engine in enumerate(engines):
         named, why_not = engine_named(engine, models.device)
         told = share_of(progress, number, len(engines))
-        # Networks of its own for each, because a LoRA is hung into them.
-        work = lambda named=named, told=told: _figures(Models(run, shape), named, changes, frames_per_change, told)
+        work = functools.partial(_figures, models, named, changes, frames_per_change, told)
         result["rows"].append(row_of({"engine": named}, why_not, work))
     return result
 
 
 def _figures(models: Models, engine: str, changes: int, frames_per_change: int, progress: Progress) -> dict[str, Any]:
+    models = Models(models.run, models.shape)  # networks of its own, because a LoRA is hung into them
     config = models.variant(engine=engine, cfg_type="self", similar_image_filter_threshold=None)
     stream = Stream(models.pipe(config), config)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            lora = str(tiny_lora(stream.pipe, Path(folder) / "style.safetensors", strength=0.05))
+            lora = str(_random_lora(stream.pipe.unet, Path(folder) / "style.safetensors"))
             stream.update(lora_dict={lora: 0.5})
             timed = _Timed(stream, lora)
             for _ in range(WARM_FRAMES):
@@ -90,6 +91,19 @@ def _figures(models: Models, engine: str, changes: int, frames_per_change: int, 
         return timed.result()
     finally:
         stream.close()
+
+
+def _random_lora(unet: nn.Module, path: Path, rank: int = 4, strength: float = 0.05) -> Path:
+    """Write a LoRA for attention and feed-forward; what switching one costs does not depend on its numbers."""
+    generator, tensors = torch.Generator().manual_seed(0), {}
+    for name, layer in unet.named_modules():
+        if ".attentions." in name and isinstance(layer, nn.Linear | nn.Conv2d):
+            outputs, inputs, *kernel = layer.weight.shape
+            down = torch.randn(rank, inputs, *kernel, generator=generator) * layer.weight[0].numel() ** -0.5
+            up = torch.randn(outputs, rank, *(1 for _ in kernel), generator=generator) * strength * rank**-0.5
+            tensors |= {f"unet.{name}.lora_A.weight": down, f"unet.{name}.lora_B.weight": up}
+    save_file(tensors, path)
+    return path
 
 
 class _Timed:
@@ -199,9 +213,7 @@ def draw(result: Result) -> Any:
 
 @BENCH.command(table, draw)
 def main(
-    config: ConfigOption = "ink-tiny",
-    shape: ShapeOption = None,
-    sets: SetOption = None,
+    models: Models,
     engine: Annotated[str, typer.Option(metavar="A,B", help="Engines to measure.")] = "auto",
     changes: Annotated[int, typer.Option(min=1, help="How many changes.")] = 100,
     progress: Progress = silent,
@@ -212,4 +224,4 @@ def main(
 
         inkstream bench changes --engine eager,openvino,onnxruntime,compile --json changes.json
     """
-    return measure(load_run(config, sets), shape, tuple(listed(engine)), changes, progress=progress)
+    return measure(models, listed(engine), changes, progress=progress)

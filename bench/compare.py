@@ -26,7 +26,7 @@ from ..stream.base.errors import ConfigError, EngineError
 from ..stream.base.frame import Size
 from ..stream.base.measures import psnr
 from ..stream.base.metrics import percentiles
-from ..stream.base.options import ConfigOption, SetOption, listed, load_run, numbers
+from ..stream.base.options import listed, numbers
 from ..stream.base.progress import Progress, silent
 from ..stream.base.results import Result
 from ..stream.loop.stream import Stream
@@ -34,9 +34,9 @@ from . import _plot
 from ._reference import DiffusersRender, StreamDiffusionRender, compiler_missing, streamdiffusion
 from .bench import Bench
 from .fps import guidances
-from .models import CpuTimeOption, Models, ShapeOption, ThreadsOption, engine_named
+from .models import CpuTimeOption, Models, ThreadsOption, engine_named
 from .rows import filled_table, measured, not_measured
-from .shapes import load_shape, random_pipeline
+from .shapes import EMBEDDED, load_shape, random_pipeline
 from .timing import StreamRender, alternate, clock_name, cpu_clock, flat, pages, ratio
 
 OURS = "inkstream eager"
@@ -105,7 +105,7 @@ def contenders(
     """
 
     def pipe(dtype: torch.dtype = models.dtype) -> Any:
-        return random_pipeline(str(models.shape), dtype=dtype, device=models.device, prediction_type="epsilon", seed=0)
+        return random_pipeline(str(models.shape), dtype=dtype, device=models.device, prediction_type="epsilon")
 
     made: dict[str, Render] = {OURS: StreamRender(Stream(pipe(), config))}
     absent: dict[str, str] = {}
@@ -202,9 +202,7 @@ def draw(result: Result) -> Any:
 
 @BENCH.command(table, draw)
 def main(
-    config: ConfigOption = "ink-tiny",
-    shape: ShapeOption = "ink-tiny",
-    sets: SetOption = None,
+    models: Models,
     cfg_type: Annotated[str, typer.Option(metavar="A,B", help="Guidances.")] = "none,full,self,initialize",
     steps: Annotated[str, typer.Option(metavar="N,N", help="Numbers of steps.")] = "1,2,4",
     engine: Annotated[str, typer.Option(metavar="A,B", help="Engines of ours beside eager.")] = "auto",
@@ -219,14 +217,17 @@ def main(
 ) -> Result:
     """Measure our loop against streamdiffusion 0.1.1 and against diffusers' image-to-image pipeline, in turns.
 
+    Without --shape: ink-tiny.
+
     Examples:
 
         inkstream bench compare --set dtype=float32 --threads 2 --json compare.json
         inkstream bench compare --config sd-turbo --shape sd-turbo --steps 1 --cfg-type none
     """
     clock = cpu_clock(threads, cpu_time)
-    models = Models(load_run(config, sets), shape)
     # Other engines have threads of their own, whose time is not this thread's.
     engines = () if cpu_time else tuple(listed(engine))
+    if models.shape is None:
+        models = Models(models.run, EMBEDDED)
     combined = (guidances(cfg_type), numbers("--steps", steps))
     return measure(models, *combined, rounds, frames, engines, compile_reference, clock, progress=progress)

@@ -24,14 +24,14 @@ from ..stream.base.config import StreamConfig
 from ..stream.base.configfile import RunConfig
 from ..stream.base.errors import ConfigError
 from ..stream.base.frame import Size
-from ..stream.base.options import ConfigOption, SetOption, listed, load_run, numbers
+from ..stream.base.options import listed, numbers
 from ..stream.base.progress import Progress, silent
 from ..stream.base.results import Result, Row
 from ..stream.loop.guidance import make_guidance
 from ..stream.loop.stream import Stream
 from . import _plot
 from .bench import Bench
-from .models import Models, ShapeOption, engine_named, row_of
+from .models import Models, engine_named, row_of
 from .rows import filled_table, measured, not_measured
 from .timing import Memory, drive, in_process, matmul_peak, pages, resident
 from .work import gflop_per_frame
@@ -188,9 +188,7 @@ def guidances(text: str) -> list[str]:
 
 @BENCH.command(table, draw)
 def main(
-    config: ConfigOption = "ink-tiny",
-    shape: ShapeOption = None,
-    sets: SetOption = None,
+    models: Models,
     engine: Annotated[str, typer.Option(metavar="A,B", help="Engines.")] = "auto",
     steps: Annotated[str | None, typer.Option(metavar="N,N", help="Numbers of steps.")] = None,
     size: Annotated[str | None, typer.Option(metavar="S,S", help="Sizes, for example 256,512x384.")] = None,
@@ -209,7 +207,6 @@ def main(
         inkstream bench fps --engine eager,openvino --steps 1,2,4 --json fps.json
         inkstream bench fps --config sd-turbo --shape sd-turbo --steps 1 --controlnets 0,1
     """
-    models = Models(load_run(config, sets), shape)
     engines = list(dict.fromkeys(engine_named(part, models.device)[0] for part in listed(engine)))
     return measure(
         models,

@@ -29,7 +29,6 @@ from rich.table import Table
 from ..stream.base.errors import ConfigError
 from ..stream.base.frame import Output, Rect, Size
 from ..stream.base.metrics import percentiles
-from ..stream.base.options import ConfigOption, SetOption, load_run
 from ..stream.base.progress import Progress, silent
 from ..stream.base.results import Result
 from ..stream.loop.stream import Stream
@@ -41,7 +40,7 @@ from . import _plot
 from ._canvas import SPOT
 from ._desk import TITLE, Desk, Eye, differs, preview_window, spots
 from .bench import Bench
-from .models import Models, ShapeOption
+from .models import Models
 from .rows import filled_table
 from .synthetic import FakeStream
 
@@ -250,9 +249,7 @@ def draw(result: Result) -> Any:
 
 @BENCH.command(table, draw)
 def main(
-    config: ConfigOption = "ink-tiny",
-    shape: ShapeOption = None,
-    sets: SetOption = None,
+    models: Models,
     network: Annotated[
         bool, typer.Option(help="--no-network: a stream without a network, for the latency of everything else.")
     ] = True,
@@ -266,7 +263,6 @@ def main(
     """Measure from a mouse button to the changed pixel in the preview window, on X11, with every stage between."""
     stream: Stream | FakeStream
     if network:
-        models = Models(load_run(config, sets), shape)
         settings = models.variant(warmup=2)
         stream, about = Stream(models.pipe(settings), settings), models.describe(settings)
     else:

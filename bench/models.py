@@ -14,7 +14,7 @@ from ..stream.base.config import ControlNetConfig, StreamConfig
 from ..stream.base.configfile import RunConfig, parse_config, parse_set
 from ..stream.base.errors import ConfigError, EngineError
 from ..stream.base.frame import Size
-from ..stream.base.options import PICTURE
+from ..stream.base.options import PICTURE, ConfigOption, SetOption, load_run
 from ..stream.base.results import Row
 from .shapes import random_pipeline, shapes
 
@@ -114,6 +114,11 @@ class Models:
         weights = f"{self.shape}, random weights" if self.shape else self.run.model
         about = {"model": weights, "device": str(self.device), "dtype": str(self.dtype).removeprefix("torch.")}
         return {**about, "stream": stream.model_dump(mode="json")}
+
+
+def chosen_models(config: ConfigOption = "ink-tiny", shape: ShapeOption = None, sets: SetOption = None) -> Models:
+    """Those that a command line asks for; raises ConfigError."""
+    return Models(load_run(config, sets), shape)
 
 
 def plain_run(shape: str, size: Size, sets: list[str] | None = None) -> RunConfig:

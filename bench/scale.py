@@ -15,13 +15,13 @@ from rich.table import Table
 
 from ..stream.base.frame import Size
 from ..stream.base.metrics import percentiles
-from ..stream.base.options import ConfigOption, SetOption, listed, load_run, numbers
+from ..stream.base.options import listed, numbers
 from ..stream.base.progress import Progress, silent
 from ..stream.base.results import Result, Row
 from ..stream.loop.stream import Stream
 from . import _plot
 from .bench import Bench
-from .models import Models, ShapeOption
+from .models import Models
 from .rows import filled_table
 from .timing import Memory, StreamRender, alternate, flat, pages
 from .work import gflop_per_frame
@@ -126,9 +126,7 @@ def draw(result: Result) -> Any:
 
 @BENCH.command(table, draw)
 def main(
-    config: ConfigOption = "ink-tiny",
-    shape: ShapeOption = None,
-    sets: SetOption = None,
+    models: Models,
     sessions: Annotated[str, typer.Option(metavar="N,N", help="Frames in one batch.")] = "1,2,4,8",
     size: Annotated[str, typer.Option(metavar="S,S", help="Sizes.")] = "128,256,384",
     steps: Annotated[str, typer.Option(metavar="N,N", help="Numbers of steps.")] = "1,2,4",
@@ -144,4 +142,4 @@ def main(
         "steps": numbers("--steps", steps),
         "controlnets": numbers("--controlnets", controlnets),
     }
-    return measure(Models(load_run(config, sets), shape), values, rounds, frames, progress)
+    return measure(models, values, rounds, frames, progress)

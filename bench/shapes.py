@@ -23,7 +23,6 @@ from ..stream.base.quiet import quiet
 
 with quiet():  # that there is no torchvision is on purpose, and said at import
     from diffusers import (
-        AutoencoderKL,
         AutoencoderTiny,
         ControlNetModel,
         LCMScheduler,
@@ -82,29 +81,25 @@ def random_pipeline(
     name: str,
     controlnets: int = 0,
     *,
-    vae: Literal["tiny", "kl"] = "tiny",
     prediction_type: Literal["epsilon", "v_prediction"] | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
-    seed: int = 0,
 ) -> Any:
     """A pipeline of diffusers in the shape called ``name`` (see ``shapes``) with random weights.
 
-    With ``controlnets`` above 0 it is the ControlNet pipeline. The same ``seed`` gives the same weights.
+    With ``controlnets`` above 0 it is the ControlNet pipeline. The weights are the same every time.
     ``prediction_type`` replaces the published one. Tokens are bytes, so a prompt is as long as its text, at most 77.
     Raises ConfigError for an unknown shape.
     """
     shape = load_shape(name)
-    if vae == "kl" and "vae_kl" not in shape:
-        raise ConfigError(f"shape {name}: got vae=kl, expected tiny: this model has no other autoencoder")
-    fill = _Filler(dtype, torch.device(device), seed)
+    fill = _Filler(dtype, torch.device(device))
     sdxl = "text_encoder_2" in shape
     text = shape["text_encoder"]
     tokenizer = byte_tokenizer()
     tokenizer.model_max_length = text["max_position_embeddings"]
     with quiet():
         parts: dict[str, Any] = {
-            "vae": fill(AutoencoderTiny, shape["vae"]) if vae == "tiny" else fill(AutoencoderKL, shape["vae_kl"]),
+            "vae": fill(AutoencoderTiny, shape["vae"]),
             "unet": fill(UNet2DConditionModel, shape["unet"]),
             "text_encoder": fill(CLIPTextModel, text),
             "tokenizer": tokenizer,
@@ -155,8 +150,8 @@ def without_weights(kind: Any, config: dict[str, Any]) -> Any:
 class _Filler:
     """Builds a network without weights and gives it random ones, of a scale that keeps activations of order one."""
 
-    def __init__(self, dtype: torch.dtype, device: torch.device, seed: int) -> None:
-        generator = torch.Generator().manual_seed(seed)
+    def __init__(self, dtype: torch.dtype, device: torch.device) -> None:
+        generator = torch.Generator().manual_seed(0)
         self._numbers = torch.randn(BLOCK, generator=generator).to(device, dtype)
         self._dtype = dtype
         self._place = 0  # where the next weight begins in the block, so that no two networks are the same

@@ -23,7 +23,6 @@ from rich.table import Table
 
 from ..stream.base.frame import Frame, Output
 from ..stream.base.metrics import Metrics, percentiles
-from ..stream.base.options import ConfigOption, SetOption, load_run
 from ..stream.base.progress import Progress, silent
 from ..stream.base.results import Result, table_of
 from ..stream.loop.stream import Stream
@@ -33,7 +32,7 @@ from ..stream.sinks import Sink
 from ..stream.sources.fake import FakeSource
 from . import _plot
 from .bench import Bench
-from .models import Models, ShapeOption
+from .models import Models
 from .timing import MB, resident
 
 BENCH = Bench("soak", ("what",), {"p50_ms": "less", "p99_over_p50": "less"})
@@ -154,15 +153,12 @@ def draw(result: Result) -> Any:
 
 @BENCH.command(table, draw)
 def main(
-    config: ConfigOption = "ink-tiny",
-    shape: ShapeOption = None,
-    sets: SetOption = None,
+    models: Models,
     seconds: Annotated[float, typer.Option(min=3, help="How long.")] = 600.0,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two samples.")] = 1.0,
     progress: Progress = silent,
 ) -> Result:
     """Run a session for ten minutes: memory slope, drift of the frame rate, p99 over p50."""
-    models = Models(load_run(config, sets), shape)
     settings = models.variant(warmup=2)
     stream = Stream(models.pipe(settings), settings)
     try:

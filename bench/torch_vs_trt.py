@@ -17,13 +17,12 @@ from .. import engines
 from ..stream.base.configfile import RunConfig
 from ..stream.base.errors import EngineError
 from ..stream.base.frame import Size
-from ..stream.base.options import ConfigOption, SetOption, load_run
 from ..stream.base.progress import Progress, silent
 from ..stream.base.results import Result, Row
 from ..stream.loop.stream import Stream
 from . import _plot, fps
 from .bench import Bench
-from .models import Models, ShapeOption, engine_named
+from .models import Models, engine_named
 from .rows import filled_table
 from .timing import StreamRender, alternate, in_process, pages, ratio
 
@@ -135,13 +134,11 @@ def draw(result: Result) -> Any:
 
 @BENCH.command(table, draw)
 def main(
-    config: ConfigOption = "ink-tiny",
-    shape: ShapeOption = None,
-    sets: SetOption = None,
+    models: Models,
     engine: Annotated[str, typer.Option(metavar="NAME", help="The engine; auto is the fastest there is.")] = "auto",
     frames: Annotated[int, typer.Option(min=10, help="Frames of each.")] = 60,
     rounds: Annotated[int, typer.Option(min=2, help="How often they take turns.")] = 10,
     progress: Progress = silent,
 ) -> Result:
     """Measure the fastest engine there is (TensorRT where it runs) against torch: fps, latency and memory."""
-    return measure(Models(load_run(config, sets), shape), engine, frames, rounds, progress=progress)
+    return measure(models, engine, frames, rounds, progress=progress)

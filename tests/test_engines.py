@@ -6,10 +6,10 @@ import threading
 import numpy as np
 import pytest
 import torch
+from doubles.random_lora import tiny_lora
 from doubles.tiny_models import tiny_sd
 
 from inkstream import engines
-from inkstream.bench.random_lora import tiny_lora
 from inkstream.engines import Options, choose
 from inkstream.engines import compile as compiled
 from inkstream.engines.shapes import Shapes

@@ -9,11 +9,11 @@ import pytest
 import torch
 import torch._dynamo.testing
 from doubles.lora import tiny_kohya_lora
+from doubles.random_lora import tiny_lora
 from doubles.tiny_models import tiny_sd, tiny_sd21, tiny_sdxl
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
 
-from inkstream.bench.random_lora import tiny_lora
 from inkstream.lora import hub
 from inkstream.lora.switch import LoraSet
 from inkstream.stream.base.errors import LoraError, ModelError, UnsafeWeightsError

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from doubles.random_lora import tiny_lora
 from doubles.tiny_models import tiny_sd, tiny_sdxl
 from doubles.units import change_units
 
 from inkstream import engines
-from inkstream.bench.random_lora import tiny_lora
 from inkstream.stream import Frame, Stream, StreamConfig
 from inkstream.stream.base.errors import ConfigError, EngineError, FrameError, LoraError, ModelError, UnsafeWeightsError
 from inkstream.stream.loop import networks

@@ -12,13 +12,13 @@ import onnx
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
+from doubles.random_lora import tiny_lora
 from doubles.tensorrt import HostMemory, fake
 from doubles.tiny_models import tiny_sd
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from inkstream import engines
-from inkstream.bench.random_lora import tiny_lora
 from inkstream.engines import signed
 from inkstream.engines.cache import EngineCache
 from inkstream.engines.shapes import Shapes

@@ -9,11 +9,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from doubles.random_lora import tiny_lora
 from doubles.tiny_models import tiny_sd
 from typer.testing import CliRunner
 
 from inkstream.bench.quantize import PRECISIONS, Row, precisions, verdict
-from inkstream.bench.random_lora import tiny_lora
 from inkstream.engines import compile as compiled
 from inkstream.engines import quantising
 from inkstream.engines.quantize import torchao

@@ -10,9 +10,9 @@ import pytest
 import torch
 from doubles.lora import tiny_kohya_lora
 from doubles.pairs import Shapes
+from doubles.random_lora import tiny_lora
 from doubles.tiny_models import tiny_sd, tiny_sdxl
 
-from inkstream.bench.random_lora import tiny_lora
 from inkstream.lora.data.palette import NUMBER, control_image
 from inkstream.lora.lorafile import read_lora
 from inkstream.lora.train import augment, losses, seeds

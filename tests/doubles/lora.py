@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from inkstream.bench.random_lora import lora_factors
+from doubles.random_lora import lora_factors
 
 
 def tiny_kohya_lora(

@@ -1,4 +1,4 @@
-"""A LoRA of random numbers that fits a pipeline: what switching one costs does not depend on its weights."""
+"""LoRAs of random numbers that fit a pipeline."""
 
 from __future__ import annotations
 
