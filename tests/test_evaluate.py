@@ -326,7 +326,7 @@ def test_a_model_that_follows_everything_passes_every_trial(data):
 def test_unfinished_drawings_cost_what_they_cost(data, monkeypatch):
     """A hand whose ink says how it drew, and a model that is wrong by a level for each that is missing."""
     monkeypatch.setattr(
-        "inkstream.lora.data.hand.drawn",
+        "inkstream.lora.evaluate.behaviour.drawn",
         lambda lines, rng, complete=1.0, horizon=True: (
             (lines > 0) * np.uint8(255 - 20 * (complete < 1) - 10 * (not horizon))
         ),

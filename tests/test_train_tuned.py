@@ -88,10 +88,10 @@ def test_a_conventional_lora_draws_the_same_in_plain_diffusers(family, tmp_path)
     before = outputs(pipe, [], 0)
     expected = outputs(trained[0], [], 0)
     assert (expected - before).abs().max() > 0.01, "it learnt something"
-    pipe.load_lora_weights(str(tmp_path / "model"), weight_name=adapters.FILE)
+    pipe.load_lora_weights(str(tmp_path / "model"), weight_name=adapters.LORA_FILE)
     assert torch.allclose(outputs(pipe, [], 0), expected, atol=1e-4)
     other = family()
-    for name in (adapters.FILE, adapters.KOHYA_FILE):
+    for name in (adapters.LORA_FILE, adapters.KOHYA_FILE):
         read = read_lora(tmp_path / "model" / name, other).tensors["unet"]
         layer = next(iter(adapters.layers(trained[0].unet)))
         delta = adapters.layers(trained[0].unet)[layer].get_delta_weight("default")
@@ -124,7 +124,7 @@ def test_a_modified_lora_changes_the_weights_under_it_too(tmp_path):
     assert changed and all(
         name.endswith(("to_q.weight", "to_k.weight", "to_v.weight", "to_out.0.weight")) for name in changed
     )
-    pipe.load_lora_weights(str(tmp_path / "model"), weight_name=adapters.FILE)
+    pipe.load_lora_weights(str(tmp_path / "model"), weight_name=adapters.LORA_FILE)
     assert torch.allclose(outputs(pipe, [], 0), outputs(trained[0], [], 0), atol=1e-4)
 
 
@@ -138,7 +138,7 @@ def test_in_two_steps_the_second_builds_on_the_merged_first(tmp_path):
     pipe.unet = type(pipe.unet).from_pretrained(tmp_path / "model" / "unet", local_files_only=True)
     first = outputs(trained[0], [], 0)
     assert torch.allclose(outputs(pipe, [], 0), first, atol=1e-4), "merged is what the first step learnt"
-    pipe.load_lora_weights(str(tmp_path / "model"), weight_name=adapters.FILE)
+    pipe.load_lora_weights(str(tmp_path / "model"), weight_name=adapters.LORA_FILE)
     assert torch.allclose(outputs(pipe, [], 0), outputs(trained[1], [], 0), atol=1e-4)
     assert len(figures(tmp_path)) == 6 and len(figures(tmp_path / "first-step")) == 6
     config = LoraConfig(**{**QUICK, "output_dir": str(tmp_path), "mode": "two-step", **NONE})
@@ -155,7 +155,7 @@ def test_several_conditions_and_the_controlnets_own_lora(tmp_path):
     pipe = tiny_sd(controlnets=2)
     nets = nets_of(pipe)
     before = outputs(pipe, nets, 2)
-    pipe.load_lora_weights(str(tmp_path / "model"), weight_name=adapters.FILE)
+    pipe.load_lora_weights(str(tmp_path / "model"), weight_name=adapters.LORA_FILE)
     for number, net in enumerate(nets):
         file = tmp_path / "model" / adapters.CONTROLNET_FILE.format("" if number == 0 else f"_{number}")
         net.load_lora_adapter(load_file(file), prefix="controlnet")
@@ -251,7 +251,7 @@ def test_distillation_draws_answers_together(student, tmp_path):
     assert held[-1] < 0.9 * held[0]
     fresh, w = tiny_sd("v_prediction"), None
     if student == "lora":
-        fresh.load_lora_weights(str(tmp_path / "model"), weight_name=adapters.FILE)
+        fresh.load_lora_weights(str(tmp_path / "model"), weight_name=adapters.LORA_FILE)
     else:
         assert all(torch.equal(value, plain[name]) for name, value in pipe.unet.state_dict().items()), "the teacher"
         fresh.unet = type(fresh.unet).from_pretrained(tmp_path / "model" / "unet", local_files_only=True)

@@ -22,8 +22,8 @@ PICKSCORE = "yuvalkirstain/PickScore_v1"
 PICKSCORE_WORDS = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
 NEAR_BITS = 6  # of 64 that the hashes of near-duplicates differ by at most
 NEAR_COLOUR = 9.0  # CIELAB distance that they differ by at most, in the mean over a grid of 4 x 4
-_CLIP_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
-_CLIP_STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
+# Of the channels of what CLIP models see, 0 to 1.
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,8 @@ def _for_clip(picture: np.ndarray, side: int) -> np.ndarray:
     resized = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
     top, left = (size[1] - side) // 2, (size[0] - side) // 2
     square = resized[top : top + side, left : left + side].astype(np.float32) / 255
-    return ((square - _CLIP_MEAN) / _CLIP_STD).transpose(2, 0, 1).copy()
+    mean, std = (np.array(each, np.float32) for each in (CLIP_MEAN, CLIP_STD))
+    return ((square - mean) / std).transpose(2, 0, 1).copy()
 
 
 def cached_pickscore(device: str = "auto") -> Callable[[np.ndarray, str], float] | None:

@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..data.hand import drawn
 from ..data.palette import control_image
 from ..data.sample import Sample
 from .colours import (
@@ -89,7 +90,7 @@ def nearness(picture: np.ndarray, truth: np.ndarray) -> float:
 
 def blank_sketch(trial: Trial) -> dict[str, Any]:
     """PSNR lost when nothing is drawn: what the drawing is worth to the model."""
-    jobs = {index: (_control(np.zeros_like(sample.sketch)), sample.captions[0]) for index, sample in trial.all()}
+    jobs = {index: (control_image(np.zeros_like(sample.sketch)), sample.captions[0]) for index, sample in trial.all()}
     return {"psnr_lost_blank_db": trial.lost(trial.psnr("blank sketch", jobs))}
 
 
@@ -101,7 +102,7 @@ def wrong_prompt(trial: Trial) -> dict[str, Any]:
     for index, sample in samples:
         others = [text for text in prompts[index + 1 :] + prompts[:index] if text not in sample.captions]
         if others:
-            jobs[index] = _control(sample.sketch), others[0]
+            jobs[index] = control_image(sample.sketch), others[0]
     if not jobs:
         raise NotMeasured("all samples have the same caption")
     return {"psnr_lost_wrong_prompt_db": trial.lost(trial.psnr("wrong prompt", jobs))}
@@ -123,7 +124,7 @@ def colour_words(trial: Trial) -> dict[str, Any]:
         new = choices[(7 * index) % len(choices)]
         caption = swapped_colour(sample.captions[0], old, new)
         if caption is not None:
-            jobs[index], wanted[index], where[index] = (_control(sample.sketch), caption), (new, when), place
+            jobs[index], wanted[index], where[index] = (control_image(sample.sketch), caption), (new, when), place
     if not jobs:
         raise NotMeasured(
             "no sample has a colour tag, a caption with that colour, and labels that say where it is painted; or too "
@@ -141,15 +142,13 @@ def unfinished(trial: Trial) -> dict[str, Any]:
 
     It draws the exact lines, or those of the sketch where the data have no exact ones.
     """
-    from ..data.hand import drawn
-
     clean = {index: sample.sketch if sample.clean is None else sample.clean for index, sample in trial.all()}
 
     def psnrs(label: str, **how: Any) -> dict[int, float]:
         jobs = {}
         for index, lines in clean.items():
             sketch = drawn(lines, np.random.default_rng((HAND_SEED, index)), **how)
-            jobs[index] = _control(sketch), trial.data.samples[index].captions[0]
+            jobs[index] = control_image(sketch), trial.data.samples[index].captions[0]
         return trial.psnr(label, jobs)
 
     whole, bare = psnrs("drawn again"), psnrs("no horizon", horizon=False)
@@ -214,8 +213,6 @@ def palette(trial: Trial) -> dict[str, Any]:
 
 def _begun(sample: Sample, index: int) -> np.ndarray:
     """The first strokes of a drawing."""
-    from ..data.hand import drawn
-
     lines = sample.sketch if sample.clean is None else sample.clean
     return drawn(lines, np.random.default_rng((HAND_SEED, index)), complete=BEGUN)
 
@@ -254,7 +251,7 @@ def moving(trial: Trial) -> dict[str, Any]:
     for number, sequence in enumerate(trial.data.moving):
         trial.at("moving camera", number / len(trial.data.moving))
         prompt = sequence[0].captions[0]
-        jobs = [(_control(sample.sketch if sample.clean is None else sample.clean), prompt) for sample in sequence]
+        jobs = [(control_image(sample.sketch if sample.clean is None else sample.clean), prompt) for sample in sequence]
         truths = [sample.picture for sample in sequence]
         flickers.append(flicker(list(trial.renderer.sketches(jobs, trial.steps)), truths))
         changes.append(mean_change(truths))
@@ -298,7 +295,3 @@ def _as_is(picture: np.ndarray) -> np.ndarray:
 
 def _grey(picture: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-
-
-def _control(sketch: np.ndarray) -> np.ndarray:
-    return control_image(sketch)

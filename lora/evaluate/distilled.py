@@ -19,7 +19,7 @@ from ..data.sample import Sample
 from .behaviour import nearness
 from .data import USUAL_SEED, open_data
 from .measures import edge_margin, line_f1, others, sharpness, ssim
-from .rendering import native_side
+from .rendering import native_side, put_network
 
 NAME = "distilled"
 KEYS = ("who", "steps")
@@ -88,10 +88,7 @@ def _pipeline(folder: Path, device: str) -> Any:
 
 def _prepared(row: Row, teacher: Path, student: Path, lora: Path, device: str) -> Any:
     """The pipeline of a row, new each time: a LoRA that was loaded once leaves traces."""
-    from diffusers import DDIMScheduler, LCMScheduler, UNet2DConditionModel
-
-    from ..parts import load_part
-    from ..safety import check_folder
+    from diffusers import DDIMScheduler, LCMScheduler
 
     pipe = _pipeline(teacher, device)
     kind = DDIMScheduler if row.solver == "DDIM" else LCMScheduler
@@ -101,9 +98,7 @@ def _prepared(row: Row, teacher: Path, student: Path, lora: Path, device: str) -
     else:
         pipe.scheduler = kind.from_pretrained(source / "scheduler")
     if row.who == "student":
-        check_folder(student / "unet")
-        network = load_part(UNet2DConditionModel, student / "unet", pipe.unet.dtype)
-        pipe.unet = network.to(pipe.unet.device).eval()
+        put_network(pipe, "unet", student / "unet")
     elif row.who == "LCM-LoRA":
         from ..switch import LoraSet
 

@@ -118,8 +118,7 @@ def evaluate(
     ``steps`` are the numbers of steps that are held against the truth; ``features`` are what ``perceptual`` and
     ``frechet`` see with (None: both are left out). Behaviour is judged in two steps, or in the first of ``steps``
     where two are not among them. ``goals`` holds it to those of the embedded model. All but the times is deterministic.
-    Raises ConfigError for numbers of steps that the model's
-    schedule has not.
+    Raises ConfigError for numbers of steps that the model's schedule has not.
     """
     usual = USUAL_STEPS if USUAL_STEPS in steps else steps[0]
     samples = data.samples
@@ -158,7 +157,7 @@ def _against_truth(
     samples, label = data.samples, f"{steps} step{'s' * (steps > 1)}"
     count = len(samples)
     jobs = ((control_image(samples[index].sketch), samples[index].captions[0]) for index in range(count))
-    pictures = [hashlib.sha256(np.ascontiguousarray(samples[index].picture)).hexdigest() for index in range(count)]
+    pictures = [hashlib.sha256(samples[index].picture.tobytes()).hexdigest() for index in range(count)]
     found: dict[str, list[float]] = {}
     vectors: list[tuple[np.ndarray, np.ndarray]] = []
     for index, picture in enumerate(renderer.sketches(jobs, steps)):

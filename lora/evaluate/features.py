@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...stream.base.errors import ConfigError, ModelError
+from ..data.quality import CLIP_MEAN, CLIP_STD
 
 RANDOM = "random"
 CLIP = "openai/clip-vit-large-patch14"  # taken by itself where it is in the cache
@@ -84,9 +85,6 @@ class RandomFeatures(Features):
 class ClipFeatures(Features):
     """The image encoder of a CLIP model (Radford et al. 2021): four of its layers, evenly, the last one included."""
 
-    MEAN = (0.48145466, 0.4578275, 0.40821073)
-    STD = (0.26862954, 0.26130258, 0.27577711)
-
     def __init__(self, folder: Path, name: str, device: torch.device | str = "cpu") -> None:
         """Raises ModelError for a folder without a CLIP model, UnsafeWeightsError for weights that can carry code."""
         from transformers import CLIPVisionModel
@@ -108,7 +106,7 @@ class ClipFeatures(Features):
     def maps(self, pictures: Tensor) -> list[Tensor]:
         side = self._network.config.image_size
         sized = F.interpolate(pictures, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
-        mean, std = (torch.tensor(each, device=pictures.device).view(1, 3, 1, 1) for each in (self.MEAN, self.STD))
+        mean, std = (torch.tensor(each, device=pictures.device).view(1, 3, 1, 1) for each in (CLIP_MEAN, CLIP_STD))
         states = self._network((sized - mean) / std, output_hidden_states=True).hidden_states
         grid = side // self._network.config.patch_size
         return [states[layer][:, 1:].mT.unflatten(2, (grid, grid)).float() for layer in self._layers]  # (B, D, h, w)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
+from ...stream.base.page import FAINT, Page
+from ...stream.base.progress import Progress, silent
 from ..data import grammar
 from ..data.childlike import childlike
 from ..data.palette import control_image
@@ -15,10 +17,6 @@ from ..data.render import render
 from ..data.scenes import STUDIO, Scene, caption, sample_scene, samples
 from .data import USUAL_SEED
 from .rendering import Renderer
-from .sheet import FAINT, PAGE, TEXT, font
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 COUNT, CHILDLIKE, A_PAGE = 48, 8, 8  # drawings, those of them by another hand, and how many stand on a page
 STEPS = (1, 2, 4)
@@ -85,9 +83,7 @@ def _next(words: Sequence[str], word: str, step: int) -> str:
     return words[(list(words).index(word) + step) % len(words)]
 
 
-def pages(
-    renderer: Renderer, drawn: Sequence[Drawn], progress: Callable[..., object] = lambda text, part=None: None
-) -> Iterator[np.ndarray]:
+def pages(renderer: Renderer, drawn: Sequence[Drawn], progress: Progress = silent) -> Iterator[np.ndarray]:
     """One page (H, W, 3) uint8 RGB for every eight drawings, all their renders on it."""
     columns = [(palette, prompt, steps) for palette in (False, True) for prompt in range(3) for steps in STEPS]
     found: dict[tuple[bool, int, int], list[np.ndarray]] = {}
@@ -109,27 +105,22 @@ def _page(
     columns: Sequence[tuple[bool, int, int]],
     found: dict[tuple[bool, int, int], list[np.ndarray]],
 ) -> np.ndarray:
-    from PIL import Image, ImageDraw
-
     wide, high = CELL + GAP, CELL + 3 * LINE + GAP
-    page = Image.new("RGB", ((1 + len(columns)) * wide + GAP, HEAD + len(rows) * high), PAGE)
-    pen = ImageDraw.Draw(page)
+    page = Page((1 + len(columns)) * wide + GAP, HEAD + len(rows) * high)
     for column, (palette, prompt, steps) in enumerate(columns, 1):
         head = f"{'palette, ' if palette else ''}prompt {prompt + 1}" if steps == STEPS[0] else ""
-        pen.text((GAP + column * wide, 4), head, TEXT, font(14))
-        pen.text((GAP + column * wide, 22), f"{steps} step{'s' * (steps > 1)}", FAINT, font(12))
+        page.write(GAP + column * wide, 4, head, 14)
+        page.write(GAP + column * wide, 22, f"{steps} step{'s' * (steps > 1)}", 12, FAINT)
     for row, index in enumerate(rows):
         y = HEAD + row * high
         each = drawn[index]
-        page.paste(_cell(control_image(255 - each.lines)), (GAP, y))
+        page.picture(GAP, y, _cell(control_image(255 - each.lines)))
         for column, key in enumerate(columns, 1):
-            page.paste(_cell(found[key][index]), (GAP + column * wide, y))
+            page.picture(GAP + column * wide, y, _cell(found[key][index]))
         for number, prompt in enumerate(each.prompts):
-            pen.text((GAP, y + CELL + number * LINE), f"{number + 1}: {prompt}", FAINT, font(12))
-    return np.asarray(page)
+            page.write(GAP, y + CELL + number * LINE, f"{number + 1}: {prompt}", 12, FAINT)
+    return page.pixels()
 
 
-def _cell(picture: np.ndarray) -> Image.Image:
-    from PIL import Image
-
-    return Image.fromarray(picture).resize((CELL, CELL), Image.Resampling.BOX)
+def _cell(picture: np.ndarray) -> np.ndarray:
+    return cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from ...stream.base.errors import ConfigError
 from ...stream.base.frame import Frame
 from ...stream.loop.stream import Stream
 from ..describe import is_turbo
+from ..parts import load_part
+from ..safety import check_folder
 from ..steps import steps_of
 
 Job = tuple[np.ndarray, str]  # a control image or a painting, (H, W, 3) uint8 RGB, and its prompt
@@ -61,6 +64,19 @@ def step_indices(count: int, total: int) -> tuple[int, ...]:
         raise ConfigError(f"--steps: got {count}, expected 1 to num_inference_steps = {total}")
     known = {len(DEFAULT_T_INDEX[mode]): DEFAULT_T_INDEX[mode] for mode in ("txt2img", "sketch")}
     return known.get(count) or tuple(number * total // count for number in range(count))
+
+
+def put_network(pipe: Any, name: str, folder: Path) -> None:
+    """Replace the ``unet`` or ``controlnet`` of a pipeline by that of a folder, on the same device and precision.
+
+    Raises ModelError and UnsafeWeightsError as ``parts.load_part`` does.
+    """
+    import diffusers
+
+    check_folder(folder)
+    kind = {"unet": diffusers.UNet2DConditionModel, "controlnet": diffusers.ControlNetModel}[name]
+    network = load_part(kind, folder, pipe.unet.dtype)
+    setattr(pipe, name, network.to(pipe.unet.device).eval().requires_grad_(False))
 
 
 class Renderer:

@@ -9,30 +9,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ...stream.base.errors import ModelError
-from ...stream.base.progress import Progress, silent
+from ...stream.base.progress import Progress, share_of, silent
 from ...stream.base.results import result_of, table_of
 from ..data.palette import control_image
 from ..data.sample import Sample, Samples
+from ..hub import LORA_FILE
+from .behaviour import nearness
+from .colours import lab
 from .measures import line_f1, ssim
-from .rendering import Renderer, native_side, run_for
-from .sheet import columns_of
+from .rendering import Renderer, native_side, put_network, run_for
+from .sheet import columns_of, sheet
 
 NAME = "styles"
 KEYS = ("style", "mode")
 FIGURES = {"colour_distance": "less", "towards": "more", "edge_f1": "more", "edge_f1_kept": "more", "psnr_db": "more"}
 PLAIN = "without"
-NOTES, LORA = "training.json", "pytorch_lora_weights.safetensors"
-NETWORKS = {"unet": "UNet2DConditionModel", "controlnet": "ControlNetModel"}
+NOTES = "training.json"
 PIXELS, DIRECTIONS = 20_000, 64  # of the distance of colours: pixels of each set, and directions in Lab
 
 
@@ -67,18 +68,9 @@ class Styled:
 
     def put_into(self, pipe: Any) -> None:
         """Replace the networks of a pipeline by those that were trained with it, on the same device and precision."""
-        import diffusers
-
-        from ..parts import load_part
-        from ..safety import check_folder
-
-        for name, kind in NETWORKS.items():
-            place = self.folder / name
-            if not place.is_dir():
-                continue
-            check_folder(place)
-            network = load_part(getattr(diffusers, kind), place, pipe.unet.dtype)
-            setattr(pipe, name, network.to(pipe.unet.device).eval().requires_grad_(False))
+        for name in ("unet", "controlnet"):
+            if (self.folder / name).is_dir():
+                put_network(pipe, name, self.folder / name)
 
 
 def colour_distance(got: Sequence[np.ndarray], wanted: Sequence[np.ndarray]) -> float:
@@ -99,8 +91,8 @@ def _some_pixels(pictures: Sequence[np.ndarray]) -> np.ndarray:
     """(PIXELS, 3) in CIELAB, as many of each picture."""
     rng, found = np.random.default_rng(1), []
     for picture in pictures:
-        lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).reshape(-1, 3)
-        found.append(lab[rng.integers(0, len(lab), -(-PIXELS // len(pictures)))])
+        values = lab(picture).reshape(-1, 3)
+        found.append(values[rng.integers(0, len(values), -(-PIXELS // len(pictures)))])
     return rng.permutation(np.concatenate(found))[:PIXELS].astype(np.float64)
 
 
@@ -114,8 +106,6 @@ class Compared:
 
     def sheet(self) -> np.ndarray:
         """All of it on one page (H, W, 3) uint8 RGB."""
-        from .sheet import sheet
-
         about = self.result["configuration"]
         return sheet(self.shown, self.captions, f"{about['model']} with styles, on {about['data']}")
 
@@ -144,7 +134,7 @@ def compare(
     rows: list[dict[str, Any]] = []
     about: dict[str, Any] = {}
     for number, style in enumerate(entries):
-        told = lambda text, part=None, number=number: progress(text, (number + (part or 0.0)) / len(entries))
+        told = share_of(progress, number, len(entries))
         with _rendering(model, style, overrides or {}, told) as renderer:
             label = PLAIN if style is None else style.name
             renders = _renders(renderer, judged, steps, label, told)
@@ -155,7 +145,7 @@ def compare(
         row |= {"minutes": None if style is None else style.minutes}
         row["colour_distance"] = colour_distance(renders, pictures)
         row["edge_f1"] = mean(line_f1(picture, judged[index].sketch) for index, picture in enumerate(renders))
-        row["psnr_db"] = mean(_near(picture, taught[index].picture) for index, picture in enumerate(own))
+        row["psnr_db"] = mean(nearness(picture, taught[index].picture) for index, picture in enumerate(own))
         row["ssim"] = mean(ssim(picture, taught[index].picture) for index, picture in enumerate(own))
         if rows:
             row["towards"] = 1 - row["colour_distance"] / max(rows[0]["colour_distance"], 1e-6)
@@ -168,29 +158,20 @@ def compare(
     return Compared(result, shown, {index: judged[index].captions[0] for index in columns})
 
 
-def _near(picture: np.ndarray, truth: np.ndarray) -> float:
-    from .behaviour import nearness
-
-    return nearness(picture, truth)
-
-
 @contextmanager
 def _rendering(model: str, style: Styled | None, overrides: dict[str, Any], progress: Progress) -> Iterator[Renderer]:
     """A renderer of the model with one style, or without."""
     from ..load import load_pipeline
 
     settings = dict(overrides)
-    if style is not None and (style.folder / LORA).is_file():
-        settings[f"lora_dict.{style.folder / LORA}"] = 1.0
+    if style is not None and (style.folder / LORA_FILE).is_file():
+        settings[f"lora_dict.{style.folder / LORA_FILE}"] = 1.0
     run = run_for(model, settings)
     pipe = load_pipeline(run.model, run.stream, progress)
     if style is not None:
         style.put_into(pipe)
-    renderer = Renderer(pipe, native_side(pipe), run.stream, progress)
-    try:
+    with closing(Renderer(pipe, native_side(pipe), run.stream, progress)) as renderer:
         yield renderer
-    finally:
-        renderer.close()
 
 
 def _renders(

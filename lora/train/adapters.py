@@ -13,11 +13,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...stream.base.errors import ConfigError
+from ..hub import LORA_FILE
 from . import seeds
 from .kohya import to_kohya
 
 NAME = "default"
-FILE = "pytorch_lora_weights.safetensors"  # the name that diffusers looks for
 KOHYA_FILE = "kohya_lora_weights.safetensors"
 CONTROLNET_FILE = "controlnet{}_lora_weights.safetensors"
 
@@ -133,7 +133,7 @@ def write_lora(
         found = tensors(network, component)
         notes = {f"{component}.r": rank, f"{component}.lora_alpha": scale}
         notes[f"{component}.target_modules"] = sorted(layers(network))
-        target = FILE if name == "unet" else CONTROLNET_FILE.format(name.removeprefix("controlnet"))
+        target = LORA_FILE if name == "unet" else CONTROLNET_FILE.format(name.removeprefix("controlnet"))
         metadata = {"format": "pt", "lora_adapter_metadata": json.dumps(notes, sort_keys=True)}
         save_file(found, folder / target, metadata)
         if kohya and name == "unet":

@@ -12,6 +12,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from ...stream.base.errors import ConfigError
-from ...stream.base.files import replacing_folder
+from ...stream.base.files import png, replacing_folder, write_whole
 from ...stream.base.progress import Progress, silent
 from ..data import looks
 from ..steps import read_steps, write_steps
@@ -273,19 +274,17 @@ def _write_style(part: Part, folder: Path) -> None:
     from safetensors import safe_open
     from safetensors.torch import save_file
 
+    from ..hub import LORA_FILE
     from ..styles import FOLDER, SUFFIX
-    from .adapters import FILE
 
     (folder / FOLDER).mkdir(exist_ok=True)
-    with safe_open(part.model / FILE, "pt") as file:
+    with safe_open(part.model / LORA_FILE, "pt") as file:
         tensors = {name: file.get_tensor(name).to(torch.float16).contiguous() for name in file.keys()}  # noqa: SIM118
         save_file(tensors, folder / FOLDER / f"{part.look}{SUFFIX}", file.metadata())
 
 
 def judge(folder: Path, config: CourseConfig, progress: Progress) -> dict[str, Any]:
     """The result of an evaluation on scenes that nothing was learned from; writes its sheet into the folder."""
-    from PIL import Image
-
     from ..evaluate.data import USUAL_SEED, open_data
     from ..evaluate.evaluation import evaluate
     from ..evaluate.rendering import Renderer, native_side, run_for
@@ -293,13 +292,10 @@ def judge(folder: Path, config: CourseConfig, progress: Progress) -> dict[str, A
 
     run = run_for(str(folder), {})
     pipe = load_pipeline(run.model, run.stream, progress)
-    renderer = Renderer(pipe, native_side(pipe), run.stream, progress)
-    try:
+    with closing(Renderer(pipe, native_side(pipe), run.stream, progress)) as renderer:
         data = open_data(f"scenes:{USUAL_SEED}:{config.judged}", renderer.side, None, progress)
         judged = evaluate(renderer, data, NAME, progress=progress, goals=True)
-    finally:
-        renderer.close()
-    Image.fromarray(judged.sheet()).save(config.folder / SHEET)
+    write_whole(config.folder / SHEET, png(judged.sheet()))
     return judged.result
 
 

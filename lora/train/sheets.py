@@ -1,29 +1,30 @@
-"""Sheets of pictures: rows with a name at the left, one column for each sample."""
+"""What validations show and measure: sheets of pictures, and figures of batches of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...stream.base.page import Page
 from .losses import LUMA
 
-MARGIN, LABEL = 4, 20
+GAP, LABEL = 4, 20  # pixels
 
 
 def sheet(rows: Mapping[str, Sequence[np.ndarray]]) -> np.ndarray:
     """(H, W, 3) uint8 of named rows of pictures (h, w, 3) uint8, all of one size; each name stands above its row."""
-    stacked = []
-    for name, pictures in rows.items():
-        strip = np.hstack([np.pad(each, ((0, MARGIN), (0, MARGIN), (0, 0))) for each in pictures])
-        label = np.full((LABEL, strip.shape[1], 3), 24, np.uint8)
-        cv2.putText(label, name, (4, LABEL - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (235, 235, 235), 1, cv2.LINE_AA)
-        stacked += [label, strip]
-    return np.vstack(stacked)
+    height, width = next(iter(rows.values()))[0].shape[:2]
+    page = Page(max(map(len, rows.values())) * (width + GAP), len(rows) * (LABEL + height + GAP))
+    for number, (name, pictures) in enumerate(rows.items()):
+        y = number * (LABEL + height + GAP)
+        page.write(GAP, y + 2, name, 13)
+        for column, picture in enumerate(pictures):
+            page.picture(column * (width + GAP), y + LABEL, picture)
+    return page.pixels()
 
 
 def to_bytes(pictures: Tensor) -> list[np.ndarray]:

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 
-from ...stream.base.files import write_whole
+from ...stream.base.files import png, write_whole
 from .config import TrainConfig
 
 logger = logging.getLogger(__name__)
@@ -51,8 +50,7 @@ class Jsonl:
     def picture(self, step: int, pixels: np.ndarray) -> None:
         target = self.folder / PICTURES / f"step-{step:08d}.png"
         target.parent.mkdir(exist_ok=True)
-        if not cv2.imwrite(str(target), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)):
-            raise OSError(f"{target}: cannot be written")
+        write_whole(target, png(pixels))
 
     def flush(self) -> None:
         self._file.flush()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...base.errors import ConfigError
 from ...base.options import RESULTS, JsonOption, SetOption, check_writable
-from ...base.progress import note, shown
+from ...base.progress import Progress, note, shown
 
 if TYPE_CHECKING:
-    from ....lora.evaluate.evaluation import Judged
+    from ....lora.evaluate.rendering import Renderer
 
 STYLES = "Styles"
 FAILED = 1  # the exit code for a model that does not follow drawings or prompts
@@ -117,97 +117,51 @@ def evaluate(
         raise ConfigError(f"--sheet: got {str(sheet)!r}, expected a name that ends with .png")
     if bool(loras) != bool(style):
         raise ConfigError("got --lora or --style alone, expected both: what was trained, and the pairs it learned from")
-    if loras and style:
-        result, page = _compare(model, data, counts, count, loras, style, sets)
-        _publish(result, json, sheet, page)
-        return
-    with shown() as progress:
-        judged = _judge(model, data, counts, count, size, features, goals, sets, look, progress)
-    result = judged.result
-    _publish(result, json, sheet, judged.sheet)
-    for fault in result["faults"]:
-        note(f"fails: {fault}")
-    if result["faults"]:
-        raise typer.Exit(FAILED)
+    from PIL import Image
 
-
-def _publish(result: dict[str, Any], json: Path | None, sheet: Path | None, page: Callable[[], Any]) -> None:
-    """Print the table and write what was asked for."""
     from ....bench.bench import Wanted
-    from ....lora.evaluate import style
-    from ....lora.evaluate.table import table
-
-    shown = style.table(result) if result["bench"] == style.NAME else table(result)
-    Wanted(json).publish(result, shown, lambda _: None)
-    if sheet is not None:
-        from PIL import Image
-
-        Image.fromarray(page()).save(sheet)
-        note(f"sheet: {sheet}")
-
-
-def _compare(
-    model: str,
-    data: str,
-    steps: tuple[int, ...],
-    count: int | None,
-    loras: list[str],
-    style: str,
-    sets: list[str] | None,
-) -> tuple[dict[str, Any], Callable[[], Any]]:
-    """The model without and with each of some trained styles: the result, and what makes its page."""
     from ....lora.data.folder import Pairs
+    from ....lora.evaluate import style as styles
     from ....lora.evaluate.data import check_data, open_data
     from ....lora.evaluate.evaluation import USUAL_STEPS
-    from ....lora.evaluate.style import compare
-    from ...base.configfile import parse_set
-
-    check_data(data, count)
-    overrides = dict(parse_set(text) for text in sets or [])
-    with shown() as progress:
-        taught = Pairs(style, "train")
-        side = taught[0].picture.shape[0]
-        opened = open_data(data, side, count, progress)
-        usual = USUAL_STEPS if USUAL_STEPS in steps else steps[0]
-        made = compare(model, loras, taught, opened.samples, opened.name, usual, overrides, progress)
-    return made.result, made.sheet
-
-
-def _judge(
-    model: str,
-    data: str,
-    steps: tuple[int, ...],
-    count: int | None,
-    size: int | None,
-    features: str | None,
-    goals: bool,
-    sets: list[str] | None,
-    look: Path | None,
-    progress: Callable[..., Any],
-) -> Judged:
-    from ....lora.evaluate.data import check_data, open_data
     from ....lora.evaluate.evaluation import evaluate as judge
     from ....lora.evaluate.features import open_features
     from ....lora.evaluate.rendering import Renderer, native_side, run_for
+    from ....lora.evaluate.table import table
     from ....lora.load import load_pipeline
     from ....models import embedded
     from ...base.configfile import parse_set
 
     check_data(data, count)
-    run = run_for(model, dict(parse_set(text) for text in sets or []))
-    pipe = load_pipeline(run.model, run.stream, progress)
-    renderer = Renderer(pipe, size or native_side(pipe), run.stream, progress)
-    try:
-        opened = open_data(data, renderer.side, count, progress)
-        seen = open_features(features, pipe.device)
-        if look is not None:
-            _write_look(look.expanduser(), renderer, progress)
-        return judge(renderer, opened, model, steps, seen, progress, goals=goals or model in embedded())
-    finally:
-        renderer.close()
+    overrides = dict(parse_set(text) for text in sets or [])
+    with shown() as progress:
+        if loras and style:
+            taught = Pairs(style, "train")
+            opened = open_data(data, taught[0].picture.shape[0], count, progress)
+            usual = USUAL_STEPS if USUAL_STEPS in counts else counts[0]
+            made = styles.compare(model, loras, taught, opened.samples, opened.name, usual, overrides, progress)
+        else:
+            run = run_for(model, overrides)
+            pipe = load_pipeline(run.model, run.stream, progress)
+            with closing(Renderer(pipe, size or native_side(pipe), run.stream, progress)) as renderer:
+                opened = open_data(data, renderer.side, count, progress)
+                seen = open_features(features, pipe.device)
+                if look is not None:
+                    _write_look(look.expanduser(), renderer, progress)
+                held = goals or model in embedded()
+                made = judge(renderer, opened, model, counts, seen, progress, goals=held)
+    result = made.result
+    Wanted(json).publish(result, styles.table(result) if loras else table(result))
+    if sheet is not None:
+        Image.fromarray(made.sheet()).save(sheet)
+        note(f"sheet: {sheet}")
+    for fault in result.get("faults", ()):
+        note(f"fails: {fault}")
+    if result.get("faults"):
+        raise typer.Exit(FAILED)
 
 
-def _write_look(folder: Path, renderer: Any, progress: Callable[..., Any]) -> None:
+def _write_look(folder: Path, renderer: Renderer, progress: Progress) -> None:
     from PIL import Image
 
     from ....lora.evaluate.look import drawings, pages
