@@ -1,16 +1,16 @@
 """What depends on the prompt and the time alone, computed apart from the step: the same numbers, and never old ones."""
 
-from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 import torch
 from diffusers.models.attention_processor import AttnProcessor2_0
 from doubles.pages import growing_pages, rendered, same
+from doubles.random_lora import tiny_lora
 from doubles.tiny_models import tiny_sd, tiny_sd21, tiny_sdxl
+from doubles.units import change_units
 
 from inkstream import engines
-from inkstream.bench.random_lora import tiny_lora
 from inkstream.engines import Options
 from inkstream.engines import compile as compiled
 from inkstream.engines.fold import Fold, fold, why_not
@@ -18,9 +18,6 @@ from inkstream.engines.shapes import Shapes
 from inkstream.engines.units import positional_units
 from inkstream.lora.load import load_pipeline
 from inkstream.stream import Stream, StreamConfig
-from inkstream.stream.loop.batch import StreamBatch
-from inkstream.stream.loop.networks import Networks
-from inkstream.stream.loop.whole import WholeFrame
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SIDE = 64
@@ -64,22 +61,22 @@ def styles(one_thread, tmp_path_factory):
 
 
 def parts(pipe, loras=()):
-    """Units of three rows, and their shapes."""
-    networks = Networks(pipe)
+    """Units of three rows, as a stream asks an engine for them, and their shapes."""
+    asked, build = [], engines.build
     settings = {**BASE, "acceleration": "eager", "t_index_list": (5, 20, 40), "lora_dict": dict.fromkeys(loras, 0.0)}
-    config = networks.admit(StreamConfig(**settings, mode="img2img"))
-    networks.load(config, None, nullcontext())
-    nets = networks._controlnets
-    shapes = networks._shapes(config, nets)
-    return positional_units(pipe, nets, shapes), shapes
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engines, "build", lambda *given: asked.append(given[1:4]) or build(*given))
+        Stream(pipe, **settings, mode="img2img")
+    return positional_units(*asked[0]), asked[0][2]
 
 
-def compared(units, shapes, values):
-    """Noise of the plain units and of the folded ones, for inputs by name."""
-    plain = units["denoise"](*(values[name] for name in shapes.inputs("denoise")))
+def compared(units, shapes, *inputs):
+    """For each of the inputs by name, noise of the plain units and of the folded ones."""
+    plain = [units["denoise"](*(values[name] for name in shapes.inputs("denoise"))) for values in inputs]
     folded, narrow = fold(units, shapes)
-    rows = folded["fold"](*(values[name] for name in narrow.inputs("fold")))
-    return plain, folded["denoise"](*({**values, "folded": rows}[name] for name in narrow.inputs("denoise")))
+    for values, expected in zip(inputs, plain, strict=True):
+        rows = folded["fold"](*(values[name] for name in narrow.inputs("fold")))
+        yield expected, folded["denoise"](*({**values, "folded": rows}[name] for name in narrow.inputs("denoise")))
 
 
 def inputs(shapes, seed=0):
@@ -106,21 +103,19 @@ def inputs(shapes, seed=0):
 def test_folded_it_gives_the_same_numbers(make):
     units, shapes = parts(make())
     assert why_not(units) == ""
-    plain, folded = compared(units, shapes, inputs(shapes))
+    ((plain, folded),) = compared(units, shapes, inputs(shapes))
     assert plain.std() > 0.1 and (plain - folded).abs().max() <= 1e-5
 
 
 @pytest.mark.parametrize(("name", "make"), [("sd", tiny_sd), ("sdxl", lambda: tiny_sdxl(controlnets=1))])
 @torch.no_grad()
 def test_every_row_has_its_own_lora_scales(name, make, styles):
-    found = []
-    for scales in ([[0.0] * 3, [0.0] * 3], [[0.9, 0.0, 0.4], [0.0, -0.7, 0.4]]):
-        units, shapes = parts(make(), styles[name])
-        assert len(shapes.loras) == 2
-        plain, folded = compared(units, shapes, {**inputs(shapes), "lora": torch.tensor(scales)})
-        assert (plain - folded).abs().max() <= 1e-5
-        found.append(folded)
-    assert all((one - other).abs().max() > 0.05 for one, other in zip(*found, strict=True))
+    units, shapes = parts(make(), styles[name])
+    assert len(shapes.loras) == 2
+    scales = [[0.0] * 3, [0.0] * 3], [[0.9, 0.0, 0.4], [0.0, -0.7, 0.4]]
+    found = list(compared(units, shapes, *({**inputs(shapes), "lora": torch.tensor(each)} for each in scales)))
+    assert all((plain - folded).abs().max() <= 1e-5 for plain, folded in found)
+    assert all((one - other).abs().max() > 0.05 for one, other in zip(found[0][1], found[1][1], strict=True))
 
 
 @torch.no_grad()
@@ -140,7 +135,7 @@ def test_the_network_that_was_folded_is_left_as_it_was():
     pipe = tiny_sdxl(controlnets=1)
     units, shapes = parts(pipe)
     values = inputs(shapes)
-    plain, _ = compared(units, shapes, values)
+    ((plain, _),) = compared(units, shapes, values)
     again = positional_units(pipe, [pipe.controlnet], shapes)["denoise"]
     assert torch.equal(plain, again(*values.values()))
 
@@ -167,7 +162,7 @@ def changes_of(style):
 
 
 CASES = [
-    *(("sd", 0, {"cfg_type": kind, "guidance_scale": 1.4}) for kind in ("none", "full", "self", "initialize")),
+    ("sd", 0, {"cfg_type": "self", "guidance_scale": 1.4}),
     ("sd", 1, {"cfg_type": "full", "guidance_scale": 1.4, "mode": "sketch"}),
     ("sd", 0, {"cfg_type": "full", "guidance_scale": 1.4, "use_denoising_batch": False}),
     ("sd", 0, {"cfg_type": "initialize", "guidance_scale": 1.4, "frame_buffer_size": 2}),
@@ -202,7 +197,7 @@ def test_compiled_a_prompt_that_fades_looks_as_under_eager(monkeypatch):
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == graphs
 
 
-def test_a_recorded_frame_reads_what_was_folded_last(styles, as_it_is):
+def test_a_recorded_frame_reads_what_was_folded_last(styles, as_it_is, monkeypatch):
     records = []
 
     def record(run):
@@ -212,13 +207,9 @@ def test_a_recorded_frame_reads_what_was_folded_last(styles, as_it_is):
     style = styles["sd"][0]
     settings = {**BASE, "mode": "img2img", "cfg_type": "full", "guidance_scale": 1.4, "lora_dict": {style: 0.5}}
     expected = rendered(Stream(tiny_sd(), acceleration="eager", **settings), changes_of(style))
+    change_units(monkeypatch, lambda units: replace(units, record=record))
     stream = Stream(tiny_sd(), acceleration="compile", **settings)
-    made = stream._networks.units
-    stream._networks.units = lambda config: replace(made(config), record=record)
-    stream._plan = replace(stream._plan, steps=stream._make_steps(stream.config))
-    assert isinstance(stream._plan.steps, WholeFrame)
-    first = rendered(stream, changes_of(style))
-    assert same(expected, first) and len(records) == 1
+    assert same(expected, rendered(stream, changes_of(style))) and len(records) == 1
 
 
 @pytest.mark.parametrize("batched", [True, False])
@@ -251,27 +242,31 @@ def test_layers_that_were_folded_are_not_in_the_step():
     assert any(name.endswith("attn2.to_q.weight") for name in left)
 
 
-def test_a_fold_that_failed_is_made_up_for(as_it_is):
-    """What rows are told was changed before it failed, so the rows of the step before would be old ones."""
-    stream = Stream(tiny_sd(), **BASE, mode="img2img", acceleration="compile")
-    steps, page = stream._plan.steps, next(growing_pages(1))
-    assert isinstance(steps, StreamBatch)
+def test_a_fold_that_failed_is_made_up_for(as_it_is, monkeypatch):
+    """Inputs of rows were changed before it failed, so what was folded before would be of old ones."""
+    pipe, page, fails = tiny_sd(), next(growing_pages(1)), []
+    settings = {**BASE, "mode": "img2img"}
+
+    def failing(units):
+        def fold(**given):
+            if fails:
+                raise fails.pop()
+            return units.fold(**given)
+
+        return replace(units, fold=fold)
+
+    alone = Stream(pipe, acceleration="eager", **{**settings, "prompt": "a blue house"})
+    expected = [alone(page) for _ in range(3)][-1]
+    change_units(monkeypatch, failing)
+    stream = Stream(pipe, acceleration="compile", **settings)
     for _ in range(3):
         stream(page)
-    units, fails = steps.shared.units, [True]
-
-    def once(**told):
-        if fails:
-            raise RuntimeError(f"{fails.pop()}")
-        return units.fold(**told)
-
-    steps.shared = replace(steps.shared, units=replace(units, fold=once))
+    fails.append(RuntimeError("it failed"))
     stream.update(prompt="a blue house")
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="it failed"):
         stream(page)
-    for _ in range(3):
-        stream(page)
-    assert torch.equal(steps._inputs["folded"], units.fold(**steps._inputs))
+    found = [stream(page) for _ in range(3)][-1]
+    assert same({0: expected.pixels.astype(int)}, {0: found.pixels.astype(int)})
 
 
 class Other(AttnProcessor2_0):
