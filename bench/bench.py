@@ -119,8 +119,8 @@ class Wanted:
         if self.compare:
             read_result(self.compare)
 
-    def publish(self, result: Result, table: Table, draw: Callable[[Result], Any]) -> None:
-        """Print the table and do the rest. ``draw`` makes a figure of matplotlib from a result."""
+    def publish(self, result: Result, table: Table, draw: Callable[[Result], Any] = lambda result: None) -> None:
+        """Print the table and do the rest. ``draw`` makes a figure of matplotlib from a result, for a plot."""
         tables = [table, *([changes_table(read_result(self.compare), result)] if self.compare else [])]
         screen = Console(highlight=False)
         wide = max(Console(width=1000).measure(each).maximum for each in tables)

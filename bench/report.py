@@ -1,7 +1,7 @@
-"""The speed section of the README, from the results that are kept: ``python -m inkstream.bench.report RESULTS README``.
+"""Speed in a page of the documentation, from results that are kept: ``python -m inkstream.bench.report RESULTS PAGE``.
 
-``RESULTS`` is a folder of ``bench/results``; what stands between the two marks of the README is written anew from it,
-so that no number there was typed by hand.
+``RESULTS`` is a folder of ``bench/results``; what stands between the two marks of ``PAGE`` is written anew from it, so
+that no number there was typed by hand.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ..stream.base.errors import ConfigError
+from ..stream.base.results import Result, Row
+from .rows import Columns, cells, measured
 
 BEGIN, END = "<!-- speed: written by inkstream.bench.report -->", "<!-- end of speed -->"
-Result = dict[str, Any]
 
 
 def markdown(folder: Path) -> str:
@@ -31,12 +32,12 @@ def markdown(folder: Path) -> str:
     return "\n\n".join(parts)
 
 
-def written(readme: str, text: str) -> str:
-    """The README with ``text`` between its marks; raises ConfigError where a mark is missing."""
-    before, begin, rest = readme.partition(BEGIN)
+def written(page: str, text: str) -> str:
+    """The page with ``text`` between its marks; raises ConfigError where a mark is missing."""
+    before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ConfigError(f"README: expected the marks {BEGIN} and {END}")
+        raise ConfigError(f"the page: expected the marks {BEGIN} and {END}")
     return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
 
 
@@ -44,6 +45,10 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = list(head)
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _filled(columns: Columns, rows: Iterable[Row]) -> str:
+    return _table(columns, (cells(columns, row) for row in rows))
 
 
 def _machine(result: Result) -> str:
@@ -56,20 +61,22 @@ def _engines(result: Result) -> str:
     stream = result["configuration"]["stream"]
     nets = "with its ControlNet" if stream["controlnets"] else "without ControlNet"
     what = f"{stream['width']}x{stream['height']}, {len(stream['t_index_list'])} steps, {nets}"
-    rows = []
-    for row in result["rows"]:
-        against = f"{row['ratio']:.2f}x" if "ratio" in row else "1"
-        times = (f"{row['fps']:.1f}", f"{row['p50_ms']:.1f}", f"{row['p99_ms']:.1f}")
-        rows.append((f"{row['engine']}, {row['dtype']}", *times, against, f"{row['compile_s']:.1f}"))
-    head = ("engine", "fps", "p50 ms", "p99 ms", "time against the last row, in turns", "start s, engine kept")
-    return f"End to end, the embedded model, {what} ({_machine(result)}):\n\n{_table(head, rows)}"
+    columns = {
+        "engine": "{engine}, {dtype}",
+        "fps": "{fps:.1f}",
+        "p50 ms": "{p50_ms:.1f}",
+        "p99 ms": "{p99_ms:.1f}",
+        "time against the last row, in turns": "{against}",
+        "start s, engine kept": "{compile_s:.1f}",
+    }
+    rows = [{**row, "against": f"{row['ratio']:.2f}x" if "ratio" in row else "1"} for row in result["rows"]]
+    return f"End to end, the embedded model, {what} ({_machine(result)}):\n\n{_filled(columns, rows)}"
 
 
 def _compare(result: Result) -> str:
-    cases: dict[tuple[str, int], dict[str, Result]] = {}
-    for row in result["rows"]:
-        if "skipped_because" not in row:
-            cases.setdefault((row["cfg_type"], row["steps"]), {})[row["contender"]] = row
+    cases: dict[tuple[str, int], dict[str, Row]] = {}
+    for row in measured(result):
+        cases.setdefault((row["cfg_type"], row["steps"]), {})[row["contender"]] = row
     others = {name for case in cases.values() for name in case if name.startswith("inkstream ")}
     # The fastest of ours is inkstream as it is installed.
     fastest = min(others, key=lambda name: sum(case[name]["p50_ms"] for case in cases.values()))
@@ -92,63 +99,60 @@ def _compare(result: Result) -> str:
 
 
 def _fidelity(result: Result) -> str:
-    rows = []
-    for row in result["rows"]:
-        if "skipped_because" in row:
-            continue
-        figures = (f"{row['psnr_db']:.1f}", f"{row['worst_db']:.1f}", f"{row['ssim']:.3f}", f"{row['edge_f1']:.3f}")
-        rows.append((f"{row['engine']}, {row['dtype']}", *figures, f"{row['goal_db']:g}"))
+    columns = {
+        "engine": "{engine}, {dtype}",
+        "PSNR dB": "{psnr_db:.1f}",
+        "worst picture dB": "{worst_db:.1f}",
+        "SSIM": "{ssim:.3f}",
+        "edge F1": "{edge_f1:.3f}",
+        "goal dB": "{goal_db:g}",
+    }
     count = result["configuration"]["sketches"]
-    head = ("engine", "PSNR dB", "worst picture dB", "SSIM", "edge F1", "goal dB")
-    return f"Pictures of {count} sketches against eager float32:\n\n{_table(head, rows)}"
+    return f"Pictures of {count} sketches against eager float32:\n\n{_filled(columns, measured(result))}"
 
 
 def _quantize(result: Result) -> str:
-    rows = [
-        (
-            row["precision"],
-            f"{row['median_ms']:.1f}",
-            f"{row['size_mb']:.0f}",
-            f"{row['memory_mb']:.0f}",
-            f"{row['psnr_db']:.1f}",
-        )
-        for row in result["rows"]
-    ]
-    head = (result["engine"], "ms a frame", "MB of graphs or weights", "MB of memory", "PSNR dB")
+    columns = {
+        result["engine"]: "{precision}",
+        "ms a frame": "{median_ms:.1f}",
+        "MB of graphs or weights": "{size_mb:.0f}",
+        "MB of memory": "{memory_mb:.0f}",
+        "PSNR dB": "{psnr_db:.1f}",
+    }
     calibrating = f"{result['samples']} frames calibrating, " if result["samples"] else ""
     verdicts = [
         f"{each['precision']} is {'' if each['recommended'] else 'not '}recommended" for each in result["verdicts"]
     ]
     text = f"`inkstream quantize`, {calibrating}{result['judged']} judging: {', '.join(verdicts)}"
-    return f"{text}.\n\n{_table(head, rows)}"
+    return f"{text}.\n\n{_filled(columns, result['rows'])}"
 
 
 def _changes(result: Result) -> str:
-    rows = [
-        (
-            row["engine"],
-            f"{row['p50_ms']:.1f}",
-            f"{row['max_ms']:.1f}",
-            f"{row['max_over_p50']:.2f}",
-            f"{row['max_ms_without'] / row['p50_ms_without']:.2f}",
-            str(row["rebuilt"]),
-            str(row["frames_lost"]),
-        )
-        for row in result["rows"]
-        if "skipped_because" not in row
-    ]
-    head = ("engine", "p50 ms", "slowest ms", "slowest / p50", "without changes", "rebuilt", "frames lost")
+    columns = {
+        "engine": "{engine}",
+        "p50 ms": "{p50_ms:.1f}",
+        "slowest ms": "{max_ms:.1f}",
+        "slowest / p50": "{max_over_p50:.2f}",
+        "without changes": "{calm:.2f}",
+        "rebuilt": "{rebuilt}",
+        "frames lost": "{frames_lost}",
+    }
+    rows = [{**row, "calm": row["max_ms_without"] / row["p50_ms_without"]} for row in measured(result)]
     count = result["configuration"]["changes"]
-    return f"{count} live changes of prompt, every scale and seed at once:\n\n{_table(head, rows)}"
+    return f"{count} live changes of prompt, every scale and seed at once:\n\n{_filled(columns, rows)}"
 
 
 def _goals(result: Result) -> str:
-    rows = []
-    for row in result["rows"]:
-        here = "not measured" if "skipped_because" in row else f"{row['ms_per_frame']:.2f}"
-        rows.append((row["case"], *(f"{row[f'{goal}_ms']:.2f}" for goal in ("gate", "target", "stretch")), here))
-    head = (f"512x512, one {result['configuration']['goals_for']}", "gate ms", "target ms", "stretch ms", "measured ms")
-    return f"Goals on an NVIDIA GPU, which `inkstream bench goals` measures all at once:\n\n{_table(head, rows)}"
+    columns = {
+        f"512x512, one {result['configuration']['goals_for']}": "{case}",
+        "gate ms": "{gate_ms:.2f}",
+        "target ms": "{target_ms:.2f}",
+        "stretch ms": "{stretch_ms:.2f}",
+        "measured ms": "{here}",
+    }
+    here = lambda row: "not measured" if "skipped_because" in row else f"{row['ms_per_frame']:.2f}"
+    rows = [{**row, "here": here(row)} for row in result["rows"]]
+    return f"Goals on an NVIDIA GPU, which `inkstream bench goals` measures all at once:\n\n{_filled(columns, rows)}"
 
 
 SECTIONS: dict[str, Callable[[Result], str]] = {
@@ -163,10 +167,10 @@ SECTIONS: dict[str, Callable[[Result], str]] = {
 
 def main(
     results: Annotated[Path, typer.Argument(file_okay=False, exists=True, help="A folder of bench/results.")],
-    readme: Annotated[Path, typer.Argument(dir_okay=False, exists=True, help="The README to write into.")],
+    page: Annotated[Path, typer.Argument(dir_okay=False, exists=True, help="The Markdown file to write into.")],
 ) -> None:
-    """Write the speed section of the README anew from results that were kept."""
-    readme.write_text(written(readme.read_text("utf-8"), markdown(results)), "utf-8")
+    """Write the speed section of a page anew from results that were kept."""
+    page.write_text(written(page.read_text("utf-8"), markdown(results)), "utf-8")
 
 
 if __name__ == "__main__":

@@ -25,10 +25,9 @@ from .common import console, exit_code, loaded, say_results
 
 if TYPE_CHECKING:
     from ...base.configfile import RunConfig
-    from ...loop.stream import Stream
     from ...session.session import Session
     from ...sinks import Sink
-    from ..showcase import Album, Narrated
+    from ..showcase import Album
 
 HEADLESS_FRAMES = 240
 HEADLESS_SPEED = 20  # times a hand's; at 30 frames a second three drawings take about 100 pictures
@@ -73,87 +72,49 @@ def demo(
         inkstream demo --subject house --set controlnets.0.conditioning_scale=0.6
     """
     check_writable(json, "--json")
-    _check_recording(output)
+    from ...session.session import Session
+    from ...sinks.video import CONTAINERS, VideoSink
+    from ...sources.drawing import DemoSource
+    from ..showcase import Album, Following, Narrated, Retimed
+
+    if output.suffix.lower() not in CONTAINERS:
+        raise ConfigError(f"--output: got {str(output)!r}, expected a name that ends in {', '.join(CONTAINERS)}")
     run = load_run(config, sets, seed=seed)
     follow = not any(text.partition("=")[0].strip() == "prompt" for text in sets or [])
     with loaded(run) as stream:
         window = None if headless else _open_window(run)
-        _Demo(run, subject, seed or 0, frames, output, json, follow).play(stream, window)
-
-
-class _Demo:
-    """One run of the demo, with everything that was asked for."""
-
-    def __init__(
-        self,
-        run: RunConfig,
-        subject: str,
-        seed: int,
-        frames: int | None,
-        output: Path,
-        json: Path | None,
-        follow: bool,
-    ) -> None:
-        self._run = run
-        self._subject = subject
-        self._seed = seed
-        self._frames = frames
-        self._output = output
-        self._json = json
-        self._follow = follow
-
-    def play(self, stream: Stream, window: Sink | None) -> None:
-        """Until the window is closed, or all frames are rendered; then say and write the results."""
-        from ...session.session import Session
-        from ...sinks.video import VideoSink
-        from ..showcase import Album, Following, Retimed
-
-        frames = self._frames or (None if window else HEADLESS_FRAMES)
+        frames = frames or (None if window else HEADLESS_FRAMES)
+        speed, live = (1.0, True) if window else (HEADLESS_SPEED, False)
         with ExitStack() as stack:
             if window:
                 stack.callback(window.close)
-            hand = self._hand(live=window is not None)
+            hand = Narrated(DemoSource(seed=seed or 0, subject=subject, speed=speed, live=live))
             album = Album(hand.moments)
-            video = VideoSink(self._output, fps=15, input=True)
+            video = VideoSink(output, fps=15, input=True)
             stack.callback(video.close)
-            recording: Sink = video if window else Retimed(video, hand.moments)
-            sinks: list[Sink] = [album, recording, *([window] if window else [Bar(frames, stack)])]
-            followed = Following(stream, hand.moments) if self._follow else stream
-            session = Session(hand, followed, sinks)
+            sinks = [album, video, window] if window else [album, Retimed(video, hand.moments), Bar(frames, stack)]
+            session = Session(hand, Following(stream, hand.moments) if follow else stream, sinks)
             session.run(frames=frames)
-        self._say(session, album, video.path)
+        _say(session, run, album, video.path, json)
         exit_code(session)
 
-    def _hand(self, live: bool) -> Narrated:
-        from ...sources.drawing import DemoSource
-        from ..showcase import Narrated
 
-        speed = 1.0 if live else HEADLESS_SPEED
-        return Narrated(DemoSource(seed=self._seed, subject=self._subject, speed=speed, live=live))
+def _say(session: Session, run: RunConfig, album: Album, video: Path, json: Path | None) -> None:
+    """Write the page of the best moments; print the results, and where the files are."""
+    from ...base.files import png, write_new
+    from ..contact_sheet import contact_sheet
 
-    def _say(self, session: Session, album: Album, video: Path) -> None:
-        from ...base.files import png, write_new
-        from ..contact_sheet import contact_sheet
-
-        files: dict[str, str] = {}
-        if video.exists():
-            files["recording"] = str(video)
-        drawings = album.shots()
-        if drawings:
-            fps = session.metrics.summary()["unique_fps"]
-            steps = len(self._run.stream.t_index_list)
-            title = f"inkstream demo: {self._run.model}, {steps} steps, {fps:.1f} pictures a second"
-            files["page"] = str(write_new(video.with_suffix(".png"), png(contact_sheet(drawings, title))))
-        say_results(session, self._run, self._json, {"files": files})
-        for what, path in files.items():
-            note(f"{what}: {path}")
-
-
-def _check_recording(output: Path) -> None:
-    from ...sinks.video import CONTAINERS
-
-    if output.suffix.lower() not in CONTAINERS:
-        raise ConfigError(f"--output: got {str(output)!r}, expected a name that ends in {', '.join(CONTAINERS)}")
+    files: dict[str, str] = {}
+    if video.exists():
+        files["recording"] = str(video)
+    drawings = album.shots()
+    if drawings:
+        fps = session.metrics.summary()["unique_fps"]
+        title = f"inkstream demo: {run.model}, {len(run.stream.t_index_list)} steps, {fps:.1f} pictures a second"
+        files["page"] = str(write_new(video.with_suffix(".png"), png(contact_sheet(drawings, title))))
+    say_results(session, run, json, {"files": files})
+    for what, path in files.items():
+        note(f"{what}: {path}")
 
 
 def _open_window(run: RunConfig) -> Sink | None:
