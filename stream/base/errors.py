@@ -1,5 +1,6 @@
 """Every error a user can meet. A message says what was got, what was expected, and what to do next.
 
+```text
 InkstreamError
 ├── ConfigError          a setting is wrong (the command line exits with 2)
 ├── ModelError           a model, or a part of it, cannot be loaded or does not fit
@@ -16,6 +17,7 @@ InkstreamError
 └── SinkError
     ├── SinkUnavailable      cannot be opened, or failed for good; the other sinks go on
     └── SinkClosed           the user closed it; not a fault
+```
 """
 
 
