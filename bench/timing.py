@@ -175,11 +175,7 @@ def clock_name(clock: Callable[[], float]) -> str:
 def ratio(slow: list[list[float]], fast: list[list[float]]) -> dict[str, float]:
     """How many times as long ``slow`` takes: the ratio of the medians, and the least and most of the single rounds."""
     by_round = [median(a) / median(b) for a, b in zip(slow, fast, strict=True)]
-    return {
-        "ratio": median(flat(slow)) / median(flat(fast)),
-        "ratio_low": min(by_round),
-        "ratio_high": max(by_round),
-    }
+    return {"ratio": median(flat(slow)) / median(flat(fast)), "ratio_low": min(by_round), "ratio_high": max(by_round)}
 
 
 def flat(rounds: Iterable[Iterable[float]]) -> list[float]:

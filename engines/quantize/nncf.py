@@ -22,13 +22,7 @@ def package() -> Any:
     return nncf
 
 
-def quantise(
-    model: Any,
-    inputs: list[list[np.ndarray]],
-    hybrid: bool,
-    name: str,
-    progress: Progress,
-) -> Any:
+def quantise(model: Any, inputs: list[list[np.ndarray]], hybrid: bool, name: str, progress: Progress) -> Any:
     """An INT8 graph of a float32 one, which is changed. ``inputs`` are those of real calls, by position.
 
     ``hybrid``: convolutions are quantised with their activations, linear layers have their weights compressed only.

@@ -16,24 +16,11 @@ from .names import did_you_mean
 
 CfgType = Literal["none", "full", "self", "initialize"]
 Mode = Literal["img2img", "txt2img", "sketch"]
-Acceleration = Literal[
-    "auto",
-    "eager",
-    "compile",
-    "onnxruntime",
-    "openvino",
-    "tensorrt",
-    "none",
-    "xformers",
-    "openvino:cpu",
-    "openvino:gpu",
-    "openvino:npu",
-    "onnxruntime:cpu",
-    "onnxruntime:cuda",
-    "onnxruntime:tensorrt",
-    "onnxruntime:directml",
-    "onnxruntime:coreml",
-]
+_Named = Literal["auto", "eager", "compile", "onnxruntime", "openvino", "tensorrt", "none", "xformers"]
+_OpenVino = Literal["openvino:cpu", "openvino:gpu", "openvino:npu"]
+_Onnx = Literal["onnxruntime:cpu", "onnxruntime:cuda", "onnxruntime:tensorrt"]
+_OnnxElsewhere = Literal["onnxruntime:directml", "onnxruntime:coreml"]
+Acceleration = Literal[_Named, _OpenVino, _Onnx, _OnnxElsewhere]
 DEFAULT_T_INDEX = {"img2img": (32, 45), "txt2img": (0, 16, 32, 45), "sketch": (0, 25)}
 
 

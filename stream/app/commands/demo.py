@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,13 +20,14 @@ from ...base.options import (
     check_writable,
     load_run,
 )
-from ...base.progress import note
-from .common import console, exit_code, loaded, say_results
+from ...base.progress import Progress, note, shown
+from .common import exit_code, loaded, say_results
 
 if TYPE_CHECKING:
     from ...base.configfile import RunConfig
+    from ...base.frame import Output
     from ...session.session import Session
-    from ...sinks import Sink
+    from ...sinks import Sink, Status
     from ..showcase import Album
 
 HEADLESS_FRAMES = 240
@@ -92,7 +93,11 @@ def demo(
             album = Album(hand.moments)
             video = VideoSink(output, fps=15, input=True)
             stack.callback(video.close)
-            sinks = [album, video, window] if window else [album, Retimed(video, hand.moments), Bar(frames, stack)]
+            if window:
+                sinks = [album, video, window]
+            else:
+                progress = stack.enter_context(shown("rendering", remaining=True))
+                sinks = [album, Retimed(video, hand.moments), Bar(frames or HEADLESS_FRAMES, progress)]
             session = Session(hand, Following(stream, hand.moments) if follow else stream, sinks)
             session.run(frames=frames)
         _say(session, run, album, video.path, json)
@@ -129,22 +134,20 @@ def _open_window(run: RunConfig) -> Sink | None:
 
 
 class Bar:
-    """A sink that shows how far a run without a window is."""
+    """A sink that says how far a run of ``frames`` pictures is."""
 
     interval: float | None = None
     on_main_thread = False
 
-    def __init__(self, frames: int | None, stack: ExitStack) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    def __init__(self, frames: int, progress: Progress) -> None:
+        self._frames, self._progress = frames, progress
+        self._written = 0
 
-        columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = stack.enter_context(Progress(*columns, console=console(stderr=True)))
-        self._task = self._progress.add_task("", total=frames)
-
-    def write(self, output: Any, status: Any) -> None:
+    def write(self, output: Output | None, status: Status) -> None:
         """One more picture."""
         if output is not None:
-            self._progress.advance(self._task)
+            self._written += 1
+            self._progress(f"rendering {self._written}/{self._frames}", self._written / self._frames)
 
     def close(self) -> None:
-        """The bar stays where it is."""
+        """There is nothing to let go of."""

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 MARKS = {True: ("found  ", "green"), False: ("missing", "red"), None: ("       ", "")}
 
 
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-) -> None:
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
     """Look at this computer, and say what works, what is missing, and what to do.
 
     It leaves with 0 when the embedded demo can run, else with 1.

@@ -70,9 +70,7 @@ def path(name: NameArgument) -> None:
 
 
 @app.command()
-def show(
-    name: Annotated[str, typer.Argument(metavar="NAME|FOLDER", help="A model that is on this computer.")],
-) -> None:
+def show(name: Annotated[str, typer.Argument(metavar="NAME|FOLDER", help="A model that is on this computer.")]) -> None:
     """Say what a model is, its words, steps and styles where it lists them; downloads nothing.
 
     Example:
