@@ -24,7 +24,7 @@ from ..stream.base.errors import EngineError
 from ..stream.base.progress import Progress
 from .signed import PlanRefused, Signature, private_folder, remove_unfinished, scratch_folder, user_cache
 
-__all__ = ["EngineCache", "Entry", "Plan", "PlanKey", "PlanRefused", "kept"]
+__all__ = ["EngineCache", "EngineKey", "EnginePlan", "KeptEngine", "PlanRefused", "kept"]
 
 log = logging.getLogger(__name__)
 _FORMAT = 1  # rises when plans of older versions must not be found any more
@@ -32,7 +32,7 @@ _PATIENCE = 3600.0
 
 
 @dataclass(frozen=True)
-class PlanKey:
+class EngineKey:
     """Everything that decides an engine plan. Two keys that differ anywhere never share a plan."""
 
     unit: str
@@ -72,7 +72,7 @@ class PlanKey:
 
 
 @dataclass(frozen=True)
-class Plan:
+class EnginePlan:
     """A plan that was verified, or just built: ``data`` may be deserialised."""
 
     data: bytes = field(repr=False)
@@ -81,7 +81,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Entry:
+class KeptEngine:
     """One file of the cache, as ``inkstream engines list`` shows it."""
 
     path: Path
@@ -117,11 +117,11 @@ class EngineCache:
         self._clock = clock
         self._patience = patience
 
-    def path(self, key: PlanKey) -> Path:
+    def path(self, key: EngineKey) -> Path:
         """Where the plan of a key lies, or would lie."""
         return self.folder / key.file_name
 
-    def load(self, key: PlanKey) -> Plan | None:
+    def load(self, key: EngineKey) -> EnginePlan | None:
         """The plan of a key, verified; None when there is none.
 
         Raises PlanRefused when the file there is not what this user built for this key.
@@ -135,9 +135,9 @@ class EngineCache:
             raise PlanRefused(f"{path}: it is the plan of another engine under this name; it was not loaded")
         with contextlib.suppress(OSError):  # a folder that cannot be written to serves all the same
             os.utime(path, (self._clock(), self._clock()))
-        return Plan(data, description["notes"])
+        return EnginePlan(data, description["notes"])
 
-    def get(self, key: PlanKey, build: Callable[[], Plan], progress: Progress | None = None) -> Plan:
+    def get(self, key: EngineKey, build: Callable[[], EnginePlan], progress: Progress | None = None) -> EnginePlan:
         """The plan of a key, built when it is not there. A file that is refused is removed and built again.
 
         ``build`` runs in one process at a time. A plan that cannot be saved is used all the same, and that is logged.
@@ -157,14 +157,14 @@ class EngineCache:
                     log.warning("the engine runs, but will be built again next time: %s", error)
         return plan
 
-    def update(self, key: PlanKey, merge: Callable[[bytes], bytes]) -> None:
+    def update(self, key: EngineKey, merge: Callable[[bytes], bytes]) -> None:
         """Replace the data of a key by ``merge(data there, or b"")`` while no other process can; for timing caches."""
         with self.alone(key):
             before = self._usable(key)
-            self._save(key, Plan(merge(before.data if before else b"")))
+            self._save(key, EnginePlan(merge(before.data if before else b"")))
 
     @contextlib.contextmanager
-    def alone(self, key: PlanKey, progress: Progress | None = None) -> Iterator[None]:
+    def alone(self, key: EngineKey, progress: Progress | None = None) -> Iterator[None]:
         """Hold the lock of a plan, against every other thread and process; not to be entered twice, nor with ``get``.
 
         Raises EngineError when another process holds it for longer than ``patience``.
@@ -188,15 +188,15 @@ class EngineCache:
         finally:
             lock.release()
 
-    def scratch(self, key: PlanKey) -> AbstractContextManager[Path]:
+    def scratch(self, key: EngineKey) -> AbstractContextManager[Path]:
         """A private folder for what a plan is made of, gone afterwards; only while ``get`` builds, or in ``alone``."""
         return scratch_folder(self.path(key))
 
-    def remove(self, key: PlanKey) -> None:
+    def remove(self, key: EngineKey) -> None:
         """Remove a plan, one that the library does not take, say; nothing happens when there is none."""
         self._remove(self.path(key))
 
-    def similar(self, key: PlanKey, *but: str) -> list[tuple[PlanKey, Entry]]:
+    def similar(self, key: EngineKey, *but: str) -> list[tuple[EngineKey, KeptEngine]]:
         """Plans that differ from a key in the parts named ``but`` alone, the last used first."""
         wanted = {name: value for name, value in _parts(key).items() if name not in but}
         found = [
@@ -206,7 +206,7 @@ class EngineCache:
         ]
         return sorted(((other, entry) for other, entry in found if other != key), key=lambda pair: -pair[1].used_at)
 
-    def entries(self, verify: bool = False) -> list[Entry]:
+    def entries(self, verify: bool = False) -> list[KeptEngine]:
         """Everything in the cache, by name. ``verify`` reads every byte; without it, descriptions and sizes only."""
         entries = []
         for path in sorted(self.folder.glob("*.plan")):
@@ -216,13 +216,15 @@ class EngineCache:
             except FileNotFoundError:  # another process removed it
                 continue
             except PlanRefused as refusal:
-                entries.append(Entry(path, status.st_size, status.st_mtime, fault=str(refusal)))
+                entries.append(KeptEngine(path, status.st_size, status.st_mtime, fault=str(refusal)))
                 continue
             parts = described["parts"]
             key = _key(parts)
             fault = "" if key and path.name == key.file_name else f"{path}: not what this version of inkstream builds"
             entries.append(
-                Entry(path, status.st_size, status.st_mtime, described["built_at"], parts, described["notes"], fault)
+                KeptEngine(
+                    path, status.st_size, status.st_mtime, described["built_at"], parts, described["notes"], fault
+                )
             )
         return entries
 
@@ -232,8 +234,8 @@ class EngineCache:
         everything: bool = False,
         older_than: float | None = None,
         keep_bytes: int | None = None,
-        unusable: Callable[[Entry], str] | None = None,
-    ) -> list[Entry]:
+        unusable: Callable[[KeptEngine], str] | None = None,
+    ) -> list[KeptEngine]:
         """Remove plans, and what killed builds left behind; gives what was removed. A plan in the making stays.
 
         ``older_than``: those not used for so many seconds. ``keep_bytes``: the longest unused ones, until the rest is
@@ -273,7 +275,7 @@ class EngineCache:
             raise EngineError(f"{path}: cannot be removed ({error.strerror or error})") from error
         return True
 
-    def _save(self, key: PlanKey, plan: Plan) -> None:
+    def _save(self, key: EngineKey, plan: EnginePlan) -> None:
         """Sign and write a plan, whole or not at all. Raises EngineError, and then the cache is as it was."""
         path, now = self.path(key), self._clock()
         description = {"key": key.digest, "parts": asdict(key), "notes": dict(plan.notes), "built_at": now}
@@ -281,7 +283,7 @@ class EngineCache:
         with contextlib.suppress(OSError):
             os.utime(path, (now, now))
 
-    def _usable(self, key: PlanKey) -> Plan | None:
+    def _usable(self, key: EngineKey) -> EnginePlan | None:
         try:
             return self.load(key)
         except PlanRefused as refusal:
@@ -290,20 +292,20 @@ class EngineCache:
             return None
 
 
-def _parts(key: PlanKey) -> dict[str, Any]:
+def _parts(key: EngineKey) -> dict[str, Any]:
     """A key's parts as they come out of JSON."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(key).items()}
 
 
-def _key(parts: Mapping[str, Any]) -> PlanKey | None:
+def _key(parts: Mapping[str, Any]) -> EngineKey | None:
     """The key of these parts; None when another version of inkstream wrote them."""
-    if parts.keys() != {part.name for part in fields(PlanKey)}:
+    if parts.keys() != {part.name for part in fields(EngineKey)}:
         return None
     values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in parts.items()}
-    return PlanKey(**values)
+    return EngineKey(**values)
 
 
-def kept(cache: EngineCache, key: PlanKey, build: Callable[[], Plan], progress: Progress) -> Plan:
+def kept(cache: EngineCache, key: EngineKey, build: Callable[[], EnginePlan], progress: Progress) -> EnginePlan:
     """The plan of a key from the cache, else built, and kept there if the folder can be written to.
 
     Raises what ``build`` raises.

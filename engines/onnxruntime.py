@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..stream.base.errors import EngineError
 from . import Options
-from .cache import EngineCache, Plan, PlanKey, kept
+from .cache import EngineCache, EngineKey, EnginePlan, kept
 from .export import LARGEST, OPSET, export_unit, to_bytes, to_onnx
 from .fingerprint import graph_digest, weights_digest
 from .shapes import RESULTS, Shapes
@@ -110,10 +110,10 @@ def _reasons(passed_over: dict[str, str]) -> str:
     return "".join(f"; not {name}: {why}" for name, why in passed_over.items())
 
 
-def _key(name: str, unit: Positional, shapes: Shapes, precision: torch.dtype) -> PlanKey:
+def _key(name: str, unit: Positional, shapes: Shapes, precision: torch.dtype) -> EngineKey:
     import onnxscript
 
-    return PlanKey(
+    return EngineKey(
         unit=name,
         graph=graph_digest(unit, _MADE_BY, ("onnx", "onnxscript")),
         weights=weights_digest(unit),
@@ -150,15 +150,15 @@ class _Sessions:
             self._options.enable_mem_pattern = False
             self._options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
 
-    def open(self, name: str, unit: Positional, shapes: Shapes, key: PlanKey, options: Options) -> Any:
+    def open(self, name: str, unit: Positional, shapes: Shapes, key: EngineKey, options: Options) -> Any:
         """A session for a unit, from the cache if its graph is there."""
         parameters = sum(tensor.nbytes for tensor in (*unit.parameters(), *unit.buffers()))
 
-        def make() -> Plan:
+        def make() -> EnginePlan:
             data = to_bytes(to_onnx(unit, name, shapes))
             if data is None:
                 raise EngineError(f"onnxruntime: {name} is too large for one file")
-            return Plan(data)
+            return EnginePlan(data)
 
         try:
             if parameters < LARGEST:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ..stream.base.errors import EngineError
 from . import Options
-from .cache import EngineCache, Plan, PlanKey, kept
+from .cache import EngineCache, EngineKey, EnginePlan, kept
 from .fingerprint import graph_digest, weights_digest
 from .openvino_library import core, first_line, runtime
 from .quantize.calibrate import Quantiser, float32_units, quantised_key
@@ -119,9 +119,9 @@ class _Compiler:
         self.about = ""
         self._kept: list[str] = []  # units that are not INT8, and why
 
-    def key(self, name: str, unit: nn.Module, inputs: list[tuple[int, ...]], shapes: Shapes) -> PlanKey:
+    def key(self, name: str, unit: nn.Module, inputs: list[tuple[int, ...]], shapes: Shapes) -> EngineKey:
         """Everything that decides the compiled graph."""
-        return PlanKey(
+        return EngineKey(
             unit=name,
             graph=graph_digest(unit, _MADE_BY),
             weights=weights_digest(unit),
@@ -135,7 +135,7 @@ class _Compiler:
 
     def compiled(
         self,
-        key: PlanKey,
+        key: EngineKey,
         unit: nn.Module,
         example: tuple[Tensor, ...],
         options: Options,
@@ -144,11 +144,11 @@ class _Compiler:
         """The compiled graph of a unit, from the cache if it is there; ``quantiser`` makes it INT8 first."""
         fresh: list[Any] = []
 
-        def make() -> Plan:
+        def make() -> EnginePlan:
             fresh.append(self._compile(key.unit, unit, example, quantiser))
             data = fresh[0].export_model()
             notes = quantiser.notes if quantiser else {}
-            return Plan(data.getvalue() if isinstance(data, io.BytesIO) else bytes(data), notes)
+            return EnginePlan(data.getvalue() if isinstance(data, io.BytesIO) else bytes(data), notes)
 
         plan = kept(self.cache, key, make, options.progress)
         try:

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inkstream.engines import signed
-from inkstream.engines.cache import EngineCache, Plan, PlanKey, PlanRefused
+from inkstream.engines.cache import EngineCache, EngineKey, EnginePlan, PlanRefused
 from inkstream.stream.base.errors import EngineError
 
-KEY = PlanKey(
+KEY = EngineKey(
     unit="denoise",
     graph="g" * 64,
     weights="w" * 64,
@@ -30,7 +30,7 @@ KEY = PlanKey(
     controlnets=1,
     flags=("level 4", "refit"),
 )
-PLAN = Plan(b"a plan" * 100, {"initializers": {"w": "1"}})
+PLAN = EnginePlan(b"a plan" * 100, {"initializers": {"w": "1"}})
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes of files")
 
 
@@ -63,7 +63,7 @@ def never():
 
 def test_a_difference_in_any_part_is_another_plan(cache):
     cache.get(KEY, lambda: PLAN)
-    for part in fields(PlanKey):
+    for part in fields(EngineKey):
         value = getattr(KEY, part.name)
         other = {str: "another", int: 2, tuple: ("another",)}[type(value)]
         changed = replace(KEY, **{part.name: other})
@@ -164,7 +164,7 @@ def test_a_link_or_a_device_in_place_of_a_plan_is_refused(cache, tmp_path):
 def test_a_refused_plan_is_said_removed_and_built_again(cache, caplog):
     damaged(cache, lambda data: data[:-1] + b"!")
     with caplog.at_level(logging.WARNING):
-        assert cache.get(KEY, lambda: Plan(b"new")).data == b"new"
+        assert cache.get(KEY, lambda: EnginePlan(b"new")).data == b"new"
     assert "altered after it was built" in caplog.text
     assert cache.load(KEY).data == b"new"
 
@@ -185,7 +185,7 @@ def test_a_key_that_others_can_read_is_replaced_and_plans_are_built_again(cache,
     cache.get(KEY, lambda: PLAN)
     old = (tmp_path / "plan.key").read_bytes()
     (tmp_path / "plan.key").chmod(0o644)
-    assert make().get(KEY, lambda: Plan(b"new")).data == b"new"
+    assert make().get(KEY, lambda: EnginePlan(b"new")).data == b"new"
     assert (tmp_path / "plan.key").read_bytes() != old
     assert "other users can read" in caplog.text
 
@@ -213,11 +213,11 @@ CHILD = """
 import os, signal, sys
 from pathlib import Path
 from inkstream.engines import signed
-from inkstream.engines.cache import EngineCache, Plan, PlanKey
+from inkstream.engines.cache import EngineCache, EnginePlan, EngineKey
 
 folder, moment = Path(sys.argv[1]), sys.argv[2]
 cache = EngineCache(folder / "engines", signed.Signature(folder / "plan.key"))
-key = PlanKey("denoise", "g", "w", "p", "fp16", "lib", "sm_90")
+key = EngineKey("denoise", "g", "w", "p", "fp16", "lib", "sm_90")
 cache._signature._sign(b"")  # the key exists before the build begins
 
 
@@ -232,7 +232,7 @@ def build():
         (scratch / "network.onnx").write_bytes(b"x")
         if moment == "building":
             die()
-    return Plan(b"finished" * 1000)
+    return EnginePlan(b"finished" * 1000)
 
 
 fsync, move = os.fsync, os.replace
@@ -254,7 +254,7 @@ if moment == "never":
     sys.stdin.readline()
 print(cache.get(key, build).data == b"finished" * 1000)
 """
-CHILDS_KEY = PlanKey("denoise", "g", "w", "p", "fp16", "lib", "sm_90")
+CHILDS_KEY = EngineKey("denoise", "g", "w", "p", "fp16", "lib", "sm_90")
 
 
 def child(folder, moment):
@@ -387,7 +387,7 @@ def test_similar_plans_differ_in_weights_and_loras_alone(make):
         "other": {"precision": "bf16", "weights": "x"},
     }.items():
         clock.now += 10
-        cache.get(replace(KEY, **changes), lambda name=name: Plan(name.encode()))
+        cache.get(replace(KEY, **changes), lambda name=name: EnginePlan(name.encode()))
     found = cache.similar(KEY, "weights", "loras")
     assert [cache.load(key).data for key, _ in found] == [b"newer", b"older"]
     assert [key for key, _ in cache.similar(KEY, "weights")] == [replace(KEY, weights="x")]

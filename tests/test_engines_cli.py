@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from inkstream import engines
-from inkstream.engines.cache import EngineCache, Plan, PlanKey
+from inkstream.engines.cache import EngineCache, EngineKey, EnginePlan
 from inkstream.stream.app.cli import app
 from inkstream.stream.base.errors import EngineError
 from inkstream.stream.base.frame import Size
 
-KEY = PlanKey("denoise", "g", "w", "profile", "fp16", "tensorrt 11.4.0.106", "sm_90 NVIDIA H200", controlnets=1)
+KEY = EngineKey("denoise", "g", "w", "profile", "fp16", "tensorrt 11.4.0.106", "sm_90 NVIDIA H200", controlnets=1)
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def filled(folder=None):
     cache = EngineCache(folder)
     for days, unit in ((40, "encode"), (2, "denoise")):
         key = replace(KEY, unit=unit)
-        cache.get(key, lambda: Plan(bytes(3_000_000), {"size": "512x512"}))
+        cache.get(key, lambda: EnginePlan(bytes(3_000_000), {"size": "512x512"}))
         then = time.time() - days * 86400
         os.utime(cache.path(key), (then, then))
     return cache

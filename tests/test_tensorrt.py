@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from inkstream.engines.trt.build import build_plan
 from inkstream.engines.trt.library import library, why_not
 from inkstream.engines.trt.onnx import OnnxFile, touched
-from inkstream.engines.trt.run import Engine, PlanUnfit, check_numbers
+from inkstream.engines.trt.run import LoadedPlan, PlanUnfit, check_numbers
 from inkstream.stream.base.errors import EngineError
 from inkstream.stream.base.frame import Size
 from inkstream.stream.base.progress import silent
@@ -93,7 +93,7 @@ def plan_of(model, shapes=SHAPES, refit=False, progress=silent, timings=None):
 
 
 def load(trt, plan, shapes=SHAPES):
-    return Engine(plan, HostMemory(trt), shapes, "denoise", Size(8, 8), "fp32")
+    return LoadedPlan(plan, HostMemory(trt), shapes, "denoise", Size(8, 8), "fp32")
 
 
 @pytest.fixture

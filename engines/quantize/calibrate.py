@@ -26,7 +26,7 @@ from torch import Tensor
 
 from ...stream.base.errors import EngineError
 from ...stream.base.progress import Progress
-from ..cache import EngineCache, PlanKey
+from ..cache import EngineCache, EngineKey
 
 log = logging.getLogger(__name__)
 INSTALL = 'pip install "inkstream[quantize]"'
@@ -71,7 +71,7 @@ def calibrated_by(samples: Samples) -> Iterator[None]:
         _SAMPLES.reset(token)
 
 
-def quantised_key(key: PlanKey, cache: EngineCache) -> PlanKey:
+def quantised_key(key: EngineKey, cache: EngineCache) -> EngineKey:
     """The key of a unit's INT8 graph: of the samples at hand, else of the last one used that is in the cache.
 
     ``key`` is that of the unit as it is. Raises EngineError when there are neither.

@@ -22,7 +22,7 @@ from ...stream.base.errors import EngineError
 from ...stream.base.frame import Size
 from ...stream.base.progress import Progress, share_of
 from .. import Options
-from ..cache import EngineCache, Entry
+from ..cache import EngineCache, KeptEngine
 from ..export import export_unit
 from ..fingerprint import graph_digest, weights_digest
 from ..shapes import Shapes
@@ -108,7 +108,7 @@ def make_job(name: str, unit: Positional, shapes: Shapes) -> Job:
     )
 
 
-def unusable(entry: Entry) -> str:
+def unusable(entry: KeptEngine) -> str:
     """Why a plan of the cache will not be used on this machine as it is now; empty: it may be, or it is not known."""
     library_name, device = str(entry.parts.get("library", "")), str(entry.parts.get("device", ""))
     if not library_name.startswith("tensorrt ") or available():

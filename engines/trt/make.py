@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from ...stream.base.errors import EngineError
 from ...stream.base.frame import Size
 from ...stream.base.progress import Progress, silent
-from ..cache import EngineCache, Entry, Plan, PlanKey, PlanRefused
+from ..cache import EngineCache, EngineKey, EnginePlan, KeptEngine, PlanRefused
 from .build import OPTIMIZATION_LEVEL, TILING, Shape, build_plan
 from .library import library
 from .memory import Memory
 from .onnx import OnnxFile, Weight, touched
-from .run import TOLERANCE, Engine, PlanUnfit, check_numbers
+from .run import TOLERANCE, LoadedPlan, PlanUnfit, check_numbers
 
 log = logging.getLogger(__name__)
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -63,10 +63,10 @@ class Maker:
     cache: EngineCache
     progress: Progress = silent
 
-    def key(self, job: Job) -> PlanKey:
+    def key(self, job: Job) -> EngineKey:
         """Everything that decides the plan of a job."""
         hardware = self.memory.hardware
-        return PlanKey(
+        return EngineKey(
             unit=job.name,
             graph=job.graph,
             weights=job.weights,
@@ -80,7 +80,7 @@ class Maker:
             flags=(f"optimization level {OPTIMIZATION_LEVEL}", f"tiling {TILING}", f"refit {job.refit}"),
         )
 
-    def engine(self, job: Job) -> Engine:
+    def engine(self, job: Job) -> LoadedPlan:
         """An engine that is ready to run. Building one takes minutes, which ``progress`` watches.
 
         Raises EngineError with one reason when it cannot be built, or does not compute what the unit does.
@@ -98,11 +98,11 @@ class Maker:
         key = self.key(job)
         return self.cache.path(key).is_file() or bool(self._refittable(key))
 
-    def _refittable(self, key: PlanKey) -> list[tuple[PlanKey, Entry]]:
+    def _refittable(self, key: EngineKey) -> list[tuple[EngineKey, KeptEngine]]:
         """Plans of the same network with other weights, made to be refitted; the last used first."""
         return [pair for pair in self.cache.similar(key, "weights", "loras") if pair[1].notes.get("weights")]
 
-    def _stored(self, job: Job, key: PlanKey) -> Engine | None:
+    def _stored(self, job: Job, key: EngineKey) -> LoadedPlan | None:
         """From the plan of this very key, unless there is none, or it turns out not to be fit."""
         try:
             plan = self.cache.load(key)
@@ -114,7 +114,7 @@ class Maker:
             self.cache.remove(key)
         return None
 
-    def _refitted(self, job: Job, key: PlanKey, made: list[Engine]) -> Plan | None:
+    def _refitted(self, job: Job, key: EngineKey, made: list[LoadedPlan]) -> EnginePlan | None:
         """The plan of the same network with other weights, refitted: seconds instead of minutes.
 
         Its engine, which is put into ``made``, is a new one that nothing runs yet; so a stream that changes its LoRAs
@@ -134,10 +134,10 @@ class Maker:
                 if engine is not None:
                     made.append(engine)
                     # What is written out of a refitted engine cannot be refitted again, so it notes no weights.
-                    return Plan(engine.serialized(), {"size": str(job.size)})
+                    return EnginePlan(engine.serialized(), {"size": str(job.size)})
         return None
 
-    def _refit(self, job: Job, file: OnnxFile, other: PlanKey, entry: Entry) -> Engine | None:
+    def _refit(self, job: Job, file: OnnxFile, other: EngineKey, entry: KeptEngine) -> LoadedPlan | None:
         self.progress(f"refitting {job.name}", None)
         plan = self.cache.load(other)
         before = [Weight(name, dtype, tuple(shape), digest) for name, dtype, shape, digest in entry.notes["weights"]]
@@ -153,20 +153,20 @@ class Maker:
         check_numbers(engine, job.unit, job.example, limit)
         return engine
 
-    def _load(self, job: Job, plan: Plan) -> Engine:
+    def _load(self, job: Job, plan: EnginePlan) -> LoadedPlan:
         """An engine from a plan, run once, so that no frame waits for what is done at the first call."""
         engine = self._open(job, plan)
         engine(*job.example)
         return engine
 
-    def _open(self, job: Job, plan: Plan) -> Engine:
-        return Engine(plan.data, self.memory, job.shapes, job.name, job.size, job.precision)
+    def _open(self, job: Job, plan: EnginePlan) -> LoadedPlan:
+        return LoadedPlan(plan.data, self.memory, job.shapes, job.name, job.size, job.precision)
 
     def _export(self, job: Job, folder: Path) -> OnnxFile:
         self.progress(f"exporting {job.name}", None)
         return OnnxFile.open(job.export(folder))
 
-    def _build(self, job: Job, made: list[Engine]) -> Plan:
+    def _build(self, job: Job, made: list[LoadedPlan]) -> EnginePlan:
         """A plan that was held to the unit; its engine is put into ``made``."""
         timings = _Timings(self.cache, self.memory)
         with self.cache.scratch(self.key(job)) as folder:
@@ -176,7 +176,7 @@ class Maker:
             notes: dict[str, Any] = {"size": str(job.size)}
             if job.refit:
                 notes["weights"] = [[w.name, w.dtype, list(w.shape), w.digest] for w in file.weights]
-        engine = self._open(job, Plan(data))
+        engine = self._open(job, EnginePlan(data))
         try:
             notes["error"] = check_numbers(engine, job.unit, job.example, TOLERANCE[job.precision])
         except EngineError as wrong:
@@ -185,7 +185,7 @@ class Maker:
             ) from wrong
         log.info("%s: relative error %.2g against the network itself", job.name, notes["error"])
         made.append(engine)
-        return Plan(data, notes)
+        return EnginePlan(data, notes)
 
 
 class _Timings:
@@ -193,7 +193,7 @@ class _Timings:
 
     def __init__(self, cache: EngineCache, memory: Memory) -> None:
         self._cache = cache
-        self._key = PlanKey("timings", "", "", "", "", f"tensorrt {library().version}", memory.hardware.capability)
+        self._key = EngineKey("timings", "", "", "", "", f"tensorrt {library().version}", memory.hardware.capability)
 
     def load(self) -> bytes:
         """What is kept; nothing, when it is not what this user wrote."""

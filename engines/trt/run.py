@@ -25,7 +25,7 @@ class PlanUnfit(EngineError):
     """A plan that this library, GPU or driver does not take: it has to be built again."""
 
 
-class Engine:
+class LoadedPlan:
     """One plan on one GPU. Calls take the inputs by position, in the order of ``shapes``, and give the one output."""
 
     def __init__(
@@ -165,7 +165,9 @@ class Engine:
         return f'{self._built_for} takes {name} {own}, asked {other}: run "inkstream build" with these settings'
 
 
-def check_numbers(engine: Engine, reference: Callable[..., Tensor], values: tuple[Tensor, ...], limit: float) -> float:
+def check_numbers(
+    engine: LoadedPlan, reference: Callable[..., Tensor], values: tuple[Tensor, ...], limit: float
+) -> float:
     """Hold an engine to the network it was made from; gives the relative error.
 
     Raises EngineError when it is above ``limit``.

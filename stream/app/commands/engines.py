@@ -12,7 +12,7 @@ from .common import console
 from .models import megabytes
 
 if TYPE_CHECKING:
-    from ....engines.cache import Entry
+    from ....engines.cache import KeptEngine
 
 app = typer.Typer(no_args_is_help=True, help="Engines that run here, and those that were built.")
 DAY = 86400.0
@@ -86,13 +86,13 @@ def prune(
     typer.echo(f"{len(removed)} files, {megabytes(sum(entry.size for entry in removed))}")
 
 
-def _why_not(entry: Entry) -> str:
+def _why_not(entry: KeptEngine) -> str:
     from ....engines.trt.engine import unusable
 
     return entry.fault or unusable(entry)
 
 
-def _row(entry: Entry) -> list[str]:
+def _row(entry: KeptEngine) -> list[str]:
     """What a file is, as the table shows it."""
     parts = entry.parts
     if not parts:
