@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 
 from ..stream.base.errors import InkstreamError, LoraError, ModelError, UnsafeWeightsError
-from ..stream.base.progress import Progress
 from ..stream.base.quiet import quiet
 from . import hub
 from .describe import FAMILY_NAMES, unet_family
@@ -52,7 +51,7 @@ class LoraFile:
     tensors: dict[str, dict[str, Tensor]]
 
 
-def read_lora(source: str | Path, pipe: Any, name: str | None = None, progress: Progress | None = None) -> LoraFile:
+def read_lora(source: str | Path, pipe: Any) -> LoraFile:
     """Read a LoRA for a pipeline; the pipeline is only looked at, so this may run beside a live stream.
 
     ``source`` is the name of one of the model's own styles, a .safetensors file, a folder with one, ``owner/name`` or
@@ -62,7 +61,7 @@ def read_lora(source: str | Path, pipe: Any, name: str | None = None, progress: 
     """
     try:
         with quiet():
-            path = locate_lora(source, progress, styles_of(pipe))
+            path = _locate(source, styles_of(pipe))
             header = check_safetensors(path, MAX_LORA_BYTES)
             tensors = _to_peft(path, _read(path, header), _alphas(path, header), pipe)
             _check_fit(path, tensors, pipe)
@@ -75,15 +74,15 @@ def read_lora(source: str | Path, pipe: Any, name: str | None = None, progress: 
             raise
         reason = " ".join(str(error).split())[:300]
         raise LoraError(f"{source}: not a LoRA that can be read: {type(error).__name__}: {reason}") from error
-    return LoraFile(str(source), name or _name_of(source), tensors)
+    return LoraFile(str(source), _name_of(source), tensors)
 
 
-def locate_lora(source: str | Path, progress: Progress | None = None, styles: Mapping[str, Path] | None = None) -> Path:
+def _locate(source: str | Path, own: Mapping[str, Path]) -> Path:
     """The file that a LoRA's name stands for; downloads a hub id that is not in the cache.
 
-    ``styles`` are those that the model brings, by name; ``./night`` is a folder, whatever they are.
+    ``own`` are the styles that the model brings, by name; ``./night`` is a folder, whatever they are.
     """
-    text, own = str(source), styles or {}
+    text = str(source)
     if text in own:
         return own[text]
     path = Path(text).expanduser()
@@ -101,7 +100,7 @@ def locate_lora(source: str | Path, progress: Progress | None = None, styles: Ma
         raise LoraError(
             f"{text}: no such file; expected {named}a .safetensors file, owner/name, or owner/name:file.safetensors"
         )
-    return hub.fetch_file(*hub.split_file(text), progress)
+    return hub.fetch_file(*hub.split_file(text))
 
 
 def _name_of(source: str | Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -14,7 +13,6 @@ from torch import Tensor, nn
 
 from ..stream.base.errors import LoraError
 from ..stream.base.lora import input_dims
-from ..stream.base.progress import Progress
 from ..stream.base.quiet import quiet
 from .lorafile import COMPONENTS, LoraFile, read_lora
 
@@ -61,23 +59,17 @@ class LoraSet:
         """Names of the loaded LoRAs, in the order of the rows of the bound tensor."""
         return tuple(self._scales)
 
-    def read(self, source: str | Path, name: str | None = None, progress: Progress | None = None) -> LoraFile:
+    def read(self, source: str | Path) -> LoraFile:
         """Read and check a LoRA, for ``prepare`` or ``load``. See ``lorafile.read_lora`` for what is accepted."""
-        return read_lora(source, self.pipe, name, progress)
+        return read_lora(source, self.pipe)
 
-    def prepare(
-        self,
-        source: str | Path | LoraFile,
-        name: str | None = None,
-        scale: float = 1.0,
-        progress: Progress | None = None,
-    ) -> PreparedLora:
+    def prepare(self, source: str | Path | LoraFile, scale: float = 1.0) -> PreparedLora:
         """Read a LoRA, unless ``read`` has, and build its layers, for ``load``.
 
         The networks are not touched. Raises LoraError or UnsafeWeightsError.
         """
-        lora = source if isinstance(source, LoraFile) else self.read(source, name, progress)
-        name = self._free_name(name, lora)
+        lora = source if isinstance(source, LoraFile) else self.read(source)
+        name = self._free_name(lora)
         layers, notes = [], []
         try:
             with quiet():
@@ -95,22 +87,16 @@ class LoraSet:
             raise LoraError(f"{lora.source}: cannot be added: {type(error).__name__}: {reason}") from error
         return PreparedLora(lora, name, float(scale), self._version, layers, notes)
 
-    def load(
-        self,
-        source: str | Path | LoraFile | PreparedLora,
-        name: str | None = None,
-        scale: float = 1.0,
-        progress: Progress | None = None,
-    ) -> str:
+    def load(self, source: str | Path | LoraFile | PreparedLora, scale: float = 1.0) -> str:
         """Add a LoRA (what ``prepare`` gave, or anything that ``prepare`` takes) and return its name.
 
         In a UNet that is not bound to rows yet it acts with its scale at once. In one that is, rows in flight keep the
         LoRAs they began with: the new one acts from the next ``bind`` on. Text encoders take the scale at once.
         Raises LoraError or UnsafeWeightsError, and then the pipeline is exactly as before.
         """
-        ready = source if isinstance(source, PreparedLora) else self.prepare(source, name, scale, progress)
+        ready = source if isinstance(source, PreparedLora) else self.prepare(source, scale)
         if ready.version != self._version:  # other LoRAs came or went since it was prepared
-            ready = self.prepare(ready.lora, None, ready.scale)
+            ready = self.prepare(ready.lora, ready.scale)
         for parent, key, layer in ready.layers:
             setattr(parent, key, layer)
             if ready.name in layer.scaling:
@@ -203,17 +189,14 @@ class LoraSet:
         if unknown:
             raise LoraError(f"got the LoRA {unknown[0]!r}, loaded are: {', '.join(self.names) or 'none'}")
 
-    def _free_name(self, name: str | None, lora: LoraFile) -> str:
+    def _free_name(self, lora: LoraFile) -> str:
         networks = [getattr(self.pipe, component, None) for component in COMPONENTS]
         taken = {
             *self._scales,
             *(known for network in networks for known in getattr(network, "peft_config", None) or {}),
         }
-        if name is not None and (not name or "." in name):
-            raise LoraError(f"got the LoRA name {name!r}, expected one without a dot")
-        if name in taken:
-            raise LoraError(f"got the LoRA name {name!r}, which is in use; loaded are: {', '.join(sorted(taken))}")
-        return next(text for text in _numbered(name or lora.name) if text not in taken)
+        numbered = (lora.name if number == 1 else f"{lora.name}_{number}" for number in count(1))
+        return next(text for text in numbered if text not in taken)
 
     def _layers(self, component: str) -> list[Any]:
         return [layer for _, _, layer in _lora_layers(getattr(self.pipe, component, None))]
@@ -267,11 +250,6 @@ def _activate(layer: Any, names: list[str]) -> None:
 
 def _peft_notes(network: nn.Module) -> dict[str, Any]:
     return {note: network.__dict__[note] for note in _PEFT_NOTES if note in network.__dict__}
-
-
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    yield from (f"{name}_{number}" for number in count(2))
 
 
 def _merged(layer: Any, scales: dict[str, float]) -> Tensor:

@@ -10,12 +10,13 @@ from typer.testing import CliRunner
 
 from inkstream.lora.lorafile import read_lora
 from inkstream.lora.styles import styles_in, styles_of
+from inkstream.lora.train import assembly, course
 from inkstream.lora.train import card as cards
-from inkstream.lora.train import course
 from inkstream.lora.train.config import read
 from inkstream.lora.train.course import BUDGETS, CourseConfig, parts_of
 from inkstream.lora.train.lcm_proof import ProofConfig
 from inkstream.lora.train.lcm_proof import parts_of as proof_parts
+from inkstream.lora.train.sequence import Part
 from inkstream.lora.words import read_vocabulary
 from inkstream.stream import Frame, Stream
 from inkstream.stream.app.cli import app
@@ -64,7 +65,7 @@ def made(tmp_path_factory):
     """(configuration, folder of the model, lines that were said) of a whole course."""
     config, said = small(tmp_path_factory.mktemp("course")), []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(course, "judge", lambda folder, config, progress: FIGURES)
+        patch.setattr(assembly, "judge", lambda folder, config, progress: FIGURES)
         model = course.train(config, say=said.append)
     return config, model, said
 
@@ -99,7 +100,7 @@ def test_what_is_done_is_not_done_again(made, monkeypatch):
     config, model, said = made
     assert said[0] == "autoencoder: begins"
     before = (model / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
-    monkeypatch.setattr(course, "judge", lambda folder, config, progress: FIGURES)
+    monkeypatch.setattr(assembly, "judge", lambda folder, config, progress: FIGURES)
     again = []
     assert course.train(config, say=again.append) == model
     assert [line.split(",")[0] for line in again[:4]] == [
@@ -131,7 +132,7 @@ def test_a_model_that_was_written_before_its_budget_was_spent_is_not_done(made, 
     part = parts_of(config)[2]
     assert part.done
     longer = part.config.model_copy(update={"max_train_steps": 4})
-    assert not course.Part("base", longer).done
+    assert not Part("base", longer).done
     notes = part.model / "training.json"
     kept = notes.read_text()
     try:

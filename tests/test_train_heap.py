@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from inkstream.lora.train import devices, heap
-from inkstream.lora.train.kinds import AutoencoderConfig
+from inkstream.lora.train.from_scratch import AutoencoderConfig
 
 MEGABYTES = 512
 SETTINGS = AutoencoderConfig.model_validate({"output_dir": "out", "data": {"path": "none"}, "max_train_steps": 1})

@@ -21,7 +21,7 @@ from inkstream.lora.train.caches import Latents, Texts, captions_of
 from inkstream.lora.train.config import DataConfig
 from inkstream.lora.train.data import Batches, control_images, open_data, still
 from inkstream.lora.train.edges import EdgeLoss, edge_map, rectangles
-from inkstream.lora.train.kinds import AutoencoderConfig
+from inkstream.lora.train.from_scratch import AutoencoderConfig
 from inkstream.lora.train.kohya import to_kohya
 from inkstream.lora.train.muon import Muon, orthogonal, split
 from inkstream.lora.train.noise import Noise
@@ -516,12 +516,10 @@ def test_wandb_is_called_as_its_documentation_says(tmp_path, monkeypatch):
 
 def test_trackio_is_called_as_its_documentation_says(tmp_path, monkeypatch):
     calls = []
-    fake = types.SimpleNamespace(
-        init=lambda **options: calls.append(sorted(options)),
-        log=lambda figures, step: calls.append((figures, step)),
-        Image=lambda pixels: "image",
-        finish=lambda: calls.append("finish"),
+    run = types.SimpleNamespace(
+        log=lambda figures, step: calls.append((figures, step)), finish=lambda: calls.append("finish")
     )
+    fake = types.SimpleNamespace(init=lambda **options: calls.append(sorted(options)) or run)
     monkeypatch.setitem(sys.modules, "trackio", fake)
     trackers = Trackers(config_with(tmp_path, "trackio"))
     trackers.log(1, {"loss": 0.5})

@@ -18,9 +18,10 @@ from inkstream.lora.data.sample import Part
 from inkstream.lora.load import load_pipeline
 from inkstream.lora.train import autoencoder, base, config, losses, start, storage
 from inkstream.lora.train.checkpoint import Checkpoints
-from inkstream.lora.train.config import parse
+from inkstream.lora.train.config import read
 from inkstream.lora.train.data import Batches
-from inkstream.lora.train.kinds import KINDS, AutoencoderConfig, BaseConfig, kind_of
+from inkstream.lora.train.from_scratch import AutoencoderConfig, BaseConfig
+from inkstream.lora.train.kinds import KINDS, kind_of
 from inkstream.lora.train.loop import Loop, TrainError
 from inkstream.lora.train.models import load_autoencoder
 from inkstream.lora.train.predict import lcm_steps
@@ -471,6 +472,11 @@ def test_two_trainings_do_not_share_a_folder(tmp_path, monkeypatch):
 # --- settings
 
 
+def file_of(folder, text):
+    (folder / "c.yaml").write_text(text)
+    return folder / "c.yaml"
+
+
 @pytest.mark.parametrize("task", KINDS)
 def test_shipped_configurations_are_whole(task):
     found = config.read(f"train_{task}", kind_of(task))
@@ -490,24 +496,24 @@ def test_shipped_configurations_are_whole(task):
         ("output_dir: x\nmax_train_steps: 1\n", "data: is missing"),
     ],
 )
-def test_a_wrong_setting_is_named_with_its_place(text, message, monkeypatch):
+def test_a_wrong_setting_is_named_with_its_place(text, message, monkeypatch, tmp_path):
     monkeypatch.setattr(config, "find_spec", lambda name: None if name == "wandb" else True)
     with pytest.raises(ConfigError, match=message):
-        parse(text, "c.yaml", AutoencoderConfig)
+        read(file_of(tmp_path, text), AutoencoderConfig)
 
 
-def test_single_settings_come_on_top():
+def test_single_settings_come_on_top(tmp_path):
     text = "output_dir: x\nmax_train_steps: 1\nautoencoder: a\ndata: {path: y}\n"
     overrides = {"data.size": 128, "networks.text_width": 64, "named_timesteps": [499], "max_train_steps": 7}
-    found = parse(text, "c.yaml", BaseConfig, overrides)
+    found = read(file_of(tmp_path, text), BaseConfig, overrides)
     assert (found.data.size, found.networks.text_width, found.named_timesteps) == (128, 64, (499,))
     assert found.max_train_steps == 7
     with pytest.raises(ConfigError, match=r"--set crop: crop: got 512, expected at most data\.size = 128"):
-        parse(text, "c.yaml", BaseConfig, {"data.size": 128, "crop": 512})
+        read(file_of(tmp_path, text), BaseConfig, {"data.size": 128, "crop": 512})
     with pytest.raises(ConfigError, match=r"--set output_dir\.x: output_dir holds 'x', which has no part 'x'"):
-        parse(text, "c.yaml", BaseConfig, {"output_dir.x": 1})
+        read(file_of(tmp_path, text), BaseConfig, {"output_dir.x": 1})
     with pytest.raises(ConfigError, match="expected a multiple of norm_num_groups = 16"):
-        parse(text, "c.yaml", BaseConfig, {"networks.block_out_channels": [64, 100, 160]})
+        read(file_of(tmp_path, text), BaseConfig, {"networks.block_out_channels": [64, 100, 160]})
 
 
 def test_a_dry_run_measures_and_leaves_nothing(tmp_path, codec, monkeypatch):
@@ -553,7 +559,7 @@ def test_the_command_trains_measures_and_goes_on(tmp_path, monkeypatch):
     longer = command("autoencoder", "--config", written, "--resume", "latest", "--set", "max_train_steps=6")
     assert "goes on from step-00000004" in longer.stderr and "done: 6 steps" in longer.stderr
     shown = command("autoencoder", "--config", written, "--show", "--set", "data.size=64").stdout
-    assert parse(shown, "shown", AutoencoderConfig).data.size == 64
+    assert read(file_of(tmp_path, shown), AutoencoderConfig).data.size == 64
 
 
 @pytest.mark.parametrize(

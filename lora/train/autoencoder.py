@@ -18,7 +18,7 @@ from .adversary import Adversary, OfPictures
 from .caches import latents_of
 from .data import Batch, Batches, still
 from .devices import device_of, settle, settle_process
-from .kinds import AutoencoderConfig
+from .from_scratch import AutoencoderConfig
 from .models import Codec, load_autoencoder
 from .noise import normal
 from .sheets import psnr, sharpness, sheet, to_bytes, to_pictures

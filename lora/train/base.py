@@ -26,7 +26,7 @@ from .adversary import Adversary, OfLatents
 from .caches import captions_of, latents_of
 from .data import Batch, Batches, still
 from .devices import device_of, settle, settle_process
-from .kinds import BaseConfig
+from .from_scratch import BaseConfig
 from .models import Codec, load_autoencoder
 from .noise import Noise, normal
 from .predict import few_steps, lcm_steps, predict
@@ -107,7 +107,7 @@ class BaseTask(Task):
 
     def loss(self, batch: Batch, now: Now) -> Loss:
         config = self.config
-        z0 = self.latents(batch)  # (B, C, h, w)
+        z0 = self.codec.latents(batch)  # (B, C, h, w)
         control, count = batch.control(), len(batch)
         t = self.timesteps.draw(count, now.random)  # on the CPU
         text = self.text(self._captions(batch, t, now.random))
@@ -123,10 +123,6 @@ class BaseTask(Task):
             total = total + config.crop_weight * parts["crop"]
         parts |= self.adversary.parts(z0, x0, regression, now, batch.drawn())
         return Loss(total + parts.get("pull", 0.0), parts)
-
-    def latents(self, batch: Batch) -> Tensor:
-        """(B, C, h, w) float32: from the cache, else encoded now."""
-        return batch.latent.float() if batch.latent is not None else self.codec.encode(batch.pictures())
 
     def text(self, captions: Sequence[str]) -> Tensor:
         """(B, L, D), with gradients."""

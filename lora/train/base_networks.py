@@ -10,7 +10,7 @@ from torch import nn
 
 from ...stream.base.errors import ModelError
 from . import seeds
-from .kinds import BaseConfig, Networks
+from .from_scratch import BaseConfig, Networks
 from .models import controlnets_of, load_model
 
 SCHEDULER = {

@@ -193,15 +193,7 @@ def read(name: str | Path, kind: type[Config], overrides: Mapping[str, Any] | No
     ``overrides`` are settings by dotted path and come on top. Raises ConfigError: ``file:line:column: setting: got,
     expected``.
     """
-    return _built(_document(name), kind, overrides)
-
-
-def parse(text: str, name: str, kind: type[Config], overrides: Mapping[str, Any] | None = None) -> Config:
-    """As ``read``, from text; ``name`` stands for the file in messages."""
-    return _built(safeyaml.read(text, name), kind, overrides)
-
-
-def _built(document: Document, kind: type[Config], overrides: Mapping[str, Any] | None) -> Config:
+    document = _document(name)
     if document.value is None:
         document.value = {}
     if isinstance(document.value, dict):

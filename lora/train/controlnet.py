@@ -37,7 +37,7 @@ class ControlNetTask(TunedTask):
         return {"controlnet": self.controlnets[0]}
 
     def loss(self, batch: Batch, now: Now) -> Loss:
-        z0 = self.latents(batch)  # (B, C, h, w)
+        z0 = self.codec.latents(batch)  # (B, C, h, w)
         x, noise, t = self.noised(z0, now.random)
         text, added = self.text(self._captions(batch, now.random))
         output = predict(self.unet, self.scaled(), x, t, text, self.conditions(batch), added)

@@ -7,29 +7,22 @@ the folder says what made it.
 
 from __future__ import annotations
 
-import json
-import shutil
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
 
 from ...stream.base.errors import ConfigError
-from ...stream.base.files import png, replacing_folder, write_whole
 from ...stream.base.progress import Progress, silent
 from ..data import looks
-from ..steps import read_steps, write_steps
-from . import start
-from .config import Settings, TrainConfig, read
-from .kinds import AutoencoderConfig, BaseConfig, LoraConfig
-from .outputs import NOTES, RECIPE
+from .config import Settings, read
+from .from_scratch import AutoencoderConfig, BaseConfig
+from .kinds import LoraConfig
+from .sequence import Part, train_all
 
-NAME = "ink-tiny"
 BUDGETS = ("cpu", "gpu")
 MOST_PAIRS = 40  # a style is made from no more
 FIGURES, SHEET = "figures.json", "sheet.png"
@@ -40,7 +33,7 @@ class CourseConfig(Settings):
 
     budget: str = Field(min_length=1, max_length=80)
     """The machine that it is meant for, in words; the model's card says it."""
-    output_dir: str = Field(f"training/{NAME}", min_length=1)
+    output_dir: str = Field("training/ink-tiny", min_length=1)
     """Folder for everything; the finished model is in output_dir/model."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps."""
@@ -79,33 +72,6 @@ class CourseConfig(Settings):
     def folder(self) -> Path:
         """The output folder."""
         return Path(self.output_dir).expanduser()
-
-
-@dataclass(frozen=True)
-class Part:
-    """One training of a course."""
-
-    name: str
-    config: TrainConfig
-    look: str | None = None
-    """The look of the pairs that it learns from, where they are made for it."""
-
-    @property
-    def model(self) -> Path:
-        """Folder of what it leaves."""
-        return self.config.folder / "model"
-
-    @property
-    def done(self) -> bool:
-        """Whether it was finished before. Notes are the last thing that is written."""
-        return (self.model / NOTES).is_file() and not _unfinished(self.model / NOTES, self.config)
-
-    @property
-    def line(self) -> str:
-        """What it will take, for people."""
-        minutes, steps = self.config.max_train_minutes, self.config.max_train_steps
-        ends = f"{minutes:g} minutes" if minutes else f"{steps:,} steps"
-        return f"{self.name}: {ends}{', done before' if self.done else ''}; {self.config.folder}"
 
 
 def parts_of(config: CourseConfig) -> list[Part]:
@@ -167,16 +133,15 @@ def train(
 
     Raises ConfigError, ModelError, DataError or TrainError.
     """
-    for part in parts_of(config):
-        if part.done:
-            say(f"{part.name}: done before, {part.model}")
-            continue
-        say(f"{part.name}: begins")
+    from .assembly import assemble
+
+    def before(part: Part) -> None:
         if part.look is not None:
-            _write_pairs(config, part, progress)
-        if start.train(part.config, "latest", say=say, progress=progress).interrupted:
-            return None
-    return assemble(config, say=say, progress=progress)
+            held, data = min(4, config.pairs - 1), part.config.data
+            looks.write_pairs(data.path, part.look, config.pairs - held, held, data.size, progress)
+
+    parts = parts_of(config)
+    return assemble(config, parts, say, progress) if train_all(parts, say, progress, before) else None
 
 
 def plan(config: CourseConfig) -> list[str]:
@@ -201,116 +166,3 @@ def plan(config: CourseConfig) -> list[str]:
 
 def _minutes(parts: Sequence[Part]) -> float:
     return sum(part.config.max_train_minutes or 0.0 for part in parts)
-
-
-def _write_pairs(config: CourseConfig, part: Part, progress: Progress) -> None:
-    held = min(4, config.pairs - 1)
-    assert part.look is not None
-    looks.write_pairs(part.config.data.path, part.look, config.pairs - held, held, part.config.data.size, progress)
-
-
-def _unfinished(notes: Path, config: TrainConfig) -> bool:
-    """Whether a model was written at a checkpoint, before its budget was spent."""
-    try:
-        found = json.loads(notes.read_text("utf-8"))
-        minutes, steps = float(found["minutes"]), int(found["steps"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{notes}: damaged ({type(error).__name__}); delete {notes.parent} and go on") from error
-    enough = config.max_train_steps is not None and steps >= config.max_train_steps
-    return not enough and (config.max_train_minutes is None or minutes < config.max_train_minutes - 0.01)
-
-
-# --- the model
-
-
-def assemble(
-    config: CourseConfig,
-    *,
-    say: Callable[[str], Any] = lambda line: None,
-    progress: Progress = silent,
-) -> Path:
-    """Put the finished parts together in ``output_dir/model``, judge it there, and write its card. Gives the folder."""
-    from . import card
-
-    parts = {part.name: part for part in parts_of(config)}
-    target = config.folder / "model"
-    with replacing_folder(target) as folder:
-        shutil.copytree(parts["base"].model, folder, dirs_exist_ok=True)
-        (folder / NOTES).unlink()
-        _write_words(folder, config)
-        if config.steps:
-            write_steps(folder, config.steps)
-            read_steps(folder)
-        for part in parts.values():
-            if part.look is not None:
-                _write_style(part, folder)
-        made = {name: json.loads((part.model / NOTES).read_text("utf-8")) for name, part in parts.items()}
-        began = {
-            name: other for name, notes in made.items() for other in made if made[other] == notes.get("began_from")
-        }
-        for name, other in began.items():  # the recipe has it already
-            made[name]["began_from"] = other
-        recipe = {"name": NAME, "course": config.model_dump(mode="json", exclude={"scenes_path"}), "parts": made}
-        (folder / RECIPE).write_text(json.dumps(_portable(recipe, config), indent=2) + "\n", "utf-8")
-        say(f"judging {NAME} on {config.judged} scenes")
-        figures = judge(folder, config, progress)
-        (folder / FIGURES).write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
-        (folder / "README.md").write_text(card.text(recipe, figures), "utf-8")
-    say(f"done: {target}")
-    return target
-
-
-def _write_words(folder: Path, config: CourseConfig) -> None:
-    from ..data.scenes import captions, sample_scene, vocabulary
-    from ..words import write_vocabulary
-
-    said = (text for number in range(min(config.scenes, 2000)) for text in captions(sample_scene(number)))
-    write_vocabulary(folder, vocabulary(), said)
-
-
-def _write_style(part: Part, folder: Path) -> None:
-    """A style in half precision, under its name."""
-    import torch
-    from safetensors import safe_open
-    from safetensors.torch import save_file
-
-    from ..hub import LORA_FILE
-    from ..styles import FOLDER, SUFFIX
-
-    (folder / FOLDER).mkdir(exist_ok=True)
-    with safe_open(part.model / LORA_FILE, "pt") as file:
-        tensors = {name: file.get_tensor(name).to(torch.float16).contiguous() for name in file.keys()}  # noqa: SIM118
-        save_file(tensors, folder / FOLDER / f"{part.look}{SUFFIX}", file.metadata())
-
-
-def judge(folder: Path, config: CourseConfig, progress: Progress) -> dict[str, Any]:
-    """The result of an evaluation on scenes that nothing was learned from; writes its sheet into the folder."""
-    from ..evaluate.data import USUAL_SEED, open_data
-    from ..evaluate.evaluation import evaluate
-    from ..evaluate.rendering import Renderer, native_side, run_for
-    from ..load import load_pipeline
-
-    run = run_for(str(folder), {})
-    pipe = load_pipeline(run.model, run.stream, progress)
-    with closing(Renderer(pipe, native_side(pipe), run.stream, progress)) as renderer:
-        data = open_data(f"scenes:{USUAL_SEED}:{config.judged}", renderer.side, None, progress)
-        judged = evaluate(renderer, data, NAME, progress=progress, goals=True)
-    write_whole(config.folder / SHEET, png(judged.sheet()))
-    return judged.result
-
-
-def _portable(tree: Any, config: CourseConfig) -> Any:
-    """The same without the paths of the machine that made it."""
-    if isinstance(tree, Mapping):
-        return {key: _portable(value, config) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return [_portable(value, config) for value in tree]
-    if isinstance(tree, str):
-        for path in _longest_first(config):
-            tree = tree.replace(path, Path(path).name)
-    return tree
-
-
-def _longest_first(config: CourseConfig) -> Iterator[str]:
-    paths = {config.output_dir, str(config.folder), str(config.folder.resolve()), config.scenes_path or ""}
-    return iter(sorted(filter(None, paths), key=len, reverse=True))

@@ -68,7 +68,7 @@ class LcmTask(TunedTask):
     def consistency(self, batch: Batch, random: torch.Generator) -> Tensor:
         """The loss of a batch; symbols and order are those of algorithm 1 of the paper."""
         config, count = self.config, len(batch)
-        z0 = self.latents(batch)
+        z0 = self.codec.latents(batch)
         (text, added), (no_text, no_added) = self.text(batch.captions), self.text([""] * count)
         images = self.conditions(batch)
         n = torch.randint(0, len(self.grid), (count,), generator=random).to(self.device)
@@ -142,7 +142,7 @@ class LcmTask(TunedTask):
         for batch in (each.to(self.device) for each in self.held):
             random = seeds.generator(self.config.seed, seeds.VALIDATION, int(batch.index[0]))
             found.setdefault("loss", []).append(self.consistency(batch, random).cpu())
-            error = (self.generate(batch) - self.latents(batch)).square().mean().cpu()
+            error = (self.generate(batch) - self.codec.latents(batch)).square().mean().cpu()
             found.setdefault(f"mse_{self.config.validation_inference_steps}_steps", []).append(error)
         return {name: torch.stack(values).mean().item() for name, values in found.items()}
 

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import Field
 
 from ...stream.base.progress import Progress, silent
-from . import start
 from .config import Settings, read
-from .course import Part
-from .kinds import BaseConfig, LcmConfig
+from .from_scratch import BaseConfig
+from .kinds import LcmConfig
+from .sequence import Part, train_all
 
 TABLE = "table.json"
 # Of both students: a guidance of the teacher that pictures of one renderer need, and batches that a CPU takes.
@@ -82,13 +82,8 @@ def train(
     from ..evaluate.distilled import compare
 
     parts = parts_of(config)
-    for part in parts:
-        if part.done:
-            say(f"{part.name}: done before, {part.model}")
-            continue
-        say(f"{part.name}: begins")
-        if start.train(part.config, "latest", say=say, progress=progress).interrupted:
-            return None
+    if not train_all(parts, say, progress):
+        return None
     teacher, student, lora = (part.model for part in parts)
     result = compare(teacher, student, lora, config.judged, config.device, progress)
     (config.folder / TABLE).write_text(json.dumps(result, indent=2) + "\n", "utf-8")

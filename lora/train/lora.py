@@ -21,7 +21,8 @@ from ..data.sample import Samples
 from . import adapters, losses
 from .data import Batch, Batches, open_data
 from .edges import EdgeLoss
-from .kinds import BaseConfig, LoraConfig
+from .from_scratch import BaseConfig
+from .kinds import LoraConfig
 from .loop import Finished, Loop
 from .outputs import NOTES
 from .predict import predict
@@ -68,7 +69,7 @@ class LoraTask(TunedTask):
 
     def loss(self, batch: Batch, now: Now) -> Loss:
         config = self.config
-        z0 = self.latents(batch)  # (B, C, h, w)
+        z0 = self.codec.latents(batch)  # (B, C, h, w)
         x, target, t = self._few_steps(z0, now.random) if self.visited is not None else self._any_step(z0, now.random)
         text, added = self.text(batch.captions)
         output = predict(self.unet, self.scaled(), x, t, text, self.conditions(batch), added)

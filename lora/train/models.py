@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -13,6 +13,9 @@ from ...stream.base.progress import Progress, silent
 from ...stream.base.quiet import quiet
 from ..load import load_pipeline, locate
 from ..parts import load_part
+
+if TYPE_CHECKING:
+    from .data import Batch
 
 
 def load_autoencoder(name: str) -> Any:
@@ -69,6 +72,10 @@ class Codec:
     def reduction(self) -> int:
         """Pixels of a side for one latent."""
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    def latents(self, batch: Batch) -> torch.Tensor:
+        """Those of a batch, (B, C, h, w) float32: from the cache, else encoded now."""
+        return batch.latent.float() if batch.latent is not None else self.encode(batch.pictures())
 
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) -> (B, C, h, w) float32, without gradients; of a distribution its mode."""

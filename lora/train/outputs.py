@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...stream.base.errors import ModelError
-from ...stream.base.files import replacing_folder
+from ...stream.base.files import replacing_folder, write_json
 from ...stream.base.quiet import quiet
 from .kinds import name_of
 
@@ -31,7 +31,7 @@ def write_model(
     try:
         with replacing_folder(target) as folder, quiet():
             task.write(folder)
-            (folder / NOTES).write_text(json.dumps(notes(config, step, seconds, earlier), indent=2) + "\n", "utf-8")
+            write_json(folder / NOTES, notes(config, step, seconds, earlier))
     except OSError as error:
         raise ModelError(
             f"{target}: the model cannot be written: {error.strerror or error}; free some space, then --resume latest"

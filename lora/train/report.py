@@ -12,7 +12,9 @@ import torch
 from ...stream.base.progress import Progress, silent
 from . import start
 from .config import TrainConfig
+from .data import Batch
 from .loop import Loop
+from .models import Codec
 
 WARM, TIMED = 2, 6
 
@@ -64,8 +66,8 @@ def dry_run(config: TrainConfig, progress: Progress = silent) -> Report:
     report.checkpoint_mb = _state_bytes(loop) / 1e6
     times = []
     batches = task.batches.since(0)
-    encode = getattr(task, "latents", None)
-    encoding = _encoding_seconds(task, next(batches)) if encode is not None else 0.0
+    codec: Codec | None = getattr(task, "codec", None)
+    encoding = 0.0 if codec is None else _encoding_seconds(codec, next(batches).to(task.device))
     places = (0.3, 0.6, 0.9)
     for number, place in enumerate(places):
         loop.share = lambda place=place: place  # pyright: ignore[reportAttributeAccessIssue]
@@ -96,16 +98,12 @@ def _estimate(report: Report, config: TrainConfig) -> None:
     report.minutes = report.steps * report.step_seconds / 60
 
 
-def _encoding_seconds(task: Any, batch: Any) -> float:
+def _encoding_seconds(codec: Codec, batch: Batch) -> float:
     """What encoding a batch takes, which happens beforehand in a real run."""
-    batch = batch.to(task.device)
-    if getattr(task, "codec", None) is None:
-        return 0.0
-    task.latents(batch)
+    codec.latents(batch)
     began = time.perf_counter()
-    task.latents(batch)
-    if task.device.type == "cuda":
-        torch.cuda.synchronize(task.device)
+    if codec.latents(batch).is_cuda:
+        torch.cuda.synchronize()
     return time.perf_counter() - began
 
 

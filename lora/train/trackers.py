@@ -71,20 +71,13 @@ def _cut(path: Path, step: int) -> None:
     write_whole(path, "".join(f"{line}\n" for line in kept).encode())
 
 
-class Wandb:
-    """Weights & Biases (https://docs.wandb.ai); offline, it writes into the output folder, for ``wandb sync``."""
+class Service:
+    """A run of a library that is called as wandb is."""
 
-    def __init__(self, config: TrainConfig) -> None:
-        import wandb  # pyright: ignore[reportMissingImports]
-
-        self._library = wandb
-        self._run = wandb.init(
-            project=config.tracker_project_name,
-            name=config.folder.name,
-            dir=str(config.folder),
-            config=config.model_dump(mode="json"),
-            mode="offline" if config.tracker_offline else "online",
-        )
+    def __init__(self, library: Any, config: TrainConfig, **options: Any) -> None:
+        about = {"project": config.tracker_project_name, "name": config.folder.name}
+        self._library = library
+        self._run = library.init(**about, config=config.model_dump(mode="json"), **options)
 
     def log(self, step: int, figures: dict[str, float]) -> None:
         self._run.log(figures, step=step)
@@ -99,28 +92,23 @@ class Wandb:
         self._run.finish()
 
 
-class Trackio:
+class Wandb(Service):
+    """Weights & Biases (https://docs.wandb.ai); offline, it writes into the output folder, for ``wandb sync``."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        import wandb  # pyright: ignore[reportMissingImports]
+
+        mode = "offline" if config.tracker_offline else "online"
+        super().__init__(wandb, config, dir=str(config.folder), mode=mode)
+
+
+class Trackio(Service):
     """Hugging Face's trackio (https://huggingface.co/docs/trackio), which stays on this computer."""
 
     def __init__(self, config: TrainConfig) -> None:
         import trackio  # pyright: ignore[reportMissingImports]
 
-        self._library = trackio
-        trackio.init(
-            project=config.tracker_project_name, name=config.folder.name, config=config.model_dump(mode="json")
-        )
-
-    def log(self, step: int, figures: dict[str, float]) -> None:
-        self._library.log(figures, step=step)
-
-    def picture(self, step: int, pixels: np.ndarray) -> None:
-        self._library.log({"validation/pictures": self._library.Image(pixels)}, step=step)
-
-    def flush(self) -> None:
-        """It writes by itself."""
-
-    def close(self) -> None:
-        self._library.finish()
+        super().__init__(trackio, config)
 
 
 class Tensorboard:

@@ -75,10 +75,6 @@ class TunedTask(Task):
 
     # --- one prediction
 
-    def latents(self, batch: Batch) -> Tensor:
-        """(B, C, h, w) float32: from the cache, else encoded now."""
-        return batch.latent.float() if batch.latent is not None else self.codec.encode(batch.pictures())
-
     def text(self, captions: Sequence[str]) -> tuple[Tensor, dict[str, Tensor] | None]:
         """((B, L, D), what SDXL takes besides)."""
         found = self.texts(captions, self.device)
@@ -117,7 +113,7 @@ class TunedTask(Task):
         """The loss of the prediction at fixed timesteps with fixed noise: the best sign of learning by heart."""
         found: dict[str, list[Tensor]] = {}
         for batch in (each.to(self.device) for each in self.held):
-            z0, (text, added), images = self.latents(batch), self.text(batch.captions), self.conditions(batch)
+            z0, (text, added), images = self.codec.latents(batch), self.text(batch.captions), self.conditions(batch)
             random = seeds.generator(self.config.seed, seeds.VALIDATION, int(batch.index[0]))
             for step in VALIDATED:
                 t = torch.full((len(batch),), min(step, self.train_steps - 1), device=self.device)

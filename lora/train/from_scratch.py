@@ -1,0 +1,190 @@
+"""The configurations of trainings from scratch. Defaults are what was measured best."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from .config import Settings, TrainConfig
+
+
+class AutoencoderConfig(TrainConfig):
+    """AutoencoderTiny from scratch, or from another one."""
+
+    channels: int = Field(32, ge=8, le=512)
+    """Width of every stage."""
+    encoder_blocks: tuple[int, int, int, int] = (1, 1, 2, 2)
+    """Residual blocks of each stage of the encoder, the finest first."""
+    decoder_blocks: tuple[int, int, int, int] | None = None
+    """Residual blocks of each stage of the decoder, the coarsest first; null: those of init, else 3, 2, 1, 1. Beside
+    encoder, init's decoder may grow: blocks that it has not pass on what they get, at first."""
+    latent_channels: int = Field(4, ge=1, le=64)
+    """Channels of a latent."""
+    init: str | None = None
+    """Folder of an autoencoder, or of a model, whose weights are the start."""
+    encoder: str | None = None
+    """Folder of an autoencoder, or of a model, whose encoder stays as it is: only a decoder is trained, a new one
+    unless init has one. Models that were trained on its latents go on to work."""
+    sharpen: float = Field(0.0, ge=0, le=4)
+    """Above 0: a decoder is held to what init's makes of the same latents, with so much unsharp masking (1 pixel), and
+    not to the true picture. Regression blurs what nothing explains; this gives edges their contrast back."""
+    crop: int = Field(64, ge=16, multiple_of=8)
+    """Side of the crops that it trains on, in pixels."""
+    latent_noise: float = Field(0.03, ge=0, le=1)
+    """Noise on the latents, so that the decoder forgives those that are a little wrong."""
+    mse_weight: float = Field(2.0, ge=0)
+    """Weight of the mean square."""
+    l1_weight: float = Field(0.3, ge=0)
+    """Weight of the absolute difference."""
+    chroma_weight: float = Field(1.5, ge=0)
+    """Weight of the difference of colour; without it teal becomes slate, and purple blue."""
+    gradient_weight: float = Field(0.15, ge=0)
+    """Weight of the difference of gradients."""
+    correlation_weight: float = Field(0.05, ge=0)
+    """Weight of the correlation between latent channels, which reaches .9 without it."""
+    standard_weight: float = Field(0.02, ge=0)
+    """Weight of the latents' distance from mean 0 and standard deviation 1."""
+    gan_weight: float = Field(0.3, ge=0)
+    """Weight of the PatchGAN, relative to the gradient of square and absolute difference: grain instead of fog."""
+    gan_from: float = Field(0.5, ge=0, le=1)
+    """Share of the budget after which it begins."""
+    gan_learning_rate: float = Field(4e-4, gt=0, le=1)
+    """Rate of its discriminator."""
+    train_batch_size: int = Field(8, ge=1, le=65_536)
+    """Samples a step and device."""
+    optimizer: Literal["adamw", "adamw8bit", "muon"] = "muon"
+    """muon: Muon for kernels, AdamW for the rest; 2 dB ahead of AdamW alone after a minute."""
+    learning_rate: float = Field(1.5e-3, gt=0, le=1)
+    """Rate of AdamW."""
+    adam_beta2: float = Field(0.99, ge=0, lt=1)
+    """Memory of AdamW's square."""
+    adam_weight_decay: float = Field(1e-4, ge=0, le=1)
+    """Decay of weights."""
+    lr_warmup_steps: int = Field(100, ge=0)
+    """Steps in which the rates rise to their values."""
+    lr_flat: float = Field(0.3, ge=0, le=1)
+    """Share of the budget with constant rates; a cosine follows."""
+    ema_decay: float = Field(0.99, ge=0, lt=1)
+    """Decay of the running mean of the weights, which is what is validated and written; 0: the weights themselves."""
+
+    @model_validator(mode="after")
+    def _sharpened_has_a_start(self) -> AutoencoderConfig:
+        if self.sharpen and not (self.init and self.encoder):
+            raise ValueError(f"sharpen: got {self.sharpen:g}, expected 0 without init and encoder")
+        return self
+
+
+class Networks(Settings):
+    """Sizes of the base model's networks. The defaults are ink-tiny's: 21 MB in half precision."""
+
+    block_out_channels: tuple[int, ...] = Field((64, 96, 160), min_length=2, max_length=6)
+    """Channels of the UNet's and the ControlNet's levels."""
+    layers_per_block: int = Field(1, ge=1, le=4)
+    """ResNet blocks of a level."""
+    norm_num_groups: int = Field(16, ge=1, le=64)
+    """Groups of normalisation; the widths must be multiples of it."""
+    head_dim: int = Field(32, ge=4, le=256)
+    """Width of an attention head."""
+    attention_levels: tuple[bool, ...] = (False, True, True)
+    """Which levels of the UNet have attention to themselves and the text."""
+    conditioning_channels: tuple[int, ...] = Field((8, 16, 32, 64), min_length=4, max_length=4)
+    """Channels of the ControlNet's condition embedding."""
+    text_width: int = Field(128, ge=16, le=2048)
+    """Width of the text encoder and of the cross attention."""
+    text_layers: int = Field(2, ge=1, le=32)
+    """Layers of the text encoder."""
+    text_heads: int = Field(4, ge=1, le=64)
+    """Heads of the text encoder."""
+    max_tokens: int = Field(32, ge=8, le=256)
+    """Longest caption in tokens, its start and end included."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Networks:
+        for width in self.block_out_channels:
+            if width % self.norm_num_groups:
+                raise ValueError(
+                    f"block_out_channels: got {width}, expected a multiple of norm_num_groups = {self.norm_num_groups}"
+                )
+        if len(self.attention_levels) != len(self.block_out_channels):
+            raise ValueError(
+                f"attention_levels: got {len(self.attention_levels)} levels, block_out_channels has "
+                f"{len(self.block_out_channels)}"
+            )
+        if self.text_width % self.text_heads:
+            raise ValueError(
+                f"text_width: got {self.text_width}, expected a multiple of text_heads = {self.text_heads}"
+            )
+        return self
+
+
+class BaseConfig(TrainConfig):
+    """Text encoder, UNet and ControlNet from scratch: few-step by regression of x0 through v."""
+
+    autoencoder: str = Field(min_length=1)
+    """Folder of the autoencoder, as inkstream train autoencoder writes it, or of a model that has one."""
+    init: str | None = None
+    """Folder of a model whose weights are the start; its tokenizer is kept, too."""
+    networks: Networks = Field(default_factory=lambda: Networks.model_validate({}))
+    """Sizes of the networks."""
+
+    # --- which timesteps, as shares of the rows; the rest is anywhere on the grid
+    original_inference_steps: int = Field(50, ge=4, le=1000)
+    """Length of the grid of timesteps that LCMScheduler uses."""
+    first_share: float = Field(0.25, ge=0, le=1)
+    """Rows at the first timestep, 999."""
+    first_pure: float = Field(0.7, ge=0, le=1)
+    """Of those, rows that start from nothing but noise."""
+    named_share: float = Field(0.55, ge=0, le=1)
+    """Rows at the timesteps that step lists visit later."""
+    named_timesteps: tuple[int, ...] = Field((759, 679, 499, 359, 259, 99), min_length=1)
+    """Those timesteps."""
+    low_share: float = Field(0.05, ge=0, le=1)
+    """Rows below timestep 400, so that more steps add detail and a start picture keeps its colours."""
+    rollout: float = Field(0.9, ge=0, le=1)
+    """Share of batches whose later rows start from the network's own previous steps."""
+    rollout_from: float = Field(0.4, ge=0, le=1)
+    """Share of the budget after which that begins."""
+    flattened: float = Field(0.25, ge=0, le=1)
+    """Share of the rows between timesteps 200 and 800 that start from a flat painting of the picture."""
+    low_caption_dropout: float = Field(0.2, ge=0, le=1)
+    """Share of rows below timestep 600 without a caption, so that colours are read from the start picture."""
+
+    # --- losses
+    crop_weight: float = Field(0.8, ge=0)
+    """Weight of L1 and gradients of decoded crops."""
+    crop_from: float = Field(0.08, ge=0, le=1)
+    """Share of the budget after which crops are decoded."""
+    crop: int = Field(128, ge=0, multiple_of=8)
+    """Side of the crops in pixels; 0: whole pictures."""
+    crop_share: float = Field(0.5, gt=0, le=1)
+    """Share of a batch's rows that are decoded."""
+    gan_weight: float = Field(0.15, ge=0)
+    """Weight of the latent PatchGAN, relative to the regression's gradient; above .2 it hurts."""
+    gan_from: float = Field(0.7, ge=0, le=1)
+    """Share of the budget after which it begins."""
+    gan_learning_rate: float = Field(4e-4, gt=0, le=1)
+    """Rate of its discriminator."""
+
+    optimizer: Literal["adamw", "adamw8bit", "muon"] = "muon"
+    """muon: Muon for matrices and kernels, AdamW for the rest. adamw8bit needs bitsandbytes and a GPU."""
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+    """Rate of AdamW."""
+    adam_beta2: float = Field(0.98, ge=0, lt=1)
+    """Memory of AdamW's square."""
+    ema_decay: float = Field(0.995, ge=0, lt=1)
+    """Decay of the running mean of the weights, which is what is validated and written; 0: the weights themselves."""
+    model_at_checkpoints: bool = True
+    """Write the model at every checkpoint, too, not only at the end."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> BaseConfig:
+        total = self.first_share + self.named_share + self.low_share
+        if total > 1:
+            raise ValueError(f"first_share: first_share + named_share + low_share is {total:g}, expected at most 1")
+        wrong = [step for step in self.named_timesteps if not 0 <= step < 1000]
+        if wrong:
+            raise ValueError(f"named_timesteps: got {wrong[0]}, expected 0 to 999")
+        if self.crop > self.data.size:
+            raise ValueError(f"crop: got {self.crop}, expected at most data.size = {self.data.size}")
+        return self
