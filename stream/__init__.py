@@ -35,20 +35,14 @@ if TYPE_CHECKING:
     from .sources import Source, open_source
 
 # torch and diffusers take seconds to import, and `inkstream --help` needs neither.
-_HOME = {
-    "ControlNetConfig": ".base.config",
-    "StreamConfig": ".base.config",
-    "load_config": ".base.configfile",
-    "Frame": ".base.frame",
-    "Output": ".base.frame",
-    "Size": ".base.frame",
-    "as_rgb": ".base.frame",
-    "Session": ".session.session",
-    "Stream": ".loop.stream",
-    "Sink": ".sinks",
-    "open_sink": ".sinks",
-    "Source": ".sources",
-    "open_source": ".sources",
+_HOMES = {
+    ".base.config": ("ControlNetConfig", "StreamConfig"),
+    ".base.configfile": ("load_config",),
+    ".base.frame": ("Frame", "Output", "Size", "as_rgb"),
+    ".loop.stream": ("Stream",),
+    ".session.session": ("Session",),
+    ".sinks": ("Sink", "open_sink"),
+    ".sources": ("Source", "open_source"),
 }
 __all__ = [
     "ConfigError",
@@ -84,6 +78,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name], __name__), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(home, __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,6 +16,7 @@ from inkstream.stream.app import commands
 from inkstream.stream.app.cli import app
 from inkstream.stream.base.configfile import load_config, parse_config
 from inkstream.stream.base.errors import ModelError, SinkUnavailable
+from inkstream.stream.base.frame import Size
 from inkstream.stream.sinks.fake import FakeSink
 from inkstream.stream.sources.drawing import DemoSource
 
@@ -25,6 +26,7 @@ class Loaded(FakeStream):
 
     asked: list = []  # noqa: RUF012 - emptied for each test
     seen: list = []  # noqa: RUF012 - (frame id, prompt it was rendered with)
+    options: dict = {}  # noqa: RUF012 - of the stream without a network
     interrupt_at = None
     fails = None
 
@@ -34,7 +36,7 @@ class Loaded(FakeStream):
         if cls.fails:
             raise cls.fails
         cls.asked.append((model, config))
-        stream = cls()
+        stream = cls(**cls.options)
         stream.config = stream.config.changed(prompt=config.prompt, seed=config.seed)
         return stream
 
@@ -295,6 +297,13 @@ def test_demo_never_replaces_a_file(stream, tmp_path):
 def test_demo_keeps_a_prompt_that_was_asked_for(stream):
     command("demo", "--headless", "--frames", 60, "--set", "prompt=a boat", "--subject", "sedan")
     assert {prompt for _, prompt in stream.seen} == {"a boat"}
+
+
+def test_demo_goes_on_with_smaller_pictures_when_the_memory_is_full(stream, monkeypatch, tmp_path):
+    monkeypatch.setattr(stream, "options", {"size": Size(320, 320), "memory": 256 * 256})
+    result = command("demo", "--headless", "--frames", 3, "--json", "figures.json")
+    assert json.loads((tmp_path / "figures.json").read_text())["frames_rendered"] == 3
+    assert cv2.VideoCapture(str(tmp_path / "inkstream-demo.mp4")).get(cv2.CAP_PROP_FRAME_HEIGHT) == 256, result.output
 
 
 def test_demo_without_a_display_goes_on_without_a_window(stream, monkeypatch, tmp_path):
