@@ -61,14 +61,14 @@ def measure(
     named, why_not = engine_named(engine, models.device)
     if why_not:
         raise EngineError(f"--engine {engine}: {why_not}")
-    against = {} if named == TORCH else _against(models, named, frames, rounds, progress)
+    ratios = {} if named == TORCH else against(models, named, frames, rounds, progress)
     for name, dtype in contenders(models, named):
         progress(f"{name} {dtype}, alone")
         each = models.in_dtype(dtype)
         found = in_process(_alone, each.run, each.shape, name, frames) if alone else _here(each, name, frames)
         row = {"engine": name, "dtype": dtype, **found}
         row["requested"], row["engine"] = name, row["engine"] if name == TORCH else name
-        result["rows"].append(row | against.get((name, dtype), {}))
+        result["rows"].append(row | ratios.get((name, dtype), {}))
     return result
 
 
@@ -87,7 +87,7 @@ def _alone(run: RunConfig, shape: str | None, engine: str, frames: int) -> Row:
     return _here(Models(run, shape), engine, frames)
 
 
-def _against(
+def against(
     models: Models, engine: str, frames: int, rounds: int, progress: Progress = silent
 ) -> dict[tuple[str, str], dict[str, float]]:
     """How many times as long torch takes; all on the same pictures, turn and turn about."""
