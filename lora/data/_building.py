@@ -16,9 +16,9 @@ from ._building_surface import FIRST_PART, Surface
 from ._camera import Rays
 from ._canvas import Canvas, ground_distance, paint_ground, paint_hills
 from ._facade import COLOURS, MATERIAL_NUMBERS, TILES
-from ._noise import dot, step, unit
+from ._noise import dot, step
 from ._table import Table
-from ._tree import bark, crown, leaves
+from ._tree import paint_tree
 
 if TYPE_CHECKING:
     from ._scene import Scene
@@ -226,13 +226,5 @@ def _paint_tree(canvas: Canvas, light: Table, rays: Rays, shape: Table, number: 
     across = dot(point, right) - dot(foot, right)
     up = point[1] + camera.eye[1]
     depth = distance * rays.along
-    nearer = there & (level > 0.5) & (depth < canvas.depth * 1.02)
-    radius = height * 0.34
-    a, b = across / radius, (up - height * 0.66) / radius
-    trunk = nearer & (across.abs() < height * 0.03 * (1.25 + 0.35 * b)) & (up > 0) & (b < 0)
-    canvas.paint(trunk, bark(light, across / (height * 0.035)), "tree", TREE_PART + number, depth, -camera.level)
-    inside, sunlit = crown(a, b, turn)
-    round_ = (1 - a * a - b * b).clamp_min(0).sqrt()
-    upwards = point.new_tensor([0, 1, 0])[:, None, None, None]
-    normal = unit(a * right + b * upwards - (round_ + 0.05) * camera.level)
-    canvas.paint(inside & nearer, leaves(light, sunlit, b), "tree", TREE_PART + 10 + number, depth, normal)
+    there = there & (level > 0.5) & (depth < canvas.depth * 1.02)
+    paint_tree(canvas, light, across, up, height, turn, there, depth, camera.level, TREE_PART + number)

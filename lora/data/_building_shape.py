@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ._camera import View, box_corners
 from ._draws import Draws
@@ -36,7 +36,7 @@ class Solid:
         """The same with x and z exchanged."""
         x0, x1, y0, y1, z0, z1 = self.box
         planes = tuple((c, b, a, w) for a, b, c, w in self.planes)
-        return Solid(planes, self.kind, (z0, z1, y0, y1, x0, x1), self.floors, self.spacing, self.door)
+        return replace(self, planes=planes, box=(z0, z1, y0, y1, x0, x1))
 
 
 @dataclass
@@ -103,7 +103,7 @@ def _view(draws: Draws, style: str, parts: list[Solid]) -> View:
     fill = draws.between("fill", 0.62, 0.86)
     view = view.around(box_corners(low, high), (fill, fill))
     place = (draws.between("aside", -0.07, 0.07), draws.between("lower", -0.06, 0.03))
-    return View(view.yaw, view.pitch, view.distance, view.target, view.field, view.centre, place)
+    return replace(view, place=place)
 
 
 def solids(shape: Mapping[str, float], roof: str) -> list[Solid]:

@@ -13,7 +13,7 @@ from ._camera import Rays
 from ._canvas import Canvas, ground_distance, paint_ground, paint_hills
 from ._car_shape import Bodies
 from ._car_surface import Hits, Painted, body_colours, wheel_colours
-from ._noise import unit
+from ._noise import blurred, unit
 from ._table import Table
 
 if TYPE_CHECKING:
@@ -92,11 +92,7 @@ def _shade_grid(rays: Rays, bodies: Bodies, p: Table) -> Tensor:
     above = point + point.new_tensor([0, 0.12, 0])[:, None]
     open_sky = 0.30 + 0.70 * (bodies.distance(above, car, each) / 0.55).clamp(0, 1) ** 0.6
     both = torch.stack([sunlit, open_sky]).view(2, count, rows, columns).transpose(0, 1)
-    kernel = both.new_tensor([1, 4, 6, 4, 1]) / 16
-    blurred = F.conv2d(
-        F.pad(both.reshape(-1, 1, rows, columns), (2, 2, 2, 2), mode="replicate"), kernel.view(1, 1, 1, 5)
-    )
-    return F.conv2d(blurred, kernel.view(1, 1, 5, 1)).view(count, 2, rows, columns)
+    return blurred(both.reshape(-1, 1, rows, columns)).view(count, 2, rows, columns)
 
 
 def _within(rays: Rays, p: Table) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 
 from ._camera import View, box_corners
 from ._draws import Draws
+from ._noise import blurred
 from ._table import Table
 from .grammar import STUDIO
 
@@ -80,7 +82,7 @@ def car_shape(draws: Draws, tags: Mapping[str, str]) -> tuple[dict[str, float], 
     view = view.around(corners, (fill, 0.74 * fill))
     free = (1 - fill) / 2
     place = (draws.between("aside", -0.8, 0.8) * free, draws.between("lower", -0.16, 0.02))
-    return shape, View(view.yaw, view.pitch, view.distance, view.target, view.field, view.centre, place)
+    return shape, replace(view, place=place)
 
 
 def view_word(yaw: float) -> str:
@@ -123,9 +125,9 @@ def _profiles(p: Table) -> tuple[Tensor, Tensor]:
     return _corners_cut(corners[0]), _corners_cut(corners[1])
 
 
-def _corners_cut(points: Tensor, times: int = 2) -> Tensor:
-    """Chaikin's corner cutting: (M, 2, B) -> (M * 2 ** times, 2, B)."""
-    for _ in range(times):
+def _corners_cut(points: Tensor) -> Tensor:
+    """Chaikin's corner cutting, twice: (M, 2, B) -> (4 M, 2, B)."""
+    for _ in range(2):
         following = points.roll(-1, 0)
         points = torch.stack([0.75 * points + 0.25 * following, 0.25 * points + 0.75 * following], 1).flatten(0, 1)
     return points
@@ -146,11 +148,7 @@ def _distance_picture(points: Tensor) -> Tensor:
         nearest = torch.minimum(nearest, (px - dx * share) ** 2 + (py - dy * share) ** 2)
         inside ^= ((by > y) != (ey > y)) & (px < dx * py / torch.where(dy == 0, 1e-9, dy))
     distance = torch.where(inside, -nearest.sqrt(), nearest.sqrt())[:, None]
-    kernel = distance.new_tensor([1, 4, 6, 4, 1]) / 16
-    for _ in range(2):
-        distance = F.conv2d(F.pad(distance, (2, 2, 0, 0), mode="replicate"), kernel.view(1, 1, 1, 5))
-        distance = F.conv2d(F.pad(distance, (0, 0, 2, 2), mode="replicate"), kernel.view(1, 1, 5, 1))
-    return distance[:, 0]
+    return blurred(blurred(distance))[:, 0]
 
 
 class Bodies:

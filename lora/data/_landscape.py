@@ -11,9 +11,9 @@ from torch import Tensor
 from ._camera import Rays, View
 from ._canvas import Canvas, ground_colour, ground_distance, haze
 from ._draws import Draws
-from ._noise import mix, noise, step, unit
+from ._noise import mix, noise, step
 from ._table import Table
-from ._tree import bark, crown, leaves
+from ._tree import bulge, paint_tree
 from .grammar import FARS, NONE
 
 if TYPE_CHECKING:
@@ -225,30 +225,12 @@ def _rock(canvas: Canvas, light: Table, layers: _Layers, number: int) -> None:
     grey = light.sun.new_tensor([0.42, 0.40, 0.38])[:, None, None, None] * (1 + 0.06 * rough)
     colour = grey * (light.sun * facing + light.air * 0.75) * (1 - 0.4 * step(-0.1, -0.5, b))
     towards = (1 - outwards * outwards).clamp_min(0).sqrt()
-    canvas.paint(inside, colour, "rock", 20 + number, far, _bulge(canvas, layers, a, b, towards))
-
-
-def _bulge(canvas: Canvas, layers: _Layers, a: Tensor, b: Tensor, towards: Tensor) -> Tensor:
-    """(3, B, S, S): normals of a round thing, in the world."""
-    level = layers.level
-    right = torch.stack([-level[2], torch.zeros_like(level[0]), level[0]])
-    up = canvas.normal.new_tensor([0, 1, 0])[:, None, None, None]
-    return unit(a * right + b * up - (towards + 0.05) * level)
+    canvas.paint(inside, colour, "rock", 20 + number, far, bulge(a, b, towards, layers.level))
 
 
 def _tree(canvas: Canvas, light: Table, layers: _Layers, number: int) -> None:
     x, e, shape = layers.x, layers.e, layers.shape
     cx, foot, height, turn = _item(shape, "tree", number, "x", "foot", "height", "turn")
-    radius = height * 0.34
-    a, b = (x - cx) / radius, (e - foot - height * 0.66) / radius
     far = layers.distance(foot)
     there = (number < shape.trees) & _in_front(canvas, far)
-    trunk = ((x - cx).abs() < height * 0.03 * (1.25 + 0.35 * b)) & (e > foot) & (b < 0) & there
-    facing = -layers.level
-    width = (x - cx) / (height * 0.035)
-    canvas.paint(trunk, bark(light, width) + 0 * e, "tree", 40 + number, far, facing)
-    inside, sunlit = crown(a, b, turn)
-    towards = (1 - a * a - b * b).clamp_min(0).sqrt()
-    canvas.paint(
-        inside & there, leaves(light, sunlit, b), "tree", 50 + number, far, _bulge(canvas, layers, a, b, towards)
-    )
+    paint_tree(canvas, light, x - cx, e - foot, height, turn, there, far, layers.level, 40 + number)

@@ -76,3 +76,10 @@ def unit(a: Tensor) -> Tensor:
 def mirrored(direction: Tensor, normal: Tensor) -> Tensor:
     """(3, ...) as a mirror of that normal throws it back."""
     return direction - 2 * dot(direction, normal) * normal
+
+
+def blurred(values: Tensor) -> Tensor:
+    """(N, 1, H, W), each the weighted mean of the 5 x 5 around it; the border goes on outside."""
+    kernel = values.new_tensor([1, 4, 6, 4, 1]) / 16
+    values = F.conv2d(F.pad(values, (2, 2, 2, 2), mode="replicate"), kernel.view(1, 1, 1, 5))
+    return F.conv2d(values, kernel.view(1, 1, 5, 1))

@@ -227,7 +227,7 @@ def _render_block(folder: Path, plan: _Plan, block: int, device: str) -> int:
     rows = range(first, min(first + BLOCK, plan.count))
     scenes = [sample_scene(plan.seed + row) for row in rows]
     renders = render(scenes, plan.size, device)
-    pictures = (renders.picture * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    pictures = renders.pixels()
     lines, labels = renders.lines.cpu().numpy(), renders.labels.cpu().numpy()
     for index, (row, scene) in enumerate(zip(rows, scenes, strict=True)):
         arrays["picture"][row], arrays["clean"][row], arrays["labels"][row] = (

@@ -73,7 +73,7 @@ def pairs(look: str, count: int, seed: int = FIRST_SEED, size: int = 256) -> Ite
             continue
         renders = render([chosen.scene(scene)], size)
         seen = Seen(
-            (renders.picture[0] * 255).round().byte().permute(1, 2, 0).numpy(),
+            renders.pixels()[0],
             renders.depth[0].numpy(),
             renders.normals[0].permute(1, 2, 0).numpy(),
             renders.lines[0].numpy(),
@@ -140,7 +140,7 @@ def _glowing(seen: Seen) -> np.ndarray:
     grey = values @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     shines = np.isin(seen.labels, [NUMBER["window"], NUMBER["light"]]) & (grey > 0.45)
     source = values * shines[..., None]
-    halo = sum(cv2.GaussianBlur(source, (0, 0), len(grey) * part) for part in (0.012, 0.035, 0.09))
+    halo = np.sum([cv2.GaussianBlur(source, (0, 0), len(grey) * part) for part in (0.012, 0.035, 0.09)], 0)
     moonlit = values * np.array([1.03, 1.18, 1.58], np.float32)  # exposed so long that lines still show
     graded = np.where(shines[..., None], values, moonlit)
     return _bytes(1 - (1 - graded.clip(0, 1)) * (1 - 0.55 * halo.clip(0, 1)))

@@ -58,14 +58,10 @@ def plain_scores(found: Sequence[Figures], classes: Sequence[str]) -> list[float
     for members in _members(classes).values():
         values = np.array([(found[i].sharpness, found[i].entropy, found[i].agreement) for i in members])  # (N, 3)
         # Equal figures share a rank, so that the order of the files decides nothing.
-        below = (values[None] < values[:, None]).sum(1) if len(members) <= 4096 else _ranks(values)
+        below = np.stack([np.searchsorted(np.sort(column), column) for column in values.T], 1)
         if len(members) > 1:
             scores[members] = (below / (len(members) - 1)).mean(1)
     return [round(float(score), 6) for score in scores]
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    return np.stack([np.searchsorted(np.sort(column), column) for column in values.T], 1)
 
 
 def _members(classes: Sequence[str]) -> dict[str, list[int]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -48,6 +49,10 @@ class Renders:
     """(B, 3, H, W) float32 unit vectors: to the right, up, towards the camera."""
     lines: Tensor
     """(B, H, W) uint8, white on black: what a person would draw, exactly."""
+
+    def pixels(self) -> np.ndarray:
+        """The pictures, (B, H, W, 3) uint8 RGB."""
+        return (self.picture * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def render(scenes: Sequence[Scene], size: int = 256, device: str | torch.device = "cpu") -> Renders:

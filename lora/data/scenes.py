@@ -153,7 +153,7 @@ def captions(scene: Scene) -> tuple[str, ...]:
 
 def samples(renders: Renders, scenes: Sequence[Scene]) -> list[Sample]:
     """Training pairs of rendered scenes; each scene's drawing is the same whenever it is made."""
-    pictures = (renders.picture * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()  # (B, H, W, 3)
+    pictures = renders.pixels()
     lines, labels = renders.lines.cpu().numpy(), renders.labels.cpu().numpy()
     result = []
     for index, scene in enumerate(scenes):
