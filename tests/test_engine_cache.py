@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inkstream.engines import signed
-from inkstream.engines.cache import EngineCache, EngineKey, EnginePlan, PlanRefused
+from inkstream.engines.cache import EngineCache, EngineKey, EnginePlan, PlanRefused, kept
 from inkstream.stream.base.errors import EngineError
+from inkstream.stream.base.progress import silent
 
 KEY = EngineKey(
     unit="denoise",
@@ -216,9 +217,10 @@ from inkstream.engines import signed
 from inkstream.engines.cache import EngineCache, EnginePlan, EngineKey
 
 folder, moment = Path(sys.argv[1]), sys.argv[2]
-cache = EngineCache(folder / "engines", signed.Signature(folder / "plan.key"))
+signature = signed.Signature(folder / "plan.key")
+signature.write(folder / "first", {}, b"")  # the key exists before the build begins
+cache = EngineCache(folder / "engines", signature)
 key = EngineKey("denoise", "g", "w", "p", "fp16", "lib", "sm_90")
-cache._signature._sign(b"")  # the key exists before the build begins
 
 
 def die():
@@ -326,18 +328,23 @@ def test_updates_by_several_threads_are_all_kept(cache):
     assert sorted(cache.load(KEY).data) == list(range(8))
 
 
-def test_a_full_disk_keeps_the_engine_running_and_the_cache_whole(cache, monkeypatch, caplog):
+def test_a_full_disk_keeps_the_engine_running_and_the_cache_whole(cache, tmp_path, monkeypatch, caplog):
     def full(handle):
         raise OSError(28, "No space left on device")
 
-    cache.load(KEY)
-    cache._signature._sign(b"")
+    signed.Signature(tmp_path / "plan.key").write(tmp_path / "first", {}, b"")  # the key exists before it is full
     monkeypatch.setattr(os, "fsync", full)
     with caplog.at_level(logging.WARNING):
         assert cache.get(KEY, lambda: PLAN) == PLAN
     assert "No space left" in caplog.text
     assert "engines prune" in caplog.text
     assert not any(path.suffix in (".plan", ".tmp") for path in cache.folder.iterdir())
+
+
+def test_where_no_folder_can_be_made_an_engine_is_built_and_not_kept(make, tmp_path, caplog):
+    (tmp_path / "file").write_text("no folder")
+    assert kept(make("file/engines"), KEY, lambda: PLAN, silent) == PLAN
+    assert "will be built again next time" in caplog.text
 
 
 # --- looking and tidying
@@ -441,8 +448,9 @@ def test_prune_all_touches_nothing_that_is_not_ours(make):
     assert [path.name for path in cache.folder.iterdir()] == ["notes.txt"]
 
 
-def test_a_signed_file_of_another_version_is_named(cache, monkeypatch):
+def test_a_signed_file_of_another_version_is_named(cache, tmp_path):
     cache.get(KEY, lambda: PLAN)
-    monkeypatch.setattr("inkstream.engines.cache._FORMAT", 2)
+    signature, path = signed.Signature(tmp_path / "plan.key"), cache.path(KEY)
+    description, data = signature.read(path)
+    signature.write(path, {**description, "parts": {**description["parts"], "of_a_later_version": 1}}, data)
     assert "not what this version of inkstream builds" in cache.entries()[0].fault
-    assert cache.load(KEY) is None

@@ -1,7 +1,9 @@
 """Engines: which one is chosen and why, that all give the same pictures, and that live changes build nothing."""
 
 import importlib.util
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,42 +12,56 @@ from doubles.random_lora import tiny_lora
 from doubles.tiny_models import tiny_sd
 
 from inkstream import engines
-from inkstream.engines import Options, choose
+from inkstream.engines import Options, choose, onnxruntime, openvino
 from inkstream.engines import compile as compiled
 from inkstream.engines.shapes import Shapes
-from inkstream.engines.units import Units
+from inkstream.engines.units import Embed, Units
 from inkstream.stream import Stream, StreamConfig
 from inkstream.stream.base.errors import EngineError
+from inkstream.stream.loop.batch import Entry, Shared, StreamBatch
+from inkstream.stream.loop.codec import levels_of_conditions, to_condition
+from inkstream.stream.loop.guidance import make_guidance
+from inkstream.stream.loop.networks import Networks
+from inkstream.stream.loop.whole import WholeFrame
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FASTEST = dict(engines.FASTEST)  # before conftest makes auto mean eager
 SIDE = 64
 BASE = {"width": SIDE, "height": SIDE, "warmup": 0, "similar_image_filter_threshold": None}
 SKETCH = {**BASE, "mode": "sketch", "t_index_list": (0, 25), "cfg_type": "full", "guidance_scale": 1.5}
-NAMES = ["openvino", "onnxruntime", "compile"]
+REAL = {"openvino": openvino, "onnxruntime": onnxruntime, "compile": compiled}
+BUILT = ["openvino", *(pytest.param(name, marks=pytest.mark.slow) for name in ("onnxruntime", "compile"))]
+
+
+class Kind:
+    """An engine's module that answers as told: why it is not available, or an EngineError that its build raises."""
+
+    def __init__(self, name, answer, slow=""):
+        self.name, self.answer, self.slow = name, answer, slow
+
+    def available(self, where=""):
+        return self.answer if isinstance(self.answer, str) else ""
+
+    def slow_start(self, pipe, controlnets, shapes, options):
+        return self.slow
+
+    def build(self, pipe, controlnets, shapes, options):
+        if isinstance(self.answer, EngineError):
+            raise self.answer
+        return Units(*[lambda value: value] * 4, name=self.name, about=options.where)
 
 
 @pytest.fixture
 def kinds(monkeypatch):
-    """Engines that answer as told: {name: why not, or EngineError that its build raises}."""
+    """Puts these engines, {name: answer}, in the place of all that there are, and gives their modules."""
 
     def install(**answers):
-        class Module:
-            def __init__(self, name):
-                self.name = name
-
-            def available(self, where=""):
-                answer = answers[self.name]
-                return answer if isinstance(answer, str) else ""
-
-            def build(self, pipe, controlnets, shapes, options):
-                if isinstance(answers[self.name], EngineError):
-                    raise answers[self.name]
-                return Units(*[lambda value: value] * 4, name=self.name, about=options.where)
-
+        modules = {name: Kind(name, answer) for name, answer in answers.items()}
         monkeypatch.setattr(engines, "FASTEST", FASTEST)
-        monkeypatch.setattr(engines, "names", lambda: tuple(answers))
-        monkeypatch.setattr(engines, "_module", Module)
+        monkeypatch.setattr(engines, "MODULES", {name: f".a_test_s_{name}" for name in answers})
+        for name, module in modules.items():
+            monkeypatch.setitem(sys.modules, f"inkstream.engines.a_test_s_{name}", module)
+        return modules
 
     return install
 
@@ -108,8 +124,8 @@ def test_every_engine_there_is_says_whether_it_can_run():
     found = {engine.name: engine.why_not for engine in engines.engines()}
     assert found["eager"] == ""
     assert {"openvino", "compile", "onnxruntime"} < set(found)
-    assert "pip install" in engines._module("onnxruntime").available("directml")
-    assert "without :gpu" in engines._module("compile").available("gpu")
+    assert "pip install" in onnxruntime.available("directml")
+    assert "without :gpu" in compiled.available("gpu")
 
 
 def test_auto_passes_over_an_engine_that_cannot_take_the_networks(kinds, caplog):
@@ -122,21 +138,13 @@ def test_auto_passes_over_an_engine_that_cannot_take_the_networks(kinds, caplog)
         engines.build("openvino", Pipe, [], None)
 
 
-def test_auto_lets_nobody_wait_for_minutes(kinds, monkeypatch):
-    kinds(openvino="", eager="")
-    slow = {"openvino": "no plan is kept for denoise"}
-    plain = engines._module
-
-    def module(name):
-        made = plain(name)
-        made.slow_start = lambda *_: slow.get(name, "")
-        return made
-
-    monkeypatch.setattr(engines, "_module", module)
+def test_auto_lets_nobody_wait_for_minutes(kinds):
+    modules = kinds(openvino="", eager="")
+    modules["openvino"].slow = "no plan is kept for denoise"
     units = engines.build("auto", Pipe, [], None)
-    assert (units.name, dict(units.passed_over)) == ("eager", slow)
+    assert (units.name, dict(units.passed_over)) == ("eager", {"openvino": "no plan is kept for denoise"})
     assert engines.build("openvino", Pipe, [], None).name == "openvino", "one that was asked for is built"
-    slow.clear()
+    modules["openvino"].slow = ""
     units = engines.build("auto", Pipe, [], None)
     assert (units.name, dict(units.passed_over)) == ("openvino", {})
 
@@ -182,9 +190,9 @@ def of_eager(style):
     return changed_all_the_time(stream, style)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BUILT)
 def test_a_hundred_live_changes_build_nothing_and_look_as_under_eager(name, style, of_eager, engine_dir, monkeypatch):
-    lacking = engines._module(name).available()
+    lacking = REAL[name].available()
     if lacking:
         pytest.skip(f"needs {'g++' if name == 'compile' else name}: {lacking}")
     monkeypatch.setattr(compiled, "BACKEND", "eager")  # Inductor takes minutes; see test_compiled_by_inductor
@@ -236,31 +244,37 @@ def test_a_lora_loaded_live_leaves_frames_in_flight_as_they_were(style, monkeypa
     stream.update(lora_dict={style: 0.8})
     outputs += [stream(page) for page in pages[2:]] + stream.drain()
     outputs = {output.source_id: output.pixels.astype(int) for output in outputs if output}
-    for number, lora in ((0, {}), (1, {}), (2, {style: 0.8}), (3, {style: 0.8})):
+    for lora, numbers in (({}, (0, 1)), ({style: 0.8}, (2, 3))):
         settings = {**BASE, "t_index_list": (20, 40), "cfg_type": "none", "lora_dict": lora}
         alone = Stream(tiny_sd(), acceleration="eager", **settings)
-        expected = next(output for output in [alone(pages[number]), *alone.drain()] if output).pixels
-        assert np.abs(outputs[number] - expected).max() <= 1, number
+        expected = [output.pixels for output in [*map(alone, pages), *alone.drain()] if output]
+        assert all(np.abs(outputs[number] - expected[number]).max() <= 1 for number in numbers)
 
 
-def test_compiled_by_inductor(tmp_path, monkeypatch):
-    """The smallest unit, through the real compiler."""
+def test_compiled_by_inductor(engine_dir, monkeypatch):
+    """The smallest unit, through the real compiler; what it compiled is kept for the next run."""
     import torch._inductor.config as inductor
 
     lacking = compiled.available()
     if lacking:
         pytest.skip(f"needs g++: {lacking}")
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    folder = Path(engine_dir, "inductor")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(folder))
     monkeypatch.setattr(inductor, "compile_threads", 1)  # starting helpers takes longer than they save
     pipe = tiny_sd(controlnets=1)
     shapes = Shapes(1, 2, SIDE, SIDE, (4, 8, 8), (77, 32), controlnets=1, features=32, encodes=False)
-    unit = compiled.positional_units(pipe, [pipe.controlnet], shapes)["embed"]
-    run = compiled._Compiled(unit, "embed", shapes, torch.device("cpu"), None)
+    compile_it = torch.compile
+
+    def only_embed(unit, **settings):
+        return compile_it(unit, **settings) if unit.__code__.co_name == "embed" else unit
+
+    monkeypatch.setattr(torch, "compile", only_embed)
+    units, plain = engines.build("compile", pipe, [pipe.controlnet], shapes), Embed([pipe.controlnet])
     for seed in range(2):
         value = torch.rand(1, 1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
         with torch.inference_mode():
-            assert torch.allclose(run(value), unit(value), atol=1e-5)
-    assert list(tmp_path.iterdir())  # what it compiled is kept
+            assert torch.allclose(units.embed(value), plain(value), atol=1e-5)
+    assert list(folder.iterdir())
 
 
 @pytest.mark.gpu
@@ -268,14 +282,16 @@ def test_compiled_by_inductor(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["eager", "compile"])
 def test_no_host_synchronisation_inside_a_step(name, recwarn):
     """PyTorch itself counts them: a step of frames that are on the GPU already waits for nothing."""
-    stream = Stream(tiny_sd(controlnets=1).to("cuda"), acceleration=name, **SKETCH)
-    for page in frames(4):
-        stream(page)
-    plan = stream._plan
-    prepared = plan.preparer.prepare(frames(1)[0])
+    networks = Networks(tiny_sd(controlnets=1).to("cuda"))
+    config = networks.admit(StreamConfig.build(acceleration=name, **SKETCH))
+    units = networks.units(config)
+    shared = Shared(units, make_guidance(config.cfg_type, config.guidance_scale), mode=config.mode)
+    steps = WholeFrame(shared, units.record) if units.record else StreamBatch(shared)
+    conditions = (levels_of_conditions if units.record else to_condition)([frames(1)], "cuda")
     with torch.inference_mode():
-        entry = stream._entry(plan, [(None, prepared)], plan.recipe)
-        plan.steps.step(entry)
+        entry = Entry(None, conditions, networks.recipe(config, 0), [None])
+        for _ in range(4):
+            steps.step(entry)
         torch.cuda.set_sync_debug_mode("warn")
         try:
             torch.zeros(1, device="cuda").item()
@@ -283,7 +299,7 @@ def test_no_host_synchronisation_inside_a_step(name, recwarn):
             assert counted == 1  # so that the count is not zero because nobody counts
             recwarn.clear()
             for _ in range(5):
-                plan.steps.step(entry)
+                steps.step(entry)
         finally:
             torch.cuda.set_sync_debug_mode("default")
     assert not [warning for warning in recwarn if "synchroniz" in str(warning.message)]
