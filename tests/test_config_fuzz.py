@@ -33,7 +33,7 @@ YAML_PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=10_000)
+@settings(max_examples=150, deadline=10_000)
 @given(st.one_of(st.text(), st.lists(st.one_of(YAML_PIECES, st.text(max_size=5)), max_size=30).map("".join)))
 def test_any_text_loads_or_is_refused(text):
     try:
@@ -42,7 +42,7 @@ def test_any_text_loads_or_is_refused(text):
         assert str(error)
 
 
-@settings(max_examples=150, deadline=10_000)
+@settings(max_examples=75, deadline=10_000)
 @given(st.one_of(st.text(), st.tuples(st.text(max_size=20), st.text()).map("=".join)))
 def test_any_set_argument_loads_or_is_refused(text):
     try:
@@ -84,7 +84,7 @@ CONFIGS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=10_000)
+@settings(max_examples=50, deadline=10_000)
 @given(st.text(min_size=1), CONFIGS, st.booleans())
 def test_what_is_written_reads_back_equal(model, config, descriptions):
     run = RunConfig(model=model, stream=config)

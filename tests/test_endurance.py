@@ -103,8 +103,9 @@ def growth(frames, leak=lambda output: None):
     return seen[0].grown(seen[1])
 
 
-def test_ten_thousand_frames_without_growth():
-    assert growth(10_000) == []
+@pytest.mark.parametrize("frames", [2000, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_thousands_of_frames_without_growth(frames):
+    assert growth(frames) == []
 
 
 def test_the_same_check_catches_planted_leaks():
@@ -133,8 +134,8 @@ def test_the_same_check_catches_planted_leaks():
             os.close(duplicate)
 
 
-@pytest.mark.parametrize("cycles", [1000])
-def test_a_thousand_starts_and_stops(cycles):
+@pytest.mark.parametrize("cycles", [300, pytest.param(1000, marks=pytest.mark.slow)])
+def test_starts_and_stops_without_growth(cycles):
     stream = FakeStream(2)
     before = None
     tracemalloc.start()
