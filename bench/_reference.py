@@ -55,7 +55,7 @@ class StreamDiffusionRender:
         if variant == "compile":
             pipe.unet = compiled(pipe.unet)
             pipe.vae.encode, pipe.vae.decode = compiled(pipe.vae.encode), compiled(pipe.vae.decode)
-        self._stream = streamdiffusion().StreamDiffusion(
+        self.stream = streamdiffusion().StreamDiffusion(
             pipe,
             list(config.t_index_list),
             torch_dtype=self._dtype,
@@ -66,7 +66,7 @@ class StreamDiffusionRender:
             frame_buffer_size=config.frame_buffer_size,
             cfg_type=config.cfg_type,
         )
-        self._stream.prepare(
+        self.stream.prepare(
             prompt=str(config.prompt),
             negative_prompt=config.negative_prompt,
             num_inference_steps=config.num_inference_steps,
@@ -79,11 +79,11 @@ class StreamDiffusionRender:
     @torch.inference_mode()
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Render one frame."""
-        image = to_tensor(pixels, self._stream.device, self._dtype) * 2 - 1
+        image = to_tensor(pixels, self.stream.device, self._dtype) * 2 - 1
         if self._channels_last:
             image = image.contiguous(memory_format=torch.channels_last)
-        latent = self._stream.predict_x0_batch(self._stream.encode_image(image))
-        return to_picture(self._stream.decode_image(latent) / 2 + 0.5)
+        latent = self.stream.predict_x0_batch(self.stream.encode_image(image))
+        return to_picture(self.stream.decode_image(latent) / 2 + 0.5)
 
 
 class DiffusersRender:

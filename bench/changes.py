@@ -80,7 +80,7 @@ def _figures(models: Models, engine: str, changes: int, frames_per_change: int, 
         with tempfile.TemporaryDirectory() as folder:
             lora = str(_random_lora(stream.pipe.unet, Path(folder) / "style.safetensors"))
             stream.update(lora_dict={lora: 0.5})
-            timed = _Timed(stream, lora)
+            timed = Timed(stream, lora)
             for _ in range(WARM_FRAMES):
                 timed.render(changing=None)
             timed.begin()
@@ -106,35 +106,35 @@ def _random_lora(unet: nn.Module, path: Path, rank: int = 4, strength: float = 0
     return path
 
 
-class _Timed:
+class Timed:
     """A stream on which everything changes while it renders, and the times of its frames."""
 
     def __init__(self, stream: Stream, lora: str) -> None:
-        self._stream, self._lora = stream, lora
+        self.stream, self._lora = stream, lora
         self._pages = [sketch(subject, max(stream.size), 0) for subject in ("sedan", "house")]
         self._entered = 0
         self._came_out: list[int] = []
         self._times: dict[bool, list[float]] = {True: [], False: []}
-        self._engine, self._rebuilt = stream.engine, 0
+        self._engine, self.rebuilt = stream.engine, 0
 
     def begin(self) -> None:
         """From here on it counts."""
         self._times = {True: [], False: []}
-        self._engine, self._rebuilt = self._stream.engine, 0
+        self._engine, self.rebuilt = self.stream.engine, 0
 
     def render(self, changing: bool | None) -> None:
         """One frame, timed."""
         frame = Frame(self._pages[self._entered % 2], id=self._entered)
         self._entered += 1
         began = time.perf_counter()
-        output = self._stream(frame)
+        output = self.stream(frame)
         spent = (time.perf_counter() - began) * 1e3
         if changing is not None:
             self._times[changing].append(spent)
         if output is not None:
             self._came_out.append(output.source_id)
-        if self._stream.engine is not self._engine:
-            self._engine, self._rebuilt = self._stream.engine, self._rebuilt + 1
+        if self.stream.engine is not self._engine:
+            self._engine, self.rebuilt = self.stream.engine, self.rebuilt + 1
 
     def render_block(self, number: int, frames: int) -> None:
         """As many frames without a change as with one that is made meanwhile."""
@@ -147,8 +147,8 @@ class _Timed:
         changed.join()
 
     def _change(self, number: int) -> None:
-        nets = [{"conditioning_scale": 0.5 + number % 6 / 10}] if self._stream.config.controlnets else None
-        self._stream.update(
+        nets = [{"conditioning_scale": 0.5 + number % 6 / 10}] if self.stream.config.controlnets else None
+        self.stream.update(
             prompt=PROMPTS[number % len(PROMPTS)],
             lora_dict={self._lora: number % 10 / 10},
             controlnets=nets,
@@ -158,7 +158,7 @@ class _Timed:
         )
 
     def finish(self) -> None:
-        self._came_out += [output.source_id for output in self._stream.drain()]
+        self._came_out += [output.source_id for output in self.stream.drain()]
 
     def result(self) -> dict[str, Any]:
         calm, changed = self._times[False], self._times[True]
@@ -171,7 +171,7 @@ class _Timed:
             "max_over_p50": max(changed) / middle,
             "slower_than_limit": sum(spent > LIMIT * middle for spent in changed),
             "slower_than_limit_without": sum(spent > LIMIT * middle for spent in calm),
-            "rebuilt": self._rebuilt,
+            "rebuilt": self.rebuilt,
             "frames_entered": self._entered,
             "frames_lost": self._entered - len(set(self._came_out)),
             "in_order": self._came_out == sorted(self._came_out),

@@ -278,7 +278,7 @@ def test_compare_renders_the_same_pictures_and_sees_a_planted_delay(reference, m
     def slow(name, render):
         if name != "streamdiffusion":
             return render
-        unet = render._stream.unet
+        unet = render.stream.unet
         forward, clock = unet.forward, torch.zeros(1)
 
         def delayed(*args, **kwargs):
@@ -366,7 +366,7 @@ def test_an_engine_and_torch_take_turns(models, monkeypatch):
         ("other", "bfloat16"),
     ]
     assert half.in_dtype("bfloat16") is half
-    found = torch_vs_trt._against(half, "eager", frames=4, rounds=2)
+    found = torch_vs_trt.against(half, "eager", frames=4, rounds=2)
     assert found.keys() == {("eager", "float32")}
     (each,) = found.values()
     assert 0 < each["ratio_low"] <= each["ratio_high"]
@@ -414,13 +414,13 @@ def test_fidelity_has_a_row_for_every_engine_and_precision():
 
 def test_a_rebuild_is_counted(models):
     stream = models.in_dtype("float32")
-    made = changes._Timed(Stream(stream.pipe(stream.variant()), stream.variant()), "")
+    made = changes.Timed(Stream(stream.pipe(stream.variant()), stream.variant()), "")
     made.begin()
     made.render(changing=True)
-    made._stream.update(t_index_list=(0, 10, 20, 30))  # another number of rows
+    made.stream.update(t_index_list=(0, 10, 20, 30))  # another number of rows
     made.render(changing=True)
     made.render(changing=True)
-    assert made._rebuilt == 1
+    assert made.rebuilt == 1
 
 
 def test_goals_are_not_measured_without_a_gpu(monkeypatch):
