@@ -59,13 +59,13 @@ def load_pipeline(model: str | Path, config: StreamConfig, progress: Progress | 
     return pipe
 
 
-def load_controlnet(model_id: str | Path, pipe: Any, progress: Progress | None = None) -> Any:
+def load_controlnet(model_id: str | Path, pipe: Any) -> Any:
     """Load a ControlNet (folder, hub id or single ``.safetensors`` file) for a pipeline, on its device and precision.
 
     Raises ModelError when it is missing or was made for another base model, UnsafeWeightsError like ``load_pipeline``.
     """
     with quiet(), _named_faults(str(model_id)):
-        net = _read_controlnet(model_id, pipe.unet, pipe.unet.dtype, progress or silent)
+        net = _read_controlnet(model_id, pipe.unet, pipe.unet.dtype, silent)
         _settle_network(net, str(model_id), pipe.unet.device)
     return net
 

@@ -32,7 +32,6 @@ class View:
     field: float
     centre: tuple[float, float] = (0.0, 0.0)
     place: tuple[float, float] = (0.0, 0.0)
-    zoom: float = 1.0
 
     @property
     def axes(self) -> tuple[Point, Point, Point]:
@@ -57,7 +56,7 @@ class View:
     def horizon(self) -> float:
         """Height of the horizon in the picture, in picture sizes from the middle upwards."""
         level = math.tan(self.pitch) / (2 * math.tan(self.field / 2))
-        return (level - self.centre[1]) * self.zoom + self.place[1]
+        return level - self.centre[1] + self.place[1]
 
     def around(self, corners: Sequence[Point], fill: tuple[float, float]) -> View:
         """The same direction, from where ``corners`` fill at most these parts of the picture's width and height."""
@@ -119,10 +118,9 @@ def rays(views: Sequence[View], size: int, device: torch.device) -> Rays:
                 "level": level,
                 "sun": [value / length for value in sun],
                 "spread": spread,
-                "pixel": spread / (view.zoom * size),
+                "pixel": spread / size,
                 "centre": view.centre,
                 "place": view.place,
-                "zoom": view.zoom,
                 "horizon": view.horizon,
             }
         )
@@ -130,8 +128,8 @@ def rays(views: Sequence[View], size: int, device: torch.device) -> Rays:
     each = camera.over_pictures()
     middle = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) / size - 0.5  # (S,)
     to_right, upwards = middle.view(1, 1, size), -middle.view(1, size, 1)
-    x = ((to_right - each.place[0]) / each.zoom + each.centre[0]) * each.spread  # (B, 1, S)
-    y = ((upwards - each.place[1]) / each.zoom + each.centre[1]) * each.spread  # (B, S, 1)
+    x = (to_right - each.place[0] + each.centre[0]) * each.spread  # (B, 1, S)
+    y = (upwards - each.place[1] + each.centre[1]) * each.spread  # (B, S, 1)
     along = torch.rsqrt(1 + x * x + y * y)  # (B, S, S)
     direction = unit(each.forward + x * each.right + y * each.up)  # (3, B, S, S)
     return Rays(direction, along, to_right, upwards - each.horizon, camera)

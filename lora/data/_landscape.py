@@ -55,13 +55,13 @@ def landscape_shape(draws: Draws, tags: Mapping[str, str]) -> tuple[dict[str, fl
 
 class _Layers:
     """Coordinates that turn with the camera: x and e are picture sizes to the right of a fixed direction and above the
-    horizon, as they were before zooming."""
+    horizon."""
 
     def __init__(self, scenes: Sequence[Scene], rays: Rays, shape: Table) -> None:
         camera = rays.camera.over_pictures()
         turned = camera.eye.new_tensor([scene.view.yaw for scene in scenes])[:, None, None] / camera.spread
-        self.x = (rays.across - camera.place[0]) / camera.zoom + turned  # (B, 1, S)
-        self.e = rays.above / camera.zoom  # (B, S, 1)
+        self.x = rays.across - camera.place[0] + turned  # (B, 1, S)
+        self.e = rays.above  # (B, S, 1)
         self.spread = camera.spread
         self.level = camera.level
         self.shape = shape

@@ -58,7 +58,7 @@ class SceneCache:
 
     Opening it renders what is missing, in ``workers`` processes (default: one for each core) with one thread each, and
     tells ``progress(text, part)``. Killed at any point, it goes on where it was; what comes out does not depend on how
-    often that happened, nor on the number of processes. ``device`` is where the pictures are rendered.
+    often that happened, nor on the number of processes.
 
     Each scene has several ``drawings``: ``cache[i]`` takes them in turn from one scene to the next, ``sample`` takes
     any. Raises ConfigError when the folder holds other scenes than these, DataError when its files are damaged.
@@ -73,7 +73,6 @@ class SceneCache:
         *,
         drawings: int = 3,
         workers: int | None = None,
-        device: str | torch.device = "cpu",
         progress: Progress = silent,
     ) -> None:
         check_size(size)
@@ -89,7 +88,7 @@ class SceneCache:
         with FileLock(self.folder / LOCK):
             if not _begun(self.folder, self._plan):
                 _begin(self.folder, self._plan)
-            _fill(self.folder, self._plan, _usual_workers() if workers is None else workers, str(device), progress)
+            _fill(self.folder, self._plan, _usual_workers() if workers is None else workers, progress)
         self._arrays = _open_arrays(self.folder, self._plan, "r")
         self._texts = _read_captions(self.folder, count)
 
@@ -175,30 +174,30 @@ def _read_captions(folder: Path, count: int) -> list[tuple[tuple[str, ...], dict
     return texts
 
 
-def _fill(folder: Path, plan: _Plan, workers: int, device: str, progress: Progress) -> None:
+def _fill(folder: Path, plan: _Plan, workers: int, progress: Progress) -> None:
     """Render every block that is not done; a block is marked only when all of it is on disk."""
     done = _open_array(folder / DONE, (plan.blocks,), "r+")
     left = [block for block in range(plan.blocks) if not done[block]]
     if not left:
         return
     progress("rendering scenes", 1 - len(left) / plan.blocks)
-    for number, block in enumerate(_rendered(folder, plan, left, workers, device), start=1):
+    for number, block in enumerate(_rendered(folder, plan, left, workers), start=1):
         done[block] = 1
         done.flush()
         progress("rendering scenes", 1 - (len(left) - number) / plan.blocks)
 
 
-def _rendered(folder: Path, plan: _Plan, blocks: list[int], workers: int, device: str) -> Iterator[int]:
+def _rendered(folder: Path, plan: _Plan, blocks: list[int], workers: int) -> Iterator[int]:
     """Render blocks; gives each one's number when it is on disk."""
     if workers == 0:
         for block in blocks:
             with _one_thread():
-                _render_block(folder, plan, block, device)
+                _render_block(folder, plan, block)
             yield block
         return
     started = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(workers, len(blocks)), started, torch.set_num_threads, (1,)) as pool:
-        waiting: set[Future[int]] = {pool.submit(_render_block, folder, plan, block, device) for block in blocks}
+        waiting: set[Future[int]] = {pool.submit(_render_block, folder, plan, block) for block in blocks}
         try:
             while waiting:
                 ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -220,13 +219,13 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _render_block(folder: Path, plan: _Plan, block: int, device: str) -> int:
+def _render_block(folder: Path, plan: _Plan, block: int) -> int:
     """Render one block into the arrays; any process may do it, and do it again."""
     arrays = _open_arrays(folder, plan, "r+")
     first = block * BLOCK
     rows = range(first, min(first + BLOCK, plan.count))
     scenes = [sample_scene(plan.seed + row) for row in rows]
-    renders = render(scenes, plan.size, device)
+    renders = render(scenes, plan.size)
     pictures = renders.pixels()
     lines, labels = renders.lines.cpu().numpy(), renders.labels.cpu().numpy()
     for index, (row, scene) in enumerate(zip(rows, scenes, strict=True)):

@@ -8,9 +8,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ ABOUT = "prepare.json"
 SPLITS = ("train", "validation", "test")
 MAX_LINE = 1 << 20  # bytes
 MAX_ROWS = 5_000_000
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -142,47 +140,24 @@ class Pairs:
     Everything but the pixels is checked at once: that every line is a row, that its files are there, inside the folder,
     and pictures of equal size by their headers. With ``size`` every pair is cropped to a square around its middle and
     scaled. A sketch that is dark on light is turned around. A picture that turns out broken when it is decoded raises
-    DataError with its name; with ``skip_broken`` it is named once and its neighbour takes its place.
+    DataError with its name.
     """
 
-    def __init__(
-        self,
-        folder: str | Path,
-        split: str = "train",
-        size: int | None = None,
-        *,
-        skip_broken: bool = False,
-        progress: Callable[[str], Any] = lambda text: None,
-    ) -> None:
-        """``progress(text)`` is told how far the check is, which takes a second for some thousand pairs.
-
-        Raises DataError that names file and line, ConfigError for a split or size that cannot be.
-        """
+    def __init__(self, folder: str | Path, split: str = "train", size: int | None = None) -> None:
+        """Raises DataError that names file and line, ConfigError for a split or size that cannot be."""
         if split not in SPLITS:
             raise ConfigError(f"split: got {split!r}, expected one of: {', '.join(SPLITS)}")
         if size is not None and not 16 <= size <= 4096:
             raise ConfigError(f"size: got {size}, expected 16 to 4096")
         self.folder = Path(folder).expanduser()
         self.split, self.size = split, size
-        self._skip = skip_broken
-        self._broken: set[int] = set()
         self._root = self._find()
         self.rows: list[Row] = []
         inside = self._root.resolve()
-        listed = 0
         for where, row in read_rows(self._root / METADATA):
-            listed += 1
-            if listed % 500 == 0:
-                progress(f"checking pairs: {listed:,}")
-            try:
-                self._check(row, where, inside)
-            except DataError as error:
-                if not skip_broken or not isinstance(error, _Broken):
-                    raise
-                log.warning("left out: %s", error)
-                continue
+            self._check(row, where, inside)
             self.rows.append(row)
-        self._check_count(listed)
+        self._check_count(len(self.rows))
         if not self.rows:
             raise DataError(f"{self._root / METADATA}: got no pairs, expected at least one; prepare more pictures")
 
@@ -190,20 +165,7 @@ class Pairs:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Sample:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"pair {index} of {len(self)}")
-        for number in range(len(self)):
-            at = (index + number) % len(self)
-            if at in self._broken:
-                continue
-            try:
-                return self._read(self.rows[at])
-            except DataError as error:
-                if not self._skip:
-                    raise
-                self._broken.add(at)
-                log.warning("left out: %s", error)
-        raise DataError(f"{self._root}: none of its {len(self)} pairs can be read; prepare the folder again")
+        return self._read(self.rows[index])
 
     def texts(self) -> list[tuple[str, ...]]:
         """The captions of each pair."""
@@ -225,18 +187,18 @@ class Pairs:
             try:
                 resolved = path.resolve(strict=True)
             except (OSError, RuntimeError):
-                raise _Broken(f"{where}: {name}: no such file; prepare the folder again") from None
+                raise DataError(f"{where}: {name}: no such file; prepare the folder again") from None
             if not resolved.is_relative_to(inside):
                 raise DataError(f"{where}: {name} is a link that leads out of {inside}; copy the file into the folder")
             if not resolved.is_file():
-                raise _Broken(f"{where}: {name}: is no file, expected a picture")
+                raise DataError(f"{where}: {name}: is no file, expected a picture")
             try:
                 sizes[name] = Size(*size_of(resolved))
             except DataError as error:
-                raise _Broken(f"{where}: {error}") from error
+                raise DataError(f"{where}: {error}") from error
         if len(set(sizes.values())) > 1:
             got = ", ".join(f"{name} {size}" for name, size in sizes.items())
-            raise _Broken(f"{where}: got pictures of different sizes ({got}), expected one size for a pair")
+            raise DataError(f"{where}: got pictures of different sizes ({got}), expected one size for a pair")
 
     def _check_count(self, listed: int) -> None:
         """Metadata that was cut short, or grew, is told by what ``prepare`` wrote beside it."""
@@ -267,10 +229,6 @@ class Pairs:
                 part = labels[y : y + height, x : x + width]
                 labels = cv2.resize(part, (self.size, self.size), interpolation=cv2.INTER_NEAREST)
         return Sample(picture, sketch, row.captions, labels=labels, tags=dict(row.tags))
-
-
-class _Broken(DataError):
-    """One pair is no use; the others may be."""
 
 
 def _labels(path: Path) -> np.ndarray:

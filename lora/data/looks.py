@@ -7,6 +7,8 @@ of bare clay in a studio, ``print`` as a screen print in five inks.
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,16 +63,15 @@ class Look:
     develop: Callable[[Seen], np.ndarray]
 
 
-def pairs(look: str, count: int, seed: int = FIRST_SEED, size: int = 256) -> Iterator[Sample]:
+def pairs(look: str, count: int, size: int = 256) -> Iterator[Sample]:
     """``count`` pairs of a look, always the same ones. Raises ConfigError for a look that is not there."""
     chosen = look_of(look)
     if not 1 <= count <= MOST_PAIRS:
         raise ConfigError(f"pairs: got {count}, expected 1 to {MOST_PAIRS}")
-    found = 0
-    while found < count:
-        scene, seed = sample_scene(seed), seed + 1
-        if scene.tags["time"] in (STUDIO, "night"):  # a look is to change these, too, and has nothing to show there
-            continue
+    drawn = map(sample_scene, itertools.count(FIRST_SEED))
+    # A look is to change these, too, and has nothing to show there.
+    shown = (scene for scene in drawn if scene.tags["time"] not in (STUDIO, "night"))
+    for scene in itertools.islice(shown, count):
         renders = render([chosen.scene(scene)], size)
         seen = Seen(
             renders.pixels()[0],
@@ -81,7 +82,6 @@ def pairs(look: str, count: int, seed: int = FIRST_SEED, size: int = 256) -> Ite
         )
         sketch = drawings(seen.lines, scene.seed, 1)[0]
         yield Sample(chosen.develop(seen), sketch, captions(scene), seen.lines, seen.labels, scene.tags)
-        found += 1
 
 
 def write_pairs(
@@ -97,11 +97,9 @@ def write_pairs(
     What is there already is written again. Raises ConfigError for a look that is not there, OSError where the folder
     cannot be written.
     """
-    import json
-
     root, total = Path(folder).expanduser(), count + validation
     rows: dict[str, list[Row]] = {"train": [], "validation": []}
-    for number, sample in enumerate(pairs(look, total, size=size)):
+    for number, sample in enumerate(pairs(look, total, size)):
         progress(f"pairs of the look {look}", number / total)
         split = "train" if number < count else "validation"
         assert sample.labels is not None

@@ -97,9 +97,9 @@ def half_drawn(lines: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.where(place <= front, lines, 0).astype(np.uint8)
 
 
-def with_gaps(lines: np.ndarray, rng: np.random.Generator, missing: float | None = None) -> np.ndarray:
-    """The sketch with round pieces of it missing, a share of 20 to 45 % of its line pixels by default."""
-    share = rng.uniform(0.2, 0.45) if missing is None else missing
+def with_gaps(lines: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The sketch with round pieces of it missing, a share of 20 to 45 % of its line pixels."""
+    share = rng.uniform(0.2, 0.45)
     drawn = lines >= LINE
     rows, columns = np.nonzero(drawn)
     if rows.size < 8:

@@ -44,9 +44,9 @@ def predict(
     )[0].float()
 
 
-def lcm_steps(count: int, original: int = 50, train: int = 1000) -> list[int]:
+def lcm_steps(count: int, original: int = 50) -> list[int]:
     """The timesteps of ``LCMScheduler`` with this many steps: 999, 759, 499, 259 for four."""
-    grid = [(index + 1) * (train // original) - 1 for index in range(original)][::-1]
+    grid = [(index + 1) * (1000 // original) - 1 for index in range(original)][::-1]
     return [grid[int(index)] for index in torch.linspace(0, original, count + 1).floor()[:-1]]
 
 

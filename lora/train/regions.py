@@ -9,14 +9,14 @@ from torch import Tensor
 from ..data.palette import CLASSES
 
 
-def flat(values: Tensor, labels: Tensor | None, block: int = 4) -> Tensor:
+def flat(values: Tensor, labels: Tensor | None) -> Tensor:
     """(B, C, h, w): the mean of each class in each row; ``labels`` (B, H, W) are reduced to the size of ``values``.
 
-    Without classes, means of squares of ``block`` x ``block``.
+    Without classes, means of squares of 4 x 4.
     """
     rows, channels, height, width = values.shape
     if labels is None:
-        return F.interpolate(F.avg_pool2d(values, block), size=(height, width), mode="nearest")
+        return F.interpolate(F.avg_pool2d(values, 4), size=(height, width), mode="nearest")
     near = labels[:, None].float()
     near = F.interpolate(near, size=(height, width), mode="nearest").long()  # (B, 1, h, w)
     place = near.flatten(2)  # (B, 1, h w)
