@@ -207,6 +207,6 @@ def test_a_frame_passes_the_files_that_the_page_names():
         Session(Drawing(), stream, ["null"]).run()
     finally:
         threading.settrace(None)
-    way = section("One frame").split("\nWith `use_denoising_batch")[0]
+    way = section("One frame").split("\nEncode, embed, denoise")[0]
     named = set(re.findall(r"`((?:stream|adapters|engines)/[\w/.]*)`", way))
     assert passed | {"stream/sources/"} == named  # the source here is the test's own
