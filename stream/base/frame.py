@@ -77,23 +77,32 @@ class Rect(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One captured picture: ``(H, W, 3)`` uint8 RGB, and when it was captured (``time.perf_counter`` seconds)."""
+    """One captured picture."""
 
     pixels: np.ndarray
+    """(H, W, 3) uint8 RGB."""
     id: int = 0
+    """Its number; an output says which frame it came from."""
     captured_at: float = field(default_factory=time.perf_counter)
+    """When it was captured, in seconds of ``time.perf_counter``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Output:
     """One rendered picture, and exactly which input and which parameters it came from."""
 
-    pixels: np.ndarray  # (H, W, 3) uint8 RGB
+    pixels: np.ndarray
+    """(H, W, 3) uint8 RGB."""
     source_id: int
-    captured_at: float  # time.perf_counter seconds, when the input was captured
-    revision: int  # revision of the configuration that the input was rendered under
-    input: np.ndarray | None = None  # (H, W, 3) uint8 RGB, the input as the model saw it
-    rendered_at: float = 0.0  # time.perf_counter seconds
+    """Number of the frame that it was rendered from."""
+    captured_at: float
+    """When that frame was captured, in seconds of ``time.perf_counter``."""
+    revision: int
+    """Revision of the configuration that it was rendered under."""
+    input: np.ndarray | None = None
+    """The frame as the model saw it, (H, W, 3) uint8 RGB."""
+    rendered_at: float = 0.0
+    """When it was finished, in seconds of ``time.perf_counter``."""
 
 
 def as_rgb(pixels: Any, order: ChannelOrder = "rgb") -> np.ndarray:

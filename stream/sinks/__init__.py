@@ -31,10 +31,15 @@ class Status:
 
     state: State = "warming"
     message: str = ""
-    fps: float = 0.0  # unique outputs per second, over the last two seconds
-    latency_ms: float = 0.0  # median of capture to rendered, over the last outputs
-    size: tuple[int, int] = (512, 512)  # (width, height) of outputs
-    values: dict[str, Any] = field(default_factory=dict)  # prompt, drawing_influence, counters: shown as they are
+    """What people should know now; empty: nothing."""
+    fps: float = 0.0
+    """Unique outputs a second, over the last two seconds."""
+    latency_ms: float = 0.0
+    """Median of capture to rendered, over the last outputs."""
+    size: tuple[int, int] = (512, 512)
+    """(width, height) of outputs."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """Prompt, drawing_influence, counters: shown as they are."""
 
 
 @runtime_checkable
