@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from doubles.pages import growing_pages
 from doubles.random_lora import tiny_lora
 from doubles.tiny_models import tiny_sd
 
@@ -71,17 +72,6 @@ class Pipe:
 
     class unet:
         device = torch.device("cpu")
-
-
-def frames(count, seed=0):
-    """Pictures of one growing drawing."""
-    rng, page, result = np.random.default_rng(seed), np.full((SIDE, SIDE, 3), 255, np.uint8), []
-    for _ in range(count):
-        x, y = rng.integers(0, SIDE - 16, 2)
-        page = page.copy()
-        page[y : y + 3, x : x + 16] = rng.integers(0, 120, 3)
-        result.append(page)
-    return result
 
 
 @pytest.mark.parametrize(
@@ -168,7 +158,7 @@ def style(one_thread, tmp_path_factory):
 
 def changed_all_the_time(stream, style):
     """All pictures of a stream on which everything that is live changes before every frame, by their frame."""
-    outputs, pages = [], frames(4)
+    outputs, pages = [], list(growing_pages(4))
     for number in range(40):
         part = number / 40
         stream.update(
@@ -219,15 +209,15 @@ def test_a_new_shape_is_built_by_update_and_kept(monkeypatch):
     built = []
     build = engines.build
     monkeypatch.setattr(engines, "build", lambda *given: built.append(threading.current_thread()) or build(*given))
-    stream = Stream(tiny_sd(controlnets=1), **{**SKETCH, "warmup": 2})
+    stream, page = Stream(tiny_sd(controlnets=1), **{**SKETCH, "warmup": 2}), next(growing_pages(1))
     assert len(built) == 1
     for size in (72, 64, 72):
         waiter = threading.Thread(target=stream.update, kwargs={"width": size})
         waiter.start()
         while waiter.is_alive():
-            stream(frames(1)[0])
+            stream(page)
             waiter.join(0.001)
-        assert stream(frames(1)[0]) is not None
+        assert stream(page) is not None
         assert len(built) == 2
     assert built[1] is not threading.current_thread()
     stream.update(t_index_list=[0, 16, 32])
@@ -238,7 +228,7 @@ def test_a_lora_loaded_live_leaves_frames_in_flight_as_they_were(style, monkeypa
     """Units that an engine was made from have no layer in common with the pipeline that the LoRA is put into."""
     monkeypatch.setattr(torch, "compile", lambda unit, **settings: unit)
     monkeypatch.setattr(compiled, "available", lambda where="": "")
-    pages = frames(4)
+    pages = list(growing_pages(4))
     stream = Stream(tiny_sd(), acceleration="compile", t_index_list=(20, 40), cfg_type="none", **BASE)
     outputs = [stream(page) for page in pages[:2]]
     stream.update(lora_dict={style: 0.8})
@@ -287,7 +277,7 @@ def test_no_host_synchronisation_inside_a_step(name, recwarn):
     units = networks.units(config)
     shared = Shared(units, make_guidance(config.cfg_type, config.guidance_scale), mode=config.mode)
     steps = WholeFrame(shared, units.record) if units.record else StreamBatch(shared)
-    conditions = (levels_of_conditions if units.record else to_condition)([frames(1)], "cuda")
+    conditions = (levels_of_conditions if units.record else to_condition)([list(growing_pages(1))], "cuda")
     with torch.inference_mode():
         entry = Entry(None, conditions, networks.recipe(config, 0), [None])
         for _ in range(4):

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from doubles.pages import growing_pages
 from doubles.random_lora import tiny_lora
 from doubles.tiny_models import tiny_sd, tiny_sdxl
 from doubles.units import change_units
@@ -34,22 +35,30 @@ def control_pipe():
     return tiny_sd(controlnets=2)
 
 
-def drawings(count, seed=0):
-    """Pictures of one growing drawing on white paper."""
-    rng, page, result = np.random.default_rng(seed), np.full((SIDE, SIDE, 3), 255, np.uint8), []
-    for _ in range(count):
-        x, y = rng.integers(0, SIDE - 16, 2)
-        page = page.copy()
-        page[y : y + 3, x : x + 16] = rng.integers(0, 120, 3)
-        result.append(page)
-    return result
+def drawings(count):
+    return list(growing_pages(count))
 
 
-def play(stream, frames):
-    """All outputs, by source id."""
-    outputs = [stream(frame) for frame in frames]
-    outputs += stream.drain()
+def play(stream, frames, **changes):
+    """All outputs, by source id; the changes are made before the fourth frame."""
+    outputs = [stream(frame) for frame in frames[:3]]
+    if changes:
+        stream.update(**changes)
+    outputs += [stream(frame) for frame in frames[3:]] + stream.drain()
     return {output.source_id: output for output in outputs if output is not None}
+
+
+def apart(one, other):
+    """The largest difference of the pictures of two outputs, in levels of 255."""
+    return np.abs(one.pixels.astype(int) - other.pixels).max()
+
+
+def assert_changed_halfway(outputs, old, new):
+    """Six frames, of which three entered before the change: they finish as they began."""
+    for number in range(6):
+        expected, other = (old, new) if number < 3 else (new, old)
+        assert apart(outputs[number], expected[number]) <= 1, number
+        assert apart(outputs[number], other[number]) > 3, number
 
 
 @pytest.mark.parametrize("steps", [(32,), (20, 40), (0, 16, 32, 45)])
@@ -68,7 +77,7 @@ def test_every_output_knows_its_input(pipe, steps):
         assert output.pixels.shape == (SIDE, SIDE, 3)
         assert output.pixels.dtype == np.uint8
         assert output.pixels.flags.c_contiguous
-        assert np.abs(play(alone, [frame])[frame.id].pixels.astype(int) - output.pixels).max() <= 1
+        assert apart(play(alone, [frame])[frame.id], output) <= 1
         alone.close()
 
 
@@ -116,33 +125,20 @@ def test_rows_keep_the_parameters_they_entered_with(pipe):
     before = {"prompt": "a red car", "negative_prompt": "fog", "seed": 3, "delta": 0.9}
     changes = {"prompt": "a house", "negative_prompt": "rain", "seed": 4, "delta": 0.5, "t_index_list": (12, 22, 41)}
     changes |= {"guidance_scale": 2.5}
-    stream = Stream(pipe, **settings, **before)
-    outputs = [stream(frame) for frame in frames[:3]]
-    assert stream.update(**changes) == 1
-    outputs += [stream(frame) for frame in frames[3:]] + stream.drain()
-    outputs = {output.source_id: output for output in outputs if output}
+    outputs = play(Stream(pipe, **settings, **before), frames, **changes)
     assert [outputs[i].revision for i in range(6)] == [0, 0, 0, 1, 1, 1]
     old = play(Stream(pipe, **settings, **before), frames)
     new = play(Stream(pipe, **{**settings, **before, **changes}), frames)
-    for number in range(6):
-        expected, other = (old, new) if number < 3 else (new, old)
-        assert np.abs(outputs[number].pixels.astype(int) - expected[number].pixels).max() <= 1, number
-        assert np.abs(outputs[number].pixels.astype(int) - other[number].pixels).max() > 3, number
+    assert_changed_halfway(outputs, old, new)
 
 
 def test_control_scales_belong_to_rows(control_pipe):
     frames = drawings(6)
-    stream = Stream(control_pipe, prompt="a car", **SKETCH)
-    outputs = [stream(frame) for frame in frames[:3]]
-    stream.update(controlnets=[{"conditioning_scale": 0.2}, None])
-    outputs += [stream(frame) for frame in frames[3:]] + stream.drain()
-    outputs = {output.source_id: output for output in outputs if output}
+    changes = {"controlnets": [{"conditioning_scale": 0.2}, None]}
+    outputs = play(Stream(control_pipe, prompt="a car", **SKETCH), frames, **changes)
     old = play(Stream(control_pipe, prompt="a car", **SKETCH), frames)
     new = play(Stream(control_pipe, prompt="a car", controlnets=[{"conditioning_scale": 0.2}, {}], **SKETCH), frames)
-    for number in range(6):
-        expected, other = (old, new) if number < 3 else (new, old)
-        assert np.abs(outputs[number].pixels.astype(int) - expected[number].pixels).max() <= 1
-        assert np.abs(outputs[number].pixels.astype(int) - other[number].pixels).max() > 3
+    assert_changed_halfway(outputs, old, new)
 
 
 @pytest.mark.parametrize(
@@ -161,13 +157,13 @@ def test_disabled_controlnet_is_not_run_and_comes_back(control_pipe, monkeypatch
     monkeypatch.setattr(engines, "build", lambda *given: ran.append(len(given[2])) or build(*given))
     stream = Stream(control_pipe, prompt="a car", **SKETCH)
     frames = drawings(3)
-    both = play(stream, frames[:1])[0].pixels
+    (both,) = play(stream, frames[:1]).values()
     stream.update(controlnets=[{"enabled": False}, None])
-    one = play(stream, frames[:1])
-    assert np.abs(next(iter(one.values())).pixels.astype(int) - both).max() > 3
+    (one,) = play(stream, frames[:1]).values()
+    assert apart(one, both) > 3
     stream.update(controlnets=[{"enabled": True}, None])
-    again = play(stream, frames[:1])
-    assert np.array_equal(next(iter(again.values())).pixels, both)
+    (again,) = play(stream, frames[:1]).values()
+    assert np.array_equal(again.pixels, both.pixels)
     assert ran == [2, 1], "and what was there before is built only once"
 
 
@@ -355,10 +351,8 @@ def test_size_is_rounded_and_that_is_said(pipe, caplog):
 def test_models_with_a_guidance_embedding(pipe):
     pipe = tiny_sd(time_cond_proj_dim=16)
     frame = drawings(1)[0]
-    low, high = (
-        Stream(pipe, guidance_scale=scale, t_index_list=(32,), **BASE)(frame).pixels.astype(int) for scale in (1.5, 8.0)
-    )
-    assert np.abs(low - high).max() > 3
+    low, high = (Stream(pipe, guidance_scale=scale, t_index_list=(32,), **BASE)(frame) for scale in (1.5, 8.0))
+    assert apart(low, high) > 3
 
 
 def test_sdxl_follows_its_prompt():
@@ -369,7 +363,7 @@ def test_sdxl_follows_its_prompt():
         (first,) = play(stream, [frame]).values()
         stream.update(prompt="a house")
         (second,) = play(stream, [frame]).values()
-        assert np.abs(first.pixels.astype(int) - second.pixels).max() > 3
+        assert apart(first, second) > 3
 
 
 def test_drawing_influence_moves_steps_and_control():
@@ -424,32 +418,19 @@ def test_lora_scales_belong_to_rows(styles):
     pipe, a, b = styles
     frames = drawings(6)
     settings = {**BASE, "t_index_list": (10, 20, 40), "cfg_type": "full", "guidance_scale": 1.5}
-    stream = Stream(pipe, lora_dict={a: 1.0, b: 0.0}, **settings)
-    outputs = [stream(frame) for frame in frames[:3]]
-    stream.update(lora_dict={a: 0.2, b: 0.7})
-    outputs += [stream(frame) for frame in frames[3:]] + stream.drain()
-    outputs = {output.source_id: output for output in outputs if output}
+    outputs = play(Stream(pipe, lora_dict={a: 1.0, b: 0.0}, **settings), frames, lora_dict={a: 0.2, b: 0.7})
     old = play(Stream(tiny_sd(), lora_dict={a: 1.0}, **settings), frames)
     new = play(Stream(tiny_sd(), lora_dict={a: 0.2, b: 0.7}, **settings), frames)
-    for number in range(6):
-        expected, other = (old, new) if number < 3 else (new, old)
-        assert np.abs(outputs[number].pixels.astype(int) - expected[number].pixels).max() <= 1, number
-        assert np.abs(outputs[number].pixels.astype(int) - other[number].pixels).max() > 3, number
+    assert_changed_halfway(outputs, old, new)
 
 
 def test_lora_is_loaded_while_running(styles):
     pipe, a, _ = styles
     frames = drawings(6)
-    stream = Stream(pipe, **BASE, t_index_list=(20, 40))
-    outputs = [stream(frame) for frame in frames[:3]]
-    stream.update(lora_dict={a: 0.8})
-    outputs += [stream(frame) for frame in frames[3:]] + stream.drain()
-    outputs = {output.source_id: output for output in outputs if output}
+    outputs = play(Stream(pipe, **BASE, t_index_list=(20, 40)), frames, lora_dict={a: 0.8})
     without = play(Stream(tiny_sd(), **BASE, t_index_list=(20, 40)), frames)
     with_it = play(Stream(tiny_sd(), lora_dict={a: 0.8}, **BASE, t_index_list=(20, 40)), frames)
-    for number in range(6):
-        expected = without if number < 3 else with_it
-        assert np.abs(outputs[number].pixels.astype(int) - expected[number].pixels).max() <= 1, number
+    assert_changed_halfway(outputs, without, with_it)
 
 
 @pytest.mark.parametrize("mode", ["fused", "sequential"])
@@ -461,7 +442,7 @@ def test_lora_fused_and_sequential_give_the_same(styles, mode):
     other = {"fused": {"fuse_lora": True}, "sequential": {"use_denoising_batch": False}}[mode]
     stream = Stream(tiny_sd(), **settings, **other)
     pictures = play(stream, frames)
-    assert all(np.abs(pictures[i].pixels.astype(int) - expected[i].pixels).max() <= 1 for i in range(3))
+    assert all(apart(pictures[i], expected[i]) <= 1 for i in range(3))
     if mode == "fused":
         with pytest.raises(ConfigError, match="fused"):
             stream.update(lora_dict={a: 0.1})
