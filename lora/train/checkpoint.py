@@ -9,11 +9,16 @@ import logging
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import torch
 
 from ...stream.base.errors import ConfigError, ModelError
 from ...stream.base.files import replacing_folder
-from . import storage
+from . import seeds, storage
+
+if TYPE_CHECKING:
+    from .loop import Loop
 
 logger = logging.getLogger(__name__)
 FOLDER = "checkpoints"
@@ -74,6 +79,49 @@ class Checkpoints:
         if broken:
             raise ModelError(f"{broken[0]}; no other checkpoint is whole: begin anew in another output_dir")
         return None
+
+
+def state_of(run: Loop) -> dict[str, Any]:
+    """All that a training needs to go on."""
+    return {
+        "step": run.step,
+        "seconds": run.spent,
+        "weights": {name: value.detach() for name, value in run.parameters.items()},
+        "ema": run.ema.means,
+        "optimisers": [each.state_dict() for each in run.optimisers],
+        "scaler": run.accelerator.scaler.state_dict() if run.accelerator.scaler is not None else None,
+        "extra": {name: each.state_dict() for name, each in run.task.extra().items()},
+        "random": seeds.states(),
+        "configuration": run.config.model_dump(mode="json"),
+        "earlier": run.earlier,
+    }
+
+
+def set_state(run: Loop, state: dict[str, Any]) -> None:
+    """Set a training to a state. Raises ModelError when it is of other networks."""
+    weights = state["weights"]
+    shapes = {name: tuple(value.shape) for name, value in run.parameters.items()}
+    other = sorted(
+        name
+        for name in shapes.keys() | weights.keys()
+        if name not in shapes or name not in weights or tuple(weights[name].shape) != shapes[name]
+    )
+    if other or len(state["ema"]) != len(run.ema.means):
+        what = other[0] if other else "ema_decay"
+        raise ModelError(f"--resume: the checkpoint is of other networks ({what}); use its configuration")
+    with torch.no_grad():
+        for name, value in run.parameters.items():
+            value.copy_(weights[name])
+    run.ema.load(state["ema"])
+    for optimiser, saved in zip(run.optimisers, state["optimisers"], strict=True):
+        storage.load_optimiser(optimiser, saved)
+    if state["scaler"] is not None and run.accelerator.scaler is not None:
+        run.accelerator.scaler.load_state_dict(state["scaler"])
+    for name, each in run.task.extra().items():
+        each.load_state_dict(state["extra"][name])
+    run.step, run.spent = state["step"], state["seconds"]
+    run.earlier = list(state.get("earlier", ()))
+    seeds.restore(state["random"])
 
 
 def _step(path: Path) -> int:

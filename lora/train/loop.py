@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...stream.base.errors import ConfigError, InkstreamError, ModelError
+from ...stream.base.errors import ConfigError, InkstreamError
 from ...stream.base.progress import Progress, silent
 from ...stream.base.signals import interrupts
 from . import seeds, storage
-from .checkpoint import Checkpoints
+from .checkpoint import Checkpoints, set_state, state_of
 from .config import TrainConfig, differences
 from .devices import accelerated
 from .due import Due, seconds
@@ -129,7 +129,8 @@ class Loop:
         return min(1.0, max(steps, minutes))
 
     def _train(self) -> None:
-        batches = self.task.batches.since(self.step * self.config.gradient_accumulation_steps, self._workers)
+        config = self.config
+        batches = self.task.batches.since(self.step * config.gradient_accumulation_steps, config.dataloader_num_workers)
         if self.step == 0:
             self._validate()
         for due in (self._checkpoint_due, self._validation_due, self._line_due):
@@ -146,10 +147,6 @@ class Loop:
                 self.checkpoint()
                 if self.config.model_at_checkpoints:
                     self.write()
-
-    @property
-    def _workers(self) -> int:
-        return self.config.dataloader_num_workers
 
     # --- one step
 
@@ -207,48 +204,7 @@ class Loop:
         """Keep everything; None, after a warning, where the disk does not take it."""
         if self.trackers is not None:
             self.trackers.flush()
-        return self.checkpoints.save(self.step, self.state())
-
-    def state(self) -> dict[str, Any]:
-        """All that a run needs to go on."""
-        return {
-            "step": self.step,
-            "seconds": self.spent,
-            "weights": {name: value.detach() for name, value in self.parameters.items()},
-            "ema": self.ema.means,
-            "optimisers": [each.state_dict() for each in self.optimisers],
-            "scaler": self.accelerator.scaler.state_dict() if self.accelerator.scaler is not None else None,
-            "extra": {name: each.state_dict() for name, each in self.task.extra().items()},
-            "random": seeds.states(),
-            "configuration": self.config.model_dump(mode="json"),
-            "earlier": self.earlier,
-        }
-
-    def load(self, state: dict[str, Any]) -> None:
-        """Set everything to a state. Raises ModelError when it is of other networks."""
-        weights = state["weights"]
-        shapes = {name: tuple(value.shape) for name, value in self.parameters.items()}
-        other = sorted(
-            name
-            for name in shapes.keys() | weights.keys()
-            if name not in shapes or name not in weights or tuple(weights[name].shape) != shapes[name]
-        )
-        if other or len(state["ema"]) != len(self.ema.means):
-            what = other[0] if other else "ema_decay"
-            raise ModelError(f"--resume: the checkpoint is of other networks ({what}); use its configuration")
-        with torch.no_grad():
-            for name, value in self.parameters.items():
-                value.copy_(weights[name])
-        self.ema.load(state["ema"])
-        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
-            storage.load_optimiser(optimiser, saved)
-        if state["scaler"] is not None and self.accelerator.scaler is not None:
-            self.accelerator.scaler.load_state_dict(state["scaler"])
-        for name, each in self.task.extra().items():
-            each.load_state_dict(state["extra"][name])
-        self.step, self.spent = state["step"], state["seconds"]
-        self.earlier = list(state.get("earlier", ()))
-        seeds.restore(state["random"])
+        return self.checkpoints.save(self.step, state_of(self))
 
     def write(self) -> Path:
         """Write the model as it is now, whole or not at all, into ``OUTPUT/model``."""
@@ -276,7 +232,7 @@ class Loop:
         changed = [name for name in before if not name.startswith("max_train_")]
         if changed:
             logger.warning("%s was made with other settings: %s", path.name, ", ".join(changed[:8]))
-        self.load(state)
+        set_state(self, state)
         if before:
             self.earlier.append({"until_step": self.step, "minutes": round(self.spent / 60, 2), "settings": before})
         self.say(f"goes on from {path.name}, {self.spent / 60:.1f} minutes in")
