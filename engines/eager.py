@@ -26,5 +26,6 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
         denoise=Denoise(pipe.unet, controlnets).eval(),
         decode=Decode(pipe.vae).eval(),
         name="eager",
+        follows_pipe=True,
         about=f"PyTorch {torch.__version__} on {pipe.unet.device}, {str(pipe.unet.dtype).removeprefix('torch.')}",
     )

@@ -46,6 +46,8 @@ class Units:
     text=..., ...)`` takes the inputs of ``Denoise.forward`` by name (it ignores those it does not need) and gives
     (N, M) in the networks' own precision. ``denoise`` then takes that as ``folded`` and reads no timestep, text,
     pooled, time_ids and guidance. Whoever calls it folds again when one of these changes."""
+    follows_pipe: bool = False
+    """Whether the units heed settings of the pipeline's networks that change later; compiled ones stay as they are."""
     passed_over: Mapping[str, str] = field(default_factory=dict)
     """Faster engines that ``auto`` could not take, and why not."""
     weights_mb: float = 0.0

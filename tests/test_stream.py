@@ -278,29 +278,19 @@ def test_slerp_keeps_length_and_survives_parallel_vectors():
     assert torch.equal(slerp(torch.zeros(1, 2), torch.zeros(1, 2), 0.5), torch.zeros(1, 2))
 
 
-@pytest.fixture
-def failing(monkeypatch):
-    """Streams made from now on multiply what they predict by the first of these numbers."""
+def test_unusable_pictures_are_held_back_and_then_named(pipe, monkeypatch):
     factor = [1.0]
-
-    def change(units):
-        return replace(units, denoise=lambda *given, **more: units.denoise(*given, **more) * factor[0])
-
-    change_units(monkeypatch, change)
-    return factor
-
-
-def test_unusable_pictures_are_held_back_and_then_named(pipe, failing):
+    change_units(monkeypatch, lambda units: replace(units, decode=lambda latent: units.decode(latent) * factor[0]))
     stream = Stream(pipe, t_index_list=(32,), **BASE)
     frames = drawings(30)
     assert stream(frames[0]) is not None
-    failing[0] = float("nan")
+    factor[0] = float("nan")
     for frame in frames[1:10]:
         assert stream(frame) is None
     assert stream.metrics.summary()["outputs_refused"] == 9
     with pytest.raises(EngineError, match="10 unusable pictures in a row"):
         stream(frames[10])
-    failing[0] = 1.0
+    factor[0] = 1.0
     assert stream(frames[11]) is not None
 
 
@@ -498,3 +488,21 @@ def test_changes_from_another_thread_lose_no_frame(styles):
     revisions = [output.revision for output in outputs]
     assert revisions == sorted(revisions)
     assert stream.revision == 100
+
+
+def test_a_frame_that_waits_in_a_buffer_is_rendered_under_the_revision_that_its_output_names():
+    settings = {**BASE, "t_index_list": (20,), "cfg_type": "none", "mode": "img2img"}
+    first, second = growing_pages(2)
+
+    def alone(page, prompt):
+        return Stream(tiny_sd(), **settings, prompt=prompt)(page).pixels.astype(int)
+
+    stream = Stream(tiny_sd(), **settings, frame_buffer_size=2, prompt="a red car")
+    outputs = [stream(first)]
+    stream.update(prompt="a blue house")
+    outputs += [stream(second), *stream.drain()]
+    found = {each.source_id: (each.revision, each.pixels.astype(int)) for each in outputs if each is not None}
+    assert [found[number][0] for number in (0, 1)] == [0, 1]
+    for number, (page, prompt) in enumerate(((first, "a red car"), (second, "a blue house"))):
+        assert np.abs(found[number][1] - alone(page, prompt)).max() <= 1
+        assert np.abs(found[number][1] - alone(page, "a green tree")).max() > 3

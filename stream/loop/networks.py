@@ -201,7 +201,7 @@ class Networks:
         in_pieces = hasattr(vae, "enable_tiling") and not getattr(vae, "use_tiling", False)
         if not in_pieces or side is None or max(config.width, config.height) <= side:
             return False
-        if not self._built or self._built[0][1].name != "eager":  # a compiled one is as it was compiled
+        if not self._built or not self._built[0][1].follows_pipe:
             return False
         vae.enable_tiling()
         return True

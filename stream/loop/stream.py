@@ -279,8 +279,10 @@ class Stream:
             return plan
         if before is None or plan.config.seed != before.config.seed:
             self._generator.manual_seed(plan.config.seed)
+        if before is not None and self._waiting:  # they were prepared, and will be labelled, under the plan before
+            self._push_through(before)
         if before is not None and plan.steps is not before.steps:
-            while self._waiting or before.steps.pending:
+            while before.steps.pending:
                 self._push_through(before)
             self._last_entry = None
         # A new gate has seen nothing, so that the last frame, given again after a change, is rendered under the change.
