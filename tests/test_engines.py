@@ -13,7 +13,7 @@ from doubles.random_lora import tiny_lora
 from doubles.tiny_models import tiny_sd
 
 from inkstream import engines
-from inkstream.engines import Options, choose, onnxruntime, openvino
+from inkstream.engines import choose, onnxruntime, openvino
 from inkstream.engines import compile as compiled
 from inkstream.engines.shapes import Shapes
 from inkstream.engines.units import Embed, Units
@@ -321,7 +321,3 @@ def test_every_engine_of_the_configuration_is_known():
         plain = name.partition(":")[0]
         assert plain == "auto" or plain in engines.MODULES or plain in engines.ALIASES
     assert {"auto", *engines.MODULES, *engines.ALIASES} <= set(accepted)
-
-
-def test_options_stay_silent_by_default():
-    assert Options().progress("nothing to see", 0.5) is None

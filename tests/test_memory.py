@@ -49,17 +49,8 @@ def device(monkeypatch):
 @pytest.fixture
 def stream(monkeypatch, device):
     monkeypatch.setattr(memory, "LEAST_SIDE", 64)  # so that the way down is walked on small pictures
-    return Stream(
-        tiny_sd(),
-        width=192,
-        height=192,
-        t_index_list=(10, 20, 30),
-        frame_buffer_size=1,
-        warmup=0,
-        device="cpu",
-        acceleration="eager",
-        similar_image_filter_threshold=None,
-    )
+    settings = {"width": 192, "height": 192, "warmup": 0, "device": "cpu", "acceleration": "eager"}
+    return Stream(tiny_sd(), t_index_list=(10, 20, 30), similar_image_filter_threshold=None, **settings)
 
 
 @pytest.mark.parametrize(
