@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from inkstream.lora.data.early import Early
 from inkstream.lora.data.folder import Pairs
-from inkstream.lora.data.prepare import Recipe, prepare
+from inkstream.lora.data.prepare import Preparation, prepare
 from inkstream.stream.app.cli import app
 from inkstream.stream.base.errors import ConfigError, DataError
 
@@ -78,7 +78,9 @@ def tree(folder):
 
 def test_a_folder_becomes_pairs(photos, tmp_path):
     told = []
-    summary = prepare(photos, tmp_path / "out", Recipe(**SMALL), progress=lambda text, part=None: told.append(text))
+    summary = prepare(
+        photos, tmp_path / "out", Preparation(**SMALL), progress=lambda text, part=None: told.append(text)
+    )
     assert summary.pictures == 8 and summary.pairs == {"train": 16, "validation": 0} and not summary.dropped
     assert told[0] == "0 of 8 pictures" and told[-1] == "choosing"
     pairs = Pairs(tmp_path / "out")
@@ -98,12 +100,12 @@ def test_a_folder_becomes_pairs(photos, tmp_path):
 
 def test_the_same_folder_gives_the_same_bytes(photos, tmp_path):
     for name in ("one", "other"):
-        prepare(photos, tmp_path / name, Recipe(**SMALL))
+        prepare(photos, tmp_path / name, Preparation(**SMALL))
     assert tree(tmp_path / "one") == tree(tmp_path / "other")
 
 
 def test_a_split_stays_when_pictures_are_added(photos, tmp_path):
-    recipe = Recipe(**SMALL, validation=0.4)
+    recipe = Preparation(**SMALL, validation=0.4)
     prepare(photos, tmp_path / "out", recipe)
     before = {
         split: {row.file_name for row in Pairs(tmp_path / "out", split).rows} for split in ("train", "validation")
@@ -123,7 +125,7 @@ def test_bad_files_are_named_and_left_out(photos, tmp_path):
     save(photos / "houses" / "zz copy.png", thing("red", 1))
     (photos / "barns" / "b.json").write_text("{", "utf-8")
     Image.fromarray(np.full((64, 64, 3), 200, np.uint8)).save(photos / "houses" / "plain house.png")
-    summary = prepare(photos, tmp_path / "out", Recipe(**SMALL))
+    summary = prepare(photos, tmp_path / "out", Preparation(**SMALL))
     said = {Path(name).name: reason for name, _, reason in summary.dropped}
     assert expected.keys() <= said.keys()
     assert all(text in said[name] for name, text in expected.items())
@@ -136,15 +138,15 @@ def test_bad_files_are_named_and_left_out(photos, tmp_path):
 
 def test_only_the_best_are_kept_and_come_back(photos, tmp_path):
     out = tmp_path / "out"
-    summary = prepare(photos, out, Recipe(**SMALL, keep=0.5))
+    summary = prepare(photos, out, Preparation(**SMALL, keep=0.5))
     assert summary.reasons["below the best of its class"] >= 2 and set(summary.thresholds) == {"houses", "barns"}
     about = json.loads((out / "prepare.json").read_text("utf-8"))
     for each in about["kept"].values():
         assert (each["score"] >= summary.thresholds[each["class"]]) == (each["file"] not in summary.dropped)
     pictures = len(list((out / "train" / "pictures").iterdir()))
     assert pictures == summary.pictures < 8
-    prepare(photos, out, Recipe(**SMALL))
-    prepare(photos, tmp_path / "all", Recipe(**SMALL))
+    prepare(photos, out, Preparation(**SMALL))
+    prepare(photos, tmp_path / "all", Preparation(**SMALL))
     assert tree(out) == tree(tmp_path / "all")
 
 
@@ -155,7 +157,7 @@ def test_an_own_sketch_is_used_and_placed_as_its_picture(tmp_path):
     cv2.rectangle(drawn, (300, 100), (500, 300), (40, 40, 40), 5)
     save(tmp_path / "in" / "blue house.png", picture)
     save(tmp_path / "in" / "blue house.sketch.jpg", photographed(drawn, np.random.default_rng(0)))
-    summary = prepare(tmp_path / "in", tmp_path / "out", Recipe(size=128, sketches=1))
+    summary = prepare(tmp_path / "in", tmp_path / "out", Preparation(size=128, sketches=1))
     assert summary.pairs["train"] == 1
     (sample,) = [Pairs(tmp_path / "out")[0]]
     blue = (sample.picture[..., 2].astype(int) - sample.picture[..., 0] > 60).astype(np.uint8)
@@ -164,21 +166,21 @@ def test_an_own_sketch_is_used_and_placed_as_its_picture(tmp_path):
     assert lines.sum() > 200 and edge[lines].mean() > 0.95
     save(tmp_path / "in" / "blue house.sketch.jpg", drawn[:, :400])
     with pytest.raises(DataError, match="sketch of another shape"):
-        prepare(tmp_path / "in", tmp_path / "again", Recipe(size=128))
+        prepare(tmp_path / "in", tmp_path / "again", Preparation(size=128))
 
 
 def test_settings_that_changed_and_foreign_folders_are_refused(photos, tmp_path):
-    prepare(photos, tmp_path / "out", Recipe(**SMALL))
+    prepare(photos, tmp_path / "out", Preparation(**SMALL))
     with pytest.raises(ConfigError, match=r"was begun with other settings \(seed\)"):
-        prepare(photos, tmp_path / "out", Recipe(**SMALL, seed=1))
+        prepare(photos, tmp_path / "out", Preparation(**SMALL, seed=1))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear", "utf-8")
     with pytest.raises(ConfigError, match="holds other things"):
-        prepare(photos, tmp_path / "mine", Recipe(**SMALL))
+        prepare(photos, tmp_path / "mine", Preparation(**SMALL))
     with pytest.raises(ConfigError, match="where the pictures are"):
-        prepare(photos, photos, Recipe(**SMALL))
+        prepare(photos, photos, Preparation(**SMALL))
     with pytest.raises(ConfigError, match="got no pictures there"):
-        prepare(tmp_path / "mine", tmp_path / "out2", Recipe(**SMALL))
+        prepare(tmp_path / "mine", tmp_path / "out2", Preparation(**SMALL))
 
 
 @pytest.mark.parametrize(
@@ -193,12 +195,12 @@ def test_settings_that_changed_and_foreign_folders_are_refused(photos, tmp_path)
 )
 def test_a_recipe_that_cannot_be_is_named(change, message):
     with pytest.raises(ConfigError, match=message):
-        Recipe(**change)
+        Preparation(**change)
 
 
 def test_output_inside_the_input_is_not_read_again(photos):
     for _ in range(2):
-        assert prepare(photos, photos / "out", Recipe(**SMALL)).pictures == 8
+        assert prepare(photos, photos / "out", Preparation(**SMALL)).pictures == 8
 
 
 SLOW = """
@@ -209,12 +211,12 @@ def slow(path, data):
     time.sleep(0.004)
     real(path, data)
 _making.write_atomically = slow
-work.prepare(sys.argv[1], sys.argv[2], work.Recipe(size=64, sketches=2))
+work.prepare(sys.argv[1], sys.argv[2], work.Preparation(size=64, sketches=2))
 """
 
 
 def test_killed_at_any_moment_it_goes_on_and_nobody_can_tell(photos, tmp_path):
-    prepare(photos, tmp_path / "whole", Recipe(**SMALL))
+    prepare(photos, tmp_path / "whole", Preparation(**SMALL))
     expected, out = tree(tmp_path / "whole"), tmp_path / "out"
     rng = np.random.default_rng(0)
     killed = 0
@@ -235,7 +237,7 @@ def test_killed_at_any_moment_it_goes_on_and_nobody_can_tell(photos, tmp_path):
     assert killed >= 2
     with journal.open("ab") as file:
         file.write(b'{"file": "houses/re')  # and the last line was half written
-    prepare(photos, out, Recipe(**SMALL))
+    prepare(photos, out, Preparation(**SMALL))
     assert tree(out) == expected
 
 
@@ -250,19 +252,19 @@ def test_a_full_disk_is_said_and_leaves_nothing_half(photos, tmp_path, monkeypat
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(DataError, match="No space left on device; make room"):
-        prepare(photos, tmp_path / "out", Recipe(**SMALL))
+        prepare(photos, tmp_path / "out", Preparation(**SMALL))
     monkeypatch.undo()
-    prepare(photos, tmp_path / "out", Recipe(**SMALL))
-    prepare(photos, tmp_path / "whole", Recipe(**SMALL))
+    prepare(photos, tmp_path / "out", Preparation(**SMALL))
+    prepare(photos, tmp_path / "whole", Preparation(**SMALL))
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 
 
 def test_two_at_once_in_one_folder_is_an_error(photos, tmp_path):
     from filelock import FileLock
 
-    prepare(photos, tmp_path / "out", Recipe(**SMALL))
+    prepare(photos, tmp_path / "out", Preparation(**SMALL))
     with FileLock(tmp_path / "out" / ".prepare" / "lock"), pytest.raises(DataError, match="another inkstream prepare"):
-        prepare(photos, tmp_path / "out", Recipe(**SMALL))
+        prepare(photos, tmp_path / "out", Preparation(**SMALL))
 
 
 # --- a generation ended early
@@ -277,7 +279,7 @@ def test_sketches_from_a_generation_that_was_ended_early(photos, tmp_path, contr
     )
     assert one.shape == (64, 64, 3) and (one == same).all() and (one != longer).any()
     assert (early(picture, "a barn") != one).any()
-    prepare(photos, tmp_path / "out", Recipe(**SMALL), early=early, early_name="2 tiny")
+    prepare(photos, tmp_path / "out", Preparation(**SMALL), early=early, early_name="2 tiny")
     made = (tmp_path / "out" / ".prepare" / "journal.jsonl").read_text("utf-8").splitlines()[1:]
     how = [text for line in made for text in json.loads(line)["sketches"]]
     assert 2 <= sum(text.startswith("early, ") for text in how) < len(how)

@@ -26,7 +26,7 @@ EARLY_SHARE = 0.5  # of the sketches, where a model for early endings is given
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Preparation:
     """How pairs are made. Raises ConfigError for a setting that cannot be."""
 
     size: int = 512
@@ -90,7 +90,7 @@ class Unfit(DataError):
 class Maker:
     """Makes the files of one picture after another; nothing of one depends on another."""
 
-    def __init__(self, source: Path, output: Path, recipe: Recipe, early: Early | None, score: Any) -> None:
+    def __init__(self, source: Path, output: Path, recipe: Preparation, early: Early | None, score: Any) -> None:
         self.source, self.output, self.recipe = source, output, recipe
         self._early, self._score = early, score
 

@@ -23,11 +23,11 @@ from ...stream.base.names import natural
 from ...stream.base.progress import Progress, silent
 from . import quality
 from ._journal import Journal, NotWritten, write_atomically
-from ._making import OWN_SKETCH, Early, Maker, Recipe, Unfit
+from ._making import OWN_SKETCH, Early, Maker, Preparation, Unfit
 from .folder import ABOUT, METADATA, Row
 from .reading import SUFFIXES
 
-__all__ = ["Early", "Recipe", "Summary", "find_pictures", "prepare"]
+__all__ = ["Early", "Preparation", "Summary", "find_pictures", "prepare"]
 
 _MADE = re.compile(r"[0-9a-f]{16}(-\d+)?\.png")
 
@@ -56,7 +56,7 @@ class Summary:
 def prepare(
     source: str | Path,
     output: str | Path,
-    recipe: Recipe | None = None,
+    recipe: Preparation | None = None,
     *,
     early: Early | None = None,
     early_name: str = "",
@@ -71,7 +71,7 @@ def prepare(
     Raises ConfigError for folders that cannot be used or a changed setting, DataError when no pair came of it or the
     disk is full. A picture that is no use is left out, and the summary says why.
     """
-    recipe = recipe or Recipe()
+    recipe = recipe or Preparation()
     source, output = Path(source).expanduser(), Path(output).expanduser()
     files = find_pictures(source, output)
     judge = "plain figures" if score is None else getattr(score, "name", "a score of its own")

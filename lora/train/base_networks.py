@@ -10,7 +10,7 @@ from torch import nn
 
 from ...stream.base.errors import ModelError
 from . import seeds
-from .from_scratch import BaseConfig, Networks
+from .from_scratch import BaseConfig, NetworkSizes
 from .models import controlnets_of, load_model
 
 SCHEDULER = {
@@ -63,7 +63,7 @@ def read(name: str) -> tuple[BaseNetworks, Any]:
     return BaseNetworks(pipe.unet, nets[0], pipe.text_encoder), pipe.tokenizer
 
 
-def _unet(sizes: Networks, latent_channels: int, side: int) -> Any:
+def _unet(sizes: NetworkSizes, latent_channels: int, side: int) -> Any:
     from diffusers import UNet2DConditionModel
 
     down = tuple("CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in sizes.attention_levels)
@@ -78,7 +78,7 @@ def _unet(sizes: Networks, latent_channels: int, side: int) -> Any:
     )
 
 
-def _controlnet(sizes: Networks, latent_channels: int) -> Any:
+def _controlnet(sizes: NetworkSizes, latent_channels: int) -> Any:
     """Without attention in its levels: it is there for the drawing, and the UNet reads the text."""
     from diffusers import ControlNetModel
 
@@ -90,7 +90,7 @@ def _controlnet(sizes: Networks, latent_channels: int) -> Any:
     )
 
 
-def _shared(sizes: Networks) -> dict[str, Any]:
+def _shared(sizes: NetworkSizes) -> dict[str, Any]:
     heads = tuple(max(1, width // sizes.head_dim) for width in sizes.block_out_channels)
     return {
         "block_out_channels": sizes.block_out_channels,
@@ -101,7 +101,7 @@ def _shared(sizes: Networks) -> dict[str, Any]:
     }
 
 
-def _text_encoder(sizes: Networks, tokenizer: Any) -> Any:
+def _text_encoder(sizes: NetworkSizes, tokenizer: Any) -> Any:
     from transformers import CLIPTextConfig, CLIPTextModel
 
     return CLIPTextModel(

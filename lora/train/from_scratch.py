@@ -75,7 +75,7 @@ class AutoencoderConfig(TrainConfig):
         return self
 
 
-class Networks(Settings):
+class NetworkSizes(Settings):
     """Sizes of the base model's networks. The defaults are ink-tiny's: 21 MB in half precision."""
 
     block_out_channels: tuple[int, ...] = Field((64, 96, 160), min_length=2, max_length=6)
@@ -100,7 +100,7 @@ class Networks(Settings):
     """Longest caption in tokens, its start and end included."""
 
     @model_validator(mode="after")
-    def _fits(self) -> Networks:
+    def _fits(self) -> NetworkSizes:
         for width in self.block_out_channels:
             if width % self.norm_num_groups:
                 raise ValueError(
@@ -125,7 +125,7 @@ class BaseConfig(TrainConfig):
     """Folder of the autoencoder, as inkstream train autoencoder writes it, or of a model that has one."""
     init: str | None = None
     """Folder of a model whose weights are the start; its tokenizer is kept, too."""
-    networks: Networks = Field(default_factory=lambda: Networks.model_validate({}))
+    networks: NetworkSizes = Field(default_factory=lambda: NetworkSizes.model_validate({}))
     """Sizes of the networks."""
 
     # --- which timesteps, as shares of the rows; the rest is anywhere on the grid

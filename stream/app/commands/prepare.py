@@ -102,7 +102,7 @@ def prepare(
     from ....lora.data.captions import Grammars
     from ....lora.data.quality import cached_pickscore
 
-    recipe = work.Recipe(
+    recipe = work.Preparation(
         size=size,
         lines=_names(lines),
         strengths=_numbers(strengths),
