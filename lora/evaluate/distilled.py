@@ -117,7 +117,7 @@ def _pictures(pipe: Any, row: Row, samples: Any, side: int) -> Iterator[tuple[np
     for index in range(len(samples)):
         began = time.perf_counter()
         with torch.inference_mode():
-            made = drawn(
+            made: Any = drawn(
                 samples[index].captions[0],
                 image=Image.fromarray(control_image(samples[index].sketch)),
                 num_inference_steps=row.steps,
@@ -126,7 +126,7 @@ def _pictures(pipe: Any, row: Row, samples: Any, side: int) -> Iterator[tuple[np
                 width=side,
                 generator=torch.Generator().manual_seed(index),
             )
-        yield np.asarray(made.images[0]), time.perf_counter() - began  # pyright: ignore[reportAttributeAccessIssue]
+        yield np.asarray(made.images[0]), time.perf_counter() - began
 
 
 def _figures(pictures: list[np.ndarray], samples: Any) -> dict[str, float]:

@@ -255,14 +255,11 @@ class BaseTask(Task):
         """A pipeline in half precision, as ``StableDiffusionControlNetPipeline.from_pretrained`` reads it."""
         from diffusers import StableDiffusionControlNetPipeline
 
-        parts = {name: _half(module) for name, module in self.trained().items()}
-        vae = _half(self.codec.vae)
+        parts = {name: _half(module) for name, module in {"vae": self.codec.vae, **self.trained()}.items()}
+        parts |= {"safety_checker": None, "feature_extractor": None}
         pipe = StableDiffusionControlNetPipeline(
-            vae=vae,
             tokenizer=self.tokenizer,
             scheduler=base_networks.scheduler(self.config.original_inference_steps),
-            safety_checker=None,  # pyright: ignore[reportArgumentType]
-            feature_extractor=None,  # pyright: ignore[reportArgumentType]
             requires_safety_checker=False,
             **parts,
         )

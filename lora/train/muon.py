@@ -64,7 +64,7 @@ class Muon(torch.optim.Optimizer):
 
     def _step_alike(self, parameters: list[nn.Parameter], shape: tuple[int, int], group: dict[str, Any]) -> None:
         beta, rate = group["momentum"], group["lr"]
-        gradients: list[Tensor] = [each.grad for each in parameters]  # pyright: ignore[reportAssignmentType]
+        gradients = [each.grad for each in parameters if each.grad is not None]  # all have one
         buffers = [self._buffer(each) for each in parameters]
         torch._foreach_lerp_(buffers, gradients, 1 - beta)
         ahead = [gradient.lerp(buffer, beta) for gradient, buffer in zip(gradients, buffers, strict=True)]

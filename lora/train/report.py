@@ -51,13 +51,22 @@ class Report:
         return found
 
 
+class _Held(Loop):
+    """A training that stays where it is put, however many steps it takes."""
+
+    place = 0.0
+
+    def share(self) -> float:
+        return self.place
+
+
 def dry_run(config: TrainConfig, progress: Progress = silent) -> Report:
     """Take real steps as they are at 30, 60 and 90 % of the budget, and keep nothing.
 
     Later parts of a run cost more (crops, rollouts, the adversary), so the times of the three are averaged.
     """
     task = start.make(config, progress, cache=False)
-    loop = Loop(task, config, progress=progress)
+    loop = _Held(task, config, progress=progress)
     scenes = config.data.scenes
     report = Report(samples=scenes - config.data.validation if scenes else len(task.batches.samples))
     for name, module in task.trained().items():
@@ -70,7 +79,7 @@ def dry_run(config: TrainConfig, progress: Progress = silent) -> Report:
     encoding = 0.0 if codec is None else _encoding_seconds(codec, next(batches).to(task.device))
     places = (0.3, 0.6, 0.9)
     for number, place in enumerate(places):
-        loop.share = lambda place=place: place  # pyright: ignore[reportAttributeAccessIssue]
+        loop.place = place
         for each in range(WARM + TIMED if number == 0 else 1 + TIMED // 2):
             began = time.perf_counter()
             loop.one_step(batches)

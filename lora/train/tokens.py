@@ -73,9 +73,8 @@ def _merges(captions: Sequence[str]) -> list[tuple[str, str]]:
     tokenizer: Any = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORDS), "removed", invert=True)
-    trainer = trainers.BpeTrainer(  # pyright: ignore[reportCallIssue]
-        vocab_size=MOST_TOKENS, min_frequency=1, end_of_word_suffix="</w>", show_progress=False
-    )
+    bpe: Any = trainers.BpeTrainer  # its stubs know none of its settings
+    trainer = bpe(vocab_size=MOST_TOKENS, min_frequency=1, end_of_word_suffix="</w>", show_progress=False)
     tokenizer.train_from_iterator(sorted(captions), trainer)
     merges = json.loads(tokenizer.to_str())["model"]["merges"]
     return [tuple(each) if isinstance(each, list) else tuple(each.split(" ")) for each in merges]
