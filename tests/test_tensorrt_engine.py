@@ -271,7 +271,7 @@ def denoise(lora=None, controlnets=0, **lora_settings):
     loras = LoraSet(pipe)
     if lora is not None:
         with tempfile.TemporaryDirectory() as folder:
-            loras.load(tiny_lora(pipe, Path(folder) / "lora.safetensors", **lora_settings), name=lora)
+            loras.load(tiny_lora(pipe, Path(folder) / f"{lora}.safetensors", **lora_settings))
     nets = [pipe.controlnet] if controlnets else []
     shapes = Shapes(1, 2, 64, 64, (4, 8, 8), (77, 32), len(nets), 32 * len(nets), loras=loras.names)
     return positional_units(pipe, nets, shapes)["denoise"], shapes
