@@ -139,10 +139,11 @@ def test_bad_files_are_named_and_left_out(photos, tmp_path):
 def test_only_the_best_are_kept_and_come_back(photos, tmp_path):
     out = tmp_path / "out"
     summary = prepare(photos, out, Preparation(**SMALL, keep=0.5))
-    assert summary.reasons["below the best of its class"] >= 2 and set(summary.thresholds) == {"houses", "barns"}
     about = json.loads((out / "prepare.json").read_text("utf-8"))
+    thresholds = about["quality"]["thresholds"]
+    assert summary.reasons["below the best of its class"] >= 2 and set(thresholds) == {"houses", "barns"}
     for each in about["kept"].values():
-        assert (each["score"] >= summary.thresholds[each["class"]]) == (each["file"] not in summary.dropped)
+        assert (each["score"] >= thresholds[each["class"]]) == (each["file"] not in summary.dropped)
     pictures = len(list((out / "train" / "pictures").iterdir()))
     assert pictures == summary.pictures < 8
     prepare(photos, out, Preparation(**SMALL))

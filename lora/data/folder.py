@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 from ...stream.base.errors import ConfigError, DataError
 from ...stream.base.frame import Size, place
 from . import palette
+from ._journal import write_atomically
 from .reading import on_one_line, read_picture, size_of
 from .sample import Sample
 
@@ -132,6 +133,11 @@ def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
                         raise DataError(f"{where}: got bytes that are no UTF-8, expected text") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}; run inkstream prepare first") from error
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Write a metadata file, whole or not at all; makes its folder. Raises NotWritten."""
+    write_atomically(path, "".join(f"{row.to_json()}\n" for row in rows).encode())
 
 
 class Pairs:

@@ -21,7 +21,7 @@ from ...stream.base.files import png
 from ...stream.base.progress import Progress, silent
 from ._journal import write_atomically
 from ._scene import Scene
-from .folder import ABOUT, METADATA, Row
+from .folder import ABOUT, METADATA, Row, write_rows
 from .grammar import STUDIO
 from .palette import NUMBER
 from .render import render
@@ -111,8 +111,7 @@ def write_pairs(
             Row(names["pictures"], names["sketches"], first, tuple(others), names["labels"], dict(sample.tags))
         )
     for split, listed in rows.items():
-        text = "".join(row.to_json() + "\n" for row in listed)
-        write_atomically(root / split / METADATA, text.encode())
+        write_rows(root / split / METADATA, listed)
     counts = {split: len(listed) for split, listed in rows.items()}
     write_atomically(root / ABOUT, json.dumps({"look": look, "counts": counts}, indent=2).encode())
     return root

@@ -24,7 +24,7 @@ from ...stream.base.progress import Progress, silent
 from . import quality
 from ._journal import Journal, NotWritten, write_atomically
 from ._making import OWN_SKETCH, Early, Maker, Preparation, Unfit
-from .folder import ABOUT, METADATA, Row
+from .folder import ABOUT, METADATA, Row, write_rows
 from .reading import SUFFIXES
 
 __all__ = ["Early", "Preparation", "Summary", "find_pictures", "prepare"]
@@ -44,8 +44,6 @@ class Summary:
     """(file, in a few words why, the whole reason)."""
     score: str
     """What quality was judged by."""
-    thresholds: dict[str, float]
-    """Class -> the score that it asks for."""
 
     @property
     def reasons(self) -> Counter[str]:
@@ -152,7 +150,7 @@ def _finish(maker: Maker, records: list[dict[str, Any]], judge: str) -> Summary:
         "settings": maker.recipe.settings(),
     }
     _write_lists(maker.output, rows, about)
-    return Summary(about["counts"], len(kept), tuple(dropped), judge, thresholds)
+    return Summary(about["counts"], len(kept), tuple(dropped), judge)
 
 
 def _chosen(
@@ -202,7 +200,7 @@ def _write_lists(output: Path, rows: dict[str, list[Row]], about: dict[str, Any]
     for split, each in rows.items():
         path = output / split / METADATA
         if each:
-            write_atomically(path, "".join(f"{row.to_json()}\n" for row in each).encode())
+            write_rows(path, each)
         else:
             path.unlink(missing_ok=True)
         listed = {name for row in each for name in row.files}

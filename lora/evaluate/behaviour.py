@@ -33,13 +33,12 @@ from .colours import (
     swapped_colour,
 )
 from .data import Data
-from .measures import flicker, mean_change, psnr
+from .measures import flicker, mean_change, nearness
 from .rendering import Job, Renderer
 
 UNFINISHED = 2 / 3  # of the strokes' length, in the trial of unfinished drawings
 BEGUN = 1 / 3  # of it, in the second half of the trial of palettes
 HAND_SEED = 20_000  # of the hand that draws in these trials
-BEST_PSNR = 60.0  # dB; pictures nearer than that count as this near, so that one equal pair decides nothing
 DISTINCT = 0.6  # IoU of a class in the true picture, from which on its colours tell it
 Shown = Callable[[str, int, np.ndarray], Any]
 
@@ -81,11 +80,6 @@ class Trial:
     def all(self) -> list[tuple[int, Sample]]:
         """The samples with their indices."""
         return [(index, self.data.samples[index]) for index in range(len(self.data.samples))]
-
-
-def nearness(picture: np.ndarray, truth: np.ndarray) -> float:
-    """PSNR in dB, at most 60."""
-    return min(BEST_PSNR, psnr(picture, truth))
 
 
 def blank_sketch(trial: Trial) -> dict[str, Any]:

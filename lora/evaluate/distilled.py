@@ -16,9 +16,8 @@ from ...stream.base.progress import Progress, silent
 from ...stream.base.results import result_of, table_of
 from ..data.palette import control_image
 from ..data.sample import Sample
-from .behaviour import nearness
 from .data import USUAL_SEED, open_data
-from .measures import edge_margin, line_f1, others, sharpness, ssim
+from .measures import against_truth, others, sharpness
 from .rendering import native_side, put_network
 
 NAME = "distilled"
@@ -135,13 +134,8 @@ def _figures(pictures: list[np.ndarray], samples: Any) -> dict[str, float]:
     for index, picture in enumerate(pictures):
         sample: Sample = samples[index]
         drawings = [samples[other].sketch for other in others(index, names)]
-        figures = {
-            "psnr_db": nearness(picture, sample.picture),
-            "ssim": ssim(picture, sample.picture),
-            "edge_f1": line_f1(picture, sample.sketch),
-            "edge_margin": edge_margin(picture, sample.sketch, drawings),
-            "sharpness": sharpness(picture) / max(sharpness(sample.picture), 1e-6),
-        }
+        figures = against_truth(picture, sample.picture, sample.sketch, drawings)
+        figures["sharpness"] = sharpness(picture) / max(sharpness(sample.picture), 1e-6)
         for name, value in figures.items():
             found.setdefault(name, []).append(value)
     return {name: mean(values) for name, values in found.items()}

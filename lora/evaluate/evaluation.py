@@ -14,11 +14,11 @@ from ...stream.base.metrics import percentiles
 from ...stream.base.progress import Progress, silent
 from ...stream.base.results import result_of
 from ..data.palette import control_image
-from .behaviour import PASSES, TRIALS, NotMeasured, Trial, nearness
+from .behaviour import PASSES, TRIALS, NotMeasured, Trial
 from .data import Data
 from .features import Features, frechet
 from .goals import faults, held_to_goals
-from .measures import edge_margin, line_f1, others, sharpness, ssim
+from .measures import against_truth, line_f1, others, sharpness
 from .rendering import Renderer
 from .sheet import columns_of, sheet
 
@@ -164,17 +164,13 @@ def _against_truth(
         notice(label, index / count)
         sample = samples[index]
         shown(label, index, picture)
+        drawings = [samples[other].sketch for other in others(index, pictures)]
         figures = {
-            "edge_f1": line_f1(picture, sample.sketch),
             "edge_f1_truth": line_f1(sample.picture, sample.sketch),
-            "psnr_db": nearness(picture, sample.picture),
-            "ssim": ssim(picture, sample.picture),
             "sharp": sharpness(picture),
             "sharp_truth": sharpness(sample.picture),
+            **against_truth(picture, sample.picture, sample.sketch, drawings),
         }
-        drawings = [samples[other].sketch for other in others(index, pictures)]
-        if drawings:
-            figures["edge_margin"] = edge_margin(picture, sample.sketch, drawings)
         if features is not None:
             figures["perceptual"] = features.distance(picture, sample.picture)
             vectors.append((features.vector(picture), features.vector(sample.picture)))

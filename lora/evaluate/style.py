@@ -23,9 +23,8 @@ from ...stream.base.results import result_of, table_of
 from ..data.palette import control_image
 from ..data.sample import Sample, Samples
 from ..hub import LORA_FILE
-from .behaviour import nearness
 from .colours import lab
-from .measures import line_f1, ssim
+from .measures import line_f1, nearness, ssim
 from .rendering import Renderer, native_side, put_network, run_for
 from .sheet import columns_of, sheet
 

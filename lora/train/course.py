@@ -25,7 +25,6 @@ from .sequence import Part, train_all
 
 BUDGETS = ("cpu", "gpu")
 MOST_PAIRS = 40  # a style is made from no more
-FIGURES, SHEET = "figures.json", "sheet.png"
 
 
 class CourseConfig(Settings):
