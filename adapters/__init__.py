@@ -3,12 +3,4 @@
 from .paper import Paper, fill_paper, find_paper, ink_matte
 from .preprocess import PREPROCESSORS, Preprocessor, open_preprocessor
 
-__all__ = [
-    "PREPROCESSORS",
-    "Paper",
-    "Preprocessor",
-    "fill_paper",
-    "find_paper",
-    "ink_matte",
-    "open_preprocessor",
-]
+__all__ = ["PREPROCESSORS", "Paper", "Preprocessor", "fill_paper", "find_paper", "ink_matte", "open_preprocessor"]

@@ -61,16 +61,8 @@ def list_models() -> list[ModelInfo]:
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
-    models = [
-        ModelInfo(
-            name,
-            path,
-            sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
-            _family(path),
-            "embedded",
-        )
-        for name, path in embedded().items()
-    ]
+    size = lambda folder: sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    models = [ModelInfo(name, path, size(path), _family(path), "embedded") for name, path in embedded().items()]
     try:
         repos = scan_cache_dir().repos
     except CacheNotFound:  # nothing was ever downloaded

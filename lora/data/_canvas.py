@@ -58,13 +58,7 @@ class Canvas:
         )
 
     def paint(
-        self,
-        where: Tensor,
-        colour: Tensor,
-        label: str,
-        part: int | Tensor,
-        depth: Tensor | float,
-        normal: Tensor,
+        self, where: Tensor, colour: Tensor, label: str, part: int | Tensor, depth: Tensor | float, normal: Tensor
     ) -> None:
         """Paint over ``where`` (B, S, S) bool; the others broadcast to (3, B, S, S) or (B, S, S)."""
         self.colour = torch.where(where, colour, self.colour)

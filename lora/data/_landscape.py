@@ -165,13 +165,7 @@ def _sea(canvas: Canvas, light: Table, rays: Rays, layers: _Layers, here: Tensor
 
 
 def _near(
-    canvas: Canvas,
-    scenes: Sequence[Scene],
-    light: Table,
-    rays: Rays,
-    layers: _Layers,
-    begin: Tensor,
-    up: Tensor,
+    canvas: Canvas, scenes: Sequence[Scene], light: Table, rays: Rays, layers: _Layers, begin: Tensor, up: Tensor
 ) -> None:
     x, e = layers.x, layers.e
     names = [scene.tags["near"] for scene in scenes]

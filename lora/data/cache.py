@@ -226,14 +226,10 @@ def _render_block(folder: Path, plan: _Plan, block: int) -> int:
     rows = range(first, min(first + BLOCK, plan.count))
     scenes = [sample_scene(plan.seed + row) for row in rows]
     renders = render(scenes, plan.size)
-    pictures = renders.pixels()
     lines, labels = renders.lines.cpu().numpy(), renders.labels.cpu().numpy()
+    for name, values in (("picture", renders.pixels()), ("clean", lines), ("labels", labels)):
+        arrays[name][first : rows.stop] = values
     for index, (row, scene) in enumerate(zip(rows, scenes, strict=True)):
-        arrays["picture"][row], arrays["clean"][row], arrays["labels"][row] = (
-            pictures[index],
-            lines[index],
-            labels[index],
-        )
         arrays["sketch"][row] = np.stack(drawings(lines[index], scene.seed, plan.drawings))
     for array in arrays.values():
         array.flush()

@@ -16,12 +16,7 @@ class Early:
     """Makes a picture of a picture with img2img, and stops after a few of its steps; the same every time."""
 
     def __init__(
-        self,
-        model: Any,
-        steps: int,
-        size: int = 512,
-        device: str = "auto",
-        progress: Callable[..., Any] | None = None,
+        self, model: Any, steps: int, size: int = 512, device: str = "auto", progress: Callable[..., Any] | None = None
     ) -> None:
         """``model`` is a name as ``Stream.from_pretrained`` takes it, or a pipeline of diffusers; ``size`` is the side
         of its pictures in pixels. Raises ConfigError for a number of steps that is not 1 to 8, ModelError for a model.

@@ -69,11 +69,7 @@ class Hand:
 
 
 def drawn(
-    lines: np.ndarray,
-    rng: np.random.Generator,
-    strength: float = 1.0,
-    complete: float = 1.0,
-    horizon: bool = True,
+    lines: np.ndarray, rng: np.random.Generator, strength: float = 1.0, complete: float = 1.0, horizon: bool = True
 ) -> np.ndarray:
     """What a person would draw for ``lines``: both (H, W) uint8, white on black.
 

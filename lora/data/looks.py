@@ -85,12 +85,7 @@ def pairs(look: str, count: int, size: int = 256) -> Iterator[Sample]:
 
 
 def write_pairs(
-    folder: str | Path,
-    look: str,
-    count: int = 36,
-    validation: int = 4,
-    size: int = 256,
-    progress: Progress = silent,
+    folder: str | Path, look: str, count: int = 36, validation: int = 4, size: int = 256, progress: Progress = silent
 ) -> Path:
     """Write a folder of pairs, as ``inkstream prepare`` leaves one: ``count`` to learn from, and ``validation``.
 

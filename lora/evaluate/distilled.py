@@ -52,12 +52,7 @@ ROWS = (
 
 
 def compare(
-    teacher: Path,
-    student: Path,
-    lora: Path,
-    count: int,
-    device: str = "auto",
-    progress: Progress = silent,
+    teacher: Path, student: Path, lora: Path, count: int, device: str = "auto", progress: Progress = silent
 ) -> dict[str, Any]:
     """Render ``count`` drawings with each of ``ROWS``; gives a result (see ``base.results``).
 

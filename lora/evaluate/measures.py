@@ -29,11 +29,7 @@ def against_truth(
     picture: np.ndarray, truth: np.ndarray, sketch: np.ndarray, others: Sequence[np.ndarray]
 ) -> dict[str, float]:
     """A render held against the true picture, its sketch and ``others``: ``edge_margin`` only where there are some."""
-    found = {
-        "edge_f1": line_f1(picture, sketch),
-        "psnr_db": nearness(picture, truth),
-        "ssim": ssim(picture, truth),
-    }
+    found = {"edge_f1": line_f1(picture, sketch), "psnr_db": nearness(picture, truth), "ssim": ssim(picture, truth)}
     return found | ({"edge_margin": edge_margin(picture, sketch, others)} if others else {})
 
 

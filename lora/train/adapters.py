@@ -113,12 +113,7 @@ def write_network(network: Any, folder: Path, merged: bool = False) -> None:
 
 
 def write_lora(
-    folder: Path,
-    networks: Mapping[str, nn.Module],
-    rank: int,
-    alpha: float | None,
-    kohya: bool,
-    sdxl: bool,
+    folder: Path, networks: Mapping[str, nn.Module], rank: int, alpha: float | None, kohya: bool, sdxl: bool
 ) -> None:
     """Write the adapters of ``unet`` and of ``controlnet``, ``controlnet_1``... as files of their own.
 

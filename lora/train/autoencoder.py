@@ -50,12 +50,7 @@ class AutoencoderTask(Task):
 
     @classmethod
     def of(
-        cls,
-        config: AutoencoderConfig,
-        samples: Samples,
-        held: Samples,
-        progress: Progress = silent,
-        cache: bool = True,
+        cls, config: AutoencoderConfig, samples: Samples, held: Samples, progress: Progress = silent, cache: bool = True
     ) -> AutoencoderTask:
         if config.crop > config.data.size:
             raise ConfigError(f"crop: got {config.crop}, expected at most data.size = {config.data.size}")

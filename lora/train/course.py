@@ -123,10 +123,7 @@ def within(config: CourseConfig, minutes: float) -> CourseConfig:
 
 
 def train(
-    config: CourseConfig,
-    *,
-    say: Callable[[str], Any] = lambda line: None,
-    progress: Progress = silent,
+    config: CourseConfig, *, say: Callable[[str], Any] = lambda line: None, progress: Progress = silent
 ) -> Path | None:
     """Go through all parts that are not done yet, and put the model together. None after an interruption.
 

@@ -130,12 +130,7 @@ class Batches(Dataset):
     """Batch k for every k, without an end: each epoch is one random order of all samples."""
 
     def __init__(
-        self,
-        samples: Samples,
-        config: DataConfig,
-        batch_size: int,
-        seed: int = 0,
-        latents: Latents | None = None,
+        self, samples: Samples, config: DataConfig, batch_size: int, seed: int = 0, latents: Latents | None = None
     ) -> None:
         if not len(samples):
             raise ConfigError("data: got no samples, expected one at least")

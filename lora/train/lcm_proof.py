@@ -63,20 +63,14 @@ def parts_of(config: ProofConfig) -> list[Part]:
     first = {**own("teacher"), "init": config.base, "autoencoder": config.base}
     parts = [Part("teacher", read("train_teacher", BaseConfig, {**first, **config.teacher}))]
     taught = {"pretrained_model": str(parts[0].model), "data.flip": 0, "data.size": parts[0].config.data.size}
-    for name, student, rate, chosen in (
-        ("student", "full", 3e-4, config.student),
-        ("lora", "lora", 1e-4, config.lora),
-    ):
+    for name, student, rate, chosen in (("student", "full", 3e-4, config.student), ("lora", "lora", 1e-4, config.lora)):
         settings = {**own(name), **DISTILLED, **taught, "student": student, "learning_rate": rate, **chosen}
         parts.append(Part(name, read("train_lcm", LcmConfig, settings)))
     return parts
 
 
 def train(
-    config: ProofConfig,
-    *,
-    say: Callable[[str], Any] = lambda line: None,
-    progress: Progress = silent,
+    config: ProofConfig, *, say: Callable[[str], Any] = lambda line: None, progress: Progress = silent
 ) -> dict[str, Any] | None:
     """Train what is not done yet, and give the table's result, which is kept. None after an interruption."""
     from ..evaluate.distilled import compare

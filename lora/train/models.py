@@ -38,10 +38,7 @@ def load_autoencoder(name: str) -> Any:
 
 
 def load_model(
-    name: str,
-    device: torch.device,
-    controlnets: Sequence[tuple[str | None, float]] = (),
-    progress: Progress = silent,
+    name: str, device: torch.device, controlnets: Sequence[tuple[str | None, float]] = (), progress: Progress = silent
 ) -> Any:
     """A pipeline in float32 on the device, its own autoencoder in it, all frozen; raises ModelError.
 
