@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from ...stream.base.errors import DataError
+from ...stream.base.frame import MAX_SIDE
+from ...stream.base.pictures import MAX_PIXELS, upright
 
 # Pillow's other decoders run programs (EPS), are hardly used, or are of little use here.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-MAX_PIXELS = 64_000_000
-MAX_SIDE = 16_384
 MIN_SIDE = 16
 MAX_BYTES = 256 << 20
 MAX_TEXT_BYTES = 1 << 20
@@ -32,7 +32,7 @@ def read_picture(path: Path) -> np.ndarray:
     GIF or TIFF of at most 64 megapixels, 16,384 pixels a side and 256 MiB, and no other file hidden in it.
     Raises DataError that names the file.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         _check_bytes(path)
@@ -40,8 +40,7 @@ def read_picture(path: Path) -> np.ndarray:
             warnings.simplefilter("ignore")  # of half-broken metadata, which nobody reads here
             with Image.open(path, formats=FORMATS) as image:
                 check_size(path, image)
-                image.load()
-                return _rgb(ImageOps.exif_transpose(image))
+                return upright(image)
     except DataError:
         raise
     except Image.DecompressionBombError as error:
@@ -122,19 +121,6 @@ def second_file(data: Any) -> str | None:
         if data.find(mark) >= 0:
             return name
     return "a script or web page" if _SCRIPT.search(data[:4096]) or _SCRIPT.search(tail) else None
-
-
-def _rgb(image: Any) -> np.ndarray:
-    from PIL import Image
-
-    if image.mode.startswith("I"):  # 16 bits a pixel
-        return np.repeat((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8)[..., None], 3, 2)
-    if image.mode == "F":
-        raise ValueError("got floating-point pixels")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image)
-    return np.ascontiguousarray(np.asarray(image.convert("RGB")))
 
 
 def _known() -> str:

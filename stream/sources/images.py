@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import ConfigError, FrameError, SourceEnded, SourceError, SourceUnavailable
-from ..base.frame import MAX_SIDE, as_rgb
+from ..base.frame import MAX_SIDE
 from ..base.names import natural
 from ..base.pacing import Clock, Pacer
+from ..base.pictures import MAX_PIXELS, upright
 from ..base.spec import Spec, flag
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp")
-MAX_PIXELS = 64_000_000
-ORIENTATION = 0x0112  # EXIF tag; its values say how the camera was held
 
 
 def open(spec: Spec) -> ImagesSource:
@@ -59,7 +58,7 @@ def load_image(path: str | Path) -> np.ndarray:
                     f"{name}: got {width}x{height} pixels, expected at most {MAX_PIXELS // 1_000_000} megapixels and "
                     f"{MAX_SIDE} a side; scale it down"
                 )
-            return _pixels(image)
+            return upright(image)
     except FrameError:
         raise
     except Image.DecompressionBombError as error:
@@ -68,30 +67,6 @@ def load_image(path: str | Path) -> np.ndarray:
     except Exception as error:  # a damaged file makes Pillow's decoders raise almost anything
         known = ", ".join(FORMATS)
         raise FrameError(f"{name}: cannot be read as {known} ({type(error).__name__}: {error})") from error
-
-
-def _pixels(image: Any) -> np.ndarray:
-    from PIL import Image
-
-    turns = {
-        2: [Image.Transpose.FLIP_LEFT_RIGHT],
-        3: [Image.Transpose.ROTATE_180],
-        4: [Image.Transpose.FLIP_TOP_BOTTOM],
-        5: [Image.Transpose.TRANSPOSE],
-        6: [Image.Transpose.ROTATE_270],
-        7: [Image.Transpose.TRANSVERSE],
-        8: [Image.Transpose.ROTATE_90],
-    }
-    image.load()
-    turn = turns.get(image.getexif().get(ORIENTATION, 1), [])
-    if image.mode.startswith("I"):  # 16 bits a pixel
-        pixels = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
-        image = Image.fromarray((pixels >> 8).astype(np.uint8))
-    else:
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    for step in turn:
-        image = image.transpose(step)
-    return as_rgb(np.asarray(image))
 
 
 class ImagesSource:
