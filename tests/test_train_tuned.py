@@ -272,9 +272,9 @@ def test_at_its_boundary_the_student_gives_what_it_gets(tmp_path):
     task = lcm.LcmTask.of(config, TRAIN, HELD, pipe=tiny_sd())
     z, answer = torch.randn(2, 4, 4, 4), torch.randn(2, 4, 4, 4)
     zero = torch.zeros(2, dtype=torch.long)
-    assert torch.equal(task.consistency(z, zero, answer), z)
+    assert torch.equal(task.boundary(z, zero, answer), z)
     late = torch.tensor([999, 999])
-    assert torch.allclose(task.consistency(z, late, answer), task.noise.x0(z, answer, late), atol=1e-4)
+    assert torch.allclose(task.boundary(z, late, answer), task.noise.x0(z, answer, late), atol=1e-4)
 
 
 def test_without_guidance_a_teachers_step_is_ddims(tmp_path):

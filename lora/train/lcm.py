@@ -78,15 +78,15 @@ class LcmTask(TunedTask):
         z = self.noise.add(z0, noise, later)
         w = config.w_min + (config.w_max - config.w_min) * uniform(count, random, self.device)
         told = guidance_embedding(w, config.time_cond_proj_dim) if self.target is not None else None
-        got = self.consistency(z, later, predict(self.unet, self.scaled(), z, later, text, images, added, told))
+        got = self.boundary(z, later, predict(self.unet, self.scaled(), z, later, text, images, added, told))
         with torch.no_grad():
             step = self._guided_step(z, later, earlier, w, (text, added), (no_text, no_added), images)
             network = self.unet if self.target is None else self.target
             output = predict(network, self.scaled(), step, earlier, text, images, added, told)
-            wanted = self.consistency(step, earlier, output)
+            wanted = self.boundary(step, earlier, output)
         return losses.huber(got, wanted, config.huber_c)
 
-    def consistency(self, z: Tensor, t: Tensor, output: Tensor) -> Tensor:
+    def boundary(self, z: Tensor, t: Tensor, output: Tensor) -> Tensor:
         """The consistency function: c_skip z + c_out x0, which is z itself at t = 0."""
         scaled = (t.float() * self.config.timestep_scaling_factor).view(-1, 1, 1, 1)
         skip = SIGMA**2 / (scaled.square() + SIGMA**2)
