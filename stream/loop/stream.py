@@ -277,14 +277,14 @@ class Stream:
         plan, before = self._plan, self._running
         if plan is before:
             return plan
-        if before is None or plan.config.seed != before.config.seed:
-            self._generator.manual_seed(plan.config.seed)
         if before is not None and self._waiting:  # they were prepared, and will be labelled, under the plan before
             self._push_through(before)
         if before is not None and plan.steps is not before.steps:
             while before.steps.pending:
                 self._push_through(before)
             self._last_entry = None
+        if before is None or plan.config.seed != before.config.seed:
+            self._generator.manual_seed(plan.config.seed)
         # A new gate has seen nothing, so that the last frame, given again after a change, is rendered under the change.
         threshold, skips = plan.config.similar_image_filter_threshold, plan.config.similar_image_filter_max_skip_frame
         self._gate = Gate(threshold, skips)
