@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from doubles.lora import tiny_lora
 from doubles.pages import growing_pages
-from doubles.random_lora import tiny_lora
 from doubles.tiny_models import tiny_sd
 
 from inkstream import engines

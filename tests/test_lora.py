@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch._dynamo.testing
-from doubles.lora import tiny_kohya_lora
-from doubles.random_lora import tiny_lora
+from doubles.lora import tiny_kohya_lora, tiny_lora
 from doubles.tiny_models import tiny_sd, tiny_sd21, tiny_sdxl
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from doubles.lora import tiny_lora
 from doubles.pages import growing_pages
-from doubles.random_lora import tiny_lora
 from doubles.tiny_models import tiny_sd, tiny_sdxl
 from doubles.units import change_units
 

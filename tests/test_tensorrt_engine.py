@@ -12,7 +12,7 @@ import onnx
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
-from doubles.random_lora import tiny_lora
+from doubles.lora import tiny_lora
 from doubles.tensorrt import HostMemory, fake
 from doubles.tiny_models import tiny_sd
 from onnx import TensorProto, helper, numpy_helper

@@ -9,7 +9,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from doubles.random_lora import tiny_lora
+from doubles.lora import tiny_lora
 from doubles.tiny_models import tiny_sd
 from typer.testing import CliRunner
 

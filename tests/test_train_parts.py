@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from doubles.lora import tiny_kohya_lora
+from doubles.lora import tiny_kohya_lora, tiny_lora
 from doubles.pairs import Shapes
-from doubles.random_lora import tiny_lora
 from doubles.tiny_models import tiny_sd, tiny_sdxl
 
 from inkstream.lora.data.palette import NUMBER, control_image

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from doubles.lora import tiny_lora
 from doubles.pages import growing_pages, rendered, same
-from doubles.random_lora import tiny_lora
 from doubles.tiny_models import tiny_sd, tiny_sdxl
 from doubles.units import change_units
 
