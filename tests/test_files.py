@@ -1,11 +1,24 @@
 """Files and folders appear whole or not at all, whoever writes beside them."""
 
 import json
+import os
+import socket
+import sys
 import threading
 
 import pytest
 
-from inkstream.stream.base.files import replacing, replacing_folder, write_json, write_new, write_whole
+from inkstream.stream.base.files import (
+    open_regular,
+    regular_file,
+    replacing,
+    replacing_folder,
+    write_json,
+    write_new,
+    write_whole,
+)
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 
 
 def names(folder):
@@ -70,3 +83,40 @@ def test_new_files_never_take_the_place_of_another(tmp_path):
 def test_permissions_are_those_asked_for(tmp_path):
     path = write_whole(tmp_path / "key", b"secret", mode=0o600)
     assert path.stat().st_mode & 0o077 == 0
+
+
+# --- what is read
+
+
+@posix
+@pytest.mark.parametrize("kind", ["a FIFO", "a device", "a folder", "a socket"])
+@pytest.mark.parametrize("linked", [False, True])
+def test_t12_only_regular_files_are_read(tmp_path, kind, linked):
+    path = tmp_path / "x.png"
+    if kind == "a FIFO":
+        os.mkfifo(path)
+    elif kind == "a folder":
+        path.mkdir()
+    elif kind == "a socket":
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(path))
+    else:
+        path.symlink_to("/dev/zero")
+    if linked:
+        (tmp_path / "link").symlink_to(path)
+        path = tmp_path / "link"
+    with pytest.raises(OSError, match="expected a regular file") as refused:
+        regular_file(path)
+    assert refused.value.strerror == f"got {kind}, expected a regular file"
+    with pytest.raises(OSError):  # a socket cannot even be opened
+        open_regular(path)
+
+
+def test_t12_a_link_to_a_regular_file_is_read(tmp_path):
+    (tmp_path / "file").write_bytes(b"data")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    assert regular_file(tmp_path / "link") == tmp_path / "link"
+    with open_regular(tmp_path / "link") as file:
+        assert file.read() == b"data"
+    with pytest.raises(FileNotFoundError):
+        open_regular(tmp_path / "missing")

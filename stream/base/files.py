@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +23,42 @@ import numpy as np
 from .errors import SinkUnavailable
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def regular_file(path: str | os.PathLike[str]) -> Path:
+    """``path``, if a file lies there that can be read to its end, or a link that leads to one.
+
+    Raises OSError whose ``strerror`` says what lies there instead: a FIFO or a device may block for ever, or never end.
+    """
+    _check_regular(os.stat(path), path)
+    return Path(path)
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file to read its bytes; see ``regular_file``. What is checked is what was opened, and nothing blocks."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        _check_regular(os.fstat(handle), path)
+    except OSError:
+        os.close(handle)
+        raise
+    return os.fdopen(handle, "rb")
+
+
+def _check_regular(status: os.stat_result, path: str | os.PathLike[str]) -> None:
+    kind = stat.S_IFMT(status.st_mode)
+    if kind != stat.S_IFREG:
+        number = errno.EISDIR if kind == stat.S_IFDIR else errno.EINVAL
+        raise OSError(number, f"got {_KINDS.get(kind, 'something else')}, expected a regular file", os.fspath(path))
 
 
 def part_of(path: Path) -> Path:
