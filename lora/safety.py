@@ -48,6 +48,22 @@ def refuse_pickle(path: str | Path) -> None:
         raise UnsafeWeightsError(f"{path}: got a {suffix} file, which can run code when it is opened; {CONVERT}")
 
 
+def refuse_stand_in(path: str | Path) -> None:
+    """Raise ModelError for a file that only stands for the wanted one: a Git LFS pointer, or a web page."""
+    path = Path(path)
+    with path.open("rb") as file:
+        start = file.read(512)
+    if start.startswith(b"version https://git-lfs.github.com/spec/"):
+        size = re.search(rb"^size (\d{1,18})$", start, re.MULTILINE)
+        what = f"the pointer to {int(size[1]):,} bytes" if size else "a pointer"
+        raise ModelError(
+            f"{path}: got {what} that Git LFS left there, expected the file itself; "
+            f'run "git lfs pull" in its repository, or download the file'
+        )
+    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise ModelError(f"{path}: got a web page, expected the file itself; download it again, signed in if need be")
+
+
 def check_safetensors(path: str | Path, max_bytes: int = 64 * 2**30) -> Header:
     """Check a safetensors file without loading it, and return its header.
 
@@ -59,6 +75,7 @@ def check_safetensors(path: str | Path, max_bytes: int = 64 * 2**30) -> Header:
     refuse_pickle(path)
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
+    refuse_stand_in(path)
     if path.suffix.lower() != ".safetensors":
         raise UnsafeWeightsError(f"{path}: got a file of type {path.suffix or 'none'!r}; {CONVERT}")
     size = path.stat().st_size
@@ -149,6 +166,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         raise ModelError(f"{path}: no such file; the model's folder is incomplete, fetch it again")
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise ModelError(f"{path}: got {path.stat().st_size:,} bytes, expected at most {MAX_CONFIG_BYTES:,}")
+    refuse_stand_in(path)
     config = _parse(path, path.read_bytes())
     for key in _UNSAFE_KEYS:
         if config.get(key):

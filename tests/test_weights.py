@@ -81,6 +81,24 @@ def test_absurd_headers_are_refused(tmp_path, header, data, said):
         check_safetensors(write_safetensors(tmp_path / "x.safetensors", header, data))
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"4d" * 32 + b"\nsize 4265146304\n"
+
+
+@pytest.mark.parametrize("name", ["x.safetensors", "config.json"])
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (POINTER, r'got the pointer to 4,265,146,304 bytes that Git LFS left there.*run "git lfs pull"'),
+        (b"version https://git-lfs.github.com/spec/v2\nwhat", "got a pointer that Git LFS left there"),
+        (b"\n<!DOCTYPE html><html>Sign in", "got a web page.*download it again"),
+    ],
+)
+def test_f12_what_stands_for_a_file_is_named(tmp_path, name, data, said):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(ModelError, match=said):
+        (check_safetensors if name.endswith(".safetensors") else read_config)(tmp_path / name)
+
+
 @pytest.mark.parametrize("start", [b"", b"\x05", struct.pack("<Q", 2**63), struct.pack("<Q", 200) + b"{}"])
 def test_absurd_lengths_are_refused(tmp_path, start):
     (tmp_path / "x.safetensors").write_bytes(start)
