@@ -5,6 +5,7 @@ Parameter names are StreamDiffusion's where it has the parameter.
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 from math import isfinite
 from typing import Annotated, Any, Literal, get_args
@@ -22,6 +23,19 @@ _Onnx = Literal["onnxruntime:cpu", "onnxruntime:cuda", "onnxruntime:tensorrt"]
 _OnnxElsewhere = Literal["onnxruntime:directml", "onnxruntime:coreml"]
 Acceleration = Literal[_Named, _OpenVino, _Onnx, _OnnxElsewhere]
 DEFAULT_T_INDEX = {"img2img": (32, 45), "txt2img": (0, 16, 32, 45), "sketch": (0, 25)}
+
+
+def _path_text(value: Any) -> Any:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _torch_text(value: Any) -> Any:
+    """``torch.float16`` and ``torch.device("cuda", 1)`` by their names; torch itself is not needed for that."""
+    return str(value).removeprefix("torch.") if type(value).__module__ == "torch" else value
+
+
+def _or_empty(value: Any) -> Any:
+    return {} if value is None else value
 
 
 def _prompt_pairs(value: Any) -> Any:
@@ -42,6 +56,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 100 else f"{text[:60]} ... {text[-30:]}"
 
 
+PathText = Annotated[str, BeforeValidator(_path_text)]
 Prompt = Annotated[str | tuple[tuple[str, float], ...], BeforeValidator(_prompt_pairs)]
 
 
@@ -52,7 +67,7 @@ class _Frozen(BaseModel):
 class ControlNetConfig(_Frozen):
     """One ControlNet and the preprocessor that makes its condition image."""
 
-    model_id: str | None = None
+    model_id: PathText | None = None
     """Folder, hub id or .safetensors file; None means the ControlNet that the pipeline brought along."""
     conditioning_scale: float = Field(1.0, ge=0.0, le=4.0)
     """How strongly it steers; 0 switches it off without a rebuild."""
@@ -129,29 +144,32 @@ class StreamConfig(_Frozen):
     """undecided: unpainted paper is left to the model instead of coming out as snow."""
 
     # --- weights
-    lora_dict: dict[str, float] = Field(default_factory=dict)
+    lora_dict: Annotated[dict[PathText, float], BeforeValidator(_or_empty)] = Field(default_factory=dict)
     """LoRAs by path, hub id, or name of a style that the model brings, with scales that can be changed live."""
     fuse_lora: bool = False
     """Merge the LoRAs into the weights: a little faster, but their scales cannot be changed live."""
     use_lcm_lora: bool = False
     """Load the LCM-LoRA that belongs to the base model."""
-    lcm_lora_id: str | None = None
+    lcm_lora_id: PathText | None = None
     """Another LCM-LoRA than the base model's own."""
     use_tiny_vae: bool = True
     """Use TAESD in place of the model's own autoencoder."""
-    vae_id: str | None = None
+    vae_id: PathText | None = None
     """Another tiny autoencoder than the base model's own."""
 
     # --- running
     acceleration: Acceleration = "auto"
     """The engine: auto is the fastest; a named one runs or says why it cannot. none and xformers mean eager."""
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1, mps."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16", "int8", "float8"] = "auto"
-    """Precision of the networks; the loop's own arithmetic is float32. inkstream quantize first for int8 and float8."""
+    device: Annotated[str, BeforeValidator(_torch_text)] = "auto"
+    """auto, cpu, cuda, cuda:1, mps; or a torch.device."""
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16", "int8", "float8"], BeforeValidator(_torch_text)
+    ] = "auto"
+    """Precision of the networks, or a torch.dtype; the loop's own arithmetic is float32. inkstream quantize first for
+    int8 and float8."""
     warmup: int = Field(2, ge=0, le=100)
     """Steps run before the first frame, so that it does not wait for caches."""
-    engine_dir: str | None = None
+    engine_dir: PathText | None = None
     """Where built engines are kept; None is the user's cache folder."""
 
     # --- the gate
@@ -196,7 +214,8 @@ class StreamConfig(_Frozen):
             raise ConfigError("\n".join(f"{path}: {text}" for path, text in explain(cls, error))) from None
 
     def changed(self, **changes: Any) -> StreamConfig:
-        """A new configuration with these settings changed; None leaves a setting as it is.
+        """A new configuration with these settings changed. None is set where a setting may be None, such as
+        ``similar_image_filter_threshold``; any other it leaves as it is.
 
         ``controlnets`` may be a list of partial mappings (None for one that stays): each changes the ControlNet of the
         same position. ``lora_dict`` changes the scales of the LoRAs it names.
@@ -204,7 +223,7 @@ class StreamConfig(_Frozen):
         """
         values = self.model_dump()
         for name, value in changes.items():
-            if value is None and name in values:
+            if value is None and name in values and not _may_be_none(type(self), name):
                 continue
             if (
                 name == "controlnets"
@@ -213,7 +232,7 @@ class StreamConfig(_Frozen):
             ):
                 value = _merge_controlnets(values["controlnets"], value)
             elif name == "lora_dict" and isinstance(value, dict):
-                value = {**values["lora_dict"], **value}
+                value = {**values["lora_dict"], **{_path_text(path): scale for path, scale in value.items()}}
             elif name == "mode" and "t_index_list" not in changes and value != self.mode:
                 values["t_index_list"] = ()
             values[name] = value
@@ -226,8 +245,14 @@ def _merge_controlnets(old: list[dict[str, Any]], new: Any) -> list[dict[str, An
         if index >= len(merged):
             merged.append(change or {})
         elif change:
-            merged[index].update({key: value for key, value in change.items() if value is not None})
+            kept = {key for key, value in change.items() if value is None and not _may_be_none(ControlNetConfig, key)}
+            merged[index].update({key: value for key, value in change.items() if key not in kept})
     return merged
+
+
+def _may_be_none(model: type[BaseModel], name: str) -> bool:
+    field = model.model_fields.get(name)
+    return field is not None and type(None) in get_args(field.annotation)
 
 
 _WORDS = {

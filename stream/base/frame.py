@@ -103,6 +103,10 @@ class Output:
     """The frame as the model saw it, (H, W, 3) uint8 RGB."""
     rendered_at: float = 0.0
     """When it was finished, in seconds of ``time.perf_counter``."""
+    tensor: Any = None
+    """With ``output_type="pt"``: the picture before rounding, (3, H, W) float32 in about [-1, 1], on the device."""
+    unsafe: bool = False
+    """Whether the stream's safety checker refused the picture: then ``pixels`` are others, shown in its place."""
 
 
 def as_rgb(pixels: Any, order: ChannelOrder = "rgb") -> np.ndarray:

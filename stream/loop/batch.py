@@ -46,13 +46,15 @@ class Entry:
 class Finished:
     """F frames that went through every step, and their tags.
 
-    Either ``latent`` (F, 4, h, w), not decoded yet, or ``levels`` (F, H, W, 3) uint8 and ``usable`` (F,) bool.
+    Either ``latent`` (F, 4, h, w), not decoded yet, or ``levels`` (F, H, W, 3) uint8 and ``usable`` (F,) bool, with the
+    ``image`` (F, 3, H, W) in about [-1, 1] that they were made of; the next tick may write over that.
     """
 
     latent: Tensor | None
     tags: Sequence[Any]
     levels: Tensor | None = None
     usable: Tensor | None = None
+    image: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 
 from ...engines.units import Units
 from ..base.config import StreamConfig
-from ..base.errors import EngineError, MemoryFull
+from ..base.errors import ConfigError, MemoryFull
 from ..base.frame import Frame, Output, Size, as_rgb
 from ..base.metrics import Metrics
 from ..base.progress import Progress
 from .batch import Entry, Finished, Shared, StreamBatch
-from .codec import levels_of_conditions, on_host, to_condition, to_image, to_levels, to_pixels
+from .codec import levels_of_conditions, to_condition, to_image, to_levels
 from .gate import Gate
 from .guidance import make_guidance
 from .memory import memory_named, smaller_batch, smaller_picture
 from .networks import Networks
+from .outputs import Outputs, OutputType, SafetyChecker
 from .plan import Plan, Prepared, Preparer, Steps, Tag
 from .recipe import Embeds, Recipe
 from .sequential import SequentialSteps
 from .whole import WholeFrame
 
 log = logging.getLogger(__name__)
-# A network that fails once, on an odd prompt say, may recover; one that fails this often in a row will not.
-UNUSABLE_IN_A_ROW = 10
 
 
 class Stream:
@@ -47,11 +45,17 @@ class Stream:
         config: StreamConfig | None = None,
         *,
         progress: Progress | None = None,
+        output_type: OutputType = "np",
+        safety_checker: SafetyChecker | None = None,
         **settings: Any,
     ) -> None:
         """``pipe`` is a Stable Diffusion or SDXL pipeline of diffusers, with or without ControlNets; it is used as it
         is, on its device and in its precision. ``settings`` are fields of ``StreamConfig``. ``progress`` watches
-        what is built before the first frame can be rendered, and after a change of shape.
+        what is built before the first frame can be rendered, and after a change of shape. With ``output_type="pt"``
+        outputs have a ``tensor``, too.
+
+        ``safety_checker`` is given every picture, (H, W, 3) uint8 RGB, on the rendering thread. True shows it, a
+        picture of the same size is shown instead, and for False (or anything else) the last good one is, or black.
 
         Raises ConfigError for a setting that is wrong, ModelError or LoraError for weights that do not fit, EngineError
         when ``acceleration`` names an engine that cannot run here.
@@ -62,15 +66,14 @@ class Stream:
         self._rendering = threading.Lock()
         self._networks = Networks(pipe, progress)
         self._generator = torch.Generator()
+        self._outputs = Outputs(output_type, safety_checker)  # finished, and not yet handed out
         self._gate = Gate(config.similar_image_filter_threshold, config.similar_image_filter_max_skip_frame)
         self._plan = self._make_plan(config, None)
         self._running: Plan | None = None  # the plan of the frame before
         self._faded = 0  # frames that entered since the prompt began to fade
         self._waiting: list[tuple[Tag, Prepared]] = []  # frames of a buffer that is not full yet
-        self._ready: deque[Output] = deque()  # finished, and not yet handed out
         self._last_entry: Entry | None = None
         self._next_id = 0
-        self._unusable = 0
         self._warm_up(config.warmup)
 
     @classmethod
@@ -80,6 +83,8 @@ class Stream:
         config: StreamConfig | None = None,
         *,
         progress: Progress | None = None,
+        output_type: OutputType = "np",
+        safety_checker: SafetyChecker | None = None,
         **settings: Any,
     ) -> Stream:
         """Load ``model`` (an embedded model's name, a folder, a hub id or a .safetensors file) and make a stream.
@@ -89,7 +94,14 @@ class Stream:
         from ...lora.load import load_pipeline
 
         config = StreamConfig.build(**{**dict(config or {}), **settings})
-        return cls(load_pipeline(model, config, progress), config, progress=progress)
+        pipe = load_pipeline(model, config, progress)
+        return cls(pipe, config, progress=progress, output_type=output_type, safety_checker=safety_checker)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def pipe(self) -> Any:
@@ -121,7 +133,7 @@ class Stream:
         """Frames that entered and have not come out yet."""
         running = self._running  # the rendering thread may let go of it meanwhile
         in_flight = running.steps.pending if running else 0
-        return len(self._waiting) + in_flight + len(self._ready)
+        return len(self._waiting) + in_flight + len(self._outputs)
 
     @property
     def fading(self) -> bool:
@@ -143,6 +155,7 @@ class Stream:
             plan = self._take_plan()
             with self.metrics.span("prepare"):
                 fitted = plan.preparer.fitted(as_rgb(frame.pixels))
+                gated = gated and plan.config.mode != "txt2img"  # its pictures come from noise: the next is another one
                 enters = not gated or self._fade_left(plan) > 0 or self._gate.changed(fitted)
                 prepared = plan.preparer.prepare(fitted) if enters else None
             self._next_id = max(self._next_id, frame.id + 1)
@@ -155,6 +168,20 @@ class Stream:
             if len(self._waiting) == plan.config.frame_buffer_size:
                 self._enter(plan, self._waiting)
             return self._hand_out()
+
+    def txt2img(self) -> Output:
+        """A picture of new noise, in mode txt2img; no frame goes in.
+
+        With a batch of K steps it began K - 1 calls before; the first call runs the batch until a picture is there.
+        Raises ConfigError in another mode, EngineError and MemoryFull as a call with a frame does.
+        """
+        if self.config.mode != "txt2img":
+            raise ConfigError(f"txt2img: got mode {self.config.mode}, expected mode txt2img; update(mode='txt2img')")
+        blank = np.full((self.size.height, self.size.width, 3), 255, np.uint8)
+        output = self(blank)
+        while output is None:
+            output = self(blank)
+        return output
 
     def advance(self) -> Output | None:
         """One step without a new frame, so that what is in flight comes out; None when nothing does."""
@@ -174,7 +201,8 @@ class Stream:
     def update(self, **changes: Any) -> int:
         """Change settings while running; returns the new revision. Frames in flight finish as they began.
 
-        None leaves a setting as it is. A prompt is encoded here, in the caller's thread; the loop takes the result
+        None leaves a setting as it is, or is set where that may be None: ``similar_image_filter_threshold=None``
+        switches the gate off. A prompt is encoded here, in the caller's thread; the loop takes the result
         between two frames. ``controlnets=[{"conditioning_scale": 0.5}]`` changes the first one only;
         ``lora_dict={"style.safetensors": 0.8}`` sets a scale, or loads a LoRA. Raises ConfigError, ModelError,
         LoraError or MemoryFull, and then nothing has changed.
@@ -213,7 +241,7 @@ class Stream:
     def close(self) -> None:
         """Let go of everything in flight."""
         with self._rendering:
-            self._ready.clear()
+            self._outputs.clear()
             self._let_go()
 
     def _let_go(self) -> None:
@@ -224,7 +252,7 @@ class Stream:
         self._running = self._last_entry = None
 
     def _abandon(self) -> None:
-        self.metrics.count("frames_dropped", self.pending - len(self._ready))
+        self.metrics.count("frames_dropped", self.pending - len(self._outputs))
         self._let_go()
 
     def _make_plan(self, config: StreamConfig, old: Plan | None) -> Plan:
@@ -325,7 +353,7 @@ class Stream:
         self._collect(plan, plan.steps.step(entry))
 
     def _advance(self) -> Output | None:
-        if not self._ready and self._running and (self._waiting or self._running.steps.pending):
+        if not self._outputs and self._running and (self._waiting or self._running.steps.pending):
             self._push_through(self._running)
         return self._hand_out()
 
@@ -339,33 +367,12 @@ class Stream:
             self._collect(plan, plan.steps.step(filler))
 
     def _collect(self, plan: Plan, finished: Finished | None) -> None:
-        """Finished latents become outputs; an unusable one is left out, so that the last good picture stays."""
         if finished is None:
             return
-        with self.metrics.span("decode"):
-            if finished.latent is not None:
-                pictures, usable = to_pixels(plan.steps.shared.units.decode(finished.latent))  # (F, H, W, 3), (F,)
-            else:
-                pictures, usable = on_host(finished.levels), on_host(finished.usable)
-        for pixels, good, tag in zip(pictures, usable, finished.tags, strict=True):
-            if tag is None:
-                continue
-            if good:
-                self._unusable = 0
-                now = self.metrics.clock()
-                self._ready.append(Output(pixels, tag.source_id, tag.captured_at, tag.revision, tag.fitted, now))
-                continue
-            self._unusable += 1
-            self.metrics.count("outputs_refused")
+        if not self._outputs.take(finished, plan.steps.shared.units.decode, self.metrics):
             self._gate.reset()
-            if self._unusable >= UNUSABLE_IN_A_ROW:
-                raise EngineError(
-                    f"the network gave {self._unusable} unusable pictures in a row (NaN, infinity or all black), "
-                    f"expected a picture: try dtype=float32, another autoencoder (vae_id), or lower LoRA scales"
-                )
+            self._outputs.check()
 
     def _hand_out(self) -> Output | None:
-        while len(self._ready) > max(1, self.config.frame_buffer_size, len(self.config.t_index_list)):
-            self._ready.popleft()
-            self.metrics.count("frames_dropped")
-        return self._ready.popleft() if self._ready else None
+        most = max(1, self.config.frame_buffer_size, len(self.config.t_index_list))
+        return self._outputs.hand_out(most, self.metrics)

@@ -29,7 +29,7 @@ class WholeFrame:
         self.shared = shared
         self._batch = StreamBatch(replace(shared, span=lambda name: nullcontext()))  # no stage inside can be timed
         self._record = record
-        self._play: Callable[[], tuple[Tensor, Tensor]] | None = None
+        self._play: Callable[[], tuple[Tensor, Tensor, Tensor]] | None = None
         self._given: dict[str, Tensor] = {}  # what a frame brings: copies at places that never move
 
     @property
@@ -55,9 +55,9 @@ class WholeFrame:
                 self._given[name].copy_(value, non_blocking=True)
             self._batch.seat(entry)
         with self.shared.span("denoise"):
-            levels, usable = self._play()
+            levels, usable, image = self._play()
         tags = self._batch.leaving
-        return Finished(None, tags, levels, usable) if tags else None
+        return Finished(None, tags, levels, usable, image) if tags else None
 
     def _brought(self, entry: Entry) -> dict[str, Tensor]:
         """Everything of a frame that the recorded work reads, apart from what its rows hold."""
@@ -75,14 +75,15 @@ class WholeFrame:
         levels = self._given["conditions"]
         return condition_of(levels) if len(levels) else levels
 
-    def _frame(self) -> tuple[Tensor, Tensor]:
+    def _frame(self) -> tuple[Tensor, Tensor, Tensor]:
         """What is recorded."""
         given = self._given
         image = image_of(given["image"]) if "image" in given else None
         finished = self._batch.tick(image, self._conditions(), given["start"], given["noise"], given["a"], given["b"])
-        return levels_of(self.shared.units.decode(finished))
+        image = self.shared.units.decode(finished)
+        return *levels_of(image), image
 
-    def _recorded(self) -> Callable[[], tuple[Tensor, Tensor]]:
+    def _recorded(self) -> Callable[[], tuple[Tensor, Tensor, Tensor]]:
         """Running it for the record moves every row on, so the rows are put back afterwards."""
         before = [value.clone() for value in self._batch.state]
         play = self._record(self._frame)

@@ -1,0 +1,111 @@
+"""From finished latents to outputs that wait to be handed out: what is unusable or unsafe does not get out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from torch import Tensor
+
+from ..base.errors import ConfigError, EngineError, FrameError
+from ..base.frame import Output, Size, as_rgb
+from ..base.metrics import Metrics
+from .batch import Finished
+from .codec import on_host, to_image, to_pixels
+from .plan import Tag
+
+# A network that fails once, on an odd prompt say, may recover; one that fails this often in a row will not.
+UNUSABLE_IN_A_ROW = 10
+OutputType = Literal["np", "pt"]
+# (H, W, 3) uint8 RGB -> True: it may be shown; a picture of its size: that one is shown; anything else: it is not.
+SafetyChecker = Callable[[np.ndarray], bool | np.ndarray]
+
+
+class Outputs:
+    """The finished pictures of a stream, oldest first. They belong to the thread that renders."""
+
+    def __init__(self, output_type: OutputType = "np", safety_checker: SafetyChecker | None = None) -> None:
+        """Raises ConfigError for another ``output_type``."""
+        if output_type not in ("np", "pt"):
+            raise ConfigError(f"output_type: got {output_type!r}, expected 'np' or 'pt'")
+        self._with_tensors = output_type == "pt"
+        self._checker = safety_checker
+        self._safe: np.ndarray | None = None  # the last picture that the checker let through
+        self._ready: deque[Output] = deque()
+        self._unusable = 0
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+    def clear(self) -> None:
+        """Let go of all of them."""
+        self._ready.clear()
+
+    def take(self, finished: Finished, decode: Callable[[Tensor], Tensor], metrics: Metrics) -> bool:
+        """Finished frames become outputs; returns whether all are usable. An unusable one is left out, so that the last
+        good picture stays; ``check`` says when there were too many."""
+        with metrics.span("decode"):
+            image = finished.image
+            if finished.latent is not None:
+                image = decode(finished.latent)  # (F, 3, H, W)
+                pictures, usable = to_pixels(image)  # (F, H, W, 3), (F,)
+            else:
+                pictures, usable = on_host(finished.levels), on_host(finished.usable)
+        refused = 0
+        for index, (pixels, good, tag) in enumerate(zip(pictures, usable, finished.tags, strict=True)):
+            if tag is None:
+                continue
+            if good:
+                self._unusable = 0
+                tensor = image[index] if self._with_tensors and image is not None else None
+                self._ready.append(self._output(pixels, tag, tensor, metrics))
+                continue
+            refused += 1
+            self._unusable += 1
+            metrics.count("outputs_refused")
+        return not refused
+
+    def check(self) -> None:
+        """Raises EngineError after ten unusable pictures in a row."""
+        if self._unusable >= UNUSABLE_IN_A_ROW:
+            raise EngineError(
+                f"the network gave {self._unusable} unusable pictures in a row (NaN, infinity or all black), "
+                f"expected a picture: try dtype=float32, another autoencoder (vae_id), or lower LoRA scales"
+            )
+
+    def hand_out(self, most: int, metrics: Metrics) -> Output | None:
+        """The oldest, if there is one; of more than ``most`` the oldest are dropped."""
+        while len(self._ready) > most:
+            self._ready.popleft()
+            metrics.count("frames_dropped")
+        return self._ready.popleft() if self._ready else None
+
+    def _output(self, pixels: np.ndarray, tag: Tag, tensor: Tensor | None, metrics: Metrics) -> Output:
+        """``pixels`` (H, W, 3) uint8; ``tensor`` is the same before rounding, (3, H, W), where it is wanted."""
+        shown = self._shown(pixels)
+        unsafe = shown is not pixels
+        if unsafe:
+            metrics.count("outputs_unsafe")
+        if tensor is not None:  # the next picture may be written to the same place
+            tensor = to_image([shown], tensor.device)[0] if unsafe else tensor.float().clone()
+        now = metrics.clock()
+        return Output(shown, tag.source_id, tag.captured_at, tag.revision, tag.fitted, now, tensor, unsafe)
+
+    def _shown(self, pixels: np.ndarray) -> np.ndarray:
+        """``pixels`` itself where it may be shown, else what comes in its place: the checker's own, the last picture
+        that was shown, or a black one. What the checker raises goes through, and nothing is shown either."""
+        if self._checker is None:
+            return pixels
+        verdict = self._checker(pixels.copy())  # whatever it does to the picture, ours stays as it is
+        if isinstance(verdict, np.ndarray) and verdict.ndim > 0:
+            picture = as_rgb(verdict)
+            if picture.shape != pixels.shape:
+                raise FrameError(f"safety_checker: got {Size.of(picture)} pixels, expected {Size.of(pixels)}")
+            return picture
+        if isinstance(verdict, bool | np.bool_) and verdict:
+            self._safe = pixels.copy()  # whoever has the output may write into it
+            return pixels
+        safe = self._safe
+        return safe.copy() if safe is not None and safe.shape == pixels.shape else np.zeros_like(pixels)
