@@ -58,6 +58,11 @@ class FakeStream:
         return sum(row is not None for row in self._rows)
 
     @property
+    def ready(self) -> int:
+        """Finished pictures that wait: none, each call hands out the one that it finished."""
+        return 0
+
+    @property
     def fading(self) -> bool:
         """Whether a prompt has not faded in yet; here only the number of frames is kept, no picture shows it."""
         return self._to_fade > 0

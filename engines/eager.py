@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from ..stream.base.twin import twin
 from . import Options
 from .shapes import Shapes
 from .units import Decode, Denoise, Embed, Encode, Units
@@ -23,7 +24,7 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
     return Units(
         encode=Encode(pipe.vae).eval(),
         embed=Embed(controlnets).eval(),
-        denoise=Denoise(pipe.unet, controlnets).eval(),
+        denoise=Denoise(twin(pipe.unet) if shapes.loras else pipe.unet, controlnets, shapes.loras).eval(),
         decode=Decode(pipe.vae).eval(),
         name="eager",
         follows_pipe=True,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..stream.base.errors import EngineError
 from ..stream.base.lora import input_dims
+from ..stream.base.twin import twin
 from .shapes import Shapes
 
 LoraPlace = tuple[Any, str, int, int]  # (PEFT layer, name of the LoRA, its row, dimensions of the layer's input)
@@ -107,9 +108,8 @@ class Embed(nn.Module):
 class Denoise(nn.Module):
     """UNet with its ControlNets, as one module: a control scale is an input, so changing it rebuilds nothing.
 
-    LoRA scales are an input as well where ``loras`` names them, and then the module must be a ``twin``, because its
-    layers are pointed at that input. Without ``loras`` they read the tensor that ``LoraSet.bind`` gave to the pipeline,
-    which is the same tensor, and the input is not looked at.
+    LoRA scales are an input as well where ``loras`` names them, and then ``unet`` must be a ``twin`` of the pipeline's,
+    because its layers are pointed at that input. LoRAs that are not named keep the scale that they have.
     """
 
     def __init__(self, unet: Any, controlnets: list[Any], loras: tuple[str, ...] = ()) -> None:
@@ -232,17 +232,16 @@ def make_units(calls: Mapping[str, Callable[..., Tensor]], shapes: Shapes, name:
     return Units(encode, embed, denoise, calls["decode"], name, about, fold=folded if fold else None)
 
 
-def twin(module: nn.Module) -> Any:
-    """A copy of a module that shares every parameter and buffer with it, and no layer."""
-    tensors = [*module.parameters(), *module.buffers()]
-    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
-
-
 def scale_loras(places: list[LoraPlace], lora: Tensor | None, dtype: torch.dtype) -> None:
-    """Point LoRA layers at the scales (A, N) of this call; None: they read what ``LoraSet.bind`` gave."""
-    if lora is not None:
-        for layer, name, index, dims in places:
-            layer.scaling[name] = lora[index].to(dtype).view(-1, *[1] * (dims - 1))
+    """Point LoRA layers at the scales (A, N) of this call."""
+    if lora is None:
+        return
+    lora = lora.to(dtype)
+    views: dict[tuple[int, int], Tensor] = {}  # hundreds of layers, few different views
+    for layer, name, index, dims in places:
+        if (index, dims) not in views:
+            views[index, dims] = lora[index].view(-1, *[1] * (dims - 1))
+        layer.scaling[name] = views[index, dims]
 
 
 def _lora_places(unet: nn.Module, loras: tuple[str, ...]) -> list[LoraPlace]:

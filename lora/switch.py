@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..stream.base.errors import LoraError
-from ..stream.base.lora import input_dims
 from ..stream.base.quiet import quiet
+from ..stream.base.twin import twin
 from .lorafile import COMPONENTS, LoraFile, read_lora
 
 with quiet():
@@ -22,116 +20,63 @@ with quiet():
 _PEFT_NOTES = ("peft_config", "_hf_peft_config_loaded")
 
 
-@dataclass(frozen=True, eq=False)
-class PreparedLora:
-    """A LoRA whose layers are built, to be hung into the networks between two frames."""
-
-    lora: LoraFile
-    name: str
-    scale: float
-    version: int  # of the LoraSet that it was built for
-    layers: list[tuple[nn.Module, str, LoraLayer]]  # (parent in the live network, name of the child, the new child)
-    notes: list[tuple[nn.Module, dict[str, Any]]]  # (live network, what PEFT's integrations note on it)
-
-
 class LoraSet:
     """The LoRAs of one pipeline, applied by PEFT's layers.
 
-    A row of the network's batch owns its frame's scales: ``bind(rows)`` gives a tensor of one scale for each LoRA and
-    row, which the UNet's layers read at every forward. Writing into it costs nothing and rebuilds nothing. Text
-    encoders take one number for each LoRA (``set_text_scales``), because a prompt is encoded once for all rows.
+    No network is ever changed: ``load``, ``remove`` and ``fuse`` put a ``twin`` of it, which shares every weight, in
+    its place in the pipeline. So whoever holds a network, to render frames that are in flight, keeps the LoRAs that it
+    began with, and a fault half-way leaves nothing behind. What was computed from the networks before is out of date:
+    encoded prompts, compiled graphs, and anything cached of the UNet's layers.
 
-    Threads: ``read`` and ``prepare`` only look at the pipeline and may run beside a live stream; ``prepare`` does the
-    slow part, a second or two for SDXL, and ``load`` of what it gave takes milliseconds. ``load``, ``remove`` and
-    ``fuse`` replace layers inside the networks, ``bind`` replaces the tensor that they read: call those between two
-    frames. No two of all these at the same time. What was computed from the networks before is out of date after
-    ``load``, ``remove`` and ``fuse``: encoded prompts, compiled graphs, and anything cached of the UNet's layers.
+    In the UNet a LoRA acts with the scale given to ``load``, until a ``Denoise`` that names it among its ``loras``
+    brings one scale for each row of a batch. Text encoders take one number for each LoRA (``set_text_scales``), because
+    a prompt is encoded once for all rows. No two calls at the same time.
     """
 
     def __init__(self, pipe: Any) -> None:
+        """``pipe`` gets other networks. Give it a copy (``copy.copy``) of a pipeline that shall stay as it is."""
         self.pipe = pipe
-        self._scales: dict[str, float] = {}  # name -> the scale that a bind starts from
-        self._bound = False
-        self._version = 0
+        self._scales: dict[str, float] = {}  # name -> the scale that it was loaded with
+        self._text_scales: dict[str, float] = {}  # name -> the scale in text encoders, where another one was set
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the loaded LoRAs, in the order of the rows of the bound tensor."""
+        """Names of the loaded LoRAs, in the order they came."""
         return tuple(self._scales)
 
     def read(self, source: str | Path) -> LoraFile:
-        """Read and check a LoRA, for ``prepare`` or ``load``. See ``lorafile.read_lora`` for what is accepted."""
+        """Read and check a LoRA, for ``load``. See ``lorafile.read_lora`` for what is accepted."""
         return read_lora(source, self.pipe)
 
-    def prepare(self, source: str | Path | LoraFile, scale: float = 1.0) -> PreparedLora:
-        """Read a LoRA, unless ``read`` has, and build its layers, for ``load``.
+    def load(self, source: str | Path | LoraFile, scale: float = 1.0) -> str:
+        """Add a LoRA, read already or not, and return its name.
 
-        The networks are not touched. Raises LoraError or UnsafeWeightsError.
+        Raises LoraError or UnsafeWeightsError, and then the pipeline is exactly as before.
         """
         lora = source if isinstance(source, LoraFile) else self.read(source)
         name = self._free_name(lora)
-        layers, notes = [], []
+        twins = self._twins(lora.tensors)
         try:
             with quiet():
-                for component, tensors in lora.tensors.items():
-                    network = getattr(self.pipe, component)
-                    twin = _twin(network)
-                    self._inject(twin, component, tensors, name)
-                    for path, layer in list(twin.named_modules()):
-                        if isinstance(layer, LoraLayer):
-                            parent, _, key = path.rpartition(".")
-                            layers.append((network.get_submodule(parent), key, layer))
-                    notes.append((network, _peft_notes(twin)))
-        except Exception as error:  # injection runs much code of others; all of it is beside the live networks
+                for component, network in twins.items():
+                    self._inject(network, component, lora.tensors[component], name, scale)
+        except Exception as error:  # injection runs much code of others
             reason = " ".join(str(error).split())[:300]
             raise LoraError(f"{lora.source}: cannot be added: {type(error).__name__}: {reason}") from error
-        return PreparedLora(lora, name, float(scale), self._version, layers, notes)
+        self._put(twins)
+        self._scales[name] = float(scale)
+        return name
 
-    def load(self, source: str | Path | LoraFile | PreparedLora, scale: float = 1.0) -> str:
-        """Add a LoRA (what ``prepare`` gave, or anything that ``prepare`` takes) and return its name.
+    def state(self) -> Any:
+        """What is loaded now, for ``restore``."""
+        networks = {name: getattr(self.pipe, name) for name in COMPONENTS if getattr(self.pipe, name, None) is not None}
+        return networks, dict(self._scales), dict(self._text_scales)
 
-        In a UNet that is not bound to rows yet it acts with its scale at once. In one that is, rows in flight keep the
-        LoRAs they began with: the new one acts from the next ``bind`` on. Text encoders take the scale at once.
-        Raises LoraError or UnsafeWeightsError, and then the pipeline is exactly as before.
-        """
-        ready = source if isinstance(source, PreparedLora) else self.prepare(source, scale)
-        if ready.version != self._version:  # other LoRAs came or went since it was prepared
-            ready = self.prepare(ready.lora, ready.scale)
-        for parent, key, layer in ready.layers:
-            setattr(parent, key, layer)
-            if ready.name in layer.scaling:
-                layer.scaling[ready.name] = ready.scale
-        for network, notes in ready.notes:
-            network.__dict__.update(notes)
-        if self._bound:
-            for layer in self._layers("unet"):
-                if ready.name in layer.scaling:
-                    layer.scaling[ready.name] = 0.0
-        self._scales[ready.name] = ready.scale
-        self._version += 1
-        return ready.name
-
-    def bind(self, rows: int) -> Tensor:
-        """Make the UNet read its LoRA scales from a new tensor, row by row, and return that tensor: (A, rows).
-
-        A is ``len(names)``. It has the UNet's device and precision, and starts from the scales given to ``load``. The
-        batch of each later call of the UNet must be ``rows``, or anything where ``rows`` is 1. A tensor of an earlier
-        ``bind`` is no longer read.
-        """
-        unet = self.pipe.unet
-        with torch.inference_mode(False):  # so that it can be written to inside and outside of inference mode
-            start = torch.tensor(list(self._scales.values()), dtype=unet.dtype, device=unet.device)
-            scales = start[:, None].repeat(1, rows)  # (A, rows)
-            views = {
-                name: {dims: row.view(rows, *[1] * (dims - 1)) for dims in (2, 3, 4)}
-                for name, row in zip(self.names, scales, strict=True)
-            }
-        for path, module in unet.named_modules():
-            if isinstance(module, LoraLayer):
-                for name in views.keys() & module.scaling.keys():
-                    module.scaling[name] = views[name][input_dims(path, module)]
-        self._bound = bool(self._scales)
-        return scales
+    def restore(self, state: Any) -> None:
+        """Be again as when ``state`` was taken."""
+        networks, self._scales, text_scales = state
+        self._put(networks)
+        self.set_text_scales({**self._scales, **text_scales})
 
     def set_text_scales(self, scales: dict[str, float]) -> None:
         """Set LoRA scales of the text encoders; it shows in prompts encoded from now on.
@@ -143,46 +88,49 @@ class LoraSet:
             for layer in self._layers(component):
                 for name, scale in scales.items():
                     layer.set_scale(name, float(scale))
+        self._text_scales.update(scales)
 
     def remove(self, name: str) -> None:
         """Unload a LoRA; the others go on as they are. Raises LoraError when it is not loaded."""
         self._check_names({name: 0.0})
-        for component in COMPONENTS:
-            network = getattr(self.pipe, component, None)
-            for parent, key, layer in _lora_layers(network):
-                left = [other for other in layer.active_adapters if other != name]
-                with quiet():
-                    layer.delete_adapter(name)
-                if len(layer.lora_A):
-                    _activate(layer, left)
-                else:  # without PEFT's layer it costs nothing
-                    setattr(parent, key, layer.get_base_layer())
-            if network is not None:
-                getattr(network, "peft_config", {}).pop(name, None)
-                if not _lora_layers(network):
-                    for note in _PEFT_NOTES:
-                        network.__dict__.pop(note, None)
+        twins = self._twins(COMPONENTS)
+        for network in twins.values():
+            _remove(network, name)
+        self._put(twins)
         del self._scales[name]
-        self._bound = self._bound and bool(self._scales)
-        self._version += 1
+        self._text_scales.pop(name, None)
 
     def fuse(self, scales: dict[str, float]) -> None:
         """Merge all LoRAs into the weights, each with its scale (those not named: as loaded), and forget them.
 
-        The sum is made in float32 and rounded once. It cannot be undone. Raises LoraError for a name that is not
-        loaded, or when a merged weight exceeds its precision; then nothing has changed.
+        The merged weights are new ones: a pipeline that shares the old ones does not change. The sum is made in float32
+        and rounded once. Raises LoraError for a name that is not loaded, or when a merged weight exceeds its
+        precision; then nothing has changed.
         """
         self._check_names(scales)
         scales = {**self._scales, **scales}
-        layers = [layer for component in COMPONENTS for layer in self._layers(component)]
-        for layer in layers:
-            if not torch.isfinite(_merged(layer, scales)).all():
-                raise LoraError(f"the LoRAs {scales} cannot be merged: a weight becomes too large for its precision")
-        for layer in layers:
-            with torch.no_grad():
-                layer.get_base_layer().weight.copy_(_merged(layer, scales))
-        for name in self.names:
-            self.remove(name)
+        twins = self._twins(COMPONENTS)
+        for network in twins.values():
+            for _, _, layer in _lora_layers(network):
+                merged = _merged(layer, scales)
+                if not torch.isfinite(merged).all():
+                    raise LoraError(
+                        f"the LoRAs {scales} cannot be merged: a weight becomes too large for its precision; lower them"
+                    )
+                layer.get_base_layer().weight = nn.Parameter(merged, requires_grad=False)
+            for name in self.names:
+                _remove(network, name)
+        self._put(twins)
+        self._scales.clear()
+        self._text_scales.clear()
+
+    def _twins(self, components: Any) -> dict[str, Any]:
+        networks = {component: getattr(self.pipe, component, None) for component in components}
+        return {component: twin(network) for component, network in networks.items() if network is not None}
+
+    def _put(self, networks: dict[str, Any]) -> None:
+        for component, network in networks.items():
+            setattr(self.pipe, component, network)
 
     def _check_names(self, scales: dict[str, float]) -> None:
         unknown = sorted(scales.keys() - self._scales.keys())
@@ -201,7 +149,7 @@ class LoraSet:
     def _layers(self, component: str) -> list[Any]:
         return [layer for _, _, layer in _lora_layers(getattr(self.pipe, component, None))]
 
-    def _inject(self, network: Any, component: str, tensors: dict[str, Tensor], name: str) -> None:
+    def _inject(self, network: Any, component: str, tensors: dict[str, Tensor], name: str, scale: float) -> None:
         before = {layer: list(layer.active_adapters) for _, _, layer in _lora_layers(network)}
         device, dtype = network.device, network.dtype  # each a walk over the whole network
         state = {f"{component}.{key}": value.to(dtype) for key, value in tensors.items()}
@@ -220,17 +168,25 @@ class LoraSet:
                 layer.lora_A[name].to(device, dtype)
                 layer.lora_B[name].to(device, dtype)
                 layer.lora_alpha[name] = layer.r[name]  # it is in the weights; diffusers once took one for all ranks
-                layer.set_scale(name, 1.0)
+                layer.set_scale(name, float(scale))
         if found != len(tensors) // 2:
             raise LoraError(f"{found} of {len(tensors) // 2} layers of {component} took it")
 
 
-def _twin(network: nn.Module) -> Any:
-    """A copy of a network's modules that shares every tensor with it, bound LoRA scales included."""
-    shared = [*network.parameters(), *network.buffers()]
-    for _, _, layer in _lora_layers(network):
-        shared += [scale for scale in layer.scaling.values() if isinstance(scale, Tensor)]
-    return copy.deepcopy(network, {id(tensor): tensor for tensor in shared})
+def _remove(network: Any, name: str) -> None:
+    """Take a LoRA out of a network."""
+    for parent, key, layer in _lora_layers(network):
+        left = [other for other in layer.active_adapters if other != name]
+        with quiet():
+            layer.delete_adapter(name)
+        if len(layer.lora_A):
+            _activate(layer, left)
+        else:  # without PEFT's layer it costs nothing
+            setattr(parent, key, layer.get_base_layer())
+    getattr(network, "peft_config", {}).pop(name, None)
+    if not _lora_layers(network):
+        for note in _PEFT_NOTES:
+            network.__dict__.pop(note, None)
 
 
 def _lora_layers(network: nn.Module | None) -> list[tuple[nn.Module, str, Any]]:
@@ -246,10 +202,6 @@ def _lora_layers(network: nn.Module | None) -> list[tuple[nn.Module, str, Any]]:
 def _activate(layer: Any, names: list[str]) -> None:
     layer.set_adapter(names)
     layer.requires_grad_(False)  # PEFT wants to train what is active
-
-
-def _peft_notes(network: nn.Module) -> dict[str, Any]:
-    return {note: network.__dict__[note] for note in _PEFT_NOTES if note in network.__dict__}
 
 
 def _merged(layer: Any, scales: dict[str, float]) -> Tensor:

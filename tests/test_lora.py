@@ -13,9 +13,11 @@ from doubles.tiny_models import tiny_sd, tiny_sd21, tiny_sdxl
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
 
+from inkstream.engines.units import Denoise, scale_loras
 from inkstream.lora import hub
 from inkstream.lora.switch import LoraSet
 from inkstream.stream.base.errors import LoraError, ModelError, UnsafeWeightsError
+from inkstream.stream.base.twin import twin
 
 MODELS = {"sd1": tiny_sd, "sd2": tiny_sd21, "sdxl": tiny_sdxl}
 ROWS = 3
@@ -43,6 +45,15 @@ def run(pipe, rows=slice(None)):
 
 
 @torch.inference_mode()
+def run_rows(loras, scales):
+    """One call of the network with a scale for each LoRA and row: ``scales`` (A, ROWS)."""
+    sample, steps, text, more = inputs(loras.pipe)
+    added = {"pooled": more["text_embeds"], "time_ids": more["time_ids"]} if more else {}
+    denoise = Denoise(twin(loras.pipe.unet), [], loras.names)
+    return denoise(sample, steps, text, lora=torch.as_tensor(scales).expand(len(loras.names), ROWS), **added)
+
+
+@torch.inference_mode()
 def encode(pipe):
     encoded = pipe.encode_prompt("a red car", device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=False)
     return torch.cat([value.flatten() for value in encoded if value is not None])
@@ -64,8 +75,7 @@ def test_each_row_has_its_own_scales(family, tmp_path):
     names = [loras.load(one), loras.load(two)]
     assert loras.names == tuple(names) == ("1", "2")
     wanted = torch.tensor([[0.0, 1.0, 0.3], [0.7, 0.0, -0.5]])
-    loras.bind(ROWS).copy_(wanted)
-    together = run(pipe)
+    together = run_rows(loras, wanted)
     alone.load_lora_weights(str(one), adapter_name="1")
     alone.load_lora_weights(str(two), adapter_name="2")
     for row in range(ROWS):
@@ -79,11 +89,8 @@ def test_a_scale_written_later_acts_on_the_next_call(tmp_path):
     base = run(pipe)
     loras = LoraSet(pipe)
     loras.load(tiny_lora(pipe, tmp_path / "x.safetensors", **WHOLE))
-    scales = loras.bind(ROWS)
-    full = run(pipe)
-    with torch.inference_mode():
-        scales[0, 1] = 0.0
-    mixed = run(pipe)
+    full = run_rows(loras, [[1.0, 1.0, 1.0]])
+    mixed = run_rows(loras, [[1.0, 0.0, 1.0]])
     assert close(mixed[1], base[1], 1e-6)
     assert torch.equal(mixed[0], full[0])
     assert far(full[1], base[1])
@@ -93,15 +100,15 @@ def test_a_compiled_network_is_not_compiled_again_for_another_scale(tmp_path):
     pipe = tiny_sd()
     loras = LoraSet(pipe)
     loras.load(tiny_lora(pipe, tmp_path / "x.safetensors"))
-    scales = loras.bind(ROWS)
-    block = pipe.unet.mid_block.attentions[0].transformer_blocks[0]
+    denoise = Denoise(twin(pipe.unet), [], loras.names)
+    block = denoise.unet.mid_block.attentions[0].transformer_blocks[0]
     counter = torch._dynamo.testing.CompileCounter()
     compiled = torch.compile(block, backend=counter, fullgraph=True)
     hidden, text = torch.randn(ROWS, 16, 64), torch.randn(ROWS, 77, 32)
     outputs = []
     with torch.inference_mode():
         for row in ([0.0, 1.0, 0.3], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0]):
-            scales[0] = torch.tensor(row)
+            scale_loras(denoise.loras, torch.tensor([row]), torch.float32)
             outputs.append(compiled(hidden, encoder_hidden_states=text))
             assert close(outputs[-1], block(hidden, encoder_hidden_states=text))
     assert counter.frame_count == 1
@@ -114,36 +121,29 @@ def test_scale_zero_is_the_base_model(tmp_path):
     loras = LoraSet(pipe)
     loras.load(tiny_lora(pipe, tmp_path / "x.safetensors", **WHOLE), scale=0.0)
     assert torch.equal(run(pipe), base)
-    loras.bind(ROWS)
-    assert torch.equal(run(pipe), base)
+    assert torch.equal(run_rows(loras, [[0.0]]), base)
 
 
-def test_before_the_first_bind_the_scale_given_to_load_acts(tmp_path):
+def test_the_scale_given_to_load_acts_where_rows_bring_none(tmp_path):
     pipe = tiny_sd()
     loras = LoraSet(pipe)
     loras.load(tiny_lora(pipe, tmp_path / "x.safetensors"), scale=0.4)
-    unbound = run(pipe)
-    assert torch.equal(loras.bind(ROWS), torch.full((1, ROWS), 0.4))
-    assert close(run(pipe), unbound, 1e-6)
-    assert torch.equal(loras.bind(1), torch.full((1, 1), 0.4))  # one scale for any batch
-    assert close(run(pipe), unbound, 1e-6)
+    assert close(run(pipe), run_rows(loras, [[0.4]]), 1e-6)
 
 
-def test_a_lora_that_comes_while_rows_are_in_flight_waits_for_the_next_bind(tmp_path):
+def test_a_network_that_someone_holds_keeps_its_loras(tmp_path):
     pipe = tiny_sd()
     loras = LoraSet(pipe)
-    loras.load(tiny_lora(pipe, tmp_path / "x.safetensors", seed=1))
-    scales = loras.bind(ROWS)
-    scales[:] = torch.tensor([0.0, 0.5, 1.0])
-    before = run(pipe)
+    plain = run(pipe)
+    held = copy.copy(pipe)
+    first = loras.load(tiny_lora(pipe, tmp_path / "x.safetensors", seed=1))
+    assert torch.equal(run(held), plain)
+    held, before = copy.copy(pipe), run(pipe)
     loras.load(tiny_lora(pipe, tmp_path / "y.safetensors", seed=2, **WHOLE))
-    assert torch.equal(run(pipe), before)
-    scales[0, 0] = 1.0  # and the tensor of the rows in flight still acts
-    assert far(run(pipe)[0], before[0])
-    loras.bind(ROWS)[:] = torch.tensor([[0.0, 0.5, 1.0], [0.0, 0.0, 1.0]])
-    after = run(pipe)
-    assert close(after[:2], before[:2])
-    assert far(after[2], before[2])
+    assert far(run(pipe), before)
+    loras.remove(first)
+    loras.fuse({})
+    assert torch.equal(run(held), before)
 
 
 def test_half_precision_stays_half_precision(tmp_path):
@@ -151,10 +151,11 @@ def test_half_precision_stays_half_precision(tmp_path):
     pipe.unet.to(torch.bfloat16)
     loras = LoraSet(pipe)
     loras.load(tiny_lora(pipe, tmp_path / "x.safetensors", **WHOLE))
-    scales = loras.bind(ROWS)
-    assert scales.dtype == torch.bfloat16
     assert {value.dtype for value in pipe.unet.state_dict().values()} == {torch.bfloat16}
     assert run(pipe).dtype == torch.bfloat16
+    rows = run_rows(loras, [[0.0, 0.5, 1.0]])
+    assert rows.isfinite().all()
+    assert torch.equal(rows[2], run(pipe)[2].float())
 
 
 def test_text_encoders_have_their_own_scales(tmp_path):
@@ -179,8 +180,7 @@ def test_fused_is_the_same_as_unfused(family, tmp_path):
     for seed in (1, 2):
         loras.load(tiny_lora(pipe, tmp_path / f"{seed}.safetensors", seed=seed, text_encoder=True, **WHOLE), scale=0.6)
     loras.set_text_scales({"1": 0.3})
-    loras.bind(1)[:] = torch.tensor([[0.3], [0.6]])
-    expected, text = run(pipe), encode(pipe)
+    expected, text = run_rows(loras, [[0.3], [0.6]]), encode(pipe)
     loras.fuse({"1": 0.3})
     assert close(run(pipe), expected, 1e-4)
     assert close(encode(pipe), text, 1e-4)
@@ -265,14 +265,10 @@ def test_what_is_removed_leaves_no_trace(tmp_path):
     loras = LoraSet(pipe)
     first = loras.load(tiny_lora(pipe, tmp_path / "x.safetensors", seed=1, text_encoder=True, **WHOLE))
     second = loras.load(tiny_lora(pipe, tmp_path / "y.safetensors", seed=2))
-    scales = loras.bind(ROWS)
-    scales[0] = 0.0
-    only_second = run(pipe)
+    only_second = run_rows(loras, [[0.0], [1.0]])
     loras.remove(first)
     assert close(run(pipe), only_second, 1e-6)
     assert torch.equal(encode(pipe), text)
-    scales[1] = 0.5
-    assert far(run(pipe), only_second)  # rows in flight still read their own tensor
     assert loras.names == (second,)
     loras.remove(second)
     assert torch.equal(run(pipe), base)
@@ -291,8 +287,7 @@ def test_loras_that_the_pipeline_came_with_stay(tmp_path):
     (tmp_path / "more").mkdir()
     name = loras.load(tiny_lora(pipe, tmp_path / "more" / "own.safetensors", seed=2))
     assert loras.names == ("own_2",)
-    loras.bind(ROWS)[:] = 0.0
-    assert close(run(pipe), before, 1e-6)
+    assert close(run_rows(loras, [[0.0]]), before, 1e-6)
     loras.remove(name)
     assert torch.equal(run(pipe), before)
     assert far(before, run(tiny_sd()))
@@ -413,7 +408,6 @@ def streaming(tmp_path_factory):
     pipe = tiny_sdxl()
     loras = LoraSet(pipe)
     loras.load(tiny_lora(pipe, tmp_path_factory.mktemp("lora") / "good.safetensors", seed=1, text_encoder=True))
-    loras.bind(ROWS)[:] = torch.tensor([0.0, 0.5, 1.0])
     return pipe, loras
 
 
@@ -569,35 +563,13 @@ def test_a_folder_with_several_files_asks_which(tmp_path):
         LoraSet(tiny_sd()).load(tmp_path)
 
 
-def test_preparing_beside_a_stream_touches_nothing(streaming, tmp_path):
-    pipe, loras = streaming
-    before, output = state(pipe), run(pipe)
-    prepared = loras.prepare(tiny_lora(pipe, tmp_path / "x.safetensors", seed=2, text_encoder=True, **WHOLE), scale=0.5)
-    assert unchanged(before, state(pipe))
-    assert torch.equal(run(pipe), output)
-    assert loras.names == ("good",)
-    weights = {name.replace(".base_layer", ""): value for name, value in pipe.unet.named_parameters()}
-    assert loras.load(prepared) == "x"
-    assert torch.equal(run(pipe), output)
-    after = {name.replace(".base_layer", ""): value for name, value in pipe.unet.named_parameters()}
-    assert all(after[name] is value for name, value in weights.items())  # no second copy of the model
-    loras.remove("x")
-    assert unchanged(before, state(pipe))
-
-
-def test_what_was_prepared_before_another_came_is_prepared_again(tmp_path):
+def test_a_network_with_a_lora_shares_its_weights_with_the_one_before(tmp_path):
     pipe = tiny_sd()
     loras = LoraSet(pipe)
-    one, two = (tiny_lora(pipe, tmp_path / f"{n}.safetensors", seed=i) for i, n in enumerate("ab"))
-    prepared = loras.prepare(one, scale=0.5)
-    loras.load(two)
-    assert loras.load(prepared) == "a"
-    together = run(pipe)
-    loras.remove("b")
-    other = tiny_sd()
-    LoraSet(other).load(one, scale=0.5)
-    assert close(run(pipe), run(other))
-    assert far(together, run(pipe))
+    weights = dict(pipe.unet.named_parameters())
+    loras.load(tiny_lora(pipe, tmp_path / "x.safetensors", **WHOLE))
+    after = {name.replace(".base_layer", ""): value for name, value in pipe.unet.named_parameters()}
+    assert all(after[name] is value for name, value in weights.items())  # no second copy of the model
 
 
 def test_the_test_models_are_no_straw_men():

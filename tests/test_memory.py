@@ -126,7 +126,8 @@ def test_an_autoencoder_works_in_tiles_before_pictures_get_smaller(monkeypatch):
     pipe.vae.tile_sample_min_size, pipe.vae.tile_latent_min_size = 64, 8
     stream = Stream(pipe, width=128, height=128, t_index_list=(20,), warmup=0, device="cpu", acceleration="eager")
     assert stream.step_down() == "an autoencoder that works in tiles"
-    assert pipe.vae.use_tiling
+    assert stream.pipe.vae.use_tiling
+    assert not pipe.vae.use_tiling
     assert stream(PAGE).pixels.shape == (128, 128, 3)
     with pytest.raises(MemoryFull, match="nothing smaller"):
         stream.step_down()

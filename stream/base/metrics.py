@@ -1,10 +1,11 @@
 """What a running session measures: time per stage, pictures per second, and what became of every frame.
 
 Every frame that a source gave has one fate: ``frames_captured`` = ``frames_rendered`` + ``frames_dropped`` (a newer
-one came first) + ``frames_skipped`` (the gate found no change) + ``frames_refused`` (FrameError), but for the few that
-are still on their way and those whose picture was refused (``outputs_refused``). The stream counts ``frames_skipped``,
-``outputs_refused``, ``outputs_unsafe`` (rendered, and replaced by what the safety checker lets through) and the stages
-prepare, encode, denoise, decode; the session counts the others.
+one came first, or the network failed) + ``frames_skipped`` (the gate found no change) + ``frames_refused``
+(FrameError), but for the few that are still on their way and those whose picture was refused (``outputs_refused``).
+The stream counts ``frames_skipped``, ``outputs_refused``, what it drops itself, ``outputs_unsafe`` (rendered, and
+replaced by what the safety checker lets through) and the stages prepare, encode, denoise, decode; the session counts
+the others.
 """
 
 from __future__ import annotations

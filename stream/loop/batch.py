@@ -11,8 +11,8 @@ network sees N rows: some of them a second time, in front, with the negative pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -66,7 +66,6 @@ class Shared:
     prediction: Literal["epsilon", "v_prediction"] = "epsilon"
     mode: Literal["img2img", "txt2img", "sketch"] = "img2img"
     do_add_noise: bool = True
-    lora_rows: Callable[[int], Tensor] | None = None  # n -> the (A, n) tensor that LoRA layers read their scales from
     generator: torch.Generator | None = None  # new noise for txt2img
     span: Callable[[str], AbstractContextManager[Any]] = lambda name: nullcontext()  # times a stage
 
@@ -140,13 +139,16 @@ class StreamBatch:
         self._latent = self._stock = self._features = torch.empty(0)
 
     def step(self, entry: Entry) -> Finished | None:
-        """One tick: frames enter, every row takes its step, and the last row's frames come out (None: nobody's)."""
+        """One tick: frames enter, every row takes its step, and the last row's frames come out (None: nobody's).
+
+        Where a network fails, the frames that were in flight are where they were; those that were to enter are not in.
+        """
         recipe, start = entry.recipe, self.shared.start_noise(entry)
         s = recipe.schedule
         if not self._in_row:
             self.begin(entry, entry.conditions)
-        self.seat(entry)
-        finished = self.tick(entry.image, entry.conditions, start, recipe.entry_noise, s.a[0], s.b[0])
+        with self.seated(entry):
+            finished = self.tick(entry.image, entry.conditions, start, recipe.entry_noise, s.a[0], s.b[0])
         tags = self.leaving
         return Finished(finished.clone(), tags) if tags else None
 
@@ -209,11 +211,25 @@ class StreamBatch:
         """What a tick changes: latents, residuals and features of all rows."""
         return self._latent, self._stock, self._features
 
-    def seat(self, entry: Entry) -> None:
-        """Everyone moves up one row; a row whose frame has another recipe than the one before is written."""
+    @contextmanager
+    def seated(self, entry: Entry) -> Iterator[None]:
+        """Everyone moves up one row, for the step inside; and back again where that fails.
+
+        A tick moves what lies in the rows when all networks have been called, so before that nothing but the first row
+        has changed, which the next frame writes anew.
+        """
         before = self._in_row
-        self._in_row = [entry, *before[:-1]]
-        for k, (new, old) in enumerate(zip(self._in_row, before, strict=True)):
+        try:
+            self._sit([entry, *before[:-1]])
+            yield
+        except BaseException:
+            self._sit(before)
+            raise
+
+    def _sit(self, entries: list[Entry | None]) -> None:
+        """A row whose frame has another recipe than the one before is written."""
+        before, self._in_row = self._in_row, entries
+        for k, (new, old) in enumerate(zip(entries, before, strict=True)):
             if new is not None and (old is None or new.recipe is not old.recipe):
                 self._folded = False
                 self._write(k, new)
@@ -241,8 +257,6 @@ class StreamBatch:
         for name, value in recipe.network_row(0, False).items():
             shape = (*value.shape, wide) if name in ROWS_SECOND else (wide, *value.shape)
             self._inputs[name] = torch.zeros(shape, dtype=value.dtype, device=device)
-        if self.shared.lora_rows is not None:
-            self._inputs["lora"] = self.shared.lora_rows(wide)
         self._in_row = [None] * recipe.steps
         for k in range(recipe.steps):
             self._write(k, entry)
@@ -259,11 +273,8 @@ class StreamBatch:
 
     def _give(self, place: slice, row: NetworkInputs) -> None:
         for name, value in row.items():
-            if name == "scales":
+            if name in ROWS_SECOND:
                 self._inputs[name][:, place] = value[:, None]
-            elif name == "lora":  # a LoRA that was loaded after this frame's recipe was made is off for it
-                self._inputs[name][:, place] = 0.0
-                self._inputs[name][: len(value), place] = value[:, None]
             else:
                 self._inputs[name][place] = value
 

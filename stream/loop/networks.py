@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
@@ -19,6 +20,7 @@ from ..base.config import ControlNetConfig, StreamConfig
 from ..base.errors import ConfigError, ModelError
 from ..base.frame import Size
 from ..base.progress import Progress, silent
+from ..base.twin import twin
 from .guidance import make_guidance
 from .prompt import PromptEncoder
 from .recipe import Recipe
@@ -39,16 +41,16 @@ FIXED = [
     "warmup",
 ]
 FUSED = "lora_dict: the LoRAs are fused and cannot change; make a new Stream with fuse_lora=False"
-# What decides the shapes of the loop's tensors, beside the numbers of steps, LoRAs and ControlNets.
-SHAPE = ("mode", "do_add_noise", "use_denoising_batch", "frame_buffer_size", "width", "height")
 
 
 class Networks:
-    """The networks of one pipeline, and everything that is made from them."""
+    """The networks of one pipeline, and everything that is made from them.
+
+    The pipeline that is given is never changed: LoRAs, ControlNets and settings go into a copy that shares its weights.
+    """
 
     def __init__(self, pipe: Any, progress: Progress | None = None) -> None:
         """``progress`` watches what is built. Raises ModelError for a pipeline that the loop cannot run."""
-        self.pipe = pipe
         self._progress: Progress = progress or silent
         for part in ("unet", "vae", "scheduler"):
             if getattr(pipe, part, None) is None:
@@ -56,6 +58,8 @@ class Networks:
                     f"got {type(pipe).__name__} without {part}, "
                     f"expected a Stable Diffusion or SDXL pipeline of diffusers"
                 )
+        self.pipe = pipe = copy.copy(pipe)
+        pipe.vae = twin(pipe.vae)  # a setting of it changes where memory is short
         self._device: torch.device = pipe.unet.device  # asking a network walks through all of it
         prediction = pipe.scheduler.config.get("prediction_type", "epsilon")
         if prediction not in ("epsilon", "v_prediction"):
@@ -69,7 +73,8 @@ class Networks:
         self._loras = LoraSet(pipe)
         self._lora_names: dict[str, str] = {}  # path or id -> name in the LoraSet
         self._lcm_lora: str | None = None
-        self._built: list[tuple[Any, Units]] = []  # the newest units and those before, by what decides them
+        self._built: list[tuple[Hashable, Units]] = []  # the newest units and those before, by what decides them
+        self._told = False  # that guidance is an input of the model
 
     # --- admitting configurations
 
@@ -92,6 +97,7 @@ class Networks:
                 "mode sketch: got no enabled ControlNet, expected at least one, because nothing else carries the "
                 "drawing; add one under controlnets, or use mode img2img"
             )
+        config = self._guided_once(config)
         asked = Size(config.width, config.height)
         size = asked.rounded(self._scale_factor)
         if size == asked:
@@ -99,10 +105,33 @@ class Networks:
         log.warning("size %s is not a multiple of %d pixels; using %s", asked, self._scale_factor, size)
         return config.changed(width=size.width, height=size.height)
 
-    def load(self, config: StreamConfig, old: StreamConfig | None, between_frames: AbstractContextManager[Any]) -> None:
+    def _guided_once(self, config: StreamConfig) -> StreamConfig:
+        """A model that takes ``guidance_scale`` as an input is not guided from outside as well (arXiv 2310.04378)."""
+        if self.pipe.unet.config.time_cond_proj_dim is None or config.cfg_type == "none":
+            return config
+        if not self._told:
+            self._told = True
+            log.info("this model takes guidance_scale as an input, so cfg_type %s is not used", config.cfg_type)
+        return config.changed(cfg_type="none")
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """What is loaded inside is let go of again where something inside fails."""
+        loras, nets = self._loras.state(), list(self._controlnets)
+        rest = dict(self._lora_names), list(self._controlnet_ids), self._lcm_lora, list(self._built)
+        try:
+            yield
+        except BaseException:
+            self._loras.restore(loras)
+            self._prompts.forget()
+            self._controlnets = nets
+            self._lora_names, self._controlnet_ids, self._lcm_lora, self._built = rest
+            raise
+
+    def load(self, config: StreamConfig, old: StreamConfig | None) -> None:
         """Load the ControlNets and LoRAs of an admitted configuration that comes after ``old`` (None: the first).
 
-        Networks are touched inside ``between_frames`` only. Raises ConfigError, ModelError or LoraError.
+        Networks that run already are not touched. Raises ConfigError, ModelError or LoraError.
         """
         paths = list(config.lora_dict)
         if old is None:
@@ -111,24 +140,18 @@ class Networks:
                 self._lcm_lora = config.lcm_lora_id or lcm_lora_id(self.pipe)
                 paths = [self._lcm_lora, *paths]
         self._load_controlnets(config)
-        self._load_loras([path for path in paths if path not in self._lora_names], between_frames)
+        self._load_loras([path for path in paths if path not in self._lora_names])
         if old is None or config.lora_dict != old.lora_dict:
             self._loras.set_text_scales(self._lora_scales(config))
             self._prompts.forget()
         if old is None and config.fuse_lora and self._loras.names:
             self._loras.fuse(self._lora_scales(config))
 
-    def same_shape(self, old: StreamConfig, new: StreamConfig) -> bool:
-        """Whether the running tensors and networks serve the new configuration."""
-        return (
-            all(getattr(old, name) == getattr(new, name) for name in SHAPE)
-            and len(old.t_index_list) == len(new.t_index_list)
-            and len(old.lora_dict) == len(new.lora_dict)
-            and [net.enabled for net in old.controlnets] == [net.enabled for net in new.controlnets]
-            and [net.model_id for net in old.controlnets] == [net.model_id for net in new.controlnets]
-            and type(make_guidance(old.cfg_type, old.guidance_scale))
-            is type(make_guidance(new.cfg_type, new.guidance_scale))
-        )
+    def shape(self, config: StreamConfig) -> Hashable:
+        """Equal for two configurations that the same running tensors and networks serve."""
+        guidance = make_guidance(config.cfg_type, config.guidance_scale)
+        loop = config.mode, config.do_add_noise, config.use_denoising_batch, len(config.t_index_list), type(guidance)
+        return self._units_key(config), loop
 
     def _load_controlnets(self, config: StreamConfig) -> None:
         for index, net in enumerate(config.controlnets):
@@ -146,17 +169,10 @@ class Networks:
             self._controlnets[index : index + 1] = [loaded]
             self._controlnet_ids[index : index + 1] = [net.model_id]
 
-    def _load_loras(self, paths: list[str], between_frames: AbstractContextManager[Any]) -> None:
-        """All of them, or none: every file is read and checked before the first touches a network.
-
-        They start at scale 0, so that frames in flight finish as they began; rows bring their own scales.
-        """
-        files = [self._loras.read(path) for path in paths]
-        for path, file in zip(paths, files, strict=True):
-            prepared = self._loras.prepare(file, scale=0.0)
-            with between_frames:
-                self._lora_names[path] = self._loras.load(prepared)
-        if files:
+    def _load_loras(self, paths: list[str]) -> None:
+        for file, path in [(self._loras.read(path), path) for path in paths]:  # all are read before one is put in
+            self._lora_names[path] = self._loras.load(file, scale=0.0)  # rows bring their own scales
+        if paths:
             self._prompts.forget()
 
     def _scale_of(self, path: str, config: StreamConfig) -> float:
@@ -177,18 +193,20 @@ class Networks:
 
         Building them can take minutes; those of the two newest shapes are kept. Raises EngineError.
         """
-        nets = [net for net, entry in zip(self._controlnets, config.controlnets, strict=False) if entry.enabled]
-        shapes = self._shapes(config, nets)
-        wanted = (shapes, nets)
+        shapes, nets, _ = wanted = self._units_key(config)
         for known, units in self._built:
             if known == wanted:
                 return units
         quantised = config.dtype if config.dtype in engines.QUANTISING else ""
         options = engines.Options(folder=config.engine_dir, quantised=quantised, progress=self._progress)
         with torch.inference_mode(False):
-            units = engines.build(config.acceleration, self.pipe, nets, shapes, options)
+            units = engines.build(config.acceleration, self.pipe, list(nets), shapes, options)
         self._built = [(wanted, units), *self._built[:1]]
         return units
+
+    def _units_key(self, config: StreamConfig) -> tuple[Shapes, tuple[Any, ...], Any]:
+        nets = tuple(net for net, entry in zip(self._controlnets, config.controlnets, strict=False) if entry.enabled)
+        return self._shapes(config, nets), nets, self.pipe.unet
 
     def keep_newest(self) -> None:
         """Forget the units of the shape before, whose memory is needed."""
@@ -206,7 +224,7 @@ class Networks:
         vae.enable_tiling()
         return True
 
-    def _shapes(self, config: StreamConfig, nets: list[Any]) -> Shapes:
+    def _shapes(self, config: StreamConfig, nets: tuple[Any, ...]) -> Shapes:
         unet, frames = self.pipe.unet, config.frame_buffer_size
         rows = frames * (len(config.t_index_list) if config.use_denoising_batch else 1)
         prompt = self._prompts.blend(config.prompt, config.prompt_interpolation)
@@ -228,10 +246,6 @@ class Networks:
     def _latent(self, config: StreamConfig) -> tuple[int, int, int]:
         factor = self._scale_factor
         return self.pipe.unet.config.in_channels, config.height // factor, config.width // factor
-
-    def lora_rows(self, config: StreamConfig) -> Callable[[int], Tensor] | None:
-        """What binds LoRA scales to the rows of a batch; None where no LoRA is switched live."""
-        return self._loras.bind if self._loras.names and not config.fuse_lora else None
 
     @torch.inference_mode()
     def recipe(self, config: StreamConfig, revision: int, schedule: Schedule | None = None) -> Recipe:
@@ -257,7 +271,9 @@ class Networks:
             prompt=self._prompts.blend(config.prompt, config.prompt_interpolation),
             negative=self._prompts.encode(config.negative_prompt) if guided else None,
             control_scales=control_scales(config, steps).to(device),
-            lora_scales=torch.tensor(list(self._lora_scales(config).values()), device=device),
+            lora_scales=torch.tensor(
+                [] if config.fuse_lora else list(self._lora_scales(config).values()), device=device
+            ),
             guidance_scale=config.guidance_scale,
             delta=config.delta,
             time_ids=time_ids,

@@ -75,11 +75,8 @@ class Outputs:
                 f"expected a picture: try dtype=float32, another autoencoder (vae_id), or lower LoRA scales"
             )
 
-    def hand_out(self, most: int, metrics: Metrics) -> Output | None:
-        """The oldest, if there is one; of more than ``most`` the oldest are dropped."""
-        while len(self._ready) > most:
-            self._ready.popleft()
-            metrics.count("frames_dropped")
+    def hand_out(self) -> Output | None:
+        """The oldest, if there is one."""
         return self._ready.popleft() if self._ready else None
 
     def _output(self, pixels: np.ndarray, tag: Tag, tensor: Tensor | None, metrics: Metrics) -> Output:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -71,6 +71,7 @@ class Plan:
     config: StreamConfig
     recipe: Recipe
     preparer: Preparer
+    shape: Hashable  # equal for plans that share their steps
     steps: Steps
     fade_from: Embeds | None = None  # the prompt that this one fades in over
     fade_over: int = 0  # frames that this takes

@@ -56,7 +56,7 @@ class Recipe:
     prompt: Embeds
     negative: Embeds | None = None  # None where no guidance asks for it
     control_scales: Tensor = field(default_factory=lambda: torch.zeros(0, 1))  # (C, K)
-    lora_scales: Tensor = field(default_factory=lambda: torch.zeros(0))  # (A,)
+    lora_scales: Tensor = field(default_factory=lambda: torch.zeros(0))  # (A,) of those that are switched live
     guidance_scale: float = 1.0
     delta: float = 1.0
     time_ids: Tensor | None = None  # (1, 6), SDXL
@@ -92,8 +92,9 @@ class Recipe:
             "timestep": self.schedule.timestep[k],
             "text": embeds.text[0],
             "scales": self.control_scales[:, k],
-            "lora": self.lora_scales,
         }
+        if len(self.lora_scales):
+            values["lora"] = self.lora_scales
         if embeds.pooled is not None:
             values["pooled"] = embeds.pooled[0]
         if self.time_ids is not None:

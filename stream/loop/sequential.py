@@ -16,8 +16,6 @@ class SequentialSteps:
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
-        # (A, 1): one frame's scales serve every row of a call
-        self._lora = shared.lora_rows(1) if shared.lora_rows else None
         self._inputs: list[NetworkInputs] = []  # of each step, for the rows of F frames
         self._inputs_of: tuple[Recipe, int] | None = None
         self.pending = 0
@@ -29,8 +27,6 @@ class SequentialSteps:
     def step(self, entry: Entry) -> Finished | None:
         """Take F frames through all steps; the numbers of its comments are those of ``StreamBatch.tick``."""
         shared, recipe, s = self.shared, entry.recipe, entry.recipe.schedule
-        if self._lora is not None:
-            self._lora[:] = recipe.lora_scales[:, None]
         noise = shared.start_noise(entry)  # (F, 4, h, w)
         with shared.span("encode"):
             x = shared.start(entry.image, noise, s.a[0], s.b[0])  # 1. (F, 4, h, w)

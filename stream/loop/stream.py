@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -136,6 +138,11 @@ class Stream:
         return len(self._waiting) + in_flight + len(self._outputs)
 
     @property
+    def ready(self) -> int:
+        """Pictures that are finished and wait to be handed out: ``advance`` gives them, one a call, at once."""
+        return len(self._outputs)
+
+    @property
     def fading(self) -> bool:
         """Whether a prompt has not faded in yet: each frame that enters takes it a step on, be it a new one or not."""
         return self._fade_left(self._plan) > 0
@@ -144,8 +151,10 @@ class Stream:
         """Take one frame; give the picture that this finishes, if any.
 
         ``frame`` is a ``Frame``, an (H, W, 3) uint8 array of any size, or anything ``as_rgb`` reads (a PIL image).
-        With a batch of K steps the picture of a frame comes K - 1 calls later. A frame like the last rendered one does
-        not enter when ``gated``: the batch advances while it holds frames, and after that the call costs nothing.
+        With a batch of K steps the picture of a frame comes K - 1 calls later. Where several are finished at once (a
+        buffer of frames, a batch that got smaller), one is given and the others are ``ready``. A frame like the last
+        rendered one does not enter when ``gated``: the batch advances while it holds frames, and after that the call
+        costs nothing.
         Raises FrameError for an unusable frame (nothing changes), EngineError after ten unusable pictures in a row,
         MemoryFull when the device's memory is full: then nothing is in flight any more, and ``step_down`` may help.
         """
@@ -166,7 +175,7 @@ class Stream:
             tag = Tag(frame.id, frame.captured_at, plan.recipe.revision, fitted)
             self._waiting.append((tag, prepared))
             if len(self._waiting) == plan.config.frame_buffer_size:
-                self._enter(plan, self._waiting)
+                self._enter(plan, self._waiting, told=1)
             return self._hand_out()
 
     def txt2img(self) -> Output:
@@ -184,7 +193,7 @@ class Stream:
         return output
 
     def advance(self) -> Output | None:
-        """One step without a new frame, so that what is in flight comes out; None when nothing does."""
+        """A picture that is ready, or a step without a new frame, so that what is in flight comes out; else None."""
         with self._rendering, torch.inference_mode(), memory_named(self._abandon):
             self._take_plan()
             return self._advance()
@@ -259,15 +268,14 @@ class Stream:
         """What a configuration that comes after ``old`` (None: the first) is rendered with."""
         networks, before = self._networks, old.config if old else None
         config = networks.admit(config, before)
-        schedule, preparer = (
-            networks.schedule(config),
-            Preparer(config),
-        )  # they refuse what needs no loading to be wrong
-        networks.load(config, before, self._rendering)
-        recipe = networks.recipe(config, old.recipe.revision + 1 if old else 0, schedule)
-        same = old is not None and networks.same_shape(old.config, config)
-        steps = old.steps if old is not None and same else self._make_steps(config)
-        return Plan(config, recipe, preparer, steps, *self._fade(config, old))
+        # They refuse what needs no loading to be wrong.
+        schedule, preparer = networks.schedule(config), Preparer(config)
+        with networks.all_or_nothing():
+            networks.load(config, before)
+            recipe = networks.recipe(config, old.recipe.revision + 1 if old else 0, schedule)
+            shape = networks.shape(config)
+            steps = old.steps if old is not None and old.shape == shape else self._make_steps(config)
+            return Plan(config, recipe, preparer, shape, steps, *self._fade(config, old))
 
     def _make_steps(self, config: StreamConfig) -> Steps:
         shared = Shared(
@@ -276,7 +284,6 @@ class Stream:
             prediction=self._networks.prediction,
             mode=config.mode,
             do_add_noise=config.do_add_noise,
-            lora_rows=self._networks.lora_rows(config),
             generator=self._generator,
             span=lambda stage: self.metrics.span(stage),
         )
@@ -345,12 +352,24 @@ class Stream:
         conditions = condition([p.conditions for p in pictures], device)
         return Entry(image, conditions, recipe, tuple(tag for tag, _ in frames))
 
-    def _enter(self, plan: Plan, frames: list[Any]) -> None:
-        """A full buffer of frames enters the batch."""
-        entry = self._entry(plan, frames, self._recipe(plan))
-        self._waiting.clear()
+    def _enter(self, plan: Plan, frames: list[Any], told: int = 0) -> None:
+        """A full buffer of frames enters the batch; of a failure's frames the caller is ``told`` of so many."""
+        self._waiting = []
+        with self._lost(len([tag for tag, _ in frames if tag is not None]) - told):
+            entry = self._entry(plan, frames, self._recipe(plan))
+            finished = plan.steps.step(entry)
         self._last_entry = entry
-        self._collect(plan, plan.steps.step(entry))
+        self._collect(plan, finished)
+
+    @contextmanager
+    def _lost(self, frames: int) -> Iterator[None]:
+        """Where a network fails inside, ``frames`` are counted as dropped, and the same picture may come again."""
+        try:
+            yield
+        except BaseException:
+            self.metrics.count("frames_dropped", frames)
+            self._gate.reset()
+            raise
 
     def _advance(self) -> Output | None:
         if not self._outputs and self._running and (self._waiting or self._running.steps.pending):
@@ -369,10 +388,12 @@ class Stream:
     def _collect(self, plan: Plan, finished: Finished | None) -> None:
         if finished is None:
             return
-        if not self._outputs.take(finished, plan.steps.shared.units.decode, self.metrics):
+        tags = [tag for tag in finished.tags if tag is not None]
+        with self._lost(len(tags)):
+            usable = self._outputs.take(finished, plan.steps.shared.units.decode, self.metrics)
+        if not usable:
             self._gate.reset()
             self._outputs.check()
 
     def _hand_out(self) -> Output | None:
-        most = max(1, self.config.frame_buffer_size, len(self.config.t_index_list))
-        return self._outputs.hand_out(most, self.metrics)
+        return self._outputs.hand_out()

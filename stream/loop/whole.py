@@ -48,13 +48,12 @@ class WholeFrame:
         if self._play is None:
             self._given = {name: value.clone(memory_format=torch.contiguous_format) for name, value in brought.items()}
             self._batch.begin(entry, self._conditions())
-            self._batch.seat(entry)
-            self._play = self._recorded()
         else:
             for name, value in brought.items():
                 self._given[name].copy_(value, non_blocking=True)
-            self._batch.seat(entry)
-        with self.shared.span("denoise"):
+        with self._batch.seated(entry), self.shared.span("denoise"):
+            if self._play is None:
+                self._play = self._recorded()
             levels, usable, image = self._play()
         tags = self._batch.leaving
         return Finished(None, tags, levels, usable, image) if tags else None

@@ -34,6 +34,8 @@ class StreamLike(Protocol):
     @property
     def pending(self) -> int: ...
     @property
+    def ready(self) -> int: ...
+    @property
     def fading(self) -> bool: ...
     def __call__(self, frame: Frame, gated: bool = True) -> Output | None: ...
     def advance(self) -> Output | None: ...
@@ -195,5 +197,10 @@ class Driver:
         self._say(f"the device's memory is full, so it goes on with {self._stream.step_down()}")
 
     def _hand_on(self, output: Output | None) -> None:
+        self._give(output)
+        while self._stream.ready and self._going():  # several were finished at once
+            self._give(self._stream.advance())
+
+    def _give(self, output: Output | None) -> None:
         if output is not None and not self._stop.is_set() and self._deliver(output):
             self.shown += 1
