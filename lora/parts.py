@@ -10,7 +10,9 @@ from torch import nn
 
 from ..stream.base.errors import ModelError
 from ..stream.base.progress import Progress
+from .declared import check_scheduler, check_sizes, text_settings
 from .safety import check_folder, find_weights, read_config
+from .tokens import fit_tokenizers, load_tokenizer
 
 PIPELINES = frozenset(
     f"{family}{kind}Pipeline"
@@ -100,17 +102,22 @@ def load_parts(folder: Path, dtype: torch.dtype, without_vae: bool, controlnets:
     for step, (name, place) in enumerate(jobs):
         say(f"loading {place.name}", step / len(jobs))
         if name.startswith("tokenizer"):
-            read_config(place / "tokenizer_config.json")
-            parts[name] = transformers.CLIPTokenizer.from_pretrained(str(place), local_files_only=True)
+            parts[name] = load_tokenizer(place)
         elif name == "controlnet":
             parts[name].append(load_part(diffusers.ControlNetModel, place, dtype))
         else:
             library = transformers if name.startswith("text_encoder") else diffusers
             parts[name] = load_part(getattr(library, classes[name]), place, dtype)
-    read_config(folder / "scheduler" / "scheduler_config.json")
-    scheduler = getattr(diffusers, classes["scheduler"])
-    parts["scheduler"] = scheduler.from_pretrained(str(folder / "scheduler"), local_files_only=True)
+    parts["scheduler"] = load_scheduler(getattr(diffusers, classes["scheduler"]), folder / "scheduler")
+    fit_tokenizers(parts)
     return parts
+
+
+def load_scheduler(kind: Any, folder: Path) -> Any:
+    """Load a scheduler (a class of diffusers) from its folder; raises ModelError."""
+    path = folder / "scheduler_config.json"
+    check_scheduler(read_config(path), path)
+    return kind.from_pretrained(str(folder), local_files_only=True)
 
 
 def load_part(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
@@ -124,15 +131,19 @@ def load_part(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
     if named != kind.__name__:
         raise ModelError(f"{folder}: got a {named}, expected a {kind.__name__}")
     weights = find_weights(folder, prefer_fp16=dtype != torch.float32)
+    check_sizes(config, folder / "config.json", len(weights.tensors))
     # Both libraries take "torch_dtype"; transformers 5 prefers its new name and older diffusers only know the old one.
-    precision = {"torch_dtype" if kind.__module__.startswith("diffusers") else "dtype": dtype}
+    if kind.__module__.startswith("diffusers"):
+        more: dict[str, Any] = {"torch_dtype": dtype}
+    else:
+        more = {"dtype": dtype, "config": kind.config_class(**text_settings(config))}
     network, report = kind.from_pretrained(
         str(folder),
         variant=weights.variant,
         use_safetensors=True,
         local_files_only=True,
         output_loading_info=True,
-        **precision,
+        **more,
     )
     missing = sorted(report.get("missing_keys", ()))
     if missing:

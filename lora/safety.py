@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..stream.base.errors import ModelError, UnsafeWeightsError
+from ..stream.base.files import regular_file
+from .declared import refuse_code
 
 PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle", ".joblib", ".npy", ".npz"})
 ITEM_BYTES = {
@@ -29,8 +31,8 @@ CONVERT = (
     "expected .safetensors, which cannot carry code. Look for the same weights as .safetensors, or convert a file "
     "that you trust: https://huggingface.co/docs/safetensors/convert-weights"
 )
-# Keys by which a configuration makes a library import something, or fetch code or weights from elsewhere.
-_UNSAFE_KEYS = ("auto_map", "custom_pipelines", "quantization_config", "attn_implementation", "_attn_implementation")
+# The configurations that diffusers and transformers open by themselves. Lists of words, which can be long, are not.
+_CONFIGS = re.compile(r"(model_index|special_tokens_map|.*config.*|.*\.index(\.\w+)?)\.json")
 
 
 @dataclass(frozen=True)
@@ -162,22 +164,24 @@ def _parse(path: Path, text: bytes) -> dict[str, Any]:
 def read_config(path: str | Path) -> dict[str, Any]:
     """Read a model's JSON configuration; raises ModelError, and UnsafeWeightsError when it names code to be run."""
     path = Path(path)
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file; the model's folder is incomplete, fetch it again")
+    try:
+        regular_file(path)
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such file; the model's folder is incomplete, fetch it again") from None
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise ModelError(f"{path}: got {path.stat().st_size:,} bytes, expected at most {MAX_CONFIG_BYTES:,}")
     refuse_stand_in(path)
     config = _parse(path, path.read_bytes())
-    for key in _UNSAFE_KEYS:
-        if config.get(key):
-            raise UnsafeWeightsError(f"{path}: got {key!r}, by which a model brings code along; expected a plain model")
+    refuse_code(config, path)
     return config
 
 
 def check_folder(folder: str | Path) -> None:
-    """Refuse a model folder, with all below it, that holds Python code or would pull in other weights.
+    """Refuse a model folder, with all below it, that holds Python code, asks for code, or would pull in other weights.
 
-    Raises UnsafeWeightsError.
+    Raises UnsafeWeightsError, and ModelError for a configuration that is damaged.
     """
     folder = Path(folder)
     for path in (*folder.glob("*"), *folder.glob("*/*")):
@@ -185,6 +189,8 @@ def check_folder(folder: str | Path) -> None:
             raise UnsafeWeightsError(f"{path}: a model folder must not hold code; remove it, or use a plain model")
         if path.name == "adapter_config.json":
             raise UnsafeWeightsError(f"{path}: it would load more weights in silence; name a LoRA in lora_dict")
+        if _CONFIGS.fullmatch(path.name) and not path.is_dir():
+            read_config(path)
 
 
 @dataclass(frozen=True)
@@ -192,7 +198,8 @@ class Weights:
     """The weights files of one part of a model, and the variant that they belong to (None or fp16)."""
 
     variant: str | None
-    files: tuple[Path, ...]
+    tensors: dict[str, tuple[str, tuple[int, ...]]]
+    """Name -> (dtype, shape), of all files."""
 
 
 def find_weights(folder: str | Path, prefer_fp16: bool = False) -> Weights:
@@ -203,6 +210,7 @@ def find_weights(folder: str | Path, prefer_fp16: bool = False) -> Weights:
     """
     folder = Path(folder)
     found: dict[str | None, list[Path]] = {}
+    named: list[Path] = []
     for path in sorted(folder.glob("*.safetensors")):
         match = re.fullmatch(
             r"(?:diffusion_pytorch_)?model(?:\.(fp16))?(?:-\d{5}-of-\d{5})?(?:\.(fp16))?\.safetensors", path.name
@@ -213,6 +221,7 @@ def find_weights(folder: str | Path, prefer_fp16: bool = False) -> Weights:
         pieces = read_config(index).get("weight_map")
         if not isinstance(pieces, dict) or not all(_plain_name(piece) for piece in pieces.values()):
             raise UnsafeWeightsError(f"{index}: it points outside its folder, or at files that are not safetensors")
+        named += [folder / piece for piece in pieces.values()]
     if not found:
         pickles = sorted(path.name for path in folder.glob("*") if path.suffix.lower() in PICKLES)
         if pickles:
@@ -220,9 +229,10 @@ def find_weights(folder: str | Path, prefer_fp16: bool = False) -> Weights:
         raise ModelError(f"{folder}: no weights there, expected a .safetensors file; fetch the model again")
     order: tuple[str | None, ...] = ("fp16", None) if prefer_fp16 else (None, "fp16")
     variant = next(name for name in order if name in found)
-    for path in found[variant]:
-        check_safetensors(path)
-    return Weights(variant, tuple(found[variant]))
+    tensors: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for path in dict.fromkeys((*found[variant], *filter(Path.exists, named))):
+        tensors |= check_safetensors(path).tensors
+    return Weights(variant, tensors)
 
 
 def _plain_name(name: Any) -> bool:
