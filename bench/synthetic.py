@@ -12,8 +12,9 @@ import numpy as np
 
 from ..stream.base.config import StreamConfig
 from ..stream.base.errors import MemoryFull
-from ..stream.base.frame import Frame, Output, Size, as_rgb, place
+from ..stream.base.frame import Frame, Output, Size, place
 from ..stream.base.metrics import Metrics
+from ..stream.base.pixels import as_rgb
 from ..stream.loop.gate import Gate
 from ..stream.loop.memory import smaller_picture
 

@@ -28,7 +28,8 @@ from .base.errors import (
 if TYPE_CHECKING:
     from .base.config import ControlNetConfig, StreamConfig
     from .base.configfile import load_config
-    from .base.frame import Frame, Output, Size, as_rgb
+    from .base.frame import Frame, Output, Size
+    from .base.pixels import as_rgb
     from .loop.stream import Stream
     from .session.session import Session
     from .sinks import Sink, open_sink
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 _HOMES = {
     ".base.config": ("ControlNetConfig", "StreamConfig"),
     ".base.configfile": ("load_config",),
-    ".base.frame": ("Frame", "Output", "Size", "as_rgb"),
+    ".base.frame": ("Frame", "Output", "Size"),
+    ".base.pixels": ("as_rgb",),
     ".loop.stream": ("Stream",),
     ".session.session": ("Session",),
     ".sinks": ("Sink", "open_sink"),

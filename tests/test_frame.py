@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inkstream.stream.base.errors import ConfigError, FrameError
-from inkstream.stream.base.frame import MAX_SIDE, Frame, Placement, Rect, Size, as_rgb, place
+from inkstream.stream.base.errors import ConfigError
+from inkstream.stream.base.frame import Frame, Placement, Rect, Size, place
 
 # --- sizes and rectangles
 
@@ -55,84 +55,9 @@ def test_what_is_no_rectangle_is_refused(text):
         Rect.parse(text)
 
 
-# --- layouts
-
-rng = np.random.default_rng(0)
-RGB = rng.integers(0, 256, (6, 5, 3), np.uint8)
-GRAY = RGB[..., 0]
-ALPHA = np.full((6, 5, 1), 255, np.uint8)
-
-
-@pytest.mark.parametrize(
-    ("pixels", "order", "expected"),
-    [
-        (RGB, "rgb", RGB),
-        (RGB[..., ::-1], "bgr", RGB),
-        (GRAY, "rgb", np.dstack([GRAY] * 3)),
-        (GRAY[..., None], "bgr", np.dstack([GRAY] * 3)),
-        (np.dstack([RGB, ALPHA]), "rgb", RGB),
-        (np.dstack([RGB[..., ::-1], ALPHA]), "bgr", RGB),
-        (np.dstack([RGB, 0 * ALPHA]), "rgb", np.full_like(RGB, 255)),
-        (np.dstack([RGB[..., ::-1], 0 * ALPHA]), "bgr", np.full_like(RGB, 255)),
-        (RGB / 255.0, "rgb", RGB),
-        ((RGB / 255).astype(np.float32), "rgb", RGB),
-        ((RGB[..., ::-1] / 255).astype(np.float16), "bgr", RGB),
-        (np.where(GRAY > 99, 3.0, -1.0), "rgb", np.dstack([np.where(GRAY > 99, 255, 0)] * 3)),
-        (RGB.astype(np.uint16) << 8 | 255, "rgb", RGB),
-        (GRAY > 99, "rgb", np.dstack([np.where(GRAY > 99, 255, 0)] * 3)),
-        (np.asfortranarray(RGB), "rgb", RGB),
-        (RGB[::-2, ::-1], "rgb", RGB[::-2, ::-1]),
-        (RGB.tolist(), "rgb", None),
-    ],
-)
-def test_every_layout_becomes_contiguous_rgb(pixels, order, expected):
-    if expected is None:
-        with pytest.raises(FrameError, match=r"dtype int64, expected uint8"):
-            as_rgb(pixels, order)
-        return
-    result = as_rgb(pixels, order)
-    np.testing.assert_array_equal(result, expected)
-    assert result.dtype == np.uint8 and result.flags.c_contiguous and result.shape[2] == 3
-
-
-@given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255), st.integers(0, 255))
-def test_alpha_is_laid_over_white_paper(blue, green, red, alpha):
-    pixels = np.full((2, 2, 4), (blue, green, red, alpha), np.uint8)
-    share = alpha / 255
-    expected = [value * share + 255 * (1 - share) for value in (red, green, blue)]
-    assert np.abs(as_rgb(pixels, "bgr")[1, 1] - np.array(expected)).max() <= 0.5
-
-
-def test_a_picture_of_another_library_is_read():
-    from PIL import Image
-
-    np.testing.assert_array_equal(as_rgb(Image.fromarray(RGB)), RGB)
-
-
-@pytest.mark.parametrize(
-    ("pixels", "message"),
-    [
-        (np.full((4, 4, 3), np.nan), "NaN or infinity"),
-        (np.array([[0.5, np.inf]]), "NaN or infinity"),
-        (np.zeros((0, 0, 3), np.uint8), "got 0x0 pixels, expected 1x1"),
-        (np.zeros((5, 0), np.uint8), "got 0x5 pixels"),
-        (np.zeros((1, MAX_SIDE + 1), np.bool_), f"got {MAX_SIDE + 1}x1 pixels, expected .* to {MAX_SIDE}x{MAX_SIDE}"),
-        (np.zeros((4, 4, 2), np.uint8), r"shape \(4, 4, 2\)"),
-        (np.zeros((2, 4, 4, 3), np.uint8), r"shape \(2, 4, 4, 3\)"),
-        (np.zeros(7, np.uint8), r"shape \(7,\)"),
-        (None, r"shape \(\)"),
-        (np.zeros((4, 4, 3), np.int64), "dtype int64"),
-        (np.zeros((4, 4, 3), np.complex64), "dtype complex64"),
-        (np.full((4, 4), "ink"), "dtype <U3"),
-    ],
-)
-def test_what_is_no_picture_is_refused_and_named(pixels, message):
-    with pytest.raises(FrameError, match=message):
-        as_rgb(pixels)
-
-
 def test_frames_are_compared_by_identity():
-    assert Frame(RGB) != Frame(RGB), "comparing arrays would give an array"
+    picture = np.zeros((6, 5, 3), np.uint8)
+    assert Frame(picture) != Frame(picture), "comparing arrays would give an array"
 
 
 # --- placing

@@ -60,9 +60,9 @@ def bad_files(folder):
     (folder / "text.jpg").write_bytes(b"no picture at all")
     save(folder / "tiny.png", np.zeros((4, 4, 3), np.uint8))
     return {
-        "truncated.png": "cannot be read as PNG",
+        "truncated.png": "is a PNG that is cut off",
         "zip.png": "is a picture and a ZIP archive at once",
-        "text.jpg": "cannot be read as PNG, JPEG",
+        "text.jpg": "is a text, expected PNG, JPEG",
         "tiny.png": "4x4 pixels, expected at least 16",
     }
 
@@ -301,7 +301,7 @@ def test_the_command_says_what_became_of_everything(photos, tmp_path):
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     assert "left out: cannot be read" in result.stdout and "pairs in train" in result.stdout
-    assert "truncated.png: cannot be read as PNG" in result.stderr
+    assert "truncated.png: is a PNG that is cut off" in result.stderr
     assert len(Pairs(tmp_path / "out")) == 8
 
 

@@ -59,16 +59,16 @@ def bad_files(folder):
     large[16:24] = (9_000).to_bytes(4, "big") * 2
     large[29:33] = zlib.crc32(large[12:29]).to_bytes(4, "big")
     contents = {
-        "truncated.png": (data[: len(data) // 2], "cannot be read as PNG"),
+        "truncated.png": (data[: len(data) // 2], "is a PNG that is cut off"),
         "empty.png": (b"", "is empty"),
-        "text.jpg": (b"not a picture at all", "cannot be read as PNG, JPEG"),
+        "text.jpg": (b"not a picture at all", "is a text, expected PNG, JPEG"),
         "huge.png": (bytes(huge), "expected at most 64 megapixels"),
         "large.png": (bytes(large), "9000x9000 pixels, expected at most 64 megapixels"),
         "zip.png": (data + archive.getvalue(), "is a picture and a ZIP archive at once"),
         "page.png": (data + b"<html><script >alert(1)</script>", "is a picture and a script or web page at once"),
         "paper.png": (data[:33] + b"%PDF-1.7" + data[33:], "is a picture and a PDF at once"),
         "rar.png": (data + b"Rar!\x1a\x07\x01\x00", "is a picture and a RAR archive at once"),
-        "eps.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 90 90\n", "cannot be read as PNG"),
+        "eps.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 90 90\n", "is a text, expected PNG"),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, (content, _) in contents.items():

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import mmap
 import re
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...stream.base.errors import DataError
-from ...stream.base.frame import MAX_SIDE
-from ...stream.base.pictures import MAX_PIXELS, upright
+from ...stream.base import pictures
+from ...stream.base.errors import DataError, FrameError
+from ...stream.base.frame import Size
+from ...stream.base.pictures import check_regular
 
 # Pillow's other decoders run programs (EPS), are hardly used, or are of little use here.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
@@ -32,54 +32,39 @@ def read_picture(path: Path) -> np.ndarray:
     GIF or TIFF of at most 64 megapixels, 16,384 pixels a side and 256 MiB, and no other file hidden in it.
     Raises DataError that names the file.
     """
-    from PIL import Image
-
     try:
+        check_regular(path)
         _check_bytes(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of half-broken metadata, which nobody reads here
-            with Image.open(path, formats=FORMATS) as image:
-                check_size(path, image)
-                return upright(image)
-    except DataError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: {error}; expected at most {MAX_PIXELS // 10**6} megapixels; scale it down") from error
-    except Exception as error:  # a damaged file makes Pillow's decoders raise almost anything
-        raise DataError(f"{path}: cannot be read as {_known()}: {_said(error)}; save it anew") from error
+        pixels = pictures.read_picture(path, FORMATS)
+    except FrameError as error:
+        raise DataError(f"{path}: {error}") from error
+    _check_size(path, Size.of(pixels))
+    return pixels
 
 
-def size_of(path: Path) -> tuple[int, int]:
-    """Width and height of a picture by its header alone; raises DataError that names the file."""
-    from PIL import Image
-
+def size_of(path: Path) -> Size:
+    """The size of a picture by its header alone; raises DataError that names the file."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
-                return check_size(path, image)
-    except DataError:
-        raise
-    except Exception as error:  # as above
-        raise DataError(f"{path}: its header cannot be read as {_known()}: {_said(error)}") from error
+        size = pictures.read_size(path, FORMATS)
+    except FrameError as error:
+        raise DataError(f"{path}: {error}") from error
+    _check_size(path, size)
+    return size
 
 
-def check_size(path: Path, image: Any) -> tuple[int, int]:
-    """Width and height of a picture that was opened and not decoded; raises DataError where they are no use."""
-    width, height = image.size
-    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-        limit = f"at most {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE} a side; scale it down"
-        raise DataError(f"{path}: got {width}x{height} pixels, expected {limit}")
-    if min(width, height) < MIN_SIDE:
-        raise DataError(f"{path}: got {width}x{height} pixels, expected at least {MIN_SIDE} a side")
-    return width, height
+def _check_size(path: Path, size: Size) -> None:
+    if min(size) < MIN_SIDE:
+        raise DataError(f"{path}: got {size} pixels, expected at least {MIN_SIDE} a side")
 
 
 def read_text(path: Path) -> str:
     """A text file in UTF-8 of at most 1 MiB; raises DataError that names the file, and the line that is not text."""
     try:
+        check_regular(path)
         with path.open("rb") as file:
             data = file.read(MAX_TEXT_BYTES + 1)
+    except FrameError as error:
+        raise DataError(f"{path}: {error}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     if len(data) > MAX_TEXT_BYTES:
@@ -121,12 +106,3 @@ def second_file(data: Any) -> str | None:
         if data.find(mark) >= 0:
             return name
     return "a script or web page" if _SCRIPT.search(data[:4096]) or _SCRIPT.search(tail) else None
-
-
-def _known() -> str:
-    return ", ".join(FORMATS)
-
-
-def _said(error: Exception) -> str:
-    text = " ".join(str(error).split())[:200]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

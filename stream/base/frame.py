@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import cv2
 import numpy as np
 
-from .errors import ConfigError, FrameError
+from .errors import ConfigError
 
 FitMode = Literal["crop", "letterbox", "stretch"]
 ChannelOrder = Literal["rgb", "bgr"]
@@ -75,6 +75,20 @@ class Rect(NamedTuple):
         return Size(self.width, self.height)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a picture came from, as far as its source knows."""
+
+    live: bool = True
+    """Whether time passes by itself there. Where it does not, ``captured_at`` means nothing, and ``time`` counts."""
+    time: float | None = None
+    """Seconds from the first picture of a file, always rising; None where the file has no times."""
+    shown: float | None = None
+    """Seconds until the next picture, where the file says so in advance: its usual step."""
+    name: str = ""
+    """What its renders are called: the name of its file, without ending; empty for a number."""
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One captured picture."""
@@ -85,6 +99,7 @@ class Frame:
     """Its number; an output says which frame it came from."""
     captured_at: float = field(default_factory=time.perf_counter)
     """When it was captured, in seconds of ``time.perf_counter``."""
+    origin: Origin = field(default_factory=Origin)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,42 +122,8 @@ class Output:
     """With ``output_type="pt"``: the picture before rounding, (3, H, W) float32 in about [-1, 1], on the device."""
     unsafe: bool = False
     """Whether the stream's safety checker refused the picture: then ``pixels`` are others, shown in its place."""
-
-
-def as_rgb(pixels: Any, order: ChannelOrder = "rgb") -> np.ndarray:
-    """Turn gray, RGB(A), BGR(A), float, bool or strided pixels into contiguous ``(H, W, 3)`` uint8 RGB.
-
-    Float pictures are read as [0, 1]. Alpha is laid over white paper.
-    Raises FrameError for an empty picture, NaN or infinity, an unknown layout, or a side above 16,384 pixels.
-    """
-    array = np.asarray(pixels)
-    if array.ndim == 2:
-        array = array[..., None]
-    if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
-        raise FrameError(f"frame: got shape {np.shape(pixels)}, expected (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)")
-    if 0 in array.shape or max(array.shape[:2]) > MAX_SIDE:
-        raise FrameError(f"frame: got {Size.of(array)} pixels, expected 1x1 up to {MAX_SIDE}x{MAX_SIDE}")
-    if array.dtype == np.bool_:
-        array = array.astype(np.uint8) * 255
-    elif np.issubdtype(array.dtype, np.floating):
-        if not np.isfinite(array).all():
-            raise FrameError("frame: got NaN or infinity, expected numbers in [0, 1]")
-        array = (np.clip(array, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
-    elif array.dtype == np.uint16:
-        array = (array >> 8).astype(np.uint8)
-    elif array.dtype != np.uint8:
-        raise FrameError(f"frame: got dtype {array.dtype}, expected uint8, uint16, bool or float in [0, 1]")
-    if array.shape[2] == 1:
-        return np.ascontiguousarray(np.repeat(array, 3, axis=2))
-    if array.shape[2] == 4:
-        alpha = array[..., 3:]
-        array = array[..., :3]
-        if alpha.min() < 255:
-            cover = alpha.astype(np.uint16)
-            array = ((array * cover + 255 * (255 - cover) + 127) // 255).astype(np.uint8)
-    if order == "bgr":
-        array = array[..., ::-1]
-    return np.ascontiguousarray(array)
+    origin: Origin = field(default_factory=Origin)
+    """Where that frame came from; a session sets it."""
 
 
 @dataclass(frozen=True)

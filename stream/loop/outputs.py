@@ -10,8 +10,9 @@ import numpy as np
 from torch import Tensor
 
 from ..base.errors import ConfigError, EngineError, FrameError
-from ..base.frame import Output, Size, as_rgb
+from ..base.frame import Output, Size
 from ..base.metrics import Metrics
+from ..base.pixels import as_rgb
 from .batch import Finished
 from .codec import on_host, to_image, to_pixels
 from .plan import Tag

@@ -16,8 +16,9 @@ import torch
 from ...engines.units import Units
 from ..base.config import StreamConfig
 from ..base.errors import ConfigError, MemoryFull
-from ..base.frame import Frame, Output, Size, as_rgb
+from ..base.frame import Frame, Output, Size
 from ..base.metrics import Metrics
+from ..base.pixels import as_rgb
 from ..base.progress import Progress
 from .batch import Entry, Finished, Shared, StreamBatch
 from .codec import levels_of_conditions, to_condition, to_image, to_levels

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from ..base.errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
-from ..base.frame import as_rgb
 from ..base.pacing import Clock
+from ..base.pixels import as_rgb
 from ..base.spec import Spec, flag
 
 CLOSE_WAIT = 0.5  # seconds that close() waits for the driver before it leaves it alone

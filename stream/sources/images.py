@@ -6,20 +6,19 @@ import glob
 import os
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..base.errors import ConfigError, FrameError, SourceEnded, SourceError, SourceUnavailable
-from ..base.frame import MAX_SIDE
+from ..base.frame import Origin
 from ..base.names import natural
 from ..base.pacing import Clock, Pacer
-from ..base.pictures import MAX_PIXELS, upright
+from ..base.pictures import FORMATS, REFUSED_SUFFIXES, SUFFIXES, Picture, read_picture, read_pictures
 from ..base.spec import Spec, flag
-
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp")
 
 
 def open(spec: Spec) -> ImagesSource:
@@ -34,47 +33,30 @@ def present(spec: Spec) -> bool | None:
 
 
 def _options(spec: Spec) -> dict[str, Any]:
-    values = spec.take({"path": str, "fps": float, "loop": flag})
+    values = spec.take({"path": str, "fps": float, "loop": flag, "pace": flag})
     if not values.get("path"):
         raise ConfigError(f"{spec.text}: expected a file, folder or pattern, for example images:sketches")
     return values
 
 
 def load_image(path: str | Path) -> np.ndarray:
-    """Read one picture: ``(H, W, 3)`` uint8 RGB, upright, transparency laid over white paper.
+    """Read one picture, of a moving one the first: ``(H, W, 3)`` uint8 RGB, upright, laid over white paper.
 
-    The content decides the format (PNG, JPEG, WebP or BMP), never the name, and the size is checked before a pixel is
-    decoded: at most 64 megapixels, at most 16,384 pixels a side.
-    Raises FrameError that names the file.
+    Raises FrameError that names the file, and why it cannot be used; see ``read_picture``.
     """
-    from PIL import Image
-
-    name = Path(path).name
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-                raise FrameError(
-                    f"{name}: got {width}x{height} pixels, expected at most {MAX_PIXELS // 1_000_000} megapixels and "
-                    f"{MAX_SIDE} a side; scale it down"
-                )
-            return upright(image)
-    except FrameError:
-        raise
-    except Image.DecompressionBombError as error:
-        limit = f"expected at most {MAX_PIXELS // 1_000_000} megapixels; scale it down"
-        raise FrameError(f"{name}: {error}; {limit}") from error
-    except Exception as error:  # a damaged file makes Pillow's decoders raise almost anything
-        known = ", ".join(FORMATS)
-        raise FrameError(f"{name}: cannot be read as {known} ({type(error).__name__}: {error})") from error
+        return read_picture(Path(path))
+    except FrameError as error:
+        raise FrameError(f"{Path(path).name}: {error}") from error
 
 
 class ImagesSource:
-    """Picture files in natural order (``2.png`` before ``10.png``).
+    """Picture files in natural order (``2.png`` before ``10.png``); of moving ones (GIF, WebP, APNG) every picture.
 
-    Without ``fps`` each file is rendered once, as fast as the engine takes them; with it the source is live and shows
-    one after another. ``loop`` starts again after the last. In a folder, files with other endings than those of PNG,
-    JPEG, WebP and BMP are left alone, and so are folders and hidden files.
+    Without ``fps`` each is rendered once, as fast as the engine takes them. With ``fps`` they are shown one after
+    another, and the source is live, unless ``pace`` is off: then ``fps`` only says their times, and every one is
+    rendered. A ``pace`` of None is decided by the session, see ``Source``. ``loop`` starts again after the last. In a
+    folder, files that are no pictures by their endings are left alone, and so are folders and hidden files.
     Raises SourceUnavailable when there is nothing to show.
     """
 
@@ -83,20 +65,41 @@ class ImagesSource:
         path: str | Path,
         fps: float | None = None,
         loop: bool = False,
+        pace: bool | None = None,
         *,
         clock: Clock = time.perf_counter,
         stop: threading.Event | None = None,
     ) -> None:
-        self.live = fps is not None
-        self.files = _find(str(Path(path).expanduser()))
+        if pace and fps is None:
+            raise ConfigError("images: got pace without fps, expected how many pictures a second, for example fps=2")
+        where = Path(path).expanduser()
+        self.pace = False if fps is None else True if loop and pace is None else pace
+        self.files = _find(str(where))
         if not self.files:
-            kinds = ", ".join(FORMATS)
-            raise SourceUnavailable(f"images: got {str(path)!r}, expected a file, folder or pattern with {kinds} files")
-        self._loop = loop
+            kinds = f"{', '.join(FORMATS)} files"
+            raise SourceUnavailable(f"images: got {str(path)!r}, expected a file, folder or pattern with {kinds}")
+        self.origin = Origin(live=self.live)
+        self._fps, self._loop = fps, loop
         self._stop = stop or threading.Event()
         self._pacer = None if fps is None else Pacer.of_fps(fps, clock, self._stop)
-        self._next = 0
-        self._good = 0  # pictures read in this round
+        stems = Counter(file.stem for file in self.files)
+        self._names = [file.stem if stems[file.stem] == 1 else file.name for file in self.files]
+        self._next = 0  # file
+        self._pictures: Iterator[Picture] | None = None  # those of the file before
+        self._shown = 0  # pictures of that file
+        self._read = 0  # in all
+        self._good = 0  # files of this round with a picture
+        self._elapsed = 0.0  # seconds, of a moving picture
+        self._ahead: Picture | None = None
+        if self.files == [where]:
+            try:
+                self._ahead = self._take()
+            except FrameError as error:
+                raise SourceUnavailable(f"images: {error}") from error
+
+    @property
+    def live(self) -> bool:
+        return self.pace is not False
 
     def read(self) -> np.ndarray:
         """The next picture: ``(H, W, 3)`` uint8 RGB.
@@ -104,30 +107,65 @@ class ImagesSource:
         Raises FrameError that names a file that cannot be used (the next call goes on with the next file), SourceEnded
         after the last, SourceError when none of them could be used.
         """
-        if self._stop.is_set() or (self._pacer is not None and not self._pacer.wait()):
+        if self._stop.is_set() or (self.live and self._pacer is not None and not self._pacer.wait()):
             raise SourceEnded("images: closed")
+        picture, self._ahead = self._ahead or self._take(), None
+        name = self._names[self._next - 1]
+        if self._shown > 1 or picture.shown is not None:
+            name += f"-{self._shown:04d}"
+        self.origin = Origin(self.live, *self._time(picture), name)
+        self._read += 1
+        return picture.pixels
+
+    def close(self) -> None:
+        self._stop.set()
+
+    def _time(self, picture: Picture) -> tuple[float | None, float | None]:
+        """When a picture is shown and for how long, where the file or ``fps`` says so; in seconds."""
+        if self._fps is not None:
+            return self._read / self._fps, 1 / self._fps
+        if len(self.files) > 1 or picture.shown is None:
+            return None, None
+        begin = self._elapsed
+        self._elapsed += picture.shown
+        return begin, picture.shown
+
+    def _take(self) -> Picture:
+        while True:
+            if self._pictures is None:
+                self._pictures = read_pictures(self._next_file())
+                self._shown = 0
+            try:
+                picture = next(self._pictures)
+            except StopIteration:
+                self._pictures = None
+                continue
+            except FrameError as error:
+                self._pictures = None
+                after = f"picture {self._shown + 1} " if self._shown else ""
+                raise FrameError(f"{self.files[self._next - 1].name}: {after}{error}") from error
+            self._shown += 1
+            self._good += self._shown == 1
+            return picture
+
+    def _next_file(self) -> Path:
         if self._next == len(self.files):
             if not self._good:
-                count, first = len(self.files), self.files[0].name
-                raise SourceError(f"images: none of {count} files can be read, the first is {first}")
+                raise SourceError(f"images: none of the {len(self.files)} files can be read")
             if not self._loop:
                 raise SourceEnded(f"images: all {len(self.files)} files were read")
             self._next = self._good = 0
         self._next += 1
-        pixels = load_image(self.files[self._next - 1])
-        self._good += 1
-        return pixels
-
-    def close(self) -> None:
-        self._stop.set()
+        return self.files[self._next - 1]
 
 
 def _find(path: str) -> list[Path]:
     place = Path(path)
     if place.is_dir():
-        found = [item for item in place.iterdir() if item.suffix.lower() in SUFFIXES and item.name[0] != "."]
-    elif place.exists():
+        known = SUFFIXES + REFUSED_SUFFIXES  # the latter are read, too, so that it is said why they are not there
+        found = [item for item in place.iterdir() if item.suffix.lower() in known and item.name[0] != "."]
+    elif os.path.lexists(place):
         found = [place]
     else:
         found = [Path(item) for item in glob.glob(path, recursive=True)]
-    return sorted((item for item in found if item.is_file()), key=lambda item: natural(item.name))
+    return sorted((item for item in found if not item.is_dir()), key=lambda item: natural(item.name))

@@ -1,29 +1,21 @@
-"""Pictures and videos from files, the damaged and the hostile ones included."""
+"""Videos from files, the damaged and the hostile ones included."""
 
 import random
 import socket
-import struct
 import threading
 import time
 import wave
-import zlib
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
 from doubles.time import FakeTime
-from PIL import Image, ImageOps
 
-from inkstream.stream.base.errors import FrameError, SourceEnded, SourceError, SourceUnavailable
+from inkstream.stream.base.errors import SourceEnded, SourceError, SourceUnavailable
 from inkstream.stream.base.frame import Size
 from inkstream.stream.sources import open_source
-from inkstream.stream.sources.images import ImagesSource, load_image
 from inkstream.stream.sources.video import MAX_BROKEN, VideoSource
-
-
-def picture(level, size=(40, 30)):
-    return Image.fromarray(np.full((size[1], size[0], 3), level, np.uint8))
 
 
 def levels(source):
@@ -33,184 +25,6 @@ def levels(source):
             seen.append(int(source.read()[0, 0, 0]))
         except SourceEnded:
             return seen
-
-
-# --- pictures
-
-
-@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp"])
-def test_each_format(tmp_path, suffix):
-    pixels = np.zeros((32, 48, 3), np.uint8)
-    pixels[:, :24] = (250, 10, 10)
-    pixels[:, 24:] = (10, 10, 250)
-    file = tmp_path / f"drawing.{suffix}"
-    Image.fromarray(pixels).save(file, quality=95)
-    read = load_image(file)
-    assert read.shape == (32, 48, 3) and read.dtype == np.uint8 and read.flags.c_contiguous
-    assert np.abs(read[16, [4, 44]].astype(int) - pixels[16, [4, 44]]).max() < 25
-
-
-def test_folder_in_natural_order_once(tmp_path):
-    for number in (10, 2, 1):
-        picture(number * 10).save(tmp_path / f"shot {number}.png")
-    (tmp_path / "notes.txt").write_text("not a picture")
-    (tmp_path / "more.png").mkdir()
-    picture(99).save(tmp_path / ".hidden.png")
-    source = open_source(f"images:{tmp_path}")
-    assert not source.live
-    assert levels(source) == [10, 20, 100]
-    with pytest.raises(SourceEnded):
-        source.read()
-
-
-def test_pattern_single_file_and_link(tmp_path):
-    (tmp_path / "folder").mkdir()
-    for name, level in (("a1.png", 10), ("a2.jpg", 20), ("b1.png", 30)):
-        picture(level).save(tmp_path / name)
-    (tmp_path / "folder" / "link.png").symlink_to(tmp_path / "b1.png")
-    assert levels(ImagesSource(tmp_path / "a*")) == pytest.approx([10, 20], abs=2)
-    assert levels(ImagesSource(tmp_path / "b1.png")) == [30]
-    assert levels(ImagesSource(tmp_path / "folder")) == [30]
-
-
-def test_loop_starts_again(tmp_path):
-    for level in (1, 2):
-        picture(level).save(tmp_path / f"{level}.png")
-    source = open_source(f"images:{tmp_path},loop=1")
-    assert [source.read()[0, 0, 0] for _ in range(5)] == [1, 2, 1, 2, 1]
-    source.close()
-    with pytest.raises(SourceEnded):
-        source.read()
-
-
-def test_fps_paces_and_makes_it_live(tmp_path):
-    for level in range(4):
-        picture(level).save(tmp_path / f"{level}.png")
-    time_ = FakeTime()
-    source = ImagesSource(tmp_path, fps=2, clock=time_, stop=time_)
-    start = time_.now
-    assert source.live
-    assert levels(source) == [0, 1, 2, 3]
-    assert time_.now - start == pytest.approx(2.0)
-
-
-@pytest.mark.parametrize("what", ["empty", "missing", "pattern"])
-def test_nothing_to_show(tmp_path, what):
-    path = {"empty": tmp_path, "missing": tmp_path / "gone.png", "pattern": tmp_path / "*.png"}[what]
-    with pytest.raises(SourceUnavailable, match="PNG, JPEG, WEBP, BMP"):
-        ImagesSource(path)
-
-
-def png_header(width, height):
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
-
-
-@pytest.mark.parametrize(("width", "height"), [(30_000, 30_000), (10_000, 10_000), (20_000, 10)])
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_size_is_checked_before_decoding(tmp_path, width, height):
-    file = tmp_path / "huge.png"
-    file.write_bytes(png_header(width, height))
-    with pytest.raises(FrameError, match=r"huge\.png: .*at most 64 megapixels"):
-        load_image(file)
-
-
-def test_a_picture_at_the_limit_of_megapixels_is_only_truncated(tmp_path):
-    file = tmp_path / "large.png"
-    file.write_bytes(png_header(8000, 8000))
-    with pytest.raises(FrameError, match="cannot be read"):
-        load_image(file)
-
-
-def test_damaged_files_are_named_and_left_out(tmp_path):
-    for level in (10, 30):
-        picture(level).save(tmp_path / f"{level}.png")
-    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
-    noise.save(tmp_path / "20.png")
-    whole = (tmp_path / "20.png").read_bytes()
-    (tmp_path / "20.png").write_bytes(whole[: len(whole) // 2])
-    source = ImagesSource(tmp_path)
-    assert source.read()[0, 0, 0] == 10
-    with pytest.raises(FrameError, match=r"20\.png"):
-        source.read()
-    assert levels(source) == [30]
-
-
-def test_the_content_decides_and_not_the_name(tmp_path):
-    picture(50).save(tmp_path / "really.gif", format="GIF")
-    (tmp_path / "really.gif").rename(tmp_path / "gif.png")
-    with pytest.raises(FrameError, match=r"gif\.png: cannot be read as PNG, JPEG, WEBP, BMP"):
-        load_image(tmp_path / "gif.png")
-    (tmp_path / "text.png").write_text("<svg><script>alert(1)</script></svg>")
-    with pytest.raises(FrameError, match=r"text\.png"):
-        load_image(tmp_path / "text.png")
-    picture(60).save(tmp_path / "polyglot.png")
-    with (tmp_path / "polyglot.png").open("ab") as file:
-        file.write(b"PK\x03\x04 an archive behind a picture")
-    assert load_image(tmp_path / "polyglot.png")[0, 0, 0] == 60
-
-
-def test_random_damage_only_ever_raises_frame_error(tmp_path):
-    random_ = random.Random(4)
-    file = tmp_path / "x.png"
-    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (24, 24, 3), np.uint8))
-    for suffix in ("PNG", "JPEG", "WEBP", "BMP"):
-        noise.save(file, format=suffix)
-        whole = file.read_bytes()
-        for _ in range(40):
-            broken = bytearray(whole)
-            for _ in range(6):
-                broken[random_.randrange(len(broken))] = random_.randrange(256)
-            file.write_bytes(broken)
-            try:
-                read = load_image(file)
-            except FrameError:
-                continue
-            assert read.ndim == 3 and read.shape[2] == 3
-
-
-def test_a_folder_of_rubbish_ends_with_an_error_instead_of_spinning(tmp_path):
-    for number in range(3):
-        (tmp_path / f"{number}.png").write_text("rubbish")
-    source = ImagesSource(tmp_path, loop=True)
-    for _ in range(3):
-        with pytest.raises(FrameError):
-            source.read()
-    for _ in range(2):
-        with pytest.raises(SourceError, match="none of 3 files") as caught:
-            source.read()
-        assert not isinstance(caught.value, FrameError)
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_pictures_come_upright(tmp_path, orientation):
-    pixels = np.random.default_rng(1).integers(0, 255, (8, 12, 3), np.uint8)
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    Image.fromarray(pixels).save(tmp_path / "x.png", exif=exif)
-    with Image.open(tmp_path / "x.png") as image:
-        upright = np.asarray(ImageOps.exif_transpose(image))
-    np.testing.assert_array_equal(load_image(tmp_path / "x.png"), upright)
-
-
-def test_transparency_lies_on_white_and_16_bits_become_8(tmp_path):
-    pixels = np.zeros((4, 4, 4), np.uint8)
-    pixels[:, 2:, 3] = 255
-    Image.fromarray(pixels).save(tmp_path / "alpha.png")
-    read = load_image(tmp_path / "alpha.png")
-    assert (read[:, :2] == 255).all() and (read[:, 2:] == 0).all()
-    Image.fromarray(pixels).convert("P").save(tmp_path / "palette.png", transparency=0)
-    assert (load_image(tmp_path / "palette.png")[:, :2] == 255).all()
-    Image.fromarray(np.full((4, 4), 0x8123, np.uint16)).save(tmp_path / "deep.png")
-    assert (load_image(tmp_path / "deep.png") == 0x81).all()
-    picture(90).convert("L").save(tmp_path / "gray.png")
-    assert load_image(tmp_path / "gray.png").shape == (30, 40, 3)
-
-
-# --- videos
 
 
 def write_video(path, count=12, size=(64, 48), codec="mpeg4", pts=None, rate=25, rotation=0):
