@@ -15,7 +15,7 @@ import pytest
 
 from inkstream.stream.base.errors import SourceLost, SourceUnavailable
 from inkstream.stream.base.preview import PREVIEW_TITLE
-from inkstream.stream.sources import open_source, source_present
+from inkstream.stream.sources import open_source
 from inkstream.stream.sources.screen.source import LOOK_AROUND
 from inkstream.stream.sources.screen.x11 import X11Windows
 
@@ -138,19 +138,19 @@ def test_a_real_window_is_found_followed_and_lost(painter):
 
 
 @pytest.mark.desktop
-def test_a_real_window_is_there_or_not_and_looking_is_cheap(painter):
-    text = "screen:window=skizze"
-    assert source_present(text) is False
+def test_a_real_window_is_back_or_not_and_looking_is_cheap(painter):
     id = painter.window("Skizze", (40, 30, 200, 120), 0x10A0F0)
-    assert source_present(text) is True
+    source = open_source("screen:window=skizze")
+    source.close()
+    assert source.is_back() is True
     painter.call("unmap_window", id)
-    assert source_present(text) is False
+    assert source.is_back() is False
     painter.call("map_window", id)
     start = time.perf_counter()
-    assert all(source_present(text) for _ in range(20))
+    assert all(source.is_back() for _ in range(20))
     assert time.perf_counter() - start < 2
     painter.call("destroy_window", id)
-    assert source_present(text) is False
+    assert source.is_back() is False
 
 
 @pytest.mark.desktop

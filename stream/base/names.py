@@ -17,3 +17,9 @@ def did_you_mean(name: object, names: Iterable[str]) -> str:
     """``"; did you mean 'sketch'?"`` for a misspelt name, or nothing where no name is like it."""
     close = difflib.get_close_matches(str(name)[:100], list(names), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def quoted(text: str, longest: int = 80) -> str:
+    """A name that somebody else chose, for a message: in quotes, on one line, cut, without terminal escapes."""
+    cut = text if len(text) <= longest else text[: longest - 1] + "…"
+    return repr(cut)

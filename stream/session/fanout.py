@@ -13,6 +13,8 @@ from ..sinks import Controls, Sink, Status, open_sink
 from .outlet import Delivery, Outlet
 
 log = logging.getLogger(__name__)
+STUCK_AFTER = 2.0  # seconds at one picture, or at its end, after which it is said that a sink is stuck
+LEAVE_AFTER = 10.0  # seconds at one picture after which those that wait for it go on without it
 
 
 class Fanout:
@@ -35,6 +37,7 @@ class Fanout:
         ring: Callable[[], None],
     ) -> None:
         self.outlets: list[Outlet] = []
+        self.finishing = False  # no more pictures will come
         self.dropped: dict[str, str] = {}  # names of sinks that are gone, and why
         self._sinks = list(sinks)
         self._metrics = metrics
@@ -48,7 +51,13 @@ class Fanout:
     @property
     def closed(self) -> bool:
         """Whether every sink is closed; False before they were opened."""
-        return bool(self.outlets) and all(outlet.closed for outlet in self.outlets)
+        return bool(self.outlets) and all(outlet.closed or outlet.left for outlet in self.outlets)
+
+    @property
+    def stuck(self) -> str:
+        """Which sinks do not come back; empty: all do."""
+        stuck = [outlet.name for outlet in self.outlets if outlet.stuck() > STUCK_AFTER]
+        return f"waiting for {', '.join(stuck)}" if stuck else ""
 
     def open(self, controls: Controls) -> None:
         """Open all sinks. Raises ConfigError, and SinkUnavailable when none can be opened; one of several is let go."""
@@ -69,12 +78,31 @@ class Fanout:
         if not self.outlets:
             raise SinkUnavailable(f"none of the sinks can be opened: {self._reasons()}")
 
-    def deliver(self, output: Output, unique: bool, every: bool) -> None:
-        """Give a picture to all sinks; ``every``: those that take each picture once are waited for."""
+    def deliver(self, output: Output, unique: bool, every: bool, report: Callable[[], None]) -> None:
+        """Give a picture to all sinks; ``every``: those that take each picture once are waited for.
+
+        One that does not come back is left after a while. ``report`` is called now and then while this waits.
+        """
         for outlet in self.outlets:
-            outlet.offer(Delivery(output, unique), wait=every and outlet.every)
+            if outlet.left:
+                continue
+            wait = STUCK_AFTER / 4 if every and outlet.every else None
+            while not outlet.offer(Delivery(output, unique), wait):
+                report()
+                self.leave_stuck()
             if outlet.on_main_thread:
                 self._ring()
+
+    def leave_stuck(self) -> None:
+        """Go on without sinks that do not come back from a picture. When they do, they still close."""
+        for outlet in self.outlets:
+            if outlet.stuck() > LEAVE_AFTER and not (outlet.closing or outlet.left or outlet.closed):
+                outlet.left = True
+                outlet.finish()
+                stuck = SinkUnavailable(f"it has been at one picture for {outlet.stuck():.0f} s, and is left behind")
+                self._say(f"{outlet.name} is off: {stuck}", stuck)
+                self.dropped[outlet.name] = str(stuck)
+                self._end_with_the_last(stuck)
 
     def turn(self, outlet: Outlet, block: bool) -> float | None:
         """Let one sink write what is due, and close it at its end; returns the seconds until the next, if known."""
@@ -105,6 +133,7 @@ class Fanout:
 
     def finish(self) -> None:
         """No more pictures will come; what is on its way is still written."""
+        self.finishing = True
         for outlet in self.outlets:
             outlet.finish()
 
@@ -130,6 +159,10 @@ class Fanout:
         except Exception as again:  # noqa: BLE001 - a sink may fail in any way, and the others go on
             self._say(f"{outlet.name} cannot be closed: {again}", again)
             self.dropped[outlet.name] += f"; then it could not be closed: {again}"
+        self._end_with_the_last(error)
+        outlet.closed = True
+
+    def _end_with_the_last(self, error: Exception) -> None:
         if all(other.name in self.dropped for other in self.outlets):
             if isinstance(error, SinkClosed):
                 self._end()
@@ -137,7 +170,6 @@ class Fanout:
                 last = SinkUnavailable(f"no sink is left: {self._reasons()}")
                 last.__cause__ = error
                 self._fail(last)
-        outlet.closed = True
 
     def _reasons(self) -> str:
         return "; ".join(f"{name}: {reason}" for name, reason in self.dropped.items())

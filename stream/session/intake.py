@@ -22,10 +22,10 @@ MAX_REFUSED = 100  # unusable frames in a row after which something is wrong wit
 class Intake:
     """Takes frames from a source into a mailbox: the newest wins for a live source, any other waits for its turn.
 
-    ``source`` is a Source, its specification as text, or a function that opens one; only the latter two can be opened
-    again after SourceLost. ``retry``: the pauses before each try, in seconds. Only a source that is known to be gone is
-    given the long ones: it is tried at once when it is seen to be there. ``stop`` ends everything. ``notify`` is called
-    when ``lost`` changes.
+    ``source`` is a Source, its specification as text, or a function that opens one; a Source without ``again`` cannot
+    be opened again after SourceLost. ``retry``: the pauses before each try, in seconds. Only a source that is known to
+    be gone is given the long ones: it is tried at once when it is seen to be there. ``stop`` ends everything.
+    ``notify`` is called when ``lost`` changes.
     """
 
     def __init__(
@@ -69,6 +69,16 @@ class Intake:
         self._look_at = clock()  # when the next look may be
         self._refused = 0  # in a row
         self._next_id = 0
+
+    @property
+    def about(self) -> str:
+        """Which of several things the source took; empty where there is no question."""
+        return getattr(self._source, "about", "")
+
+    @property
+    def notice(self) -> str:
+        """What keeps the source's picture from being what is there now; empty: nothing."""
+        return getattr(self._source, "notice", "")
 
     def open(self) -> None:
         """Open the source for the first time; raises what opening it raises."""
@@ -126,7 +136,8 @@ class Intake:
     def _reopen(self, error: Exception) -> None:
         if self._stop.is_set():
             return
-        if self._open is None:
+        reopen, present = self._ways_back()
+        if reopen is None:
             raise SourceLost(
                 f"{error}; a source that was given as an object cannot be opened again: "
                 "give its specification as text, or a function that opens it"
@@ -136,10 +147,10 @@ class Intake:
         self._source = None
         self._here = True
         while self._source is None:
-            if not self._pause(error):
+            if not self._pause(error, present):
                 return
             try:
-                self._source = self._open()
+                self._source = reopen()
             except SourceEnded:
                 raise
             except (SourceError, ConfigError) as again:
@@ -148,14 +159,18 @@ class Intake:
         log.info("source %s is back", self.name)
         self._set_lost("")
 
-    def _pause(self, error: Exception) -> bool:
+    def _ways_back(self) -> tuple[Callable[[], Source] | None, Callable[[], bool | None]]:
+        """How the lost source is opened again, and how it is seen to be back: what it was on itself, where it can."""
+        return getattr(self._source, "again", self._open), getattr(self._source, "is_back", self._present)
+
+    def _pause(self, error: Exception, present: Callable[[], bool | None]) -> bool:
         """Wait until it is time for the next try; False when the session stops."""
         long = self._retry[min(self._tries, len(self._retry) - 1)]
         self._tries += 1
         begun = now = self._clock()
         said = -1.0
         while not self._stop.is_set():
-            if self._came_back(now):
+            if self._came_back(now, present):
                 self._tries = 0  # what has just been plugged in may need a moment more
                 return True
             pause = long if self._here is False else min(long, UNSEEN)
@@ -169,12 +184,12 @@ class Intake:
             now = self._clock()
         return False
 
-    def _came_back(self, now: float) -> bool:
+    def _came_back(self, now: float, present: Callable[[], bool | None]) -> bool:
         """Whether it is seen now, and was not there at the look before."""
         if now < self._look_at:
             return False
         self._look_at = now + LOOK
-        before, self._here = self._here, self._present()
+        before, self._here = self._here, present()
         return self._here is True and before is not True
 
     def _adopt(self) -> None:

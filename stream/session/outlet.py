@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from ..base.frame import Output
@@ -33,7 +34,9 @@ class Outlet:
         self.every = sink.interval is None  # takes every output, none twice
         self.ended = False  # nothing more will be written
         self.closed = False  # and what was written is finished, and what went wrong with that was said; see Fanout
-        self._closing = False
+        self.left = False  # it did not come back from a picture, and nobody waits for it any more
+        self.closing = False  # it is at its end
+        self._inside: float | None = None  # when the sink was called that has not come back yet
         self._sink = sink
         self._metrics = metrics
         self._clock = clock
@@ -43,15 +46,26 @@ class Outlet:
         self._newest: Delivery | None = None
         self._unwritten = False
 
-    def offer(self, delivery: Delivery, wait: bool) -> None:
-        """Give a picture to the sink's thread: at once, or (``wait``) when the one before was taken."""
+    def offer(self, delivery: Delivery, wait: float | None = None) -> bool:
+        """Give a picture to the sink's thread: at once, or when the one before was taken.
+
+        Returns False when that has not happened in ``wait`` seconds.
+        """
         try:
-            if wait:
-                self._box.put_wait(delivery)
-            else:
+            if wait is None:
                 self._box.put(delivery)
+            else:
+                self._box.put_wait(delivery, wait)
+        except TimeoutError:
+            return False
         except MailboxClosed:
             log.debug("sink %s takes no more pictures", self.name)
+        return True
+
+    def stuck(self) -> float:
+        """For how many seconds the sink has been at one picture, or at its end; 0 when it is at neither."""
+        begun = self._inside
+        return 0.0 if begun is None else self._clock() - begun
 
     def turn(self, block: bool) -> float | None:
         """Write one picture if it is time to; ``block`` waits for that.
@@ -79,9 +93,18 @@ class Outlet:
     def close(self) -> None:
         """Close the sink, once; raises what it raises."""
         self._box.close()
-        if not self._closing:
-            self._closing = True
-            self._sink.close()
+        if not self.closing:
+            self.closing = True
+            with self._calling():
+                self._sink.close()
+
+    @contextmanager
+    def _calling(self) -> Iterator[None]:
+        self._inside = self._clock()
+        try:
+            yield
+        finally:
+            self._inside = None
 
     def _due_in(self) -> float | None:
         return None if self._pacer is None else self._pacer.left()
@@ -90,7 +113,8 @@ class Outlet:
         delivery, unique = self._newest, self._unwritten
         self._unwritten = False
         start = self._clock()
-        self._sink.write(delivery.output if delivery else None, self._status())
+        with self._calling():
+            self._sink.write(delivery.output if delivery else None, self._status())
         now = self._clock()
         if self._pacer is not None:
             self._pacer.done()

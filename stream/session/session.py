@@ -39,9 +39,10 @@ class Session:
     ``source``: a Source, its specification as text, or a function without arguments that opens one; a source that is
     lost can be opened again in the latter two cases only. ``sinks``: Sinks, or their specifications. The session closes
     its source and its sinks; the stream stays open, it belongs to the caller.
-    ``on_status`` is called from the engine's thread when state or notice changes. ``stall_after`` and ``retry`` are
-    seconds: after how long without a frame a live source counts as stalled, and the pauses before each try to open a
-    lost source. Pauses above 1.5 s are for a source that is known to be gone, and end when it is seen to come back.
+    ``on_status`` is called when state or notice changes, from the engine's thread, and at the end from the one that
+    waits. ``stall_after`` and ``retry`` are seconds: after how long without a frame a live source counts as stalled,
+    and the pauses before each try to open a lost source. Pauses above 1.5 s are for a source that is known to be gone,
+    and end when it is seen to come back.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Session:
         self._lock = threading.Lock()
         self._ended = False
         self._notice = ("", 0.0)  # text, and when it was said
-        self._reported: tuple[State, str, str] | None = None
+        self._reported: tuple[str, ...] | None = None
         self._figures = (0.0, 0.0, 0.0)  # when they were made, frames per second, latency in ms
 
     # --- life
@@ -160,6 +161,9 @@ class Session:
             left = SLICE if end is None else end - self._clock()
             if left <= 0 or self.interrupted:
                 return False
+            if self._fanout.finishing:
+                self._fanout.leave_stuck()
+                self._report()
             if threading.get_ident() != self._owner:
                 self._stop.wait(min(SLICE, left))
                 continue
@@ -238,12 +242,13 @@ class Session:
             self._figures = (now, fps, latency)
         state, about = self._state(now)
         notice, said = self._notice
-        message = "; ".join(part for part in (about, notice if now - said < NOTICE else "") if part)
+        parts = (about, self._intake.notice, self._fanout.stuck, notice if now - said < NOTICE else "")
+        message = "; ".join(part for part in parts if part)
         config, size = self._driver.seen.config, self._driver.seen.size
         values = {"prompt": config.prompt, "drawing_influence": config.drawing_influence}
         for name in ("frames_dropped", "frames_skipped"):
             values[name] = self.metrics.counter(name)
-        return Status(state, message, fps, latency, (size.width, size.height), values)
+        return Status(state, message, fps, latency, (size.width, size.height), values, self._intake.about)
 
     def summary(self) -> dict[str, Any]:
         """What was measured (see ``Metrics.summary``), state and message, and the sinks that are gone, with why."""
@@ -279,7 +284,9 @@ class Session:
         """Tell ``on_status`` when state or notice has changed."""
         if self._on_status is None:
             return
-        key = (self._state(self._clock())[0], self._intake.lost, self._notice[0])
+        state, _ = self._state(self._clock())
+        intake = self._intake
+        key = (state, intake.lost, intake.about, intake.notice, self._fanout.stuck, self._notice[0])
         if key != self._reported:
             self._reported = key
             self._on_status(self.status)
@@ -302,7 +309,7 @@ class Session:
         """Hand a picture to all sinks; returns whether it is the first one of its source frame."""
         unique = self.metrics.rendered(output.source_id, output.captured_at, self._clock())
         # Of a source that is not live every picture counts, so the engine waits for the sinks.
-        self._fanout.deliver(output, unique, every=not self._intake.live)
+        self._fanout.deliver(output, unique, not self._intake.live, self._report)
         return unique
 
     def _control(self) -> None:

@@ -40,6 +40,8 @@ class Status:
     """(width, height) of outputs."""
     values: dict[str, Any] = field(default_factory=dict)
     """Prompt, drawing_influence, counters: shown as they are."""
+    source: str = ""
+    """Which of several things the source took, a window for example; empty where there is no question."""
 
 
 @runtime_checkable

@@ -91,9 +91,12 @@ class _Narrator:
     """Says each change of state in one line; notices are in the log already."""
 
     def __init__(self) -> None:
-        self._said = ""
+        self._said = self._source = ""
 
     def __call__(self, status: Status) -> None:
+        if status.source != self._source:
+            self._source = status.source
+            note(f"source: {status.source}")
         if status.state in ("idle", "settling", "stopped") or status.state == self._said:
             return
         self._said = status.state

@@ -1,7 +1,10 @@
 """What is on the screen: a monitor, a region, a window that is followed, or a part chosen with the mouse.
 
-``source`` decides what is captured and leaves our own preview out, ``grab`` reads the pixels, ``pick`` asks the user,
-``windows`` says which window is meant; ``x11``, ``win32`` and ``quartz`` each ask one kind of desktop for its windows.
+``source`` decides what is captured and leaves our own preview out, ``follow`` stays with one window, ``held`` keeps
+what cannot be seen now, ``grab`` reads the pixels, ``pick`` asks the user, ``windows`` says which window is meant, and
+``processes`` which of them belong to our terminal; ``x11``, ``win32`` and ``quartz`` each ask one kind of desktop for
+its windows and for their pictures. Of X11, ``x11_link`` is the connection, ``x11_pixels`` reads pictures, ``x11_text``
+reads titles.
 
 Coordinates are those of the virtual desktop, with all monitors side by side:
 
@@ -14,37 +17,17 @@ Wayland lets no program read the screen; the error says so, and what to do inste
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
-from ...base.errors import ConfigError, SourceLost, SourceUnavailable
+from ...base.errors import ConfigError
 from ...base.frame import Rect
 from ...base.spec import Spec, flag
 from .source import ScreenSource
-from .windows import WindowSystem, match_window, open_window_system
-
-_log = logging.getLogger(__name__)
 
 
 def open(spec: Spec) -> ScreenSource:
     """``screen``, ``screen:2``, ``screen:pick`` or ``screen:window=Krita,fps=60``."""
     return ScreenSource(**_options(spec))
-
-
-def present(spec: Spec, connect: Callable[[], WindowSystem] = open_window_system) -> bool | None:
-    """Whether the window is open and not minimised; None for everything but a window, and without a desktop."""
-    title = _options(spec).get("window")
-    if title is None:
-        return None
-    try:
-        with closing(connect()) as desktop:
-            window = match_window(desktop.windows(), title)
-    except (SourceLost, SourceUnavailable) as error:
-        _log.debug("windows cannot be listed: %s", error)
-        return None
-    return window is not None and window.shown
 
 
 def _options(spec: Spec) -> dict[str, Any]:

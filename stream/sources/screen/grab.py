@@ -68,7 +68,24 @@ def open_mss(cursor: bool) -> Grabber:
     try:
         return mss.MSS(with_cursor=True) if cursor else mss.MSS()
     except ScreenShotError as error:
-        raise SourceUnavailable(f"screen: cannot be captured ({error}): {_hint()}") from error
+        _log.debug("mss: %s", error)
+        grabber = _open_x11(cursor) if sys.platform.startswith("linux") else None
+        if grabber is None:
+            raise SourceUnavailable(f"screen: cannot be captured: {_hint()}") from error
+        return grabber
+
+
+def _open_x11(cursor: bool) -> Grabber | None:
+    """For a display that mss does not read; None where no display answers."""
+    from .x11_link import XLink
+    from .x11_pixels import XGrabber
+
+    try:
+        link = XLink()
+    except SourceUnavailable as error:
+        _log.debug("%s", error)
+        return None
+    return XGrabber(link, cursor)
 
 
 def layout(grabber: Grabber) -> list[Rect]:
@@ -76,7 +93,8 @@ def layout(grabber: Grabber) -> list[Rect]:
     try:
         return [Rect(m["left"], m["top"], m["width"], m["height"]) for m in grabber.monitors]
     except _failures() as error:
-        raise SourceLost(f"screen: its monitors can no longer be listed: {error!r}") from error
+        _log.debug("monitors: %r", error)
+        raise SourceLost("screen: its monitors can no longer be listed; is the display still there?") from error
 
 
 def grab(grabber: Grabber, area: Rect) -> np.ndarray:
@@ -84,8 +102,9 @@ def grab(grabber: Grabber, area: Rect) -> np.ndarray:
     try:
         shot = grabber.grab({"left": area.x, "top": area.y, "width": area.width, "height": area.height})
     except _failures() as error:
+        _log.debug("grab: %r", error)
         where = f"{area.size} at {area.x},{area.y}"
-        raise SourceLost(f"screen: {where} can no longer be captured: {error!r}") from error
+        raise SourceLost(f"screen: {where} can no longer be captured; is the display still there?") from error
     width, height = shot.size
     bgra = np.frombuffer(shot.raw, np.uint8, width * height * 4).reshape(height, width, 4)
     return cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGB)

@@ -1,6 +1,7 @@
 """Windows on macOS, through Quartz Window Services (pyobjc).
 
-Written against Apple's documentation of ``CGWindowListCopyWindowInfo``; not verified on a Mac.
+Written against Apple's documentation of ``CGWindowListCopyWindowInfo`` and ``CGWindowListCreateImage``; not verified on
+a Mac.
 """
 
 from __future__ import annotations
@@ -8,8 +9,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import cv2
+import numpy as np
+
 from ...base.errors import SourceUnavailable
 from ...base.frame import Rect
+from .processes import ancestors
 from .window import Window
 
 NULL_WINDOW = 0
@@ -17,6 +22,7 @@ ALL = 0
 ON_SCREEN_ONLY = 1 << 0
 INCLUDING_WINDOW = 1 << 3
 WITHOUT_DESKTOP = 1 << 4
+WITHOUT_SHADOW = 1 << 0  # kCGWindowImageBoundsIgnoreFraming
 DOCK_LAYER = 20  # the Dock, the menu bar and overlays lie on this level and above
 
 
@@ -46,6 +52,19 @@ class QuartzWindows:
         found = [window for window in self._list(INCLUDING_WINDOW, id) if window.id == id]
         return found[0] if found else None
 
+    def picture(self, window: Window, cursor: bool) -> np.ndarray | None:
+        quartz = self._quartz
+        image = quartz.CGWindowListCreateImage(quartz.CGRectNull, INCLUDING_WINDOW, window.id, WITHOUT_SHADOW)
+        if image is None:
+            return None
+        width, height = quartz.CGImageGetWidth(image), quartz.CGImageGetHeight(image)
+        stride, bits = quartz.CGImageGetBytesPerRow(image), quartz.CGImageGetBitsPerPixel(image)
+        data = bytes(quartz.CGDataProviderCopyData(quartz.CGImageGetDataProvider(image)))
+        if bits != 32 or min(width, height) < 1 or len(data) < stride * height:
+            return None
+        rows = np.frombuffer(data, np.uint8, stride * height).reshape(height, stride)
+        return cv2.cvtColor(rows[:, : width * 4].reshape(height, width, 4), cv2.COLOR_BGRA2RGB)
+
     def desktop(self) -> Rect | None:
         """Not asked for: a change of the desktop is met when the next capture fails."""
         return None
@@ -60,4 +79,6 @@ class QuartzWindows:
         title = str(info.get("kCGWindowName") or info.get("kCGWindowOwnerName") or "")
         opaque = info.get("kCGWindowAlpha", 1.0) > 0.9 and info.get("kCGWindowLayer", 0) < DOCK_LAYER
         shown = bool(info.get("kCGWindowIsOnscreen", False))
-        return Window(int(info["kCGWindowNumber"]), title, rect, rect, shown, opaque)
+        program, pid = str(info.get("kCGWindowOwnerName") or ""), info.get("kCGWindowOwnerPID")
+        own = pid in ancestors()
+        return Window(int(info["kCGWindowNumber"]), title, rect, rect, shown, opaque, program, pid, own)

@@ -1,8 +1,9 @@
 """The screen source: which part of the screen is captured now, and what the picture shows where it cannot be seen.
 
-A window is captured as it is seen, without its frame on X11 and with it on Windows and macOS; what covers it is
-captured with it. Our own preview never is: where it covers the captured part, the picture keeps what was there before.
-What lies outside the screen is kept in the same way. Where nothing was seen yet, the paper is white.
+A window is captured alone, see ``follow``: without its frame on X11 and with it on Windows and macOS. A region or a
+monitor is captured as it is seen, but our own preview never is: where it covers the captured part, the picture keeps
+what was there before. What lies outside the screen is kept in the same way. Where nothing was seen yet, the paper is
+white.
 """
 
 from __future__ import annotations
@@ -12,32 +13,35 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 
-import cv2
 import numpy as np
 
 from ...base.errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
-from ...base.frame import Rect, Size
+from ...base.frame import Rect
 from ...base.pacing import Clock, Pacer
+from .follow import Followed
 from .grab import WAYLAND_HINT, Grabber, grab, layout, let_go, open_mss
-from .windows import WindowSystem, find_window, intersect, open_window_system, preview_mask
+from .held import Held
+from .window import Window
+from .windows import WindowSystem, intersect, open_window_system, preview_mask
 
 LOOK_AROUND = 0.25  # seconds between two looks for previews
 CLOSE_WAIT = 0.5  # seconds
+SMALLEST = 8  # pixels of a region each way
 
 _log = logging.getLogger(__name__)
-_PICKED: list[Rect] = []  # the part chosen last in this process
 
 
 class ScreenSource:
     """Pictures of the screen, ``fps`` times a second.
 
     ``monitor`` counts from 1 (0: all of them as one picture). ``region`` is in coordinates of the virtual desktop.
-    ``window`` is a part of a title, in any case; the window is followed when it moves or changes size. ``pick`` asks
-    the user, on ``monitor``. ``cursor`` draws the mouse pointer (X11 only).
+    ``window`` is an id, a program, or a part of a title, in any case; the window is followed when it moves or changes
+    size. ``pick`` asks the user, on ``monitor``. ``cursor`` draws the mouse pointer (X11 only).
     ``open_grabber`` is given ``cursor``, see ``Grabber``; ``open_windows`` see ``WindowSystem``. ``picker`` is called
-    like ``pick_region``. ``picked`` holds the part that was chosen last: a source that is opened from another thread
-    than the main one, where nobody can be asked, takes it from there.
+    like ``pick_region``, on the main thread only. ``chosen`` is the window that ``window`` has meant before.
     Raises SourceUnavailable when there is no screen, monitor or window; ConfigError for options that exclude each
     other.
     """
@@ -58,17 +62,11 @@ class ScreenSource:
         open_grabber: Callable[[bool], Grabber] = open_mss,
         open_windows: Callable[[], WindowSystem] = open_window_system,
         picker: Callable[[np.ndarray, int], Rect] | None = None,
-        picked: list[Rect] = _PICKED,
+        chosen: Window | None = None,
     ) -> None:
-        if monitor is not None and monitor < 0:
-            raise ConfigError(f"monitor: got {monitor}, expected 0 (all), or a number from 1")
-        chosen = [name for name, value in (("region", region), ("window", window), ("pick", pick)) if value]
-        if len(chosen) > 1 or (chosen and chosen != ["pick"] and monitor is not None):
-            raise ConfigError(f"screen: got {' and '.join(chosen)}, expected one of monitor, region, window, pick")
-        if window is not None and not window.strip():
-            raise ConfigError("window: got an empty title, expected a part of the window's title")
-        if cursor and not sys.platform.startswith("linux"):
-            raise ConfigError("cursor: only X11 can capture the mouse pointer; leave it out")
+        _check_options(monitor, region, window, pick, cursor)
+        self._again = partial(ScreenSource, fps=fps, cursor=cursor, clock=clock)
+        self._again = partial(self._again, open_grabber=open_grabber, open_windows=open_windows)
         self._stop = stop or threading.Event()
         self._pacer = Pacer.of_fps(fps, clock, self._stop)
         self._clock = clock
@@ -79,19 +77,19 @@ class ScreenSource:
         self._grabber: Grabber | None = None
         self._windows: WindowSystem | None = None
         self._blind = False  # there is no way to see other windows here
-        self._title = window
-        self._window: int | None = None
+        self._followed = None if window is None else Followed(window, cursor, clock, chosen)
         self._monitor = 1 if monitor is None else monitor
         self._region = region
         self._layout = [Rect(0, 0, 1, 1)]  # the whole desktop, then each monitor
-        self._clear: np.ndarray | None = None  # (H, W) uint8: 0 where a preview is seen, else 1; None: seen nowhere
-        self._known: np.ndarray | None = None  # (H, W, 3) the captured part as it was at the last look around
+        self._hidden: np.ndarray | None = None  # (H, W) bool: where a preview is seen; None: nowhere
+        self._held = Held()  # the captured part as it was at the last look around
+        self._outside = False  # the captured part leaves the screen
         self._looked_at = -LOOK_AROUND
         self._looked_area: Rect | None = None
         try:
             self._connect()
             if pick:
-                self._region = self._pick(picker, picked)
+                self._region = self._pick(picker)
             self._check_picture()
         except SourceLost as error:
             self.close()
@@ -101,6 +99,21 @@ class ScreenSource:
             raise
         # A connection belongs to the thread that uses it (GDI insists); read() makes its own.
         self._disconnect()
+
+    @property
+    def about(self) -> str:
+        """Which window it is; empty for everything but a window."""
+        return str(self._followed.chosen) if self._followed else ""
+
+    @property
+    def notice(self) -> str:
+        """Why the picture is not wholly what is there now; empty: it is."""
+        if self._followed:
+            return self._followed.notice
+        if self._region and self._outside:
+            where = f"leaves the screen, {_say(self._layout[0])}: what lies outside stays white, or as it was"
+            return f"region {_say(self._region)} {where}"
+        return ""
 
     def read(self) -> np.ndarray:
         """Wait for the next target time, then capture: ``(H, W, 3)`` uint8 RGB.
@@ -131,15 +144,31 @@ class ScreenSource:
             finally:
                 self._lock.release()
 
+    def again(self) -> ScreenSource:
+        """A new source of the very same part: the window that was chosen, the part that was picked."""
+        if self._followed:
+            return self._again(window=self._followed.wanted, chosen=self._followed.chosen)
+        return self._again(region=self._region) if self._region else self._again(monitor=self._monitor)
+
+    def is_back(self) -> bool | None:
+        """Whether its window is there and not minimised; None for everything but a window, and without a desktop."""
+        if self._followed is None:
+            return None
+        try:
+            with closing(self._open_windows()) as desktop:
+                return self._followed.present(desktop)
+        except (SourceLost, SourceUnavailable) as error:
+            _log.debug("windows cannot be listed: %s", error)
+            return None
+
     # --- connections
 
     def _connect(self) -> None:
         self._grabber = self._open_grabber(self._cursor)
         self._layout = layout(self._grabber)
-        if self._title is not None and self._windows is None:
+        if self._windows is None and self._followed:
             self._windows = self._open_windows()
-            if self._window is None:
-                self._window = find_window(self._windows.windows(), self._title).id
+            self._followed.attach(self._windows)
         elif self._windows is None and not self._blind:
             try:
                 self._windows = self._open_windows()
@@ -160,18 +189,20 @@ class ScreenSource:
 
     def _check_picture(self) -> None:
         assert self._grabber is not None
-        if self._region is not None and intersect(self._region, self._layout[0]) is None:
-            raise SourceUnavailable(f"region: got {_say(self._region)}, expected a part of {_say(self._layout[0])}")
+        whole = self._layout[0]
+        if self._region is not None:
+            inside, (width, height) = intersect(self._region, whole), self._region.size
+            if inside is None or min(inside.size) < SMALLEST or width > whole.width or height > whole.height:
+                fitting = f"{SMALLEST}x{SMALLEST} or more of the screen, {_say(whole)}, and no larger than it"
+                raise SourceUnavailable(f"region: got {_say(self._region)}, expected {fitting}; try screen:pick")
         picture = self._capture()
         xwayland = any(str(m.get("output", "")).startswith("XWAYLAND") for m in self._grabber.monitors)
         if xwayland and not picture.any():
             raise SourceUnavailable(f"screen: {WAYLAND_HINT}")
 
-    def _pick(self, picker: Callable[[np.ndarray, int], Rect] | None, picked: list[Rect]) -> Rect:
+    def _pick(self, picker: Callable[[np.ndarray, int], Rect] | None) -> Rect:
         if threading.current_thread() is not threading.main_thread():
-            if not picked:
-                raise SourceUnavailable("pick: can only ask from the main thread; use screen:region=x,y,w,h")
-            return picked[-1]
+            raise SourceUnavailable("pick: can only ask from the main thread; use screen:region=x,y,w,h")
         area = self._area()
         picture = self._grab(area)
         if picker is None:
@@ -179,24 +210,13 @@ class ScreenSource:
         rect = picker(picture, max(0, self._monitor - 1))
         scale = picture.shape[1] / area.width
         part = Rect(*(round(value / scale) for value in rect))
-        picked[:] = [Rect(area.x + part.x, area.y + part.y, max(1, part.width), max(1, part.height))]
-        return picked[-1]
+        return Rect(area.x + part.x, area.y + part.y, max(1, part.width), max(1, part.height))
 
     # --- pictures
 
     def _area(self) -> Rect:
         """What is to be captured now, in desktop coordinates."""
-        if self._title is not None:
-            assert self._windows is not None and self._window is not None
-            window = self._windows.look(self._window)
-            if window is None:
-                raise SourceLost(f"window {self._title!r} was closed")
-            if not window.shown:
-                raise SourceLost(f"window {self._title!r} is minimised, or on another desktop")
-            return window.content
-        if self._region is not None:
-            return self._region
-        return self._layout[min(self._monitor, len(self._layout) - 1)]
+        return self._region or self._layout[min(self._monitor, len(self._layout) - 1)]
 
     def _grab(self, area: Rect) -> np.ndarray:
         assert self._grabber is not None
@@ -207,16 +227,20 @@ class ScreenSource:
             raise
 
     def _capture(self) -> np.ndarray:
+        if self._followed:
+            assert self._windows is not None
+            return self._followed.capture(self._windows, self._layout[0], self._grab)
         area = self._area()
         looked = self._look_around(area)
         visible = intersect(area, self._layout[0])
         if visible is None:
-            raise SourceLost(f"screen: {_say(area)} lies outside of {_say(self._layout[0])}; move the window back")
+            raise SourceLost(f"region {_say(area)} lies outside of the screen, {_say(self._layout[0])}")
         picture = self._grab(visible)
-        if visible != area or self._clear is not None:
-            picture = self._keep_hidden(picture, area, visible)
+        self._outside = visible != area
+        if self._outside or self._hidden is not None:
+            picture = self._held.lay(picture, area, visible, self._hidden)
         if looked:
-            self._known = picture.copy()
+            self._held.keep(picture)
         return picture
 
     def _look_around(self, area: Rect) -> bool:
@@ -231,27 +255,20 @@ class ScreenSource:
             self._connect()
             if self._windows is None:
                 return False
-        mask = preview_mask(self._windows.windows(), area)
-        self._clear = None if mask is None else 1 - mask.astype(np.uint8)
+        self._hidden = preview_mask(self._windows.windows(), area)
         return True
 
-    def _keep_hidden(self, part: np.ndarray, area: Rect, visible: Rect) -> np.ndarray:
-        """Lay ``part``, the ``visible`` one, into a picture of ``area``; what is hidden stays as it was last known."""
-        scale = part.shape[1] / visible.width
-        size = Size(round(area.width * scale), round(area.height * scale))
-        picture = np.full((size.height, size.width, 3), 255, np.uint8)
-        if self._known is not None:
-            height, width = min(size.height, self._known.shape[0]), min(size.width, self._known.shape[1])
-            picture[:height, :width] = self._known[:height, :width]
-        x, y = round((visible.x - area.x) * scale), round((visible.y - area.y) * scale)
-        inside = picture[y : y + part.shape[0], x : x + part.shape[1]]
-        part = part[: inside.shape[0], : inside.shape[1]]
-        if self._clear is None:
-            inside[:] = part
-            return picture
-        clear = self._clear if scale == 1.0 else cv2.resize(self._clear, size, interpolation=cv2.INTER_NEAREST)
-        cv2.copyTo(part, clear[y : y + part.shape[0], x : x + part.shape[1]], inside)
-        return picture
+
+def _check_options(monitor: int | None, region: Rect | None, window: str | None, pick: bool, cursor: bool) -> None:
+    if monitor is not None and monitor < 0:
+        raise ConfigError(f"monitor: got {monitor}, expected 0 (all), or a number from 1")
+    chosen = [name for name, value in (("region", region), ("window", window), ("pick", pick)) if value]
+    if len(chosen) > 1 or (chosen and chosen != ["pick"] and monitor is not None):
+        raise ConfigError(f"screen: got {' and '.join(chosen)}, expected one of monitor, region, window, pick")
+    if window is not None and not window.strip():
+        raise ConfigError("window: got an empty title, expected an id, a program, or a part of the window's title")
+    if cursor and not sys.platform.startswith("linux"):
+        raise ConfigError("cursor: only X11 can capture the mouse pointer; leave it out")
 
 
 def _say(rect: Rect) -> str:

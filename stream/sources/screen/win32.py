@@ -1,4 +1,4 @@
-"""Windows on Microsoft Windows, through user32 and dwmapi.
+"""Windows on Microsoft Windows, through user32, dwmapi and gdi32.
 
 Written against the Win32 documentation; not verified on a machine with Windows.
 """
@@ -6,10 +6,15 @@ Written against the Win32 documentation; not verified on a machine with Windows.
 from __future__ import annotations
 
 import ctypes
+from pathlib import PureWindowsPath
 from typing import Any
+
+import cv2
+import numpy as np
 
 from ...base.errors import SourceUnavailable
 from ...base.frame import Rect
+from .processes import ancestors
 from .window import Window
 
 GWL_EXSTYLE = -20
@@ -17,11 +22,27 @@ WS_EX_TRANSPARENT = 0x20
 WS_EX_LAYERED = 0x80000
 DWMWA_EXTENDED_FRAME_BOUNDS = 9
 DWMWA_CLOAKED = 14
+RENDER_FULL_CONTENT = 2  # PW_RENDERFULLCONTENT: also what a graphics card draws
+QUERY_LIMITED_INFORMATION = 0x1000
 VIRTUAL_SCREEN = (76, 77, 78, 79)  # SM_XVIRTUALSCREEN, SM_YVIRTUALSCREEN, SM_CXVIRTUALSCREEN, SM_CYVIRTUALSCREEN
 
 
 class _RECT(ctypes.Structure):
     _fields_ = (("left", ctypes.c_long), ("top", ctypes.c_long), ("right", ctypes.c_long), ("bottom", ctypes.c_long))
+
+
+class _BITMAPINFO(ctypes.Structure):
+    """BITMAPINFOHEADER, and room for one colour."""
+
+    _fields_ = (
+        ("size", ctypes.c_uint32),
+        ("width", ctypes.c_int32),
+        ("height", ctypes.c_int32),
+        ("planes", ctypes.c_uint16),
+        ("bits", ctypes.c_uint16),
+        ("compression", ctypes.c_uint32),
+        ("rest", ctypes.c_uint32 * 6),
+    )
 
 
 class Win32Windows:
@@ -33,6 +54,8 @@ class Win32Windows:
             raise SourceUnavailable("window capture: user32 exists on Windows only")
         self._user32: Any = library("user32", use_last_error=True)
         self._dwmapi: Any = library("dwmapi")
+        self._gdi32: Any = library("gdi32")
+        self._kernel32: Any = library("kernel32")
         make: Any = getattr(ctypes, "WINFUNCTYPE", None)
         self._callback: Any = make(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
         handle, text = ctypes.c_void_p, ctypes.c_wchar_p
@@ -45,9 +68,25 @@ class Win32Windows:
             ("GetWindowTextW", [handle, text, ctypes.c_int]),
             ("GetWindowLongW", [handle, ctypes.c_int]),
             ("GetWindowRect", [handle, ctypes.POINTER(_RECT)]),
+            ("GetWindowThreadProcessId", [handle, handle]),
+            ("PrintWindow", [handle, handle, ctypes.c_uint]),
+            ("ReleaseDC", [handle, handle]),
         ):
             getattr(self._user32, name).argtypes = arguments
             getattr(self._user32, name).restype = ctypes.c_int
+        for module, name, arguments in (
+            (self._user32, "GetDC", [handle]),
+            (self._gdi32, "CreateCompatibleDC", [handle]),
+            (self._gdi32, "CreateCompatibleBitmap", [handle, ctypes.c_int, ctypes.c_int]),
+            (self._gdi32, "SelectObject", [handle, handle]),
+            (self._gdi32, "DeleteObject", [handle]),
+            (self._gdi32, "DeleteDC", [handle]),
+            (self._gdi32, "GetDIBits", [handle, handle, ctypes.c_uint, ctypes.c_uint, handle, handle, ctypes.c_uint]),
+            (self._kernel32, "OpenProcess", [ctypes.c_uint32, ctypes.c_int, ctypes.c_uint32]),
+            (self._kernel32, "QueryFullProcessImageNameW", [handle, ctypes.c_uint32, text, handle]),
+            (self._kernel32, "CloseHandle", [handle]),
+        ):
+            getattr(module, name).argtypes, getattr(module, name).restype = arguments, handle
         self._dwmapi.DwmGetWindowAttribute.argtypes = [handle, ctypes.c_uint, handle, ctypes.c_uint]
         self._dwmapi.DwmGetWindowAttribute.restype = ctypes.c_long
 
@@ -82,7 +121,51 @@ class Win32Windows:
         rect = Rect(bounds.left, bounds.top, max(1, width), max(1, height))
         style = self._user32.GetWindowLongW(id, GWL_EXSTYLE)
         opaque = not (style & WS_EX_LAYERED and style & WS_EX_TRANSPARENT)
-        return Window(id, self._title(id), rect, rect, shown, opaque)
+        number = ctypes.c_uint32()
+        self._user32.GetWindowThreadProcessId(id, ctypes.byref(number))
+        pid, program = number.value or None, self._program(number.value)
+        return Window(id, self._title(id), rect, rect, shown, opaque, program, pid, pid in ancestors())
+
+    def picture(self, window: Window, cursor: bool) -> np.ndarray | None:
+        outer = _RECT()  # what is printed has the invisible border, too
+        if not self._user32.GetWindowRect(window.id, ctypes.byref(outer)):
+            return None
+        width, height = outer.right - outer.left, outer.bottom - outer.top
+        pixels = self._printed(window.id, width, height) if min(width, height) > 0 else None
+        if pixels is None or not pixels[..., :3].any():
+            return None  # a program that does not draw into a picture leaves it black
+        x, y = max(0, window.content.x - outer.left), max(0, window.content.y - outer.top)
+        inside = pixels[y : y + window.content.height, x : x + window.content.width]
+        return cv2.cvtColor(np.ascontiguousarray(inside), cv2.COLOR_BGRA2RGB) if inside.size else None
+
+    def _printed(self, id: int, width: int, height: int) -> np.ndarray | None:
+        """``(H, W, 4)`` uint8 BGRA."""
+        screen = self._user32.GetDC(None)
+        memory = self._gdi32.CreateCompatibleDC(screen)
+        bitmap = self._gdi32.CreateCompatibleBitmap(screen, width, height)
+        before = self._gdi32.SelectObject(memory, bitmap)
+        pixels = np.zeros((height, width, 4), np.uint8)
+        info = _BITMAPINFO(40, width, -height, 1, 32)  # a negative height: the upper row first
+        try:
+            if not self._user32.PrintWindow(id, memory, RENDER_FULL_CONTENT):
+                return None
+            self._gdi32.SelectObject(memory, before)
+            data, about = pixels.ctypes.data, ctypes.byref(info)
+            return pixels if self._gdi32.GetDIBits(memory, bitmap, 0, height, data, about, 0) else None
+        finally:
+            self._gdi32.DeleteDC(memory)
+            self._gdi32.DeleteObject(bitmap)
+            self._user32.ReleaseDC(None, screen)
+
+    def _program(self, pid: int) -> str:
+        """The name of the program's file, without its ending."""
+        process = self._kernel32.OpenProcess(QUERY_LIMITED_INFORMATION, 0, pid)
+        if not process:
+            return ""
+        path, length = ctypes.create_unicode_buffer(1024), ctypes.c_uint32(1024)
+        found = self._kernel32.QueryFullProcessImageNameW(process, 0, path, ctypes.byref(length))
+        self._kernel32.CloseHandle(process)
+        return PureWindowsPath(path.value).stem if found else ""
 
     def desktop(self) -> Rect | None:
         return Rect(*(self._user32.GetSystemMetrics(index) for index in VIRTUAL_SCREEN))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...base.frame import Rect
+from ...base.names import quoted
 from ...base.preview import PREVIEW_TITLE
 
 
@@ -18,8 +19,19 @@ class Window:
     frame: Rect  # what it covers: with its frame
     shown: bool = True  # False: minimised, or on another desktop
     opaque: bool = True  # False: what lies below can be seen through it
+    program: str = ""  # the class of its program on X11, its file on Windows, its name on macOS; empty: unknown
+    pid: int | None = None  # the process that shows it; None: unknown
+    own: bool = False  # whether it is the terminal that runs us
 
     @property
     def is_preview(self) -> bool:
         """Whether it shows our own pictures."""
         return self.title.casefold().startswith(PREVIEW_TITLE)
+
+    def is_of(self, other: Window) -> bool:
+        """Whether the same program shows it as shows the other one."""
+        return self.program == other.program
+
+    def __str__(self) -> str:
+        program = f"{quoted(self.program, 40)[1:-1]}, " if self.program else ""
+        return f"window {quoted(self.title)} ({program}id {self.id:#x})"

@@ -5,7 +5,9 @@ Coordinates are those of the captured desktop: physical pixels on X11 and Window
 
 from __future__ import annotations
 
+import re
 import sys
+import unicodedata
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -13,7 +15,10 @@ import numpy as np
 
 from ...base.errors import SourceUnavailable
 from ...base.frame import Rect
+from ...base.names import quoted
 from .window import Window
+
+MOST_LISTED = 12
 
 
 class WindowSystem(Protocol):
@@ -25,6 +30,13 @@ class WindowSystem(Protocol):
 
     def look(self, id: int) -> Window | None:
         """One window now; None when it is gone. Raises SourceLost."""
+        ...
+
+    def picture(self, window: Window, cursor: bool) -> np.ndarray | None:
+        """A window's own content, whatever lies over it: ``(H, W, 3)`` uint8 RGB, with the mouse pointer or without.
+
+        None where the desktop cannot show it alone. Raises SourceLost, SourceUnavailable.
+        """
         ...
 
     def desktop(self) -> Rect | None:
@@ -51,27 +63,49 @@ def open_window_system() -> WindowSystem:
     return X11Windows()
 
 
-def match_window(windows: Sequence[Window], title: str) -> Window | None:
-    """The window whose title contains ``title``, in any case; never a preview.
+def match_window(windows: Sequence[Window], wanted: str) -> Window | None:
+    """The window that is meant by an id (``0x3a00007``), the name of a program, or a part of a title, in any case.
 
-    Of several, a shown one comes before a minimised one, then one with exactly this title, then the largest.
+    An id comes first, then a program of this name, then one whose name has this part, and titles last. Of several, a
+    shown one comes before a minimised one, then one with exactly this title, then the largest. Never a preview, nor the
+    terminal that runs us: its title may be the very command line that names the window.
     """
-    wanted = title.casefold()
-    found = [window for window in windows if wanted in window.title.casefold() and not window.is_preview]
+    name = _plain(wanted)
+    found = [window for window in windows if _rank(window, name)]
     if not found:
         return None
-    return max(found, key=lambda w: (w.shown, w.title.casefold() == wanted, w.content.width * w.content.height))
+    area = lambda w: w.content.width * w.content.height
+    return max(found, key=lambda w: (_rank(w, name), w.shown, _plain(w.title) == name, area(w)))
 
 
-def find_window(windows: Sequence[Window], title: str) -> Window:
+def _rank(window: Window, name: str) -> int:
+    """How well a window fits; 0: not at all."""
+    title, program = _plain(window.title), _plain(window.program)
+    if window.is_preview:
+        return 0
+    if name in (f"{window.id:#x}", str(window.id)):
+        return 4
+    if window.own or re.search(rf"window\s*=\s*[\"']?{re.escape(name)}", title):
+        return 0
+    return next((rank for rank, fits in ((3, program == name), (2, name in program), (1, name in title)) if fits), 0)
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold().strip()
+
+
+def find_window(windows: Sequence[Window], wanted: str) -> Window:
     """Like ``match_window``, but raises SourceUnavailable that lists what there is."""
-    window = match_window(windows, title)
+    window = match_window(windows, wanted)
     if window is None:
-        titles = list(dict.fromkeys(w.title for w in windows if w.title and not w.is_preview))
-        names = ", ".join(repr(name[:60]) for name in titles[:12]) or "no windows with a title"
-        raise SourceUnavailable(f"window: got {title!r}, expected a part of the title of an open window: {names}")
+        there = [w for w in windows if w.title and not w.is_preview and not w.own]
+        titles = list(dict.fromkeys(quoted(w.title, 60) for w in there))
+        more = f" and {len(titles) - MOST_LISTED} more" if len(titles) > MOST_LISTED else ""
+        names = ", ".join(titles[:MOST_LISTED]) + more or "no windows with a title"
+        expected = f"an id, a program, or a part of the title of an open window: {names}"
+        raise SourceUnavailable(f"window: got {quoted(wanted)}, expected {expected}")
     if not window.shown:
-        raise SourceUnavailable(f"window {window.title!r} is minimised, or on another desktop; bring it up")
+        raise SourceUnavailable(f"{window} is minimised, or on another desktop; bring it up")
     return window
 
 
@@ -87,15 +121,27 @@ def preview_mask(windows: Sequence[Window], region: Rect) -> np.ndarray | None:
 
     ``windows`` come lowest first: who lies above a preview hides it.
     """
-    mask: np.ndarray | None = None
+    mask = np.zeros((region.height, region.width), np.bool_)
     for window in windows:
-        if not window.shown or not (window.is_preview or window.opaque):
-            continue
-        part = intersect(window.frame, region)
-        if part is None or (mask is None and not window.is_preview):
-            continue
-        if mask is None:
-            mask = np.zeros((region.height, region.width), np.bool_)
+        if window.shown and (window.is_preview or window.opaque):
+            _paint(mask, window.frame, region, window.is_preview)
+    return mask if mask.any() else None
+
+
+def covered_mask(windows: Sequence[Window], id: int, region: Rect) -> np.ndarray | None:
+    """Where anything lies over a window inside ``region``, or may: ``(H, W)`` bool, or None if nowhere."""
+    mask = np.zeros((region.height, region.width), np.bool_)
+    place = next((place for place, window in enumerate(windows) if window.id == id), None)
+    if place is None:
+        return ~mask
+    for window in windows[place + 1 :]:
+        if window.shown and (window.is_preview or window.opaque):
+            _paint(mask, window.frame, region, True)
+    return mask if mask.any() else None
+
+
+def _paint(mask: np.ndarray, rect: Rect, region: Rect, value: bool) -> None:
+    part = intersect(rect, region)
+    if part is not None:
         x, y = part.x - region.x, part.y - region.y
-        mask[y : y + part.height, x : x + part.width] = window.is_preview
-    return mask if mask is not None and mask.any() else None
+        mask[y : y + part.height, x : x + part.width] = value

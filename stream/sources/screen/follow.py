@@ -1,0 +1,111 @@
+"""One window, followed: found once, and then this one and no other, alone, whatever lies over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ...base.errors import SourceLost
+from ...base.frame import Rect, Size
+from ...base.pacing import Clock
+from .held import Held
+from .window import Window
+from .windows import WindowSystem, covered_mask, find_window, intersect, match_window
+
+SETTLE = 0.5  # seconds that a program is given to draw what was covered
+
+
+class Followed:
+    """The window that ``wanted`` names, see ``match_window``.
+
+    ``chosen`` is the window that was chosen before: then it is waited for, or, when it was closed, for another one of
+    the same program. Where the desktop keeps no picture of each window, what is covered keeps what was there before.
+    """
+
+    def __init__(self, wanted: str, cursor: bool, clock: Clock, chosen: Window | None = None) -> None:
+        self.wanted = wanted
+        self.chosen = chosen
+        self.covered = False  # something lies over it, and the picture cannot show what is below
+        self._cursor = cursor
+        self._clock = clock
+        self._held = Held()
+        self._size: Size | None = None  # as it was in the last picture
+        self._settled_at = 0.0
+
+    def attach(self, system: WindowSystem) -> None:
+        """Find it; raises SourceUnavailable when there is none, or when it is minimised."""
+        if self.chosen is None:
+            self.chosen = find_window(system.windows(), self.wanted)
+            return
+        if self._now(system) is None:
+            same = [window for window in system.windows() if window.is_of(self.chosen)]
+            if match_window(same, self.wanted) is None:
+                raise SourceLost(f"{self.chosen} was closed")
+            self.chosen = find_window(same, self.wanted)
+
+    def present(self, system: WindowSystem) -> bool:
+        """Whether it is open and not minimised, or another one of the same program in its place."""
+        window = self._now(system)
+        if window is None and self.chosen is not None:
+            window = match_window([each for each in system.windows() if each.is_of(self.chosen)], self.wanted)
+        return window is not None and window.shown
+
+    @property
+    def notice(self) -> str:
+        """What people should know of the picture now; empty: nothing."""
+        where = "is covered in part, or leaves the screen: what cannot be seen stays as it was"
+        return f"{self.chosen} {where}" if self.covered else ""
+
+    def capture(self, system: WindowSystem, desktop: Rect, screen: Callable[[Rect], np.ndarray]) -> np.ndarray:
+        """Its picture now, ``(H, W, 3)`` uint8 RGB; ``screen`` gives what is seen in a part of the ``desktop``.
+
+        Raises SourceLost when it was closed or minimised.
+        """
+        window = self._now(system)
+        if window is None:
+            raise SourceLost(f"{self.chosen} was closed")
+        if not window.shown:
+            raise SourceLost(f"{window} is minimised, or on another desktop")
+        self.chosen = window
+        if window.content.size != self._size:
+            # A server that begins to keep a picture of it begins with what is seen there, covers and all.
+            self._size, self._settled_at = window.content.size, self._clock() + SETTLE
+        settling = self._clock() < self._settled_at
+        before = covered_mask(system.windows(), window.id, window.content) if settling else None
+        picture = system.picture(window, self._cursor)
+        self.covered = picture is None
+        if picture is not None and before is None:
+            return picture
+        if picture is None:
+            return self._seen(system, window, desktop, screen)
+        return self._held.lay(picture, window.content, window.content, before)
+
+    def _seen(
+        self, system: WindowSystem, window: Window, desktop: Rect, screen: Callable[[Rect], np.ndarray]
+    ) -> np.ndarray:
+        """What is seen of it on the screen, the rest as it was."""
+        desktop = system.desktop() or desktop
+        visible = intersect(window.content, desktop)
+        if visible is None:
+            raise SourceLost(f"{window} lies outside of {desktop.size} at {desktop.x},{desktop.y}; move it back")
+        before = covered_mask(system.windows(), window.id, window.content)
+        part = screen(visible)
+        after = covered_mask(system.windows(), window.id, window.content)
+        now = self._now(system)
+        if now is None or (now.shown, now.content) != (True, window.content):
+            before = after = np.ones(window.content.size[::-1], np.bool_)  # it has moved meanwhile
+        masks = [mask for mask in (before, after) if mask is not None]
+        hidden = np.logical_or.reduce(masks) if masks else None
+        self.covered = hidden is not None or visible != window.content
+        if self.covered:
+            part = self._held.lay(part, window.content, visible, hidden)
+        self._held.keep(part)
+        return part
+
+    def _now(self, system: WindowSystem) -> Window | None:
+        """The chosen window as it is now; None when it is gone, also where another one has its number by now."""
+        assert self.chosen is not None
+        window = system.look(self.chosen.id)
+        same = window is not None and window.is_of(self.chosen) and window.pid == self.chosen.pid
+        return window if same else None
