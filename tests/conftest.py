@@ -116,6 +116,20 @@ def xvfb():
         server.wait(timeout=10)
 
 
+@pytest.fixture
+def painter(xvfb, monkeypatch):
+    """Makes windows on the X display, which is also where this process looks; they are gone afterwards."""
+    from doubles.x11 import Painter
+
+    monkeypatch.setenv("DISPLAY", xvfb)
+    for name in ("WAYLAND_DISPLAY", "XDG_SESSION_TYPE", "WINDOWID"):
+        monkeypatch.delenv(name, raising=False)
+    painter = Painter(xvfb)
+    yield painter
+    painter.numbers(painter.root, "_NET_CLIENT_LIST", [])
+    painter.close()  # the server takes its windows away
+
+
 @pytest.fixture(scope="session")
 def reference(request):
     """The module ``streamdiffusion.pipeline`` of the published package, installed without its dependencies.

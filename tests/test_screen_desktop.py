@@ -1,23 +1,21 @@
 """The screen source on a real X server, with real windows."""
 
 import ctypes
-import ctypes.util
 import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
 
 import numpy as np
 import pytest
+from doubles.x11 import x_server
 
 from inkstream.stream.base.errors import SourceLost, SourceUnavailable
 from inkstream.stream.base.preview import PREVIEW_TITLE
 from inkstream.stream.sources import open_source
 from inkstream.stream.sources.screen.source import LOOK_AROUND
-from inkstream.stream.sources.screen.x11 import X11Windows
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs linux")
@@ -36,78 +34,6 @@ def test_no_display_is_explained(monkeypatch, environment, hint):
         monkeypatch.setenv(name, value)
     with pytest.raises(SourceUnavailable, match=hint):
         open_source("screen")
-
-
-class Cookie(ctypes.Structure):
-    """What libxcb hands out for a request, and takes for its reply."""
-
-    _fields_ = (("sequence", ctypes.c_uint),)
-
-
-class Painter:
-    """Makes windows on an X display that the server itself paints in one colour (0xRRGGBB)."""
-
-    def __init__(self, display):
-        with closing(X11Windows(display)) as windows:
-            self.root = windows.root
-        self.xcb = ctypes.CDLL(ctypes.util.find_library("xcb"))
-        self.xcb.xcb_connect.restype = ctypes.c_void_p
-        self.xcb.xcb_generate_id.restype = ctypes.c_uint32
-        self.libc = ctypes.CDLL(None)
-        self.connection = ctypes.c_void_p(self.xcb.xcb_connect(display.encode(), None))
-
-    def call(self, name, *arguments):
-        getattr(self.xcb, f"xcb_{name}")(self.connection, *arguments)
-        self.ask("get_input_focus")  # a round trip: the server has done it
-
-    def ask(self, name, *arguments):
-        """The number that a reply has at byte 8."""
-        request, receive = getattr(self.xcb, f"xcb_{name}"), getattr(self.xcb, f"xcb_{name}_reply")
-        request.restype, receive.restype = Cookie, ctypes.POINTER(ctypes.c_uint32 * 3)
-        reply = receive(self.connection, request(self.connection, *arguments), None)
-        try:
-            return reply.contents[2]
-        finally:
-            self.libc.free(reply)
-
-    def window(self, title, rect, colour, parent=None, shown=True):
-        id = self.xcb.xcb_generate_id(self.connection)
-        short, word = ctypes.c_int16, ctypes.c_uint16
-        place = (short(rect[0]), short(rect[1]), word(rect[2]), word(rect[3]))
-        colours = (ctypes.c_uint32 * 2)(colour, 0)
-        self.call("create_window", 0, id, parent or self.root, *place, word(0), word(1), 0, 2, colours)
-        self.title(id, title)
-        if shown:
-            self.call("map_window", id)
-        return id
-
-    def title(self, id, title):
-        data = title.encode()
-        self.call("change_property", 0, id, self.atom("_NET_WM_NAME"), self.atom("UTF8_STRING"), 8, len(data), data)
-
-    def atom(self, name):
-        return self.ask("intern_atom", ctypes.c_uint8(0), ctypes.c_uint16(len(name)), name.encode())
-
-    def numbers(self, id, name, values):
-        data = (ctypes.c_uint32 * len(values))(*values)
-        self.call("change_property", 0, id, self.atom(name), 33, 32, len(values), data)
-
-    def move(self, id, x, y, width, height):
-        self.call("configure_window", id, ctypes.c_uint16(15), (ctypes.c_uint32 * 4)(x, y, width, height))
-
-    def close(self):
-        self.xcb.xcb_disconnect(self.connection)
-
-
-@pytest.fixture
-def painter(xvfb, monkeypatch):
-    monkeypatch.setenv("DISPLAY", xvfb)
-    for name in ("WAYLAND_DISPLAY", "XDG_SESSION_TYPE"):
-        monkeypatch.delenv(name, raising=False)
-    painter = Painter(xvfb)
-    yield painter
-    painter.numbers(painter.root, "_NET_CLIENT_LIST", [])
-    painter.close()  # the server takes its windows away
 
 
 @pytest.mark.desktop
@@ -232,22 +158,10 @@ def test_another_thread_may_read_and_nothing_is_left_open(painter):
 
 @pytest.mark.desktop
 def test_the_x_server_dies(painter, monkeypatch):
-    reader, writer = os.pipe()
-    server = subprocess.Popen(
-        [shutil.which("Xvfb"), "-displayfd", str(writer), "-screen", "0", "320x200x24", "-noreset"],
-        pass_fds=[writer],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writer)
-    try:
-        with open(reader, "rb") as answer:
-            monkeypatch.setenv("DISPLAY", f":{answer.readline().strip().decode()}")
+    with x_server(screen="320x200x24") as (display, _):
+        monkeypatch.setenv("DISPLAY", display)
         source = open_source("screen:fps=200")
         assert source.read().shape == (200, 320, 3)
-    finally:
-        server.kill()
-        server.wait(timeout=10)
     with pytest.raises(SourceLost):
         for _ in range(100):
             source.read()

@@ -188,6 +188,9 @@ class Desktop:
     def picture(self, window, cursor):
         return None  # a desktop that keeps no picture of each window
 
+    def stirred(self):
+        return False
+
     def look(self, id):
         return next((each for each in self.stack if each.id == id), None)
 

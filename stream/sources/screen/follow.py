@@ -19,13 +19,13 @@ SETTLE = 0.5  # seconds that a program is given to draw what was covered
 class Followed:
     """The window that ``wanted`` names, see ``match_window``.
 
-    ``chosen`` is the window that was chosen before: then it is waited for, or, when it was closed, for another one of
-    the same program. Where the desktop keeps no picture of each window, what is covered keeps what was there before.
+    Once it was found, ``chosen``, it is waited for, or, when it was closed, for another one of the same program. Where
+    the desktop keeps no picture of each window, what is covered keeps what was there before.
     """
 
-    def __init__(self, wanted: str, cursor: bool, clock: Clock, chosen: Window | None = None) -> None:
+    def __init__(self, wanted: str, cursor: bool, clock: Clock) -> None:
         self.wanted = wanted
-        self.chosen = chosen
+        self.chosen: Window | None = None
         self.covered = False  # something lies over it, and the picture cannot show what is below
         self._cursor = cursor
         self._clock = clock
@@ -35,6 +35,7 @@ class Followed:
 
     def attach(self, system: WindowSystem) -> None:
         """Find it; raises SourceUnavailable when there is none, or when it is minimised."""
+        self._size = None
         if self.chosen is None:
             self.chosen = find_window(system.windows(), self.wanted)
             return
@@ -75,11 +76,13 @@ class Followed:
         before = covered_mask(system.windows(), window.id, window.content) if settling else None
         picture = system.picture(window, self._cursor)
         self.covered = picture is None
-        if picture is not None and before is None:
+        if picture is not None and not settling:
             return picture
         if picture is None:
             return self._seen(system, window, desktop, screen)
-        return self._held.lay(picture, window.content, window.content, before)
+        picture = self._held.lay(picture, window.content, window.content, before)
+        self._held.keep(picture)
+        return picture
 
     def _seen(
         self, system: WindowSystem, window: Window, desktop: Rect, screen: Callable[[Rect], np.ndarray]
@@ -89,12 +92,13 @@ class Followed:
         visible = intersect(window.content, desktop)
         if visible is None:
             raise SourceLost(f"{window} lies outside of {desktop.size} at {desktop.x},{desktop.y}; move it back")
+        system.stirred()
         before = covered_mask(system.windows(), window.id, window.content)
         part = screen(visible)
         after = covered_mask(system.windows(), window.id, window.content)
         now = self._now(system)
-        if now is None or (now.shown, now.content) != (True, window.content):
-            before = after = np.ones(window.content.size[::-1], np.bool_)  # it has moved meanwhile
+        if now is None or (now.shown, now.content) != (True, window.content) or system.stirred():
+            before = after = np.ones(window.content.size[::-1], np.bool_)  # it may not have been there
         masks = [mask for mask in (before, after) if mask is not None]
         hidden = np.logical_or.reduce(masks) if masks else None
         self.covered = hidden is not None or visible != window.content

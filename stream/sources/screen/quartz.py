@@ -65,6 +65,10 @@ class QuartzWindows:
         rows = np.frombuffer(data, np.uint8, stride * height).reshape(height, stride)
         return cv2.cvtColor(rows[:, : width * 4].reshape(height, width, 4), cv2.COLOR_BGRA2RGB)
 
+    def stirred(self) -> bool:
+        """Not asked for: who comes and goes between two looks is not noticed."""
+        return False
+
     def desktop(self) -> Rect | None:
         """Not asked for: a change of the desktop is met when the next capture fails."""
         return None

@@ -24,7 +24,6 @@ from ...base.pacing import Clock, Pacer
 from .follow import Followed
 from .grab import WAYLAND_HINT, Grabber, grab, layout, let_go, open_mss
 from .held import Held
-from .window import Window
 from .windows import WindowSystem, intersect, open_window_system, preview_mask
 
 LOOK_AROUND = 0.25  # seconds between two looks for previews
@@ -41,7 +40,7 @@ class ScreenSource:
     ``window`` is an id, a program, or a part of a title, in any case; the window is followed when it moves or changes
     size. ``pick`` asks the user, on ``monitor``. ``cursor`` draws the mouse pointer (X11 only).
     ``open_grabber`` is given ``cursor``, see ``Grabber``; ``open_windows`` see ``WindowSystem``. ``picker`` is called
-    like ``pick_region``, on the main thread only. ``chosen`` is the window that ``window`` has meant before.
+    like ``pick_region``, on the main thread only. ``followed`` is the window of a source that was closed.
     Raises SourceUnavailable when there is no screen, monitor or window; ConfigError for options that exclude each
     other.
     """
@@ -62,7 +61,7 @@ class ScreenSource:
         open_grabber: Callable[[bool], Grabber] = open_mss,
         open_windows: Callable[[], WindowSystem] = open_window_system,
         picker: Callable[[np.ndarray, int], Rect] | None = None,
-        chosen: Window | None = None,
+        followed: Followed | None = None,
     ) -> None:
         _check_options(monitor, region, window, pick, cursor)
         self._again = partial(ScreenSource, fps=fps, cursor=cursor, clock=clock)
@@ -77,7 +76,7 @@ class ScreenSource:
         self._grabber: Grabber | None = None
         self._windows: WindowSystem | None = None
         self._blind = False  # there is no way to see other windows here
-        self._followed = None if window is None else Followed(window, cursor, clock, chosen)
+        self._followed = followed or (None if window is None else Followed(window, cursor, clock))
         self._monitor = 1 if monitor is None else monitor
         self._region = region
         self._layout = [Rect(0, 0, 1, 1)]  # the whole desktop, then each monitor
@@ -147,7 +146,7 @@ class ScreenSource:
     def again(self) -> ScreenSource:
         """A new source of the very same part: the window that was chosen, the part that was picked."""
         if self._followed:
-            return self._again(window=self._followed.wanted, chosen=self._followed.chosen)
+            return self._again(followed=self._followed)
         return self._again(region=self._region) if self._region else self._again(monitor=self._monitor)
 
     def is_back(self) -> bool | None:

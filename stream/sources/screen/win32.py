@@ -167,6 +167,10 @@ class Win32Windows:
         self._kernel32.CloseHandle(process)
         return PureWindowsPath(path.value).stem if found else ""
 
+    def stirred(self) -> bool:
+        """Not asked for: who comes and goes between two looks is not noticed."""
+        return False
+
     def desktop(self) -> Rect | None:
         return Rect(*(self._user32.GetSystemMetrics(index) for index in VIRTUAL_SCREEN))
 

@@ -39,6 +39,10 @@ class WindowSystem(Protocol):
         """
         ...
 
+    def stirred(self) -> bool:
+        """Whether any window was shown, moved or raised since this was asked last. Raises SourceLost."""
+        ...
+
     def desktop(self) -> Rect | None:
         """The virtual desktop now; None when it cannot be told apart from before."""
         ...

@@ -22,6 +22,8 @@ from .x11_text import decode_text
 
 INPUT_ONLY = 2
 VIEWABLE = 2
+CHANGE_ATTRIBUTES, EVENT_MASK, OF_CHILDREN = 2, 1 << 11, 1 << 19
+STIRS = {19, 21, 22, 26}  # a window was shown, put elsewhere in the tree, moved or raised
 ICONIC = 3
 
 
@@ -34,6 +36,8 @@ class X11Windows:
         self._kinds = {self._link.atom(name): name for name in ("STRING", "COMPOUND_TEXT")}
         self._terminal = int(value) if (value := os.environ.get("WINDOWID", "")).isdecimal() else 0
         self.root = self._link.root
+        if not self._pixels.alone:
+            self._link.send(CHANGE_ATTRIBUTES, 0, self.root, EVENT_MASK, OF_CHILDREN)
 
     def close(self) -> None:
         self._link.close()
@@ -72,6 +76,9 @@ class X11Windows:
         if cursor:
             self._pixels.draw_pointer(pixels, (window.content.x, window.content.y))
         return pixels
+
+    def stirred(self) -> bool:
+        return not STIRS.isdisjoint(self._link.events())
 
     def desktop(self) -> Rect | None:
         (reply,) = self._link.ask("xcb_get_geometry", [(self.root,)])

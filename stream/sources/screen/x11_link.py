@@ -203,10 +203,13 @@ class XLink:
             replies.append(self._taken(pointer, error))
         return replies
 
-    def forget_events(self) -> None:
-        """Drop what came without being asked for: errors of requests that have no reply."""
+    def events(self) -> list[int]:
+        """The numbers of what came without being asked for, and drop it; 0 is the error of a request without reply."""
+        numbers = []
         while event := self._xcb.xcb_poll_for_event(self._connection):
+            numbers.append(c_uint8.from_address(event).value & 0x7F)
             self._libc.free(event)
+        return numbers
 
     def _check(self) -> None:
         if not self._open:

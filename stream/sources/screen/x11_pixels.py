@@ -50,7 +50,7 @@ class XPixels:
         attributes, geometry = link.ask("xcb_get_window_attributes", [(id,)]) + link.ask("xcb_get_geometry", [(id,)])
         if attributes is None or geometry is None:
             self._redirected.discard(id)
-            link.forget_events()
+            link.events()
             return None
         border = struct.unpack_from("=H", geometry, 20)[0]
         # The pixmap is named anew for each picture: the server makes another one when the window changes size or is
@@ -66,7 +66,7 @@ class XPixels:
             return self._image(pixmap, Rect(border, border, *size), visual)
         finally:
             link.send(FREE_PIXMAP, 0, pixmap)
-            link.forget_events()
+            link.events()
 
     def screen(self, area: Rect) -> np.ndarray | None:
         """A part of the screen as it is seen: ``(H, W, 3)`` uint8 RGB; None when the screen is smaller by now."""
