@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..stream.base.config import StreamConfig
 from ..stream.base.errors import ConfigError
+from ..stream.base.private import code_folder
 from ..stream.base.quiet import quiet
 from ..stream.loop.schedule import make_schedule, scheduler_of
 
@@ -150,6 +151,7 @@ def to_picture(image: Tensor) -> np.ndarray:
 def compiled(function: Any) -> Any:
     """``torch.compile`` for fixed shapes; it compiles when it is first called."""
     mode = "max-autotune-no-cudagraphs" if torch.cuda.is_available() else "default"
+    code_folder()  # else PyTorch loads code from the temporary folder of all users
     return torch.compile(function, mode=mode, dynamic=False)
 
 

@@ -11,6 +11,8 @@ import hashlib
 import json
 import logging
 import os
+import re
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -18,17 +20,20 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ..stream.base.errors import EngineError
-from ..stream.base.progress import Progress
-from .signed import PlanRefused, Signature, private_folder, remove_unfinished, scratch_folder, user_cache
+from ..stream.base.folders import tidy
+from ..stream.base.locks import Busy, locked
+from ..stream.base.private import user_cache
+from ..stream.base.progress import Progress, silent
+from .signed import CacheUnavailable, PlanRefused, Signature, private_folder, scratch_folder
 
-__all__ = ["EngineCache", "EngineKey", "EnginePlan", "KeptEngine", "PlanRefused", "kept"]
+__all__ = ["CacheUnavailable", "EngineCache", "EngineKey", "EnginePlan", "KeptEngine", "PlanRefused"]
 
 log = logging.getLogger(__name__)
 _FORMAT = 1  # rises when plans of older versions must not be found any more
 _PATIENCE = 3600.0
+_NAME = re.compile(r"[A-Za-z0-9-]{0,40}-[0-9a-f]{32}\.plan")  # what ``EngineKey.file_name`` gives
+_said: set[Path] = set()  # caches of which it was said that they cannot be used
 
 
 @dataclass(frozen=True)
@@ -95,12 +100,15 @@ class KeptEngine:
     notes: Mapping[str, Any] = field(default_factory=dict, repr=False)
     fault: str = ""
     """Why it will never be loaded; empty: it may be."""
+    unknown: str = ""
+    """Why it cannot be told whether it may be loaded."""
 
 
 class EngineCache:
     """A folder of plans that only this user can enter.
 
-    Threads and processes may share a folder: every method may be called at any time from any of them.
+    Threads and processes may share a folder: every method may be called at any time from any of them. Where the folder
+    cannot be used, engines are built and not kept, and that is said once.
     """
 
     def __init__(
@@ -116,6 +124,7 @@ class EngineCache:
         self._signature = signature or Signature()
         self._clock = clock
         self._patience = patience
+        self._unfit: set[Path] = set()
 
     def path(self, key: EngineKey) -> Path:
         """Where the plan of a key lies, or would lie."""
@@ -124,7 +133,8 @@ class EngineCache:
     def load(self, key: EngineKey) -> EnginePlan | None:
         """The plan of a key, verified; None when there is none.
 
-        Raises PlanRefused when the file there is not what this user built for this key.
+        Raises PlanRefused when the file there is not what this user built for this key, CacheUnavailable when that
+        cannot be told.
         """
         path = self.path(key)
         try:
@@ -140,61 +150,68 @@ class EngineCache:
     def get(self, key: EngineKey, build: Callable[[], EnginePlan], progress: Progress | None = None) -> EnginePlan:
         """The plan of a key, built when it is not there. A file that is refused is removed and built again.
 
-        ``build`` runs in one process at a time. A plan that cannot be saved is used all the same, and that is logged.
+        ``build`` runs in one process at a time. A plan that cannot be saved is used all the same, and that is said.
         Raises what ``build`` raises, and EngineError when another process builds for longer than ``patience``.
         """
-        plan = self._usable(key)
-        if plan is not None:
-            return plan
-        with self.alone(key, progress):
-            plan = self._usable(key)
+        with contextlib.ExitStack() as held:
+            try:
+                plan = self._usable(key)
+                if plan is None:
+                    held.enter_context(self.alone(key, progress or silent))
+                    plan = self._usable(key)
+                    if plan is None:
+                        tidy(self.folder, self.path(key).name)
+            except CacheUnavailable as why:
+                self._say(why)
+                return build()
             if plan is None:
-                remove_unfinished(self.path(key))
                 plan = build()
                 try:
                     self._save(key, plan)
                 except EngineError as error:
-                    log.warning("the engine runs, but will be built again next time: %s", error)
+                    self._say(error)
         return plan
 
     def update(self, key: EngineKey, merge: Callable[[bytes], bytes]) -> None:
-        """Replace the data of a key by ``merge(data there, or b"")`` while no other process can; for timing caches."""
+        """Replace the data of a key by ``merge(data there, or b"")`` while no other process can. Raises EngineError."""
         with self.alone(key):
             before = self._usable(key)
             self._save(key, EnginePlan(merge(before.data if before else b"")))
 
     @contextlib.contextmanager
-    def alone(self, key: EngineKey, progress: Progress | None = None) -> Iterator[None]:
+    def alone(self, key: EngineKey, progress: Progress = silent) -> Iterator[None]:
         """Hold the lock of a plan, against every other thread and process; not to be entered twice, nor with ``get``.
 
-        Raises EngineError when another process holds it for longer than ``patience``.
+        Raises CacheUnavailable when there can be no lock, and EngineError when another process holds it for longer
+        than ``patience``.
         """
         private_folder(self.folder)
-        lock = FileLock(f"{self.path(key)}.lock", mode=0o600)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            if progress is not None:
-                progress(f"waiting for another process that builds {key.unit}", None)
+        say = lambda text, part=None: progress(f"{key.unit}: {text}", part)
+        with contextlib.ExitStack() as held:
             try:
-                lock.acquire(timeout=self._patience)
-            except Timeout as error:
-                raise EngineError(
-                    f"{self.path(key)}: another process has been building it for over {self._patience:.0f} seconds; "
-                    f"stop that process and try again"
+                held.enter_context(locked(_lock_of(self.path(key)), self._patience, say, mode=0o600))
+            except Busy as busy:
+                raise EngineError(f"{key.unit} is built by another process: {busy}; stop it and try again") from busy
+            except OSError as error:
+                raise CacheUnavailable(
+                    f"{_lock_of(self.path(key))}: no lock can be made there ({error.strerror or error})"
                 ) from error
-        try:
             yield
-        finally:
-            lock.release()
 
     def scratch(self, key: EngineKey) -> AbstractContextManager[Path]:
         """A private folder for what a plan is made of, gone afterwards; only while ``get`` builds, or in ``alone``."""
         return scratch_folder(self.path(key))
 
     def remove(self, key: EngineKey) -> None:
-        """Remove a plan, one that the library does not take, say; nothing happens when there is none."""
-        self._remove(self.path(key))
+        """Remove a plan, one that the library does not take, say; nothing happens when there is none.
+
+        One that cannot be removed is not given any more.
+        """
+        try:
+            self._remove(self.path(key))
+        except EngineError as why:
+            self._unfit.add(self.path(key))
+            self._say(why)
 
     def similar(self, key: EngineKey, *but: str) -> list[tuple[EngineKey, KeptEngine]]:
         """Plans that differ from a key in the parts named ``but`` alone, the last used first."""
@@ -209,14 +226,24 @@ class EngineCache:
     def entries(self, verify: bool = False) -> list[KeptEngine]:
         """Everything in the cache, by name. ``verify`` reads every byte; without it, descriptions and sizes only."""
         entries = []
-        for path in sorted(self.folder.glob("*.plan")):
+        for path in sorted(path for path in self.folder.glob("*.plan") if _NAME.fullmatch(path.name)):
             try:
                 status = path.lstat()
+            except OSError as error:
+                if not isinstance(error, FileNotFoundError):  # another process removed it
+                    entries.append(KeptEngine(path, 0, 0.0, unknown=f"{path}: {error.strerror or error}"))
+                continue
+            try:
+                if stat.S_ISDIR(status.st_mode):  # nothing of ours
+                    continue
                 described = self._signature.read(path)[0] if verify else self._signature.describe(path)
             except FileNotFoundError:  # another process removed it
                 continue
             except PlanRefused as refusal:
                 entries.append(KeptEngine(path, status.st_size, status.st_mtime, fault=str(refusal)))
+                continue
+            except CacheUnavailable as why:
+                entries.append(KeptEngine(path, status.st_size, status.st_mtime, unknown=str(why)))
                 continue
             parts = described["parts"]
             key = _key(parts)
@@ -239,7 +266,8 @@ class EngineCache:
         """Remove plans, and what killed builds left behind; gives what was removed. A plan in the making stays.
 
         ``older_than``: those not used for so many seconds. ``keep_bytes``: the longest unused ones, until the rest is
-        no larger. ``unusable``: those with a fault, and those for which it gives a reason.
+        no larger. ``unusable``: those with a fault, and those for which it gives a reason, but none that cannot be read
+        now. Raises EngineError for one that cannot be removed.
         """
         entries = self.entries(verify=unusable is not None)
         doomed = [
@@ -256,20 +284,21 @@ class EngineCache:
         removed = [entry for entry in doomed if self._remove(entry.path)]
         for lock in self.folder.glob("*.plan.lock"):
             plan = lock.with_suffix("")
-            self._remove(plan, only_rest=plan.exists())  # the rest of a killed build
+            if _NAME.fullmatch(plan.name):
+                with contextlib.suppress(EngineError):  # the rest of a killed build; it goes some other time
+                    self._remove(plan, only_rest=os.path.lexists(plan))
         return removed
 
     def _remove(self, path: Path, only_rest: bool = False) -> bool:
         """Remove a plan and what belongs to it, unless a process is building it."""
-        lock = FileLock(f"{path}.lock", timeout=0, mode=0o600)
         try:
-            with lock:
-                remove_unfinished(path)
+            with locked(_lock_of(path), mode=0o600):
+                tidy(self.folder, path.name)
                 if not only_rest:
                     path.unlink(missing_ok=True)
                     with contextlib.suppress(PermissionError):  # Windows keeps files that are open
-                        os.unlink(f"{path}.lock")
-        except Timeout:
+                        _lock_of(path).unlink()
+        except Busy:
             return False
         except OSError as error:
             raise EngineError(f"{path}: cannot be removed ({error.strerror or error})") from error
@@ -284,12 +313,27 @@ class EngineCache:
             os.utime(path, (now, now))
 
     def _usable(self, key: EngineKey) -> EnginePlan | None:
+        if self.path(key) in self._unfit:
+            return None
         try:
             return self.load(key)
         except PlanRefused as refusal:
+            try:
+                self.path(key).unlink(missing_ok=True)
+            except OSError as error:
+                raise CacheUnavailable(f"{refusal}, and cannot be removed ({error.strerror or error})") from error
             log.warning("%s; it is removed and built again", refusal)
-            self.path(key).unlink(missing_ok=True)
             return None
+
+    def _say(self, why: EngineError) -> None:
+        """Say once why nothing is kept here; afterwards in the log alone."""
+        level = logging.INFO if self.folder in _said else logging.WARNING
+        _said.add(self.folder)
+        log.log(level, "engines run, but will be built again next time: %s", why)
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")
 
 
 def _parts(key: EngineKey) -> dict[str, Any]:
@@ -303,16 +347,3 @@ def _key(parts: Mapping[str, Any]) -> EngineKey | None:
         return None
     values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in parts.items()}
     return EngineKey(**values)
-
-
-def kept(cache: EngineCache, key: EngineKey, build: Callable[[], EnginePlan], progress: Progress) -> EnginePlan:
-    """The plan of a key from the cache, else built, and kept there if the folder can be written to.
-
-    Raises what ``build`` raises.
-    """
-    try:
-        private_folder(cache.folder)
-    except EngineError as error:
-        log.warning("the engine runs, but will be built again next time: %s", error)
-        return build()
-    return cache.get(key, build, progress)

@@ -1,6 +1,6 @@
 """torch.compile: each unit one compiled graph, and on CUDA each captured in a CUDA graph. CUDA is unverified here.
 
-Kernels are compiled once for the fixed shapes of the stream, and Inductor's cache lies in the user's cache folder, so
+Kernels are compiled once for the fixed shapes of the stream, and kept in the engine cache like any other engine, so
 that a second start is quicker. Inputs are copied into buffers at fixed addresses, on CUDA in the same stream: nothing
 in a call waits for the GPU, and a scale or a step that changes is a copy like any other. What depends on the prompt and
 the time alone is a unit of its own (``fold``), called when one of these changes in a row. On CUDA a stream records its
@@ -10,14 +10,16 @@ over eager; it is there for the same code to be tested everywhere.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+import platform
 import shutil
+import threading
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,7 +27,9 @@ from torch import Tensor
 
 from ..stream.base.errors import EngineError
 from . import Options
-from .cache import private_folder, user_cache
+from .cache import EngineCache, EngineKey
+from .codecache import compiled
+from .fingerprint import graph_digest
 from .fold import fold, why_not
 from .quantize.torchao import quantise, weights_mb
 from .shapes import Shapes
@@ -33,6 +37,8 @@ from .units import Positional, Units, make_units, positional_units
 
 log = logging.getLogger(__name__)
 BACKEND = "inductor"
+_MADE_BY = ("units.py", "fold.py", "compile.py")
+_COMPILING = threading.Lock()  # PyTorch's caches are those of the whole process
 _WARM_UPS = 3  # calls on a side stream before a capture, as PyTorch's documentation asks
 # Beyond max-autotune: worth it for convolutions of one pixel, which are matrix products, for small batches, and for
 # INT8, whose products are scaled where they are made.
@@ -59,13 +65,11 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
     """Units that are compiled, and captured on CUDA. Raises EngineError when a network cannot be compiled."""
     started = time.perf_counter()
     device = pipe.unet.device
-    folder = Path(options.folder) if options.folder else user_cache() / "engines"
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(private_folder(folder / "inductor")))
     for module in (pipe.unet, pipe.vae, *controlnets):
         module.to(memory_format=torch.channels_last)
     recorder = Recorder(device) if device.type == "cuda" else None
-    calls = {}
     units = positional_units(pipe, controlnets, shapes)
+    key = _key(units, shapes, options, device)
     about = f"torch.compile {torch.__version__} on {device}, {str(pipe.unet.dtype).removeprefix('torch.')}"
     if options.quantised:
         options.progress("quantising denoise", None)
@@ -77,18 +81,48 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
         about += f"; prompt not folded: {not_folded}"
     elif options.fold:
         units, shapes = fold(units, shapes)
-    for index, (name, unit) in enumerate(units.items()):
-        options.progress(f"compiling {name}", index / len(units))
-        began = time.perf_counter()
-        try:
-            calls[name] = _Compiled(unit, name, shapes, device, recorder)
-        except Exception as error:
-            raise EngineError(f"compile: {name} cannot be compiled: {type(error).__name__}: {error}"[:400]) from error
-        log.info("compile: %s in %.1f s", name, time.perf_counter() - began)
+
+    def compile_all() -> dict[str, _Compiled]:
+        calls = {}
+        for index, (name, unit) in enumerate(units.items()):
+            options.progress(f"compiling {name}", index / len(units))
+            began = time.perf_counter()
+            try:
+                calls[name] = _Compiled(unit, name, shapes, device, recorder)
+            except Exception as error:
+                log.info("compile: %s cannot be compiled", name, exc_info=True)
+                raise EngineError(
+                    f"compile: {name} cannot be compiled ({type(error).__name__}); set acceleration to another engine, "
+                    "or see why with --debug"
+                ) from error
+            log.info("compile: %s in %.1f s", name, time.perf_counter() - began)
+        return calls
+
+    if _COMPILING.locked():
+        options.progress("waiting for another compilation of this process", None)
+    with _COMPILING:
+        calls = compiled(EngineCache(options.folder), key, compile_all, options.progress)
     options.progress("compiled", 1.0)
     log.info("compile: ready after %.1f s", time.perf_counter() - started)
     made = make_units(calls, shapes, "compile", about)
     return replace(made, record=recorder, weights_mb=weights_mb(units.values()))
+
+
+def _key(units: dict[str, Positional], shapes: Shapes, options: Options, device: torch.device) -> EngineKey:
+    """What decides most of the code; what it does not know of, PyTorch's own keys within the cache do."""
+    digests = [graph_digest(unit, _MADE_BY, (), shapes.loras) for unit in units.values()]
+    model = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return EngineKey(
+        unit="compiled",
+        graph=hashlib.sha256("".join(digests).encode()).hexdigest(),
+        weights="",  # inputs of the code
+        profile=str({name: shapes.inputs(name) for name in units}),
+        precision=options.quantised or str(next(iter(units["decode"].parameters())).dtype).removeprefix("torch."),
+        library=f"torch {torch.__version__}",
+        device=f"{device.type} {model}",
+        controlnets=shapes.controlnets,
+        flags=(f"fold={options.fold}", f"threads={torch.get_num_threads()}", BACKEND),
+    )
 
 
 class _Compiled:

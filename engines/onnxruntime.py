@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..stream.base.errors import EngineError
 from . import Options
-from .cache import EngineCache, EngineKey, EnginePlan, kept
+from .cache import EngineCache, EngineKey, EnginePlan
 from .export import LARGEST, OPSET, export_unit, to_bytes, to_onnx
 from .fingerprint import graph_digest, weights_digest
 from .shapes import RESULTS, Shapes
@@ -162,7 +162,7 @@ class _Sessions:
 
         try:
             if parameters < LARGEST:
-                return self._session(kept(self._cache, key, make, options.progress).data)
+                return self._session(self._cache.get(key, make, options.progress).data)
             with tempfile.TemporaryDirectory() as folder:  # weights beside the graph, which the cache does not take
                 return self._session(str(export_unit(unit, name, shapes, Path(folder) / f"{name}.onnx")))
         except EngineError:

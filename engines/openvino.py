@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ..stream.base.errors import EngineError
 from . import Options
-from .cache import EngineCache, EngineKey, EnginePlan, kept
+from .cache import EngineCache, EngineKey, EnginePlan
 from .fingerprint import graph_digest, weights_digest
 from .openvino_library import core, first_line, runtime
 from .quantize.calibrate import Quantiser, float32_units, quantised_key
@@ -150,7 +150,7 @@ class _Compiler:
             notes = quantiser.notes if quantiser else {}
             return EnginePlan(data.getvalue() if isinstance(data, io.BytesIO) else bytes(data), notes)
 
-        plan = kept(self.cache, key, make, options.progress)
+        plan = self.cache.get(key, make, options.progress)
         try:
             compiled = fresh[0] if fresh else self._core.import_model(plan.data, self._device, self._settings)
         except RuntimeError as error:

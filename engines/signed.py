@@ -22,46 +22,41 @@ import shutil
 import stat
 import struct
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from filelock import FileLock
-
 from ..stream.base.errors import EngineError
-from ..stream.base.files import part_of, write_whole
+from ..stream.base.files import open_regular, part_of, write_whole
+from ..stream.base.locks import Busy, locked
+from ..stream.base.private import user_cache
 
 log = logging.getLogger(__name__)
 MAGIC = b"INKPLAN1"
 _HEAD = struct.Struct("<8s32sI")
 _LONGEST_DESCRIPTION = 16 << 20
 _KEY_BYTES = 32
+_KEY_PATIENCE = 20.0  # seconds; making one takes a moment
 
 
 class PlanRefused(EngineError):
     """A file that must not be loaded: damaged, altered, or not signed by this user's key."""
 
 
-def user_cache() -> Path:
-    """The user's cache folder for inkstream; it may not exist yet."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "inkstream"
+class CacheUnavailable(EngineError):
+    """A folder, a lock or a file of the cache cannot be made or read now, which proves nothing bad of what is there."""
 
 
 def private_folder(folder: Path) -> Path:
     """Make a folder that only this user can enter; one that exists already stays as its owner set it up.
 
-    Raises EngineError when it cannot be made.
+    Raises CacheUnavailable when it cannot be made.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise EngineError(
+        raise CacheUnavailable(
             f"{folder}: cannot be made ({error.strerror or error}); choose another folder with engine_dir"
         ) from error
     return folder
@@ -70,13 +65,13 @@ def private_folder(folder: Path) -> Path:
 def write_atomically(path: Path, *parts: bytes) -> None:
     """Write a file that other processes see whole or not at all, also when this one is killed half-way.
 
-    Raises EngineError (disk full, for example); then nothing has changed.
+    Raises CacheUnavailable (disk full, for example); then nothing has changed.
     """
     try:
         write_whole(path, *parts, mode=0o600)
     except OSError as error:
         size = sum(map(len, parts)) / 1e6
-        raise EngineError(
+        raise CacheUnavailable(
             f"{path}: {size:.1f} MB cannot be written ({error.strerror or error}); "
             f'make room with "inkstream engines prune --all", or choose another folder with engine_dir'
         ) from error
@@ -84,29 +79,24 @@ def write_atomically(path: Path, *parts: bytes) -> None:
 
 @contextlib.contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
-    """A private folder beside ``path`` for what it is made of, gone afterwards. Raises EngineError."""
+    """A private folder for what ``path`` is made of, beside it where that is possible, gone afterwards.
+
+    Raises CacheUnavailable.
+    """
     folder = part_of(path)
     try:
-        folder.mkdir(mode=0o700)
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError:  # a cache that cannot be written to
+            folder = Path(tempfile.mkdtemp(prefix="inkstream-"))
     except OSError as error:
-        raise EngineError(
+        raise CacheUnavailable(
             f"{folder}: cannot be made ({error.strerror or error}); choose another folder with engine_dir"
         ) from error
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # what cannot be removed now goes with the next build or prune
-
-
-def remove_unfinished(path: Path) -> bool:
-    """Remove what makers of ``path`` that were killed have left behind; whether there was anything."""
-    left = sorted(path.parent.glob(f".{path.name}.*.part"))
-    for rest in left:
-        if rest.is_dir() and not rest.is_symlink():
-            shutil.rmtree(rest, ignore_errors=True)
-        else:
-            rest.unlink(missing_ok=True)
-    return bool(left)
 
 
 class Signature:
@@ -118,7 +108,7 @@ class Signature:
         self._key = b""
 
     def write(self, path: Path, description: Mapping[str, Any], data: bytes) -> None:
-        """Sign and write a file; raises EngineError."""
+        """Sign and write a file; raises CacheUnavailable."""
         described = {**description, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         text = json.dumps(described, sort_keys=True, separators=(",", ":")).encode()
         write_atomically(path, _HEAD.pack(MAGIC, self._sign(text), len(text)), text, data)
@@ -126,18 +116,18 @@ class Signature:
     def describe(self, path: Path) -> dict[str, Any]:
         """The description of a file, without its data; the size on disk is checked, its content is not.
 
-        Raises PlanRefused, or FileNotFoundError.
+        Raises PlanRefused, CacheUnavailable, or FileNotFoundError.
         """
-        with _opened(path) as file:
+        with _reading(path) as file:
             return self._description(path, file)
 
     def read(self, path: Path) -> tuple[dict[str, Any], bytes]:
         """The description and the data of a file, every byte checked.
 
         The bytes that were checked are the bytes returned: nobody can change the file in between.
-        Raises PlanRefused, or FileNotFoundError.
+        Raises PlanRefused, CacheUnavailable, or FileNotFoundError.
         """
-        with _opened(path) as file:
+        with _reading(path) as file:
             description = self._description(path, file)
             data = file.read(description["bytes"])
         if hashlib.sha256(data).hexdigest() != description["sha256"]:
@@ -166,38 +156,62 @@ class Signature:
         return hmac.digest(self._key, MAGIC + struct.pack("<I", len(text)) + text, "sha256")
 
     def _read_key(self) -> bytes:
+        key, fault = self._found_key()
+        if not fault:  # without a lock, which a folder that cannot be written to does not give
+            return key
         private_folder(self._file.parent)
-        with FileLock(f"{self._file}.lock"):  # two processes that start together must agree on one key
-            fault = self._key_fault()
-            if fault:
-                if self._file.exists():
-                    log.warning(
-                        "%s: %s; a new key is made, and engines built before are built again", self._file, fault
-                    )
-                write_atomically(self._file, secrets.token_bytes(_KEY_BYTES))
-            return self._file.read_bytes()
-
-    def _key_fault(self) -> str:
         try:
-            status = self._file.lstat()
+            # Two processes that start together must agree on one key.
+            with locked(Path(f"{self._file}.lock"), _KEY_PATIENCE, mode=0o600):
+                key, fault = self._found_key()
+                if fault:
+                    lost = os.path.lexists(self._file)
+                    if self._file.is_symlink():  # what it leads to is not ours
+                        self._file.unlink()
+                    key = secrets.token_bytes(_KEY_BYTES)
+                    write_atomically(self._file, key)
+                    if lost:
+                        log.warning("%s: %s; a new key is made, engines are built again", self._file, fault)
+                return key
+        except (OSError, Busy) as error:
+            said = error if isinstance(error, Busy) else error.strerror or error
+            raise CacheUnavailable(f"{self._file}: the key that signs engines cannot be made: {said}") from error
+
+    def _found_key(self) -> tuple[bytes, str]:
+        """The key, and why it must not be used; empty: it may be. Raises CacheUnavailable where that cannot be told."""
+        try:
+            with open_regular(self._file, follow_links=False) as file:
+                return self._checked(file)
         except FileNotFoundError:
-            return "missing"
-        if not stat.S_ISREG(status.st_mode) or status.st_size != _KEY_BYTES:
-            return f"not a file of {_KEY_BYTES} bytes"
+            return b"", "missing"
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                status = self._file.lstat()
+                if not stat.S_ISREG(status.st_mode) or (sys.platform != "win32" and status.st_uid != os.geteuid()):
+                    return b"", "not a plain file of this user"
+            # One that is only out of reach now still signs everything that was built.
+            raise CacheUnavailable(f"{self._file}: cannot be read ({error.strerror or error})") from error
+
+    def _checked(self, file: BinaryIO) -> tuple[bytes, str]:
+        status = os.fstat(file.fileno())
+        if status.st_size != _KEY_BYTES:
+            return b"", f"not a file of {_KEY_BYTES} bytes"
         # Windows has no such modes: a file in a user's profile is private to the user there.
         if sys.platform != "win32" and (status.st_mode & 0o077 or status.st_uid != os.geteuid()):
-            return "other users can read or change it"
-        return ""
+            return b"", "other users can read or change it"
+        return file.read(), ""
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise PlanRefused(f"{path}: not a plain file; it was not loaded")
+def _reading(path: Path) -> Iterator[BinaryIO]:
+    """A plain file, open. Raises PlanRefused where it is something else, CacheUnavailable where it cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path, follow_links=False) as file:
             yield file
-    except FileNotFoundError:
-        raise
     except OSError as error:
-        raise PlanRefused(f"{path}: cannot be read ({error.strerror or error}); it was not loaded") from error
+        with contextlib.suppress(OSError):
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise PlanRefused(f"{path}: not a plain file; it was not loaded") from error
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise CacheUnavailable(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -1,9 +1,10 @@
 """Engines: which one is chosen and why, that all give the same pictures, and that live changes build nothing."""
 
 import importlib.util
+import io
 import sys
 import threading
-from pathlib import Path
+import zipfile
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from doubles.tiny_models import tiny_sd
 from inkstream import engines
 from inkstream.engines import choose, onnxruntime, openvino
 from inkstream.engines import compile as compiled
+from inkstream.engines.cache import EngineCache
 from inkstream.engines.shapes import Shapes
+from inkstream.engines.signed import Signature
 from inkstream.engines.units import Embed, Units
 from inkstream.stream import Stream, StreamConfig
 from inkstream.stream.base.errors import EngineError
@@ -241,15 +244,17 @@ def test_a_lora_loaded_live_leaves_frames_in_flight_as_they_were(style, monkeypa
         assert all(np.abs(outputs[number] - expected[number]).max() <= 1 for number in numbers)
 
 
-def test_compiled_by_inductor(engine_dir, monkeypatch):
-    """The smallest unit, through the real compiler; what it compiled is kept for the next run."""
+@pytest.mark.slow
+def test_t1_compiled_by_inductor_and_kept_as_a_signed_engine(tmp_path, monkeypatch):
+    """The smallest unit, through the real compiler; what it compiled is kept for the next run, and nowhere else."""
     import torch._inductor.config as inductor
 
     lacking = compiled.available()
     if lacking:
         pytest.skip(f"needs g++: {lacking}")
-    folder = Path(engine_dir, "inductor")
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(folder))
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o777)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(shared))  # where PyTorch would look, and anybody could write
     monkeypatch.setattr(inductor, "compile_threads", 1)  # starting helpers takes longer than they save
     pipe = tiny_sd(controlnets=1)
     shapes = Shapes(1, 2, SIDE, SIDE, (4, 8, 8), (77, 32), controlnets=1, features=32, encodes=False)
@@ -259,12 +264,19 @@ def test_compiled_by_inductor(engine_dir, monkeypatch):
         return compile_it(unit, **settings) if unit.__code__.co_name == "embed" else unit
 
     monkeypatch.setattr(torch, "compile", only_embed)
-    units, plain = engines.build("compile", pipe, [pipe.controlnet], shapes), Embed([pipe.controlnet])
+    options = engines.Options(folder=str(tmp_path / "engines"))
+    units, plain = engines.build("compile", pipe, [pipe.controlnet], shapes, options), Embed([pipe.controlnet])
     for seed in range(2):
         value = torch.rand(1, 1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
         with torch.inference_mode():
             assert torch.allclose(units.embed(value), plain(value), atol=1e-5)
-    assert list(folder.iterdir())
+    assert not list(shared.iterdir())
+    (entry,) = EngineCache(tmp_path / "engines").entries(verify=True)
+    assert (entry.parts["unit"], entry.fault) == ("compiled", "")
+    (plan,) = [path for path in (tmp_path / "engines").iterdir() if path.suffix == ".plan"]
+    _, data = Signature().read(plan)
+    names = zipfile.ZipFile(io.BytesIO(data)).namelist()
+    assert any(name.startswith("fxgraph/") for name in names) and any(name.endswith(".so") for name in names)
 
 
 @pytest.mark.gpu

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,7 +13,6 @@ from inkstream.stream.base.files import (
     open_regular,
     regular_file,
     replacing,
-    replacing_folder,
     write_json,
     write_new,
     write_whole,
@@ -36,20 +36,6 @@ def test_a_file_is_replaced_at_once_or_stays(tmp_path):
         raise RuntimeError
     assert json.loads(target.read_text()) == {"a": 1}
     assert names(tmp_path) == ["figures.json"]
-
-
-def test_a_folder_is_replaced_at_once_or_stays(tmp_path):
-    target = tmp_path / "deep" / "model"
-    with replacing_folder(target) as part:
-        (part / "weights").write_text("old")
-    with pytest.raises(RuntimeError), replacing_folder(target) as part:
-        (part / "weights").write_text("half")
-        raise RuntimeError
-    assert (target / "weights").read_text() == "old"
-    with replacing_folder(target) as part:
-        (part / "more").write_text("new")
-    assert names(target) == ["more"]
-    assert names(target.parent) == ["model"]
 
 
 def test_many_threads_never_meet_in_one_file(tmp_path):
@@ -120,3 +106,46 @@ def test_t12_a_link_to_a_regular_file_is_read(tmp_path):
         assert file.read() == b"data"
     with pytest.raises(FileNotFoundError):
         open_regular(tmp_path / "missing")
+
+
+# --- what is written
+
+
+@posix
+def test_t15_a_link_stays_a_link_and_a_device_stays_a_device(tmp_path):
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    write_whole(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+    (tmp_path / "dangling").symlink_to("made")
+    write_whole(tmp_path / "dangling", b"new")
+    assert (tmp_path / "made").read_text() == "new"
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match="got a FIFO, expected a regular file"):
+        write_whole(tmp_path / "fifo", b"new")
+    with pytest.raises(OSError, match="got a device"):
+        write_whole("/dev/null", b"new")
+    assert not any(name.endswith(".part") for name in names(tmp_path))
+
+
+def test_t15_a_name_may_be_as_long_as_the_file_system_takes(tmp_path):
+    for name in ("a" * 255, "ä" * 127):
+        assert write_whole(tmp_path / name, b"x").read_bytes() == b"x"
+
+
+def test_t15_many_threads_never_lose_a_new_file(tmp_path, monkeypatch):
+    def no_links(*names):
+        raise OSError(95, "Operation not supported")
+
+    for folder in ("linked", "without links"):
+        (tmp_path / folder).mkdir()
+        in_threads(8, lambda number, folder=folder: write_new(tmp_path / folder / "a.png", b"%d" % number))
+        assert sorted(path.read_text() for path in (tmp_path / folder).iterdir()) == list("01234567")
+        monkeypatch.setattr(os, "link", no_links)  # as on many memory cards
+
+
+def in_threads(count, work):
+    """What ``work(number)`` gives in as many threads at once; raises what it raises."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, range(count)))

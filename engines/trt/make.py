@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ...stream.base.errors import EngineError
 from ...stream.base.frame import Size
 from ...stream.base.progress import Progress, silent
-from ..cache import EngineCache, EngineKey, EnginePlan, KeptEngine, PlanRefused
+from ..cache import CacheUnavailable, EngineCache, EngineKey, EnginePlan, KeptEngine, PlanRefused
 from .build import OPTIMIZATION_LEVEL, TILING, Shape, build_plan
 from .library import library
 from .memory import Memory
@@ -107,7 +107,7 @@ class Maker:
         try:
             plan = self.cache.load(key)
             return None if plan is None else self._load(job, plan)
-        except PlanRefused as refusal:
+        except (PlanRefused, CacheUnavailable) as refusal:
             log.warning("%s; it is built again", refusal)
         except PlanUnfit as unfit:
             log.warning("%s; it is built again", unfit)
@@ -199,7 +199,7 @@ class _Timings:
         """What is kept; nothing, when it is not what this user wrote."""
         try:
             plan = self._cache.load(self._key)
-        except PlanRefused as refusal:
+        except (PlanRefused, CacheUnavailable) as refusal:
             log.warning("%s; kernels are timed anew", refusal)
             return b""
         return plan.data if plan else b""

@@ -13,7 +13,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from ...stream.base.files import png, replacing_folder, write_json, write_whole
+from ...stream.base.files import png, write_json, write_whole
+from ...stream.base.folders import replacing_folder
 from ...stream.base.progress import Progress
 from ..data.scenes import captions, sample_scene, vocabulary
 from ..evaluate.data import USUAL_SEED, open_data

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...stream.base.errors import ConfigError
-from ...stream.base.files import replacing_folder
+from ...stream.base.folders import replacing_folder
 from ...stream.base.progress import Progress, silent
 from ...stream.base.quiet import quiet
 from ..data.sample import Samples

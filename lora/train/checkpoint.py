@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ...stream.base.errors import ConfigError, ModelError
-from ...stream.base.files import replacing_folder
+from ...stream.base.folders import replacing_folder
 from . import seeds, storage
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from torch import nn
 
 from ...stream.base.config import StreamConfig
 from ...stream.base.errors import ConfigError
+from ...stream.base.private import code_folder
 from ..devices import resolve_device
 from .config import TrainConfig
 from .heap import keep_freed_memory
@@ -59,6 +60,7 @@ def lay_out(network: nn.Module, config: TrainConfig, device: torch.device) -> No
     if config.gradient_checkpointing and hasattr(module, "enable_gradient_checkpointing"):
         module.enable_gradient_checkpointing()
     if config.torch_compile:
+        code_folder()  # else PyTorch loads code from the temporary folder of all users
         module.compile()
 
 

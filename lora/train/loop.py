@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ...stream.base.errors import ConfigError, InkstreamError
+from ...stream.base.folders import tidy
 from ...stream.base.progress import Progress, silent
 from ...stream.base.signals import interrupts
 from . import seeds, storage
@@ -96,8 +97,7 @@ class Loop:
             return self._run(output, resume)
 
     def _run(self, output: Path, resume: str | None) -> Finished:
-        storage.sweep(output)
-        storage.sweep(self.checkpoints.folder)
+        tidy(self.checkpoints.folder)
         torch.manual_seed(seeds.number(self.config.seed, seeds.STEP))  # for dropout, which asks no generator
         self._resume(resume)
         self.trackers = Trackers(self.config, self.step)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...stream.base.errors import ModelError
-from ...stream.base.files import replacing_folder, write_json
+from ...stream.base.files import write_json
+from ...stream.base.folders import replacing_folder
 from ...stream.base.quiet import quiet
 from .kinds import name_of
 

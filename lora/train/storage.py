@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ...stream.base.errors import ConfigError, ModelError
+from ...stream.base.folders import tidy
+from ...stream.base.locks import Busy, locked
 
 TENSORS, PLAIN, SUM = "state.safetensors", "state.json", "state.sum"
 LOCK_SECONDS = 15.0
@@ -84,12 +84,6 @@ def _join(plain: Any, tensors: dict[str, Tensor]) -> Any:
     return plain
 
 
-def sweep(folder: Path) -> None:
-    """Remove what runs that were killed while writing left behind."""
-    for part in folder.glob(".*.part"):
-        shutil.rmtree(part, ignore_errors=True)
-
-
 def load_optimiser(optimiser: Any, state: dict[str, Any]) -> None:
     """Set an optimiser to a state. Tensors are laid out as their parameters: fused optimisers walk over memory."""
     optimiser.load_state_dict(state)
@@ -101,11 +95,13 @@ def load_optimiser(optimiser: Any, state: dict[str, Any]) -> None:
 
 @contextmanager
 def alone(output: Path) -> Iterator[None]:
-    """Let no two trainings write into one folder. Workers of one that was killed hold it for some seconds more."""
+    """Let no two trainings write into one folder. Workers of one that was killed hold it for some seconds more.
+
+    What runs that were killed left unfinished is tidied up. Raises ConfigError.
+    """
     try:
-        with FileLock(output / ".lock", timeout=LOCK_SECONDS):
+        with locked(output / ".lock", LOCK_SECONDS):
+            tidy(output)
             yield
-    except Timeout:
-        raise ConfigError(
-            f"output_dir: another training writes into {output}; wait for it, or choose another"
-        ) from None
+    except Busy as busy:
+        raise ConfigError(f"output_dir: another training writes into {output}: {busy}; choose another folder") from None

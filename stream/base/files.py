@@ -1,7 +1,7 @@
-"""Files and folders that appear whole or not at all.
+"""Files that appear whole or not at all; ``folders`` does the same for folders.
 
-``write_whole``, ``replacing`` and ``replacing_folder`` put something in the place of what was there; ``write_new`` and
-``new_folder`` never take the place of another. Every one writes under a name of its own beside the target, and renames.
+``write_whole`` and ``replacing`` put something in the place of what was there; ``write_new`` and ``new_folder`` never
+take the place of another. Every one writes under a name of its own beside the target, and renames.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import errno
 import json
 import os
 import secrets
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +21,8 @@ import numpy as np
 
 from .errors import SinkUnavailable
 
+PART = ".part"
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-
-
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a FIFO",
@@ -43,9 +41,17 @@ def regular_file(path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a file to read its bytes; see ``regular_file``. What is checked is what was opened, and nothing blocks."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+def open_regular(path: str | os.PathLike[str], follow_links: bool = True) -> BinaryIO:
+    """Open a file to read its bytes; see ``regular_file``. What is checked is what was opened, and nothing blocks.
+
+    Without ``follow_links`` a link is refused, too.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if not follow_links:
+        if os.path.islink(path):
+            raise OSError(errno.ELOOP, "got a link, expected a regular file", os.fspath(path))
+        flags |= getattr(os, "O_NOFOLLOW", 0)
+    handle = os.open(path, flags)
     try:
         _check_regular(os.fstat(handle), path)
     except OSError:
@@ -63,7 +69,12 @@ def _check_regular(status: os.stat_result, path: str | os.PathLike[str]) -> None
 
 def part_of(path: Path) -> Path:
     """A name beside ``path`` that no other process or thread writes to, for what is not finished yet."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    return path.with_name(f".{start_of(path.name)}.{os.getpid()}-{secrets.token_hex(4)}{PART}")
+
+
+def start_of(name: str) -> str:
+    """What of a name is in the names that ``part_of`` makes of it."""
+    return name.encode("utf-8", "surrogateescape")[:200].decode("utf-8", "ignore")  # names end at 255 bytes
 
 
 def write_whole(path: str | os.PathLike[str], *pieces: bytes, mode: int = 0o666) -> Path:
@@ -87,41 +98,23 @@ def write_json(path: str | os.PathLike[str], values: Any) -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """A name to write a file to; what was written takes the place of ``path`` at the end, at once and for good.
 
-    When the body fails nothing has changed. Raises OSError.
+    When the body fails nothing has changed. Where ``path`` is a link, it stays one, and the file that it leads to is
+    replaced. Raises OSError, also where something lies there that is no regular file.
     """
+    path = Path(os.path.realpath(path))
+    with contextlib.suppress(FileNotFoundError):
+        regular_file(path)  # a device that is replaced is gone for everybody
     part = part_of(path)
     try:
         yield part
-        _to_disk(part)
+        to_disk(part)
         part.replace(path)
-        _to_disk(path.parent)
+        to_disk(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def replacing_folder(target: Path) -> Iterator[Path]:
-    """A folder to write into that appears at ``target`` complete and on the disk, or not at all.
-
-    What was at ``target`` before is replaced at the end. Raises OSError.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part, old = part_of(target), part_of(target)
-    part.mkdir()
-    try:
-        yield part
-        for path in [*part.rglob("*"), part]:
-            _to_disk(path)
-        if target.exists():
-            target.rename(old)
-        part.rename(target)
-        _to_disk(target.parent)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
     """Make what was written, or renamed in a folder, outlive a power cut."""
     if os.name == "nt" and path.is_dir():  # Windows does not open folders, and does not need it
         return
@@ -151,9 +144,10 @@ def write_new(path: Path, data: bytes, durable: bool = False) -> Path:
     """
     part = part_of(path)
     try:
-        part.write_bytes(data)
+        with os.fdopen(os.open(part, _NEW, 0o666), "wb") as file:
+            file.write(data)
         if durable:
-            _to_disk(part)
+            to_disk(part)
         while True:
             free = unused(path)
             try:
@@ -174,7 +168,8 @@ def _claim(part: Path, free: Path) -> None:
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links, as on many memory cards
-        part.rename(free)
+        os.close(os.open(free, _NEW))  # so that nobody else takes the name
+        part.replace(free)
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -189,10 +184,14 @@ def new_folder(path: Path, sink: str) -> Path:
     Raises SinkUnavailable with a hint when it cannot be made.
     """
     try:
-        free = path
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.is_dir() and not any(path.iterdir()):
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
             free = unused(path)
-        free.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):  # another process was quicker
+                free.mkdir()
+                break
     except OSError as error:
         raise SinkUnavailable(
             f"{sink}: cannot make the folder {path}: {error.strerror or error}; give one that you may write to"

@@ -45,7 +45,7 @@ def list_all(folder: FolderOption = None) -> None:
         table.add_row(megabytes(entry.size), _age(time.time() - entry.used_at), *_row(entry))
     screen.print(table)
     for entry in entries:
-        reason = _why_not(entry)
+        reason = entry.unknown or _why_not(entry)
         if reason:
             screen.print(f"{entry.path.name}: {reason}", markup=False)
     total = megabytes(sum(entry.size for entry in entries))
