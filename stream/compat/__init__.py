@@ -1,0 +1,26 @@
+"""StreamDiffusion's names over our ``Stream``: its programs run with the import changed.
+
+``from inkstream.stream.compat import StreamDiffusion, StreamDiffusionWrapper``; also what ``streamdiffusion.image_utils``,
+``streamdiffusion.acceleration`` and ``utils.viewer`` have. What is the same, and what differs and why, stands in
+``docs/from-streamdiffusion.md``.
+"""
+
+from .acceleration import accelerate_with_stable_fast, accelerate_with_tensorrt
+from .diffusion import StreamDiffusion
+from .pictures import denormalize, numpy_to_pil, pil2tensor, postprocess_image, process_image, pt_to_numpy
+from .viewer import receive_images
+from .wrapper import StreamDiffusionWrapper
+
+__all__ = [
+    "StreamDiffusion",
+    "StreamDiffusionWrapper",
+    "accelerate_with_stable_fast",
+    "accelerate_with_tensorrt",
+    "denormalize",
+    "numpy_to_pil",
+    "pil2tensor",
+    "postprocess_image",
+    "process_image",
+    "pt_to_numpy",
+    "receive_images",
+]
