@@ -28,6 +28,7 @@ LAYERS = {
     "stream/sinks": "sinks",
     "stream/loop": "loop",
     "stream/session": "session",
+    "stream/compat": "compat",
     "lora/data": "lora/data",
     "lora/evaluate": "lora/evaluate",
     "lora/train": "lora/train",
@@ -45,12 +46,13 @@ MAY = {
     "sinks": {"base"},
     "loop": {"base", "adapters", "engines", "weights"},
     "session": {"base", "sources", "sinks"},
+    "compat": {"base", "weights", "sources", "sinks", "loop"},
     "lora/data": {"base", "adapters", "weights", "loop"},
     "lora/evaluate": {"base", "engines", "weights", "lora/data", "loop"},
     "lora/train": {"base", "weights", "lora/data", "lora/evaluate"},
     "bench": {"base", "engines", "weights", "sources", "sinks", "loop", "session"},
     "app": {"base", "adapters", "engines", "weights", "sources", "sinks", "loop", "session"}
-    | {"lora/data", "lora/evaluate", "lora/train", "bench"},
+    | {"compat", "lora/data", "lora/evaluate", "lora/train", "bench"},
 }
 
 
@@ -146,7 +148,7 @@ def test_no_file_is_too_long():
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 NAMES = {"lora": "weights", "stream/sources": "sources", "stream/sinks": "sinks", "stream/loop": "loop"}
-NAMES |= {"stream/session": "session", "stream/base": "base", "stream/app": "app"}
+NAMES |= {"stream/session": "session", "stream/base": "base", "stream/app": "app", "stream/compat": "compat"}
 
 
 def section(title):

@@ -1,8 +1,8 @@
 """StreamDiffusion's names over our ``Stream``: its programs run with the import changed.
 
-``from inkstream.stream.compat import StreamDiffusion, StreamDiffusionWrapper``; also what ``streamdiffusion.image_utils``,
-``streamdiffusion.acceleration`` and ``utils.viewer`` have. What is the same, and what differs and why, stands in
-``docs/from-streamdiffusion.md``.
+``from inkstream.stream.compat import StreamDiffusion, StreamDiffusionWrapper``; also what
+``streamdiffusion.image_utils``, ``streamdiffusion.acceleration`` and ``utils.viewer`` have. What is the same, and what
+differs and why, stands in ``docs/from-streamdiffusion.md``.
 """
 
 from .acceleration import accelerate_with_stable_fast, accelerate_with_tensorrt

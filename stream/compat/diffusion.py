@@ -62,6 +62,8 @@ class StreamDiffusion:
         self.guidance_scale, self.delta = 1.0, 1.0
         self.safety_checker: SafetyChecker | None = None
         """As in ``Stream``; set it before ``prepare``."""
+        self.mode: Mode = "img2img"
+        """What ``prepare`` builds for; a call changes it to what it needs."""
         self._parts: dict[str, Any] = {}  # networks in the place of the pipeline's own
         self._loras: dict[str, float] = {}
         self._unfused: list[str] = []  # loaded since LoRAs were fused last
@@ -69,7 +71,6 @@ class StreamDiffusion:
         self._more: dict[str, Any] = {"acceleration": "none", "warmup": 0}
         self._prepared: dict[str, Any] | None = None
         self._stream: Stream | None = None
-        self._mode: Mode = "img2img"
         self._starts = True  # whether the next picture is the first one
 
     # --- weights
@@ -110,7 +111,7 @@ class StreamDiffusion:
         """
         if lora_scale != 1.0 and not (fuse_unet and fuse_text_encoder):
             raise ConfigError(
-                f"fuse_lora: got lora_scale={lora_scale} for one network only, expected it for both: a LoRA has one scale"
+                f"fuse_lora: got lora_scale={lora_scale} for one network, expected it for both: a LoRA has one scale"
             )
         if lora_scale != 1.0 and "lcm" in self._unfused:
             raise ConfigError(f"fuse_lora: got lora_scale={lora_scale} for the LCM-LoRA, expected 1")
@@ -172,7 +173,7 @@ class StreamDiffusion:
             self._stream.update(**self._prepared)
             self._stream.drain()
         self._starts = True
-        self._open(self._mode)
+        self._open(self.mode)
 
     def update_prompt(self, prompt: str) -> None:
         """Another prompt for the pictures to come; the negative prompt stays."""
@@ -295,7 +296,7 @@ class StreamDiffusion:
             self._stream.update(mode=mode, t_index_list=self.t_list)
             self._stream.drain()
             self._starts = True
-        self._mode = mode
+        self.mode = mode
         return self._stream
 
     def _own_pipe(self) -> Any:

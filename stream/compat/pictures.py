@@ -101,7 +101,7 @@ def rgb(image: PIL.Image.Image) -> np.ndarray:
 
 def _tensor(image: PIL.Image.Image) -> Tensor:
     """(1, 3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(rgb(image)).permute(2, 0, 1)[None].float() / 255
+    return torch.from_numpy(np.array(rgb(image))).permute(2, 0, 1)[None].float() / 255
 
 
 def _levels_of_tensor(images: Tensor) -> list[np.ndarray]:

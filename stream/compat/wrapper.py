@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import PIL.Image
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch import Tensor
 from ...lora.load import load_pipeline
 from ..base.config import CfgType, StreamConfig
 from ..base.errors import ConfigError, FrameError
-from ..base.pictures import MAX_PIXELS
+from ..sources.images import load_image
 from .diffusion import StreamDiffusion
 from .pictures import OUTPUT_TYPES, postprocess_image, rgb, signed
 from .safety import load_safety_checker
@@ -54,6 +55,7 @@ class StreamDiffusionWrapper:
         engine_dir: str | Path | None = None,
     ) -> None:
         """Load a model. ``use_lcm_lora`` does nothing for a model with "turbo" in its name, which needs none.
+        ``dtype`` is the precision of the networks, and where it is a torch.dtype that of the tensors, else float16.
 
         Raises ConfigError, ModelError, LoraError or EngineError.
         """
@@ -72,7 +74,7 @@ class StreamDiffusionWrapper:
         self.stream = StreamDiffusion(
             pipe,
             t_index_list,
-            torch_dtype=pipe.unet.dtype,
+            torch_dtype=dtype if isinstance(dtype, torch.dtype) else torch.float16,
             width=width,
             height=height,
             do_add_noise=do_add_noise,
@@ -86,8 +88,8 @@ class StreamDiffusionWrapper:
         if use_safety_checker:
             self.stream.safety_checker = load_safety_checker(self.device)
         lcm = use_lcm_lora and not self.sd_turbo
+        self.stream.mode = mode
         self.stream.use(
-            mode=mode,
             lora_dict=dict(lora_dict or {}),
             use_lcm_lora=lcm,
             lcm_lora_id=lcm_lora_id if lcm else None,
@@ -118,13 +120,13 @@ class StreamDiffusionWrapper:
         return self.img2img(image, prompt) if self.mode == "img2img" else self.txt2img(prompt)
 
     def txt2img(self, prompt: str | None = None) -> Any:
-        """A picture of new noise, in the form of ``output_type``; a list or batch with ``frame_buffer_size`` above 1."""
+        """A picture of new noise in the form of ``output_type``; with ``frame_buffer_size`` above 1 a list or batch."""
         if prompt is not None:
             self.stream.update_prompt(prompt)
         return self.postprocess_image(self.stream.txt2img(self.frame_buffer_size), self.output_type)
 
     def img2img(self, image: Any, prompt: str | None = None) -> Any:
-        """The picture of ``image`` (a file, a PIL image or a tensor, see ``StreamDiffusion``), as ``txt2img`` has it."""
+        """The picture of ``image`` (a file, a PIL image, or what ``StreamDiffusion`` takes), as ``txt2img`` has it."""
         if image is None:
             raise FrameError("image: got None, expected a picture: mode is img2img")
         if prompt is not None:
@@ -136,9 +138,9 @@ class StreamDiffusionWrapper:
     def preprocess_image(self, image: str | Path | PIL.Image.Image) -> Tensor:
         """A file or a PIL image, stretched to the stream's size: (1, 3, H, W) in [-1, 1]. Raises FrameError."""
         if isinstance(image, str | Path):
-            image = _opened(image)
+            image = PIL.Image.fromarray(load_image(image))
         picture = PIL.Image.fromarray(rgb(image)).resize((self.width, self.height))
-        tensor = torch.from_numpy(rgb(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
+        tensor = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
         return signed(tensor.to(self.device, self.dtype))
 
     def postprocess_image(self, image_tensor: Tensor, output_type: str = "pil") -> Any:
@@ -153,16 +155,3 @@ def _one_device(device: str | torch.device, ids: Sequence[int] | None) -> str | 
     if len(ids) > 1:
         raise ConfigError(f"device_ids: got {list(ids)}, expected one: a stream runs on one device")
     return f"cuda:{ids[0]}"
-
-
-def _opened(path: str | Path) -> PIL.Image.Image:
-    """A picture file. Raises FrameError that names it."""
-    try:
-        with PIL.Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise FrameError(f"{path}: got {image.width}x{image.height} pixels, expected at most {MAX_PIXELS:,}")
-            return PIL.Image.fromarray(rgb(image))
-    except FrameError:
-        raise
-    except Exception as error:  # Pillow's decoders raise anything for a damaged file
-        raise FrameError(f"{path}: cannot be read as a picture; expected PNG, JPEG or another common form") from error
