@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from ..base.errors import ConfigError, FrameError
-from ..base.frame import as_rgb
-from ..base.pictures import upright
+from ..base.pixels import as_rgb
 
 OUTPUT_TYPES = ("pil", "pt", "np", "latent")
 OVERSHOOT = 0.02  # what resampling may leave of a range
@@ -76,49 +75,34 @@ def levels(images: Any) -> list[np.ndarray]:
     """One picture or a batch as (H, W, 3) uint8 RGB each.
 
     Tensors are (3, H, W) or (F, 3, H, W): uint8, or float in [0, 1], or in [-1, 1], which is what they are taken for
-    where a value is below 0 (or ``signed`` marked them). Arrays are (H, W, 3) or (F, H, W, 3). Raises FrameError.
+    where a value is below 0 (or ``signed`` marked them). Arrays are (H, W, 3) or (F, H, W, 3), read by ``as_rgb`` as
+    PIL images are. Raises FrameError.
     """
     if isinstance(images, Tensor):
         return _levels_of_tensor(images)
-    if isinstance(images, PIL.Image.Image):
-        return [rgb(images)]
     if isinstance(images, list | tuple):
         return [picture for each in images for picture in levels(each)]
     if isinstance(images, np.ndarray) and images.ndim == 4:
         return [as_rgb(each) for each in images]
-    if isinstance(images, np.ndarray):
-        return [as_rgb(images)]
-    raise FrameError(f"image: got {_form(images)}, expected a PIL image, a tensor, or an array")
-
-
-def rgb(image: PIL.Image.Image) -> np.ndarray:
-    """A PIL image of any mode: (H, W, 3) uint8 RGB. Raises FrameError for floating-point pixels."""
-    try:
-        return upright(image)
-    except ValueError as error:
-        raise FrameError(f"image: {error}, expected 8 or 16 bits a channel") from None
+    return [as_rgb(images)]
 
 
 def _tensor(image: PIL.Image.Image) -> Tensor:
     """(1, 3, H, W) float32 in [0, 1]."""
-    return torch.from_numpy(np.array(rgb(image))).permute(2, 0, 1)[None].float() / 255
+    return torch.from_numpy(np.array(as_rgb(image))).permute(2, 0, 1)[None].float() / 255
 
 
 def _levels_of_tensor(images: Tensor) -> list[np.ndarray]:
     batch = images.detach()[None] if images.ndim == 3 else images.detach()
-    if batch.ndim != 4 or batch.shape[1] not in (1, 3) or 0 in batch.shape:
+    if batch.ndim != 4 or 0 in batch.shape:
         raise FrameError(f"image: got {_form(images)}, expected (3, H, W) or (F, 3, H, W)")
-    if batch.dtype != torch.uint8:
-        batch = batch.float()
-        low, high = batch.aminmax()
-        if not (torch.isfinite(low) and torch.isfinite(high)):
-            raise FrameError("image: got NaN or infinity, expected numbers in [0, 1] or [-1, 1]")
-        if low < -1 - OVERSHOOT or high > 1 + OVERSHOOT:
-            raise FrameError(f"image: got numbers from {low:.4g} to {high:.4g}, expected [0, 1] or [-1, 1]")
-        if getattr(images, "inkstream_signed", False) or low < 0:
-            batch = batch / 2 + 0.5
-        batch = (batch.clamp(0, 1) * 255).round().byte()
-    return [as_rgb(each) for each in batch.permute(0, 2, 3, 1).cpu().numpy()]
+    if not batch.is_floating_point():
+        return [as_rgb(each) for each in batch]
+    low, high = (float(value) for value in batch.float().aminmax())
+    least = -1.0 if getattr(images, "inkstream_signed", False) or low < 0 else 0.0
+    if low < -1 - OVERSHOOT or high > 1 + OVERSHOOT:
+        raise FrameError(f"image: got numbers from {low:.4g} to {high:.4g}, expected [0, 1] or [-1, 1]")
+    return [as_rgb(each, value_range=(least, 1.0)) for each in batch]
 
 
 def _form(value: Any) -> str:

@@ -14,9 +14,10 @@ from torch import Tensor
 from ...lora.load import load_pipeline
 from ..base.config import CfgType, StreamConfig
 from ..base.errors import ConfigError, FrameError
+from ..base.pixels import as_rgb
 from ..sources.images import load_image
 from .diffusion import StreamDiffusion
-from .pictures import OUTPUT_TYPES, postprocess_image, rgb, signed
+from .pictures import OUTPUT_TYPES, postprocess_image, signed
 from .safety import load_safety_checker
 
 OutputType = Literal["pil", "pt", "np", "latent"]
@@ -139,7 +140,7 @@ class StreamDiffusionWrapper:
         """A file or a PIL image, stretched to the stream's size: (1, 3, H, W) in [-1, 1]. Raises FrameError."""
         if isinstance(image, str | Path):
             image = PIL.Image.fromarray(load_image(image))
-        picture = PIL.Image.fromarray(rgb(image)).resize((self.width, self.height))
+        picture = PIL.Image.fromarray(as_rgb(image)).resize((self.width, self.height))
         tensor = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
         return signed(tensor.to(self.device, self.dtype))
 
