@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from ..stream.base.errors import ConfigError
+from ..stream.base.files import write_whole
 from ..stream.base.results import Result, Row
 from .rows import Columns, cells, measured
 
@@ -170,7 +171,7 @@ def main(
     page: Annotated[Path, typer.Argument(dir_okay=False, exists=True, help="The Markdown file to write into.")],
 ) -> None:
     """Write the speed section of a page anew from results that were kept."""
-    page.write_text(written(page.read_text("utf-8"), markdown(results)), "utf-8")
+    write_whole(page, written(page.read_text("utf-8"), markdown(results)).encode())
 
 
 if __name__ == "__main__":

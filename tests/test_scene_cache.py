@@ -110,6 +110,7 @@ def test_killed_in_the_middle_it_ends_as_if_nothing_happened(whole, tmp_path):
 
 
 def test_half_begun_it_begins_anew(whole, tmp_path):
+    (tmp_path / "scenes.lock").write_text("")
     (tmp_path / "captions.jsonl").write_text("half a li")
     np.save(tmp_path / "picture.npy", np.ones((2, 2), np.uint8))
     SceneCache(tmp_path, SEED, COUNT, SIZE, drawings=2, workers=0)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ...stream.base.errors import ConfigError, DataError
 from ...stream.base.files import write_whole
+from ...stream.base.locks import Busy, locked
 
 FOLDER = ".prepare"
 
@@ -37,26 +38,23 @@ class Journal:
         Raises ConfigError where the folder holds something else, or was begun with other settings; DataError where
         another process is at work in it, or nothing can be written.
         """
-        from filelock import FileLock, Timeout
-
         place = output / FOLDER
         if output.exists() and (not output.is_dir() or (any(output.iterdir()) and not place.is_dir())):
             raise ConfigError(f"--output: got {output}, which holds other things; choose a new folder")
-        try:
-            with _named(output):
-                place.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(place / "lock")
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise DataError(f"{output}: another inkstream prepare is at work there; wait until it has ended") from None
-        try:
+        with ExitStack() as held:
+            try:
+                with _named(output):
+                    place.mkdir(parents=True, exist_ok=True)
+                    held.enter_context(locked(place / "lock"))
+            except Busy as busy:
+                raise DataError(
+                    f"{output}: another inkstream prepare is at work there: {busy}; wait until it has ended"
+                ) from None
             with _named(output):
                 path = place / "journal.jsonl"
                 file, records = _opened(path, output, json.loads(json.dumps(settings)))
             with file:
                 yield cls(file, records)
-        finally:
-            lock.release()
 
     def get(self, name: str) -> dict[str, Any] | None:
         """The record of a file, if there is one."""

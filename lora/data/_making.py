@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from ...stream.base.errors import ConfigError, DataError
-from ...stream.base.files import png
+from ...stream.base.files import open_regular, png
 from . import captions as words
 from . import extract, hand, quality
 from ._journal import write_atomically
@@ -211,7 +211,7 @@ def _escaped(text: str) -> str:
 
 
 def _file_hash(path: Path) -> Any:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256")
 
 

@@ -14,22 +14,24 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from filelock import FileLock
 
 from ...stream.base.errors import ConfigError, DataError
-from ...stream.base.files import replacing
+from ...stream.base.files import new_array, write_json, write_whole
+from ...stream.base.locks import Busy, locked
 from ...stream.base.progress import Progress, silent
 from .render import LOOK, check_size, render
 from .sample import Sample
 from .scenes import captions, drawings, sample_scene
 
 ABOUT, CAPTIONS, DONE, LOCK = "scenes.json", "captions.jsonl", "done.npy", "scenes.lock"
+FILES = (CAPTIONS, DONE, "picture.npy", "clean.npy", "labels.npy", "sketch.npy")
+PATIENCE = 12 * 3600.0  # seconds that a process waits for another one that renders
 BLOCK = 16  # scenes that are rendered, or rendered again, together
 MOST_WORKERS = 32
 Mode = Literal["r", "r+"]
@@ -84,11 +86,11 @@ class SceneCache:
         self.folder = Path(folder).expanduser()
         self.drawings = drawings
         self._plan = _Plan(seed, count, size, drawings, LOOK)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / LOCK):
-            if not _begun(self.folder, self._plan):
-                _begin(self.folder, self._plan)
-            _fill(self.folder, self._plan, _usual_workers() if workers is None else workers, progress)
+        if not _begun(self.folder, self._plan) or _left(self.folder, self._plan):
+            with _alone(self.folder, progress):
+                if not _begun(self.folder, self._plan):
+                    _begin(self.folder, self._plan)
+                _fill(self.folder, self._plan, _usual_workers() if workers is None else workers, progress)
         self._arrays = _open_arrays(self.folder, self._plan, "r")
         self._texts = _read_captions(self.folder, count)
 
@@ -111,6 +113,33 @@ class SceneCache:
     def texts(self) -> list[tuple[str, ...]]:
         """The captions of each scene."""
         return [captions for captions, _ in self._texts]
+
+
+@contextmanager
+def _alone(folder: Path, progress: Progress) -> Iterator[None]:
+    """Make a folder, and be the only one that writes into it. Raises ConfigError, DataError.
+
+    Where the names of a cache are there before any lock was, they are somebody's, and stay.
+    """
+    lock = folder / LOCK
+    if not os.path.lexists(lock) and not os.path.lexists(folder / ABOUT):
+        there = [name for name in FILES if os.path.lexists(folder / name)]
+        if there:
+            raise ConfigError(f"{folder}: got {there[0]} of something else there; keep scenes in another folder")
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(lock, PATIENCE, progress))
+        except Busy as busy:
+            raise DataError(f"{folder}: another process renders scenes there: {busy}; stop it and try again") from busy
+        except OSError as error:
+            raise DataError(
+                f"{folder}: cannot be written to: {error.strerror or error}; choose another folder"
+            ) from error
+        try:
+            yield
+        except OSError as error:
+            raise DataError(f"{folder}: scenes cannot be kept: {error.strerror or error}; make room") from error
 
 
 def _usual_workers() -> int:
@@ -136,14 +165,12 @@ def _begun(folder: Path, plan: _Plan) -> bool:
 
 def _begin(folder: Path, plan: _Plan) -> None:
     """Lay out empty arrays; the file that says what they hold comes last, so that a half-begun cache is begun anew."""
-    with replacing(folder / CAPTIONS) as path, path.open("w", encoding="utf-8") as file:
-        for number in range(plan.count):
-            scene = sample_scene(plan.seed + number)
-            file.write(json.dumps({"captions": captions(scene), "tags": dict(scene.tags)}) + "\n")
+    scenes = (sample_scene(plan.seed + number) for number in range(plan.count))
+    lines = (json.dumps({"captions": captions(scene), "tags": dict(scene.tags)}) + "\n" for scene in scenes)
+    write_whole(folder / CAPTIONS, *(line.encode() for line in lines))
     for name, shape in {**plan.shapes(), "done": (plan.blocks,)}.items():
-        np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, shape).flush()
-    with replacing(folder / ABOUT) as path:
-        path.write_text(json.dumps(plan._asdict()), encoding="utf-8")
+        new_array(folder / f"{name}.npy", shape, np.uint8).flush()
+    write_json(folder / ABOUT, plan._asdict())
 
 
 def _open_arrays(folder: Path, plan: _Plan, mode: Mode) -> dict[str, np.memmap]:
@@ -174,12 +201,18 @@ def _read_captions(folder: Path, count: int) -> list[tuple[tuple[str, ...], dict
     return texts
 
 
+def _left(folder: Path, plan: _Plan) -> list[int]:
+    """Blocks that are still to be rendered."""
+    done = _open_array(folder / DONE, (plan.blocks,), "r")
+    return [block for block in range(plan.blocks) if not done[block]]
+
+
 def _fill(folder: Path, plan: _Plan, workers: int, progress: Progress) -> None:
     """Render every block that is not done; a block is marked only when all of it is on disk."""
-    done = _open_array(folder / DONE, (plan.blocks,), "r+")
-    left = [block for block in range(plan.blocks) if not done[block]]
+    left = _left(folder, plan)
     if not left:
         return
+    done = _open_array(folder / DONE, (plan.blocks,), "r+")
     progress("rendering scenes", 1 - len(left) / plan.blocks)
     for number, block in enumerate(_rendered(folder, plan, left, workers), start=1):
         done[block] = 1

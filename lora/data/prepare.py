@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ...stream.base.errors import ConfigError, DataError, FrameError
+from ...stream.base.folders import tidy
 from ...stream.base.names import natural
 from ...stream.base.pictures import check_regular
 from ...stream.base.progress import Progress, silent
@@ -210,7 +211,7 @@ def _write_lists(output: Path, rows: dict[str, list[Row]], about: dict[str, Any]
         listed = {name for row in each for name in row.files}
         for kind in ("pictures", "sketches"):
             for path in (output / split / kind).glob("*"):
-                made = _MADE.fullmatch(path.name) or path.name.endswith(".part")
-                if made and f"{kind}/{path.name}" not in listed:
+                if _MADE.fullmatch(path.name) and f"{kind}/{path.name}" not in listed:
                     path.unlink()
+            tidy(output / split / kind)
     write_atomically(output / ABOUT, json.dumps(about, indent=1).encode())

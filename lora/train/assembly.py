@@ -14,7 +14,6 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from ...stream.base.files import png, write_json, write_whole
-from ...stream.base.folders import replacing_folder
 from ...stream.base.progress import Progress
 from ..data.scenes import captions, sample_scene, vocabulary
 from ..evaluate.data import USUAL_SEED, open_data
@@ -26,7 +25,7 @@ from ..steps import read_steps, write_steps
 from ..styles import FOLDER, SUFFIX
 from ..words import write_vocabulary
 from . import card
-from .outputs import NOTES, RECIPE
+from .outputs import MODEL, NOTES, RECIPE, model_folder
 from .sequence import Part
 
 if TYPE_CHECKING:
@@ -37,10 +36,13 @@ FIGURES, SHEET = "figures.json", "sheet.png"
 
 
 def assemble(config: CourseConfig, trained: Sequence[Part], say: Callable[[str], Any], progress: Progress) -> Path:
-    """Put the finished parts together in ``output_dir/model``, judge it there, and write its card. Gives the folder."""
+    """Put the finished parts together in ``output_dir/model``, judge it there, and write its card. Gives the folder.
+
+    Raises ModelError where the disk does not take it.
+    """
     parts = {part.name: part for part in trained}
-    target = config.folder / "model"
-    with replacing_folder(target) as folder:
+    target = config.folder / MODEL
+    with model_folder(target) as folder:
         shutil.copytree(parts["base"].model, folder, dirs_exist_ok=True)
         (folder / NOTES).unlink()
         _write_words(folder, config)
@@ -61,8 +63,8 @@ def assemble(config: CourseConfig, trained: Sequence[Part], say: Callable[[str],
         write_json(folder / RECIPE, _portable(recipe, sorted(filter(None, paths), key=len, reverse=True)))
         say(f"judging {NAME} on {config.judged} scenes")
         figures = judge(folder, config, progress)
-        (folder / FIGURES).write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
-        (folder / "README.md").write_text(card.text(recipe, figures), "utf-8")
+        write_json(folder / FIGURES, figures)
+        write_whole(folder / "README.md", card.text(recipe, figures).encode())
     say(f"done: {target}")
     return target
 

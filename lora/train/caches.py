@@ -16,6 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...stream.base.errors import DataError
+from ...stream.base.files import new_array, write_json
+from ...stream.base.locks import Busy, locked
 from ...stream.base.progress import Progress, silent
 from ..data.sample import Samples, texts_of
 from .models import Codec
@@ -24,6 +27,7 @@ from .sheets import to_pictures
 if TYPE_CHECKING:
     from .config import TrainConfig
 
+PATIENCE = 6 * 3600.0  # seconds that a process waits for another one that fills a file
 AHEAD = 16  # pictures that are encoded together
 DECODING = ("decoder", "post_quant")  # parts of autoencoders that latents do not depend on
 
@@ -117,23 +121,50 @@ def _encoded(samples: Samples, encode: Callable[[Tensor], Tensor], start: int, s
 def fill(
     path: Path, count: int, rows: Callable[[int, int], np.ndarray], progress: Progress, text: str = "latents"
 ) -> None:
-    """Fill an array file block by block, and give it its name when it is full."""
+    """Fill an array file block by block, and give it its name when it is full. One process does; others wait for it.
+
+    Raises DataError where one works on it for hours, or the disk does not take it.
+    """
+    try:
+        with locked(path.with_suffix(".lock"), PATIENCE, progress):
+            if not path.is_file():
+                _fill(path, count, rows, progress, text)
+    except Busy as busy:
+        raise DataError(f"{path.name} is made by another process: {busy}; stop it, or choose another folder") from busy
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written: {error.strerror or error}; make room, or choose another folder"
+        ) from error
+
+
+def _fill(path: Path, count: int, rows: Callable[[int, int], np.ndarray], progress: Progress, text: str) -> None:
     part, done_path = path.with_suffix(".part"), path.with_suffix(".done")
-    done = json.loads(done_path.read_text()) if done_path.is_file() and part.is_file() else 0
-    array: Any = np.load(part, mmap_mode="r+") if done else None
+    array, done = _begun(part, done_path, count)
     for start in range(done, count, AHEAD):
         block = rows(start, min(start + AHEAD, count))
         if array is None:
-            array = np.lib.format.open_memmap(part, "w+", block.dtype, (count, *block.shape[1:]))
+            done_path.unlink(missing_ok=True)
+            array = new_array(part, (count, *block.shape[1:]), block.dtype)
         array[start : start + len(block)] = block
         progress(text, (start + len(block)) / count)
         if (start // AHEAD) % 16 == 15:
             array.flush()
-            done_path.write_text(json.dumps(start + len(block)))
+            write_json(done_path, start + len(block))
     array.flush()
     del array
-    part.rename(path)
+    part.replace(path)
     done_path.unlink(missing_ok=True)
+
+
+def _begun(part: Path, done_path: Path, count: int) -> tuple[Any, int]:
+    """An array that was broken off, and how much of it is there; (None, 0) where there is none to go on with."""
+    try:
+        done = json.loads(done_path.read_text())
+        array = np.load(part, mmap_mode="r+")
+    except (OSError, ValueError):
+        return None, 0
+    fits = isinstance(done, int) and 0 < done <= len(array) == count
+    return (array, done) if fits else (None, 0)
 
 
 class Texts:

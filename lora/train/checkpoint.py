@@ -48,7 +48,10 @@ class Checkpoints:
             kept = self.all()
             last = f"the last one is {kept[-1].name}" if kept else "there is none yet"
             logger.warning(
-                "checkpoint of step %d not kept: %s; %s, training goes on; free some space", step, error, last
+                "checkpoint of step %d not kept: %s; %s, training goes on; free some space",
+                step,
+                storage.reason_of(error),
+                last,
             )
             return None
         for old in self.all()[: -self.limit]:

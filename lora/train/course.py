@@ -21,7 +21,9 @@ from ..data import looks
 from .config import Settings, read
 from .from_scratch import AutoencoderConfig, BaseConfig
 from .kinds import LoraConfig
-from .sequence import Part, train_all
+from .outputs import MODEL
+from .sequence import Part, begun, train_all
+from .storage import alone
 
 BUDGETS = ("cpu", "gpu")
 MOST_PAIRS = 40  # a style is made from no more
@@ -137,7 +139,8 @@ def train(
             looks.write_pairs(data.path, part.look, config.pairs - held, held, data.size, progress)
 
     parts = parts_of(config)
-    return assemble(config, parts, say, progress) if train_all(parts, say, progress, before) else None
+    with alone(config.folder, () if begun(parts) else (MODEL,), progress):
+        return assemble(config, parts, say, progress) if train_all(parts, say, progress, before) else None
 
 
 def plan(config: CourseConfig) -> list[str]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
+from ...stream.base.files import write_json
 from ...stream.base.progress import Progress, silent
 from .config import Settings, read
 from .from_scratch import BaseConfig
 from .kinds import LcmConfig
-from .sequence import Part, train_all
+from .sequence import Part, begun, train_all
+from .storage import alone
 
 TABLE = "table.json"
 # Of both students: a guidance of the teacher that pictures of one renderer need, and batches that a CPU takes.
@@ -76,9 +77,10 @@ def train(
     from ..evaluate.distilled import compare
 
     parts = parts_of(config)
-    if not train_all(parts, say, progress):
-        return None
-    teacher, student, lora = (part.model for part in parts)
-    result = compare(teacher, student, lora, config.judged, config.device, progress)
-    (config.folder / TABLE).write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    with alone(config.folder, () if begun(parts) else (TABLE,), progress):
+        if not train_all(parts, say, progress):
+            return None
+        teacher, student, lora = (part.model for part in parts)
+        result = compare(teacher, student, lora, config.judged, config.device, progress)
+        write_json(config.folder / TABLE, result)
     return result

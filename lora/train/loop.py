@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...stream.base.errors import ConfigError, InkstreamError
+from ...stream.base.errors import ConfigError, InkstreamError, ModelError
 from ...stream.base.folders import tidy
 from ...stream.base.progress import Progress, silent
 from ...stream.base.signals import interrupts
@@ -27,9 +28,9 @@ from .config import TrainConfig, differences
 from .devices import accelerated
 from .due import Due, seconds
 from .optimisers import Ema, Schedule, optimisers, set_rates
-from .outputs import write_model
+from .outputs import MODEL, write_model
 from .task import Now, Task
-from .trackers import Trackers
+from .trackers import FILE, PICTURES, Trackers
 
 logger = logging.getLogger(__name__)
 NOT_FINITE = 20  # steps in a row whose loss or gradient is no number, after which it makes no sense to go on
@@ -92,8 +93,8 @@ class Loop:
         no number.
         """
         output = self.config.folder
-        output.mkdir(parents=True, exist_ok=True)
-        with storage.alone(output):
+        writes = () if self.checkpoints.all() else (MODEL, FILE, PICTURES, self.checkpoints.folder.name)
+        with storage.alone(output, writes, self.progress):
             return self._run(output, resume)
 
     def _run(self, output: Path, resume: str | None) -> Finished:
@@ -146,7 +147,7 @@ class Loop:
             if not last and self._checkpoint_due.now(self.step, self.clock()):
                 self.checkpoint()
                 if self.config.model_at_checkpoints:
-                    self.write()
+                    self._write_early()
 
     # --- one step
 
@@ -207,12 +208,23 @@ class Loop:
         return self.checkpoints.save(self.step, state_of(self))
 
     def write(self) -> Path:
-        """Write the model as it is now, whole or not at all, into ``OUTPUT/model``."""
+        """Write the model as it is now, whole or not at all, into ``OUTPUT/model``. Raises ModelError."""
         self._evaluating()
-        with self.ema.used(), torch.no_grad():
-            return write_model(
-                self.config.folder / "model", self.task, self.config, self.step, self.spent, self.earlier
-            )
+        target = self.config.folder / MODEL
+        try:
+            with self.ema.used(), torch.no_grad():
+                return write_model(target, self.task, self.config, self.step, self.spent, self.earlier)
+        except ModelError as error:
+            kept = self.checkpoints.all()
+            what = f"{kept[-1].name} is kept: go on with --resume latest" if kept else "no checkpoint is kept"
+            raise ModelError(f"{error}; {what}") from error
+
+    def _write_early(self) -> None:
+        """As ``write``, where the training goes on: a full disk is no reason to end it."""
+        try:
+            self.write()
+        except ModelError as error:
+            logger.warning("%s; training goes on", error)
 
     def _resume(self, resume: str | None) -> None:
         there = self.checkpoints.all()
@@ -221,6 +233,10 @@ class Loop:
                 raise ConfigError(
                     f"output_dir: {self.config.output_dir} holds a training of {there[-1].name} already; "
                     "go on with --resume latest, or choose another folder"
+                )
+            if os.path.lexists(self.config.folder / MODEL):
+                raise ConfigError(
+                    f"output_dir: {self.config.output_dir} holds a model already; choose another folder, or remove it"
                 )
             return
         found = self.checkpoints.load(resume)

@@ -4,40 +4,50 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError
 
 from ...stream.base.errors import ModelError
 from ...stream.base.files import write_json
 from ...stream.base.folders import replacing_folder
 from ...stream.base.quiet import quiet
 from .kinds import name_of
+from .storage import reason_of
 
 if TYPE_CHECKING:
     from .config import TrainConfig
     from .task import Task
 
-NOTES, RECIPE = "training.json", "recipe.json"
+MODEL, NOTES, RECIPE = "model", "training.json", "recipe.json"
 
 
 def write_model(
     target: Path, task: Task, config: TrainConfig, step: int, seconds: float, earlier: Sequence[dict[str, Any]] = ()
 ) -> Path:
-    """Write a task's model into ``target``, replacing what is there only when all is written. Raises ModelError.
+    """Write a task's model into ``target``, replacing what is there only when all is written.
 
-    ``earlier`` are settings that were others in the beginning, as the loop keeps them.
+    ``earlier`` are settings that were others in the beginning, as the loop keeps them. Raises ModelError, and then what
+    was there before stays.
     """
-    try:
-        with replacing_folder(target) as folder, quiet():
-            task.write(folder)
-            write_json(folder / NOTES, notes(config, step, seconds, earlier))
-    except OSError as error:
-        raise ModelError(
-            f"{target}: the model cannot be written: {error.strerror or error}; free some space, then --resume latest"
-        ) from error
+    with model_folder(target) as folder, quiet():
+        task.write(folder)
+        write_json(folder / NOTES, notes(config, step, seconds, earlier))
     return target
+
+
+@contextmanager
+def model_folder(target: Path) -> Iterator[Path]:
+    """A folder to write a model into, see ``replacing_folder``. Raises ModelError where the disk does not take it."""
+    try:
+        with replacing_folder(target) as folder:
+            yield folder
+    except (OSError, SafetensorError) as error:  # that of safetensors stands for a full disk, too
+        raise ModelError(f"{target}: the model cannot be written: {reason_of(error)}") from error
 
 
 def notes(config: TrainConfig, step: int, seconds: float, earlier: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from ...stream.base.errors import ConfigError
 from ...stream.base.progress import Progress
 from . import start
 from .config import TrainConfig
-from .outputs import NOTES
+from .outputs import MODEL, NOTES
+from .storage import LOCK
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Part:
     @property
     def model(self) -> Path:
         """Folder of what it leaves."""
-        return self.config.folder / "model"
+        return self.config.folder / MODEL
 
     @property
     def done(self) -> bool:
@@ -40,6 +42,11 @@ class Part:
         minutes, steps = self.config.max_train_minutes, self.config.max_train_steps
         ends = f"{minutes:g} minutes" if minutes else f"{steps:,} steps"
         return f"{self.name}: {ends}{', done before' if self.done else ''}; {self.config.folder}"
+
+
+def begun(parts: Iterable[Part]) -> bool:
+    """Whether a training of any of these was there before."""
+    return any(os.path.lexists(part.config.folder / LOCK) for part in parts)
 
 
 def train_all(

@@ -5,23 +5,28 @@ A tree of dicts, lists, tensors, numbers, texts and None becomes ``state.safeten
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ...stream.base.errors import ConfigError, ModelError
 from ...stream.base.folders import tidy
 from ...stream.base.locks import Busy, locked
+from ...stream.base.progress import Progress, silent
 
 TENSORS, PLAIN, SUM = "state.safetensors", "state.json", "state.sum"
-LOCK_SECONDS = 15.0
+LOCK, LOCK_SECONDS = ".lock", 15.0
 _TENSOR, _ITEMS = "__tensor__", "__items__"
 
 
@@ -31,12 +36,22 @@ def write_tree(folder: Path, tree: Any) -> None:
     plain = _split(tree, tensors, "")
     try:
         save_file(tensors, folder / TENSORS)
-    except Exception as error:  # safetensors has an error of its own for everything, a full disk too
-        if isinstance(error, OSError):
-            raise
-        raise OSError(f"{folder / TENSORS}: {error}") from error
+    except SafetensorError as error:  # its own for everything, a full disk too
+        raise OSError(number_of(error) or errno.EIO, reason_of(error), str(folder / TENSORS)) from error
     (folder / PLAIN).write_text(json.dumps(plain, allow_nan=True), "utf-8")
     (folder / SUM).write_text(_sum(folder), "utf-8")
+
+
+def number_of(error: Exception) -> int | None:
+    """The number of the system's error that is behind another one, where it can be seen."""
+    numbers = re.findall(r"os error (\d+)", str(error))  # as Rust says it, which safetensors is written in
+    return getattr(error, "errno", None) or (int(numbers[-1]) if numbers else None)
+
+
+def reason_of(error: Exception) -> str:
+    """Why something could not be written, in a few words: what the system said, as far as that can be seen."""
+    number = number_of(error)
+    return os.strerror(number) if number else type(error).__name__
 
 
 def read_tree(folder: Path) -> Any:
@@ -94,14 +109,28 @@ def load_optimiser(optimiser: Any, state: dict[str, Any]) -> None:
 
 
 @contextmanager
-def alone(output: Path) -> Iterator[None]:
-    """Let no two trainings write into one folder. Workers of one that was killed hold it for some seconds more.
+def alone(output: Path, writes: Sequence[str] = (), progress: Progress = silent) -> Iterator[None]:
+    """Make a folder, and let no two trainings write into it.
 
-    What runs that were killed left unfinished is tidied up. Raises ConfigError.
+    ``writes``: names that it is going to put there. Where they are there before any training was, they are somebody's,
+    and stay. What trainings that were killed left unfinished is tidied up. Raises ConfigError.
     """
-    try:
-        with locked(output / ".lock", LOCK_SECONDS):
-            tidy(output)
-            yield
-    except Busy as busy:
-        raise ConfigError(f"output_dir: another training writes into {output}: {busy}; choose another folder") from None
+    lock = output / LOCK
+    there = [name for name in writes if os.path.lexists(output / name)]
+    if there and not os.path.lexists(lock):
+        raise ConfigError(f"output_dir: got {output}, which holds {there[0]} of something else; choose another folder")
+    with ExitStack() as held:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            # Workers of one that was killed hold it for some seconds more.
+            held.enter_context(locked(lock, LOCK_SECONDS, progress))
+        except Busy as busy:
+            raise ConfigError(
+                f"output_dir: another training writes into {output}: {busy}; choose another folder"
+            ) from None
+        except OSError as error:
+            raise ConfigError(
+                f"output_dir: {output} cannot be written to: {error.strerror or error}; choose another folder"
+            ) from error
+        tidy(output)
+        yield

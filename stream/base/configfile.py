@@ -129,14 +129,15 @@ def _read(name: str | Path) -> Document:
     known = presets()
     if str(name) in known:
         return safeyaml.read((files(configs) / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")
-    path = Path(name)
     try:
-        if path.is_file():
-            return safeyaml.read_file(path)
+        return safeyaml.read_file(Path(name))
     except ConfigError:
         raise
+    except FileNotFoundError:
+        pass
     except (OSError, ValueError) as error:
-        raise ConfigError(f"config: {str(name)!r} cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"config: {str(name)!r} cannot be read: {why}; name a preset or a YAML file") from error
     hint = did_you_mean(name, known)
     raise ConfigError(f"config: got {str(name)!r}, expected a file, or a preset: {', '.join(known)}{hint}")
 

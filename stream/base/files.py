@@ -172,6 +172,25 @@ def _claim(part: Path, free: Path) -> None:
         part.replace(free)
 
 
+def new_array(path: Path, shape: tuple[int, ...], dtype: Any) -> Any:
+    """A new array in a file, zeros, through a memory map; its room on the disk is taken at once.
+
+    Without that, a disk that becomes full would end the process while it writes into memory. Raises OSError.
+    """
+    array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+            except OSError as error:
+                if error.errno in (errno.EINVAL, errno.EOPNOTSUPP):  # the file system cannot
+                    return array
+                del array
+                path.unlink(missing_ok=True)
+                raise
+    return array
+
+
 def png(pixels: np.ndarray) -> bytes:
     """Encode ``(H, W, 3)`` uint8 RGB, or ``(H, W)`` uint8 gray."""
     picture = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels

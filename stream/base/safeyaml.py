@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from .errors import ConfigError
+from .files import open_regular
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
@@ -214,7 +215,7 @@ def read(text: str, name: str) -> Document:
 
 def read_file(path: Path) -> Document:
     """Read one YAML file. Raises ConfigError with the place of what is wrong in it, OSError when it cannot be read."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{path}: got more than {MAX_BYTES >> 10} KiB, expected a configuration file")

@@ -117,8 +117,6 @@ def evaluate(
         raise ConfigError(f"--sheet: got {str(sheet)!r}, expected a name that ends with .png")
     if bool(loras) != bool(style):
         raise ConfigError("got --lora or --style alone, expected both: what was trained, and the pairs it learned from")
-    from PIL import Image
-
     from ....bench.bench import Wanted
     from ....lora.data.folder import Pairs
     from ....lora.evaluate import style as styles
@@ -131,6 +129,7 @@ def evaluate(
     from ....lora.load import load_pipeline
     from ....models import embedded
     from ...base.configfile import parse_set
+    from ...base.files import png, write_new
 
     check_data(data, count)
     overrides = dict(parse_set(text) for text in sets or [])
@@ -153,8 +152,7 @@ def evaluate(
     result = made.result
     Wanted(json).publish(result, styles.table(result) if loras else table(result))
     if sheet is not None:
-        Image.fromarray(made.sheet()).save(sheet)
-        note(f"sheet: {sheet}")
+        note(f"sheet: {write_new(sheet.expanduser(), png(made.sheet()))}")
     for fault in result.get("faults", ()):
         note(f"fails: {fault}")
     if result.get("faults"):
@@ -162,13 +160,12 @@ def evaluate(
 
 
 def _write_look(folder: Path, renderer: Renderer, progress: Progress) -> None:
-    from PIL import Image
-
     from ....lora.evaluate.look import drawings, pages
+    from ...base.files import png, write_new
 
     folder.mkdir(parents=True, exist_ok=True)
     for number, page in enumerate(pages(renderer, list(drawings(renderer.side)), progress), 1):
-        Image.fromarray(page).save(folder / f"look-{number}.png")
+        write_new(folder / f"look-{number}.png", png(page))
     note(f"look: {folder}")
 
 
