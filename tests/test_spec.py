@@ -1,7 +1,8 @@
 """Sources and sinks written as text."""
 
 import pytest
-from hypothesis import given
+from doubles.fuzz import fuzz_examples
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inkstream.stream.base.errors import ConfigError, SourceUnavailable
@@ -136,3 +137,63 @@ def test_any_text_gives_a_specification_or_a_named_error(text):
         spec.take(FILE)
     except ConfigError as error:
         assert str(error)
+
+
+# --- quotes
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ('video:"a=b, c.mp4"', {"path": "a=b, c.mp4"}),
+        ('video:"clip,loop",start=2', {"path": "clip,loop", "start": 2.0}),
+        ('video:"clip,loop",loop', {"path": "clip,loop", "loop": True}),
+        ('video:path="x,loop=0",loop', {"path": "x,loop=0", "loop": True}),
+        ('video:loop=1,path="loop"', {"path": "loop", "loop": True}),
+        ('video: "a ""quoted"" name.mp4" , loop', {"path": 'a "quoted" name.mp4', "loop": True}),
+        ('video:take "1".mp4,loop', {"path": 'take "1".mp4', "loop": True}),
+        ('video:"shots[1]:a.mp4"', {"path": "shots[1]:a.mp4"}),
+        ('screen:region="0,0,9,9",loop', {"region": Rect(0, 0, 9, 9), "loop": True}),
+    ],
+)
+def test_f6_a_value_in_quotes_is_taken_as_it_stands(text, values):
+    assert parse_spec(text).take(FILE) == values
+
+
+def test_f6_a_title_with_a_comma_goes_in_quotes():
+    assert parse_spec('screen:window="Krita, a.kra",fps=9').options == {"window": "Krita, a.kra", "fps": "9"}
+    with pytest.raises(ConfigError, match=r"unknown option 'a\.kra'.*goes in quotes: screen:\"a=b, c\""):
+        parse_spec("screen:window=Krita, a.kra").take({"window": str, "fps": float})
+    with pytest.raises(ConfigError, match=r"unknown option 'a'.*goes in quotes: video:"):
+        open_source("video:a=b.mp4")
+
+
+@pytest.mark.parametrize(
+    "text", ['video:"clip.mp4', 'video:"a" b.mp4', 'video:"', 'screen:window="x,fps=9', 'video:a,"b"']
+)
+def test_f6_a_quote_that_does_not_end_is_named(text):
+    with pytest.raises(ConfigError, match="quote"):
+        parse_spec(text)
+
+
+@settings(max_examples=fuzz_examples(100))
+@given(st.text(), st.text(), st.booleans())
+def test_f6_anything_in_quotes_comes_out_again(path, title, loop):
+    quoted = ['"' + value.replace('"', '""') + '"' for value in (path, title)]
+    spec = parse_spec(f"video:{quoted[0]},window={quoted[1]}{',loop' if loop else ''}")
+    assert spec.take({"path": str, "window": str, "loop": flag}) == {
+        "path": path,
+        "window": title,
+        **({"loop": True} if loop else {}),
+    }
+
+
+@settings(max_examples=fuzz_examples(300))
+@given(st.text('ab1=,:"[] \n\0é', max_size=40))
+def test_f6_any_text_is_read_or_refused_by_name(text):
+    try:
+        spec = parse_spec(text)
+        spec.take(FILE)
+    except ConfigError:
+        return
+    assert spec.kind and set(spec.options) >= spec.quoted

@@ -2,12 +2,16 @@
 
 ``screen:region=0,0,512,512`` keeps its commas: a piece without ``=`` belongs to the key before it, as long as that
 value and the piece are both numbers. ``video:clip.mp4,loop=1`` has one unnamed value, called ``path``. It keeps its
-commas, too, but for names of flags at its end: ``video:clip.mp4,loop`` loops. Where a name of a file really ends like
-that, give the flag a value as well: ``images:shots,loop,loop=0`` reads the folder ``shots,loop`` once.
+commas, too, but for names of flags at its end: ``video:clip.mp4,loop`` loops.
+
+A value in double quotes is taken as it stands, commas, ``=`` and names of flags included; a quote in it is written
+twice: ``video:"a=b, loop",loop=1``, ``screen:window="Krita, untitled"``.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +25,8 @@ class Spec:
     kind: str
     options: dict[str, str]
     text: str
+    quoted: frozenset[str] = frozenset()
+    """The options whose values were in quotes."""
 
     def take(self, accepted: dict[str, Any]) -> dict[str, Any]:
         """Convert the options with the functions in ``accepted`` (name -> ``str -> value``).
@@ -31,7 +37,8 @@ class Spec:
         for key, value in self._with_bare_flags(accepted).items():
             if key not in accepted:
                 known = ", ".join(accepted) or "none"
-                raise ConfigError(f"{self.text}: unknown option {key!r}; {self.kind} takes: {known}")
+                hint = f'; a value with "," or "=" goes in quotes: {self.kind}:"a=b, c"' if accepted else ""
+                raise ConfigError(f"{self.text}: unknown option {key!r}; {self.kind} takes: {known}{hint}")
             try:
                 values[key] = accepted[key](value)
             except ConfigError:
@@ -43,7 +50,9 @@ class Spec:
     def _with_bare_flags(self, accepted: dict[str, Any]) -> dict[str, str]:
         """The options, with flags at the end of ``path`` as options of their own; only who takes them knows them."""
         options = dict(self.options)
-        pieces = options.pop("path").split(",") if "path" in options else []
+        if "path" not in options or "path" in self.quoted:
+            return options
+        pieces = options.pop("path").split(",")
         least = 1 if "path" in accepted else 0
         while len(pieces) > least and accepted.get(name := pieces[-1].strip()) is flag and name not in options:
             options[name] = ""
@@ -61,28 +70,60 @@ def flag(text: str) -> bool:
 
 
 def parse_spec(text: str) -> Spec:
-    """Parse one source or sink specification; raises ConfigError when it is empty."""
+    """Parse one source or sink specification; raises ConfigError when it is empty, or a quote does not end."""
     kind, _, rest = text.strip().partition(":")
     if not kind:
         raise ConfigError(f"got {text!r}, expected KIND or KIND:OPTIONS, for example screen:region=0,0,512,512")
     options: dict[str, str] = {}
+    quoted = set()
     last = ""
-    for index, piece in enumerate(rest.split(",") if rest else []):
-        key, equals, value = piece.partition("=")
-        if equals and key.strip().isidentifier():
-            last = key.strip()
+    for index, (key, value, in_quotes) in enumerate(_pieces(rest, text) if rest else []):
+        if key:
+            last = key
             options[last] = value
-        elif last and _number(piece) and _number(options[last].rsplit(",", 1)[-1]):
-            options[last] += "," + piece
+        elif in_quotes and index == 0:
+            last = "path"
+            options[last] = value
+        elif in_quotes:
+            raise ConfigError(f'{text}: got "{value}" in quotes without a name, expected NAME="VALUE"')
+        elif last and last not in quoted and _number(value) and _number(options[last].rsplit(",", 1)[-1]):
+            options[last] += "," + value
         elif index == 0:
             last = "path"
-            options[last] = piece
-        elif last == "path":
-            options[last] += "," + piece
+            options[last] = value
+        elif last == "path" and last not in quoted:
+            options[last] += "," + value
         else:
-            options[piece.strip()] = ""
+            options[value.strip()] = ""
             last = ""
-    return Spec(kind.strip().lower(), options, text)
+        if in_quotes:
+            quoted.add(last)
+        elif key:
+            quoted.discard(key)
+    return Spec(kind.strip().lower(), options, text, frozenset(quoted))
+
+
+def _pieces(rest: str, text: str) -> Iterator[tuple[str, str, bool]]:
+    """Key (empty: none), value, and whether that was in quotes, of each piece between commas."""
+    while True:
+        named = re.match(r"\s*(\w+)\s*=", rest)
+        key = named[1] if named and named[1].isidentifier() else ""
+        if named and key:
+            rest = rest[named.end() :]
+        if rest.lstrip().startswith('"'):
+            whole = re.match(r'\s*"((?:[^"]|"")*)"\s*(?=,|$)', rest)
+            if whole is None:
+                raise ConfigError(
+                    f"{text}: a quote does not end before a comma or the end; a quote itself is written twice"
+                )
+            yield key, whole[1].replace('""', '"'), True
+            rest, more = rest[whole.end() + 1 :], rest[whole.end() :].startswith(",")
+        else:
+            value, comma, rest = rest.partition(",")
+            more = bool(comma)
+            yield key, value, False
+        if not more:
+            return
 
 
 def _number(text: str) -> bool:
