@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import cv2
@@ -87,6 +88,16 @@ class Origin:
     """Seconds until the next picture, where the file says so in advance: its usual step."""
     name: str = ""
     """What its renders are called: the name of its file, without ending; empty for a number."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The sound that belongs to the pictures of a source."""
+
+    path: Path
+    """The file that holds it."""
+    begin: float
+    """The time stamp in that file, in seconds, of the source's first picture."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -163,12 +163,17 @@ def _reason(path: Path, formats: Sequence[str], error: Exception) -> str:
     if not head:
         return "is empty, expected a picture"
     what, cure = what_is(head)
-    if _FORMAT_OF.get(what) not in formats:
+    if picture_format(head) not in formats:
         return f"is {what}, expected {', '.join(formats[:-1])} or {formats[-1]}; {cure}"
     of_webp = what == "a WebP" and int.from_bytes(head[4:8], "little") + 8 > size
     if of_webp or "truncated" in str(error).lower():
         return f"is {what} that is cut off: the file ends before the picture does"
     return f"is {what} that cannot be decoded; {cure}"
+
+
+def picture_format(head: bytes) -> str | None:
+    """Pillow's name of the format that a file with these first bytes has; None when it is none that is read."""
+    return _FORMAT_OF.get(what_is(head)[0])
 
 
 def what_is(head: bytes) -> tuple[str, str]:

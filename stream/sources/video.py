@@ -1,4 +1,4 @@
-"""A video file, through PyAV (FFmpeg)."""
+"""A video file, or a moving picture."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import ConfigError, FrameError, SourceEnded, SourceError, SourceUnavailable
-from ..base.frame import MAX_SIDE
+from ..base.errors import ConfigError, SourceEnded, SourceError, SourceUnavailable
+from ..base.frame import Origin, Sound
 from ..base.pacing import Clock, wait_until
 from ..base.spec import Spec, flag
+from .film import Film, open_film
 
-MAX_BROKEN = 100  # packets in a row that cannot be decoded, before the file is given up
 MAX_GAP = 10.0  # seconds: a longer jump in time stamps is a cut, not a pause
 MAX_LATE = 0.25  # seconds behind, before the debt is wiped
 CLOSE_WAIT = 0.5
-FALLBACK_FPS = 25.0
+ROUNDING = 1e-6  # seconds: time stamps are numbers of ticks
 
 
 def open(spec: Spec) -> VideoSource:
@@ -41,60 +41,61 @@ def _options(spec: Spec) -> dict[str, Any]:
 
 
 class VideoSource:
-    """The pictures of a video file, from ``start`` seconds on, again and again with ``loop``.
+    """The pictures of a video file, GIF, WebP or APNG, from ``start`` seconds on, again and again with ``loop``.
 
     With ``pace`` they come in real time by their own time stamps (so a variable rate is right), and the source is live;
-    without, as fast as they are taken. Rotation that the file asks for is applied. ``broken`` counts packets that could
-    not be decoded and were left out.
+    without, as fast as they are taken. A ``pace`` of None is decided by the session, see ``Source``. What the file says
+    about its pictures is applied: turns and mirrors, the shape of a pixel, transparency (over white paper); time stamps
+    that jump back go on. ``broken`` counts packets that could not be decoded and were left out.
     Raises SourceUnavailable when the file cannot be opened, has no video, is too large (a side above 16,384 pixels), or
-    when no picture in it can be decoded.
+    when no picture in it can be decoded; ConfigError for a ``start`` that it does not reach.
     """
 
     def __init__(
         self,
         path: str | Path,
         loop: bool = False,
-        pace: bool = True,
+        pace: bool | None = None,
         start: float = 0.0,
         *,
         clock: Clock = time.perf_counter,
         stop: threading.Event | None = None,
     ) -> None:
-        import av
-        from av.error import FFmpegError
-
-        if start < 0:
+        if not 0 <= start < float("inf"):
             raise ConfigError(f"video: start: got {start:g}, expected 0 or more seconds")
-        self.live = pace
+        self.pace = True if loop and pace is None else pace
         self.path = Path(path).expanduser()
-        self.broken = 0
+        self.origin = Origin(live=self.live)
         self._loop = loop
         self._start = start
         self._clock = clock
         self._stop = stop or threading.Event()
         self._lock = threading.Lock()  # held while the decoder works, never while waiting
         self._offset: float | None = None  # clock minus due time
-        if not self.path.is_file():
-            raise SourceUnavailable(f"video: there is no file {self.path}")
+        self._broken = 0  # of the rounds before
+        self._film: Film = open_film(self.path)
+        self._frames = self._all()
         try:
-            # A file may not name addresses to fetch: FFmpeg allows that only to what came from an address itself.
-            self._container: Any = av.open(str(self.path))
-        except (FFmpegError, ValueError) as error:
-            raise SourceUnavailable(f"video: {self.path} cannot be opened: {error}") from error
-        try:
-            self._stream = self._find_stream()
-            self._step = 1.0 / float(self._stream.average_rate or FALLBACK_FPS)
-            self._frames = self._decode_all()
             self._first: tuple[Any, float] | None = self._next()
         except SourceUnavailable:
-            self._container.close()
+            self._film.close()
             raise
         except SourceError as error:
-            self._container.close()
+            self._film.close()
             raise SourceUnavailable(str(error)) from error
         except BaseException:
-            self._container.close()
+            self._film.close()
             raise
+        self.sound = Sound(self.path, self._film.stamp) if self._film.has_sound and not loop else None
+
+    @property
+    def live(self) -> bool:
+        return self.pace is not False
+
+    @property
+    def broken(self) -> int:
+        """Packets that could not be decoded and were left out."""
+        return self._broken + self._film.broken
 
     def read(self) -> np.ndarray:
         """Wait for the time of the next picture: ``(H, W, 3)`` uint8 RGB.
@@ -104,42 +105,24 @@ class VideoSource:
         """
         with self._lock:
             if self._stop.is_set():
-                self._container.close()
+                self._film.close()
                 raise SourceEnded(f"video: {self.path.name} was closed")
             frame, due = self._first or self._next()
             self._first = None
-            if max(frame.width, frame.height) > MAX_SIDE:
-                raise FrameError(f"video: got {frame.width}x{frame.height}, {_LIMIT}")
-            picture = frame.to_ndarray(format="rgb24")
-            turns = round(frame.rotation / 90) % 4
+            pixels = self._film.pixels(frame)
         if self.live and not self._wait_for(due):
             raise SourceEnded(f"video: {self.path.name} was closed")
-        return np.ascontiguousarray(np.rot90(picture, turns))
+        self.origin = Origin(self.live, due, self._film.step)
+        return pixels
 
     def close(self) -> None:
         self._stop.set()
         # A decoder that hangs (a dead network disk) keeps the file; read() closes it when it comes back.
         if self._lock.acquire(timeout=CLOSE_WAIT):
             try:
-                self._container.close()
+                self._film.close()
             finally:
                 self._lock.release()
-
-    def _find_stream(self) -> Any:
-        streams = self._container.streams.video
-        if not streams:
-            raise SourceUnavailable(f"video: {self.path} has no video track, only: {self._tracks()}")
-        stream = streams[0]
-        context = stream.codec_context
-        if context is None:
-            raise SourceUnavailable(f"video: {self.path}: no decoder for its video track; convert it to H.264")
-        if max(context.width, context.height) > MAX_SIDE:
-            raise SourceUnavailable(f"video: {self.path}: got {context.width}x{context.height}, {_LIMIT}")
-        stream.thread_type = "SLICE"  # frame threads report an error with another packet, and may drop good pictures
-        return stream
-
-    def _tracks(self) -> str:
-        return ", ".join(stream.type for stream in self._container.streams) or "nothing"
 
     def _next(self) -> tuple[Any, float]:
         try:
@@ -147,62 +130,51 @@ class VideoSource:
         except StopIteration:
             raise SourceEnded(f"video: {self.path.name} is over") from None
 
-    def _decode_all(self) -> Iterator[tuple[Any, float]]:
+    def _all(self) -> Iterator[tuple[Any, float]]:
         """Every picture with the time it is due, in seconds from the first, over all rounds."""
-        stream, base = self._stream, 0.0
-        origin = float(stream.start_time * stream.time_base) if stream.start_time else 0.0
+        base = 0.0
         while True:
-            if self._start or base:
-                self._seek(origin + self._start)
             first: float | None = None
             due = base
-            for frame, seconds in self._decode_once():
-                if seconds - origin < self._start:
-                    continue
+            for frame, seconds in self._from_start():
                 first = seconds if first is None else first
                 due = base + seconds - first
                 yield frame, due
             if first is None:
-                where = f"{self.path}, after {self._start:g} s" if self._start else str(self.path)
-                raise SourceError(f"video: {where}: no picture could be decoded ({self.broken} broken)")
+                raise SourceError(f"video: {self.path}: no picture could be decoded ({self.broken} broken)")
             if not self._loop:
                 return
-            base = due + self._step
+            base = due + self._film.step
+            self._reopen()
 
-    def _seek(self, seconds: float) -> None:
-        """Go to the key frame before a time stamp."""
-        from av.error import FFmpegError
-
-        try:
-            self._container.seek(int(seconds * 1_000_000))
-        except FFmpegError as error:
-            hint = "leave out loop and start, or convert the file to MP4"
-            raise SourceError(f"video: {self.path}: cannot go to {seconds:.2f} s ({error}); {hint}") from error
-
-    def _decode_once(self) -> Iterator[tuple[Any, float]]:
-        from av.error import FFmpegError
-
-        seconds, failed = -self._step, 0
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets)
-                frames = packet.decode()
-            except StopIteration:
+    def _from_start(self) -> Iterator[tuple[Any, float]]:
+        """One round: every picture from ``start`` on, with its time in the file."""
+        if not self._start:
+            yield from self._film.frames()
+            return
+        # Where no key frame lies before the place, or time stamps jump, FFmpeg lands elsewhere: no short way then.
+        if self._film.seek(self._start):
+            begun = False
+            for number, (frame, seconds) in enumerate(self._film.frames()):
+                if number == 0 and seconds > self._start + self._film.step:
+                    break
+                if begun := begun or seconds >= self._start - ROUNDING:
+                    yield frame, seconds
+            if begun:
                 return
-            except FFmpegError as error:
-                self.broken += 1
-                failed += 1
-                if failed > MAX_BROKEN:
-                    at = max(0.0, seconds)
-                    raise SourceError(
-                        f"video: {self.path}: {failed} packets in a row cannot be decoded after {at:.2f} s: {error}"
-                    ) from error
-                continue
-            for frame in frames:
-                failed = 0
-                seconds = seconds + self._step if frame.time is None else float(frame.time)
-                yield frame, seconds
+        self._reopen()
+        length = self._film.length()
+        if self._start >= length:
+            raise ConfigError(
+                f"video: start: got {self._start:g}, expected less than {length:.2f} s, the length of {self.path.name}"
+            )
+        self._reopen()
+        yield from (each for each in self._film.frames() if each[1] >= self._start - ROUNDING)
+
+    def _reopen(self) -> None:
+        self._broken += self._film.broken
+        self._film.close()
+        self._film = open_film(self.path)
 
     def _wait_for(self, due: float) -> bool:
         """Wait until a picture's turn has come; False when closed."""
@@ -210,6 +182,3 @@ class VideoSource:
         if self._offset is None or not -MAX_LATE <= due + self._offset - now <= MAX_GAP:
             self._offset = now - due  # the first, late, or a cut: its time is now
         return wait_until(due + self._offset, self._clock, self._stop)
-
-
-_LIMIT = f"expected at most {MAX_SIDE} pixels a side"
