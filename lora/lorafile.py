@@ -1,7 +1,6 @@
 """Reading a LoRA: checked against the model it is meant for, before anything of the model is touched.
 
-A LoRA (Hu et al., 2021, arXiv:2106.09685) adds ``scale * alpha / rank * B @ A`` to a weight. Here ``alpha / rank`` is
-multiplied into A and B, so that what is left to be changed live is ``scale`` alone.
+Every kind comes to one form (``lorakinds.Change``), so that what is left to be changed live is ``scale`` alone.
 """
 
 from __future__ import annotations
@@ -17,64 +16,68 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..stream.base.errors import InkstreamError, LoraError, ModelError, UnsafeWeightsError
+from ..stream.base.errors import LoraError, ModelError, UnsafeWeightsError
 from ..stream.base.quiet import quiet
 from . import hub
 from .describe import FAMILY_NAMES, unet_family
-from .safety import Header, check_safetensors, refuse_pickle
+from .lorakeys import COMPONENTS, Layers, component_of, split
+from .lorakinds import Change, read_change
+from .safety import Header, check_safetensors, read_config, refuse_pickle, said
 from .styles import styles_of
 
 MAX_LORA_BYTES = 8 * 2**30
-MAX_RANK = 4096
-COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
 _TEXT_WIDTHS = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 _OTHER_KINDS = {
-    "lokr_": "LoKr",
-    "hada_": "LoHa",
     "oft_": "OFT",
-    "lora_mid": "Tucker-decomposed LoCon",
-    "dora_scale": "DoRA",
-    "lora_magnitude_vector": "DoRA",
-    "lora_embedding": "embedding LoRA",
+    "boft_": "BOFT",
+    "vera_lambda": "VeRA",
+    "ia3_l": "IA3",
+    ".on_input": "IA3",
+    "lora_embedding_": "LoRA of an embedding",
+    "lora_E": "AdaLoRA",
+    ".w_norm": "change of normalisation layers",
+    ".b_norm": "change of normalisation layers",
 }
+_PEFT_FILE, _PEFT_NOTES = "adapter_model.safetensors", "adapter_config.json"
 
 
 @dataclass(frozen=True, eq=False)
 class LoraFile:
-    """A LoRA that was read and fits: for each component, ``module.lora_A.weight`` (r, in, ...) and ``lora_B`` (out, r).
-
-    Tensors are float32 on the CPU, ``alpha / rank`` included.
-    """
+    """A LoRA that was read and fits: what it changes of each component, by the path of the layer in it. On the CPU."""
 
     source: str
     name: str
-    tensors: dict[str, dict[str, Tensor]]
+    changes: dict[str, dict[str, Change]]
 
 
 def read_lora(source: str | Path, pipe: Any) -> LoraFile:
-    """Read a LoRA for a pipeline; the pipeline is only looked at, so this may run beside a live stream.
+    """Read a LoRA, DoRA, LoHa or LoKr for a pipeline, which is only looked at: this may run beside a live stream.
 
     ``source`` is the name of one of the model's own styles, a .safetensors file, a folder with one, ``owner/name`` or
-    ``owner/name:file.safetensors``. Key formats: diffusers / PEFT, and kohya's (A1111), which diffusers converts.
-    Raises UnsafeWeightsError for a format that can carry code, and LoraError for a file that is missing, damaged, holds
-    NaN, is another kind of adapter (LoKr, LoHa, DoRA), or was made for another base model.
+    ``owner/name:file.safetensors``. What ``lorakeys`` and ``lorakinds`` list is read. Raises UnsafeWeightsError for a
+    format that can carry code, and LoraError for a file that is missing, damaged, of another kind, does not fit the
+    model, or holds numbers that no picture would survive.
     """
     try:
         with quiet():
             path = _locate(source, styles_of(pipe))
             header = check_safetensors(path, MAX_LORA_BYTES)
-            tensors = _to_peft(path, _read(path, header), _alphas(path, header), pipe)
-            _check_fit(path, tensors, pipe)
+            layers = _sorted(path, header, pipe)
+            tensors, notes = _read(path), _notes(path, header)
+            changes: dict[str, dict[str, Change]] = {}
+            for (component, module), keys in layers.items():
+                parts = {part: tensors[key] for part, key in keys.items()}
+                weight = _weight(path, pipe, component, module)
+                try:
+                    change = _change(parts, weight, notes, component, module)
+                except LoraError as error:
+                    raise LoraError(f"{path}: {module}: {error}; {_not_for(header, pipe)}") from error
+                changes.setdefault(component, {})[module] = change
     except (LoraError, UnsafeWeightsError):
         raise
     except ModelError as error:
         raise LoraError(str(error)) from error
-    except Exception as error:  # diffusers answers strange keys with whatever its conversion stumbles over
-        if isinstance(error, InkstreamError):
-            raise
-        reason = " ".join(str(error).split())[:300]
-        raise LoraError(f"{source}: not a LoRA that can be read: {type(error).__name__}: {reason}") from error
-    return LoraFile(str(source), _name_of(source), tensors)
+    return LoraFile(str(source), _name_of(source), changes)
 
 
 def _locate(source: str | Path, own: Mapping[str, Path]) -> Path:
@@ -109,47 +112,82 @@ def _name_of(source: str | Path) -> str:
     return re.sub(r"\W+", "_", text).strip("_") or "lora"
 
 
-def _read(path: Path, header: Header) -> dict[str, Tensor]:
+# --- which tensors change which layer
+
+
+def _sorted(path: Path, header: Header, pipe: Any) -> dict[tuple[str, str], dict[str, str]]:
+    """(component, path of the layer) -> part -> the file's key for it; raises LoraError for keys that mean nothing."""
+    layers, names = Layers(pipe), {}
+    odd: list[str] = []
+    for key in header.tensors:
+        found = split(key)
+        if found is None:
+            odd.append(key)
+        else:
+            names[key] = found
+    _refuse_odd(path, odd, len(names))
+    result: dict[tuple[str, str], dict[str, str]] = {}
+    absent: dict[str, None] = {}
+    for key, (name, part) in names.items():
+        place = layers.find(name)
+        if place is None:
+            absent[name] = None
+            continue
+        other = result.setdefault(place, {}).setdefault(part, key)
+        if other != key:
+            raise LoraError(f"{path}: {said(other)} and {said(key)} mean the same tensor; expected one LoRA in a file")
+    if absent:
+        base, name = _base(pipe), next(iter(absent))
+        component = component_of(name)
+        if component and getattr(pipe, component, None) is None:
+            what = f"it changes a {component}, which {base} has not"
+        else:
+            total = len({name for name, _ in names.values()})
+            what = f"it changes {said(name)}, which {base} has not ({len(absent)} of its {total} layers)"
+        raise LoraError(f"{path}: {what}; {_not_for(header, pipe)}")
+    return result
+
+
+def _refuse_odd(path: Path, odd: list[str], others: int) -> None:
+    for key in odd:
+        for mark, kind in _OTHER_KINDS.items():
+            if mark in key:
+                raise LoraError(f"{path}: got {said(key)}, as a {kind} has; expected a LoRA, DoRA, LoHa or LoKr")
+    if not others:
+        listed = ", ".join(map(said, odd[:3])) or "none"
+        raise LoraError(f"{path}: no LoRA keys there (its keys: {listed}); expected some like NAME.lora_A.weight")
+    if odd:
+        raise LoraError(f"{path}: got the key {said(odd[0])}, expected only those of a LoRA, DoRA, LoHa or LoKr")
+
+
+def _weight(path: Path, pipe: Any, component: str, module: str) -> Tensor:
+    layer: Any = getattr(pipe, component).get_submodule(module)
+    layer = layer.get_base_layer() if hasattr(layer, "get_base_layer") else layer
+    if not isinstance(layer, nn.Linear | nn.Conv2d) or getattr(layer, "groups", 1) != 1:
+        kind = type(layer).__name__
+        raise LoraError(f"{path}: it changes {module}, a {kind}; expected linear layers and convolutions only")
+    return layer.weight.detach().cpu()
+
+
+# --- what the numbers are
+
+
+def _read(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
-    for mark, kind in _OTHER_KINDS.items():
-        if any(mark in name for name in header.tensors):
-            raise LoraError(f"{path}: this is a {kind}, expected a plain LoRA; have it resized or merged into a LoRA")
-    if not any("lora" in name for name in header.tensors):
-        listed = ", ".join(list(header.tensors)[:3]) or "none"
-        raise LoraError(
-            f"{path}: no LoRA keys there (its keys: {listed}); expected keys with lora_A and lora_B in them"
-        )
     tensors = load_file(path)
     for name, value in tensors.items():
         if not value.is_floating_point() and not name.endswith(".alpha"):
-            raise LoraError(f"{path}: {name} is of type {value.dtype}, expected floating-point numbers")
+            raise LoraError(f"{path}: {said(name)} is of type {value.dtype}, expected floating-point numbers")
+        value = value if value.dtype == torch.float64 else value.float()  # the 8-bit types can do nothing themselves
         if not torch.isfinite(value).all():
-            raise LoraError(f"{path}: {name} holds NaN or infinity; the training went wrong, or the file is damaged")
+            raise LoraError(f"{path}: {said(name)} holds NaN or infinity, expected numbers; get the file anew")
         tensors[name] = value.float()
-    return _fold_kohya(path, tensors)
-
-
-def _fold_kohya(path: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Multiply kohya's ``NAME.alpha`` into ``NAME.lora_down`` and ``NAME.lora_up``, and leave it out."""
-    for key in [key for key in tensors if key.endswith(".alpha")]:
-        alpha, stem = tensors.pop(key), key.removesuffix(".alpha")
-        down, up = f"{stem}.lora_down.weight", f"{stem}.lora_up.weight"
-        if down not in tensors or up not in tensors or alpha.numel() != 1:
-            raise LoraError(f"{path}: {key} has no lora_down and lora_up beside it; the file is damaged")
-        _multiply(tensors, down, up, alpha.item() / max(1, tensors[down].shape[0]))
     return tensors
 
 
-def _multiply(tensors: dict[str, Tensor], down: str, up: str, ratio: float) -> None:
-    # Half to each side: a small ratio on one side alone would sink it below float16's smallest numbers.
-    root = math.sqrt(abs(ratio))
-    tensors[down] = tensors[down] * root
-    tensors[up] = tensors[up] * math.copysign(root, ratio)
-
-
-def _alphas(path: Path, header: Header) -> dict[str, Any]:
-    """The settings that diffusers writes beside the weights, as plain numbers and texts.
+def _notes(path: Path, header: Header) -> dict[str, Any]:
+    """The settings that diffusers writes into a file, and PEFT beside it, as plain numbers and texts.
 
     They are not handed on: PEFT has settings that import modules, compile patterns, or change the base weights.
     """
@@ -160,104 +198,54 @@ def _alphas(path: Path, header: Header) -> dict[str, Any]:
         raise LoraError(f"{path}: damaged lora_adapter_metadata: {str(error)[:100]}") from error
     if not isinstance(settings, dict):
         raise LoraError(f"{path}: damaged lora_adapter_metadata: got a {type(settings).__name__}")
-    for component in COMPONENTS:
-        if settings.get(f"{component}.use_dora"):
-            raise LoraError(f"{path}: this is a DoRA, expected a plain LoRA; have it merged into a LoRA")
+    beside = path.with_name(_PEFT_NOTES)
+    if path.name == _PEFT_FILE and beside.is_file():
+        settings |= {f"{part}.{name}": value for part in COMPONENTS for name, value in read_config(beside).items()}
     return settings
 
 
-def _ratio(path: Path, settings: dict[str, Any], component: str, module: str, rank: int) -> float:
+def _change(parts: dict[str, Tensor], weight: Tensor, notes: dict[str, Any], component: str, module: str) -> Change:
+    if notes.get(f"{component}.use_dora") and not parts.keys() & {"magnitude", "dora_scale"}:
+        raise LoraError("got a DoRA, as its notes say, without its magnitude")
+    return read_change(parts, weight, lambda rank: _ratio(notes, component, module, rank))
+
+
+def _ratio(notes: dict[str, Any], component: str, module: str, rank: int | None) -> float:
     """alpha / rank of one module, as PEFT defines it; 1 where nothing is written."""
-    alpha = settings.get(f"{component}.lora_alpha")
-    patterns = settings.get(f"{component}.alpha_pattern") or {}
+    alpha = notes.get(f"{component}.lora_alpha", notes.get(f"{component}.alpha"))  # PEFT's name for LoRA, for others
+    patterns = notes.get(f"{component}.alpha_pattern") or {}
     if not isinstance(patterns, dict):
-        raise LoraError(f"{path}: damaged lora_adapter_metadata: alpha_pattern is not a table")
+        raise LoraError("its notes are damaged: alpha_pattern is not a table")
     for pattern, value in patterns.items():
         plain = str(pattern).removeprefix("^")
         if module == plain or module.endswith(f".{plain}"):
             alpha = value
-    if alpha is None:
+    rank = notes.get(f"{component}.r") if rank is None else rank
+    if alpha is None or rank is None:
         return 1.0
-    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not math.isfinite(alpha):
-        raise LoraError(f"{path}: got alpha {alpha!r} for {module}, expected a number")
-    return alpha / (math.sqrt(rank) if settings.get(f"{component}.use_rslora") else rank)
+    for name, number in (("alpha", alpha), ("rank", rank)):
+        if isinstance(number, bool) or not isinstance(number, int | float) or not -1e300 < number < 1e300:
+            raise LoraError(f"its notes say {name} {str(number)[:40]!r}, expected a number")
+    return alpha / (math.sqrt(rank) if notes.get(f"{component}.use_rslora") else rank)
 
 
-def _to_peft(
-    path: Path, tensors: dict[str, Tensor], settings: dict[str, Any], pipe: Any
-) -> dict[str, dict[str, Tensor]]:
-    from diffusers.utils import (
-        convert_state_dict_to_diffusers,
-        convert_state_dict_to_peft,
-        convert_unet_state_dict_to_peft,
-    )
-
-    sdxl = {"unet_config": pipe.unet.config} if unet_family(pipe.unet.config) == "sdxl" else {}
-    converted, _ = type(pipe).lora_state_dict(dict(tensors), **sdxl)
-    result: dict[str, dict[str, Tensor]] = {}
-    for key, value in converted.items():
-        component, _, rest = key.partition(".")
-        if component not in COMPONENTS:
-            raise LoraError(f"{path}: got the key {key!r}, expected one that begins with unet. or text_encoder.")
-        result.setdefault(component, {})[rest] = value
-    for component, state in result.items():
-        if not any("lora_A" in key for key in state):
-            if component == "unet":
-                state = convert_unet_state_dict_to_peft(state)
-            else:
-                state = convert_state_dict_to_peft(convert_state_dict_to_diffusers(state))
-        if component != "unet" and not hasattr(getattr(pipe, component, None), "text_model"):
-            state = {key.removeprefix("text_model."): value for key, value in state.items()}
-        result[component] = state
-        for module in _modules(path, state):
-            down, up = f"{module}.lora_A.weight", f"{module}.lora_B.weight"
-            _multiply(state, down, up, _ratio(path, settings, component, module, state[down].shape[0]))
-    return result
+# --- what can be said of a file that does not fit
 
 
-def _modules(path: Path, state: dict[str, Tensor]) -> list[str]:
-    """Names of the modules that a state dict changes; raises LoraError when A and B do not come in pairs."""
-    modules = [key.removesuffix(".lora_A.weight") for key in state if key.endswith(".lora_A.weight")]
-    expected = {f"{module}.lora_{half}.weight" for module in modules for half in "AB"}
-    odd = sorted(expected ^ state.keys())
-    if odd or not modules:
-        raise LoraError(f"{path}: got keys that are no pair of A and B ({', '.join(odd[:3])}); the file is damaged")
-    return modules
+def _base(pipe: Any) -> str:
+    return f"this {FAMILY_NAMES[unet_family(pipe.unet.config)]} model"
 
 
-def _check_fit(path: Path, tensors: dict[str, dict[str, Tensor]], pipe: Any) -> None:
-    """Raise LoraError when a module is absent from the model or of another shape."""
-    unet = pipe.unet.config
-    base = FAMILY_NAMES[unet_family(unet)]
-    for component, state in tensors.items():
-        network = getattr(pipe, component, None)
-        if network is None:
-            raise LoraError(
-                f"{path}: it changes a {component}, which {base} has not; it was made for another base model"
-            )
-        present = dict(network.named_modules())
-        for module in _modules(path, state):
-            layer: Any = present.get(module)
-            layer = layer.get_base_layer() if hasattr(layer, "get_base_layer") else layer
-            down, up = state[f"{module}.lora_A.weight"], state[f"{module}.lora_B.weight"]
-            if not isinstance(layer, nn.Linear | nn.Conv2d):
-                raise LoraError(f"{path}: it changes {module}, which {base} has not; {_made_for(tensors)}")
-            outputs, inputs, *kernel = layer.weight.shape
-            rank = down.shape[0]
-            if tuple(down.shape[1:]) != (inputs, *kernel) or tuple(up.shape) != (outputs, rank, *(1 for _ in kernel)):
-                raise LoraError(
-                    f"{path}: {module}: got A {list(down.shape)} and B {list(up.shape)} for a weight of "
-                    f"{list(layer.weight.shape)} in this {base} model; {_made_for(tensors)}"
-                )
-            if not 1 <= rank <= MAX_RANK:
-                raise LoraError(f"{path}: {module}: got rank {rank}, expected 1 to {MAX_RANK}")
-
-
-def _made_for(tensors: dict[str, dict[str, Tensor]]) -> str:
-    """Guess the base model from the width of the text that the cross attention takes."""
-    for key, value in tensors.get("unet", {}).items():
-        if key.endswith("attn2.to_k.lora_A.weight"):
-            family = _TEXT_WIDTHS.get(value.shape[1])
-            guess = f", {FAMILY_NAMES[family]} by its shapes" if family else ""
-            return f"it was made for another base model{guess}"
-    return "it was made for another base model"
+def _not_for(header: Header, pipe: Any) -> str:
+    """What the file itself says of the model that it was made for, or else what to look for."""
+    ours = pipe.unet.config.cross_attention_dim
+    for key, (_, shape) in header.tensors.items():
+        name, part = split(key) or ("", "")
+        if part == "down" and name.replace(".", "_").endswith("attn2_to_k") and len(shape) > 1 and shape[1] != ours:
+            family = _TEXT_WIDTHS.get(shape[1])
+            like = f" ({FAMILY_NAMES[family]})" if family else ""
+            return f"it was made for another base model, which takes texts of width {shape[1]}{like}, not {ours}"
+    for note in ("ss_base_model_version", "modelspec.architecture"):
+        if note in header.metadata:
+            return f"its notes name its base model: {said(header.metadata[note])}"
+    return "expected one that was made for this kind of model"

@@ -43,6 +43,11 @@ class Header:
     metadata: dict[str, str]
 
 
+def said(name: str) -> str:
+    """A name that a file brought, for a message: short, in quotes, and without anything that a terminal would obey."""
+    return ascii(name if len(name) <= 100 else f"{name[:60]}...{name[-36:]}")
+
+
 def refuse_pickle(path: str | Path) -> None:
     """Raise UnsafeWeightsError when the name is that of a format that can carry code."""
     suffix = Path(str(path)).suffix.lower()
