@@ -33,10 +33,10 @@ _OTHER_KINDS = {
     "vera_lambda": "VeRA",
     "ia3_l": "IA3",
     ".on_input": "IA3",
-    "lora_embedding_": "LoRA of an embedding",
+    "lora_embedding_": "an embedding's LoRA",
     "lora_E": "AdaLoRA",
-    ".w_norm": "change of normalisation layers",
-    ".b_norm": "change of normalisation layers",
+    ".w_norm": "trained normalisation layers",
+    ".b_norm": "trained normalisation layers",
 }
 _PEFT_FILE, _PEFT_NOTES = "adapter_model.safetensors", "adapter_config.json"
 
@@ -71,7 +71,7 @@ def read_lora(source: str | Path, pipe: Any) -> LoraFile:
                 try:
                     change = _change(parts, weight, notes, component, module)
                 except LoraError as error:
-                    raise LoraError(f"{path}: {module}: {error}; {_not_for(header, pipe)}") from error
+                    raise LoraError(f"{path}: {component}.{module}: {error}{_made_for(header, pipe)}") from error
                 changes.setdefault(component, {})[module] = change
     except (LoraError, UnsafeWeightsError):
         raise
@@ -144,7 +144,7 @@ def _sorted(path: Path, header: Header, pipe: Any) -> dict[tuple[str, str], dict
         else:
             total = len({name for name, _ in names.values()})
             what = f"it changes {said(name)}, which {base} has not ({len(absent)} of its {total} layers)"
-        raise LoraError(f"{path}: {what}; {_not_for(header, pipe)}")
+        raise LoraError(f"{path}: {what}{_made_for(header, pipe)}")
     return result
 
 
@@ -152,7 +152,7 @@ def _refuse_odd(path: Path, odd: list[str], others: int) -> None:
     for key in odd:
         for mark, kind in _OTHER_KINDS.items():
             if mark in key:
-                raise LoraError(f"{path}: got {said(key)}, as a {kind} has; expected a LoRA, DoRA, LoHa or LoKr")
+                raise LoraError(f"{path}: got {said(key)}, a key of {kind}; expected a LoRA, DoRA, LoHa or LoKr")
     if not others:
         listed = ", ".join(map(said, odd[:3])) or "none"
         raise LoraError(f"{path}: no LoRA keys there (its keys: {listed}); expected some like NAME.lora_A.weight")
@@ -165,7 +165,9 @@ def _weight(path: Path, pipe: Any, component: str, module: str) -> Tensor:
     layer = layer.get_base_layer() if hasattr(layer, "get_base_layer") else layer
     if not isinstance(layer, nn.Linear | nn.Conv2d) or getattr(layer, "groups", 1) != 1:
         kind = type(layer).__name__
-        raise LoraError(f"{path}: it changes {module}, a {kind}; expected linear layers and convolutions only")
+        raise LoraError(
+            f"{path}: it changes {component}.{module}, a {kind}; expected linear layers and convolutions only"
+        )
     return layer.weight.detach().cpu()
 
 
@@ -206,7 +208,7 @@ def _notes(path: Path, header: Header) -> dict[str, Any]:
 
 def _change(parts: dict[str, Tensor], weight: Tensor, notes: dict[str, Any], component: str, module: str) -> Change:
     if notes.get(f"{component}.use_dora") and not parts.keys() & {"magnitude", "dora_scale"}:
-        raise LoraError("got a DoRA, as its notes say, without its magnitude")
+        raise LoraError("this is a DoRA, as its notes say, and has no magnitude; expected one, as PEFT saves it")
     return read_change(parts, weight, lambda rank: _ratio(notes, component, module, rank))
 
 
@@ -236,16 +238,16 @@ def _base(pipe: Any) -> str:
     return f"this {FAMILY_NAMES[unet_family(pipe.unet.config)]} model"
 
 
-def _not_for(header: Header, pipe: Any) -> str:
-    """What the file itself says of the model that it was made for, or else what to look for."""
+def _made_for(header: Header, pipe: Any) -> str:
+    """What a file that does not fit says of the model that it was made for, behind a semicolon; "" where nothing."""
     ours = pipe.unet.config.cross_attention_dim
     for key, (_, shape) in header.tensors.items():
         name, part = split(key) or ("", "")
         if part == "down" and name.replace(".", "_").endswith("attn2_to_k") and len(shape) > 1 and shape[1] != ours:
             family = _TEXT_WIDTHS.get(shape[1])
             like = f" ({FAMILY_NAMES[family]})" if family else ""
-            return f"it was made for another base model, which takes texts of width {shape[1]}{like}, not {ours}"
+            return f"; it was made for another base model, which takes texts of width {shape[1]}{like}, not {ours}"
     for note in ("ss_base_model_version", "modelspec.architecture"):
         if note in header.metadata:
-            return f"its notes name its base model: {said(header.metadata[note])}"
-    return "expected one that was made for this kind of model"
+            return f"; its notes name its base model: {said(header.metadata[note])}"
+    return ""

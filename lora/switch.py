@@ -7,17 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from ..stream.base.errors import LoraError
-from ..stream.base.quiet import quiet
 from ..stream.base.twin import twin
-from .lorafile import COMPONENTS, LoraFile, read_lora
-
-with quiet():
-    from peft.tuners.lora import LoraLayer
-
-_PEFT_NOTES = ("peft_config", "_hf_peft_config_loaded")
+from .lorafile import LoraFile, read_lora
+from .lorakeys import COMPONENTS
+from .loralayers import add, lora_layers, merge, remove
 
 
 class LoraSet:
@@ -55,14 +50,14 @@ class LoraSet:
         """
         lora = source if isinstance(source, LoraFile) else self.read(source)
         name = self._free_name(lora)
-        twins = self._twins(lora.tensors)
+        twins = self._twins(lora.changes)
         try:
-            with quiet():
-                for component, network in twins.items():
-                    self._inject(network, component, lora.tensors[component], name, scale)
-        except Exception as error:  # injection runs much code of others
-            reason = " ".join(str(error).split())[:300]
-            raise LoraError(f"{lora.source}: cannot be added: {type(error).__name__}: {reason}") from error
+            for component, network in twins.items():
+                add(network, lora.changes[component], name, scale)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # PEFT runs much code of its own
+            raise LoraError(f"{lora.source}: PEFT cannot add it to this model ({type(error).__name__})") from error
         self._put(twins)
         self._scales[name] = float(scale)
         return name
@@ -95,7 +90,7 @@ class LoraSet:
         self._check_names({name: 0.0})
         twins = self._twins(COMPONENTS)
         for network in twins.values():
-            _remove(network, name)
+            remove(network, name)
         self._put(twins)
         del self._scales[name]
         self._text_scales.pop(name, None)
@@ -111,15 +106,13 @@ class LoraSet:
         scales = {**self._scales, **scales}
         twins = self._twins(COMPONENTS)
         for network in twins.values():
-            for _, _, layer in _lora_layers(network):
-                merged = _merged(layer, scales)
-                if not torch.isfinite(merged).all():
+            for new in merge(network, scales):
+                if not all(torch.isfinite(value).all() for value in new):
                     raise LoraError(
                         f"the LoRAs {scales} cannot be merged: a weight becomes too large for its precision; lower them"
                     )
-                layer.get_base_layer().weight = nn.Parameter(merged, requires_grad=False)
             for name in self.names:
-                _remove(network, name)
+                remove(network, name)
         self._put(twins)
         self._scales.clear()
         self._text_scales.clear()
@@ -147,69 +140,4 @@ class LoraSet:
         return next(text for text in numbered if text not in taken)
 
     def _layers(self, component: str) -> list[Any]:
-        return [layer for _, _, layer in _lora_layers(getattr(self.pipe, component, None))]
-
-    def _inject(self, network: Any, component: str, tensors: dict[str, Tensor], name: str, scale: float) -> None:
-        before = {layer: list(layer.active_adapters) for _, _, layer in _lora_layers(network)}
-        device, dtype = network.device, network.dtype  # each a walk over the whole network
-        state = {f"{component}.{key}": value.to(dtype) for key, value in tensors.items()}
-        if component == "unet":
-            network.load_lora_adapter(state, prefix=component, adapter_name=name)
-        else:
-            self.pipe.load_lora_into_text_encoder(
-                state, network_alphas=None, text_encoder=network, prefix=component, adapter_name=name
-            )
-        found = 0
-        for _, _, layer in _lora_layers(network):
-            mine = [name] if name in layer.lora_A else []
-            _activate(layer, [*before.get(layer, []), *mine])  # PEFT makes the new one the only active one
-            if mine:
-                found += 1
-                layer.lora_A[name].to(device, dtype)
-                layer.lora_B[name].to(device, dtype)
-                layer.lora_alpha[name] = layer.r[name]  # it is in the weights; diffusers once took one for all ranks
-                layer.set_scale(name, float(scale))
-        if found != len(tensors) // 2:
-            raise LoraError(f"{found} of {len(tensors) // 2} layers of {component} took it")
-
-
-def _remove(network: Any, name: str) -> None:
-    """Take a LoRA out of a network."""
-    for parent, key, layer in _lora_layers(network):
-        left = [other for other in layer.active_adapters if other != name]
-        with quiet():
-            layer.delete_adapter(name)
-        if len(layer.lora_A):
-            _activate(layer, left)
-        else:  # without PEFT's layer it costs nothing
-            setattr(parent, key, layer.get_base_layer())
-    getattr(network, "peft_config", {}).pop(name, None)
-    if not _lora_layers(network):
-        for note in _PEFT_NOTES:
-            network.__dict__.pop(note, None)
-
-
-def _lora_layers(network: nn.Module | None) -> list[tuple[nn.Module, str, Any]]:
-    """PEFT's layers of a network: (parent, name in it, layer)."""
-    return [
-        (parent, key, child)
-        for parent in ([] if network is None else network.modules())
-        for key, child in parent.named_children()
-        if isinstance(child, LoraLayer)
-    ]
-
-
-def _activate(layer: Any, names: list[str]) -> None:
-    layer.set_adapter(names)
-    layer.requires_grad_(False)  # PEFT wants to train what is active
-
-
-def _merged(layer: Any, scales: dict[str, float]) -> Tensor:
-    """The weight of a layer with its LoRAs in it, in the weight's own precision."""
-    weight = layer.get_base_layer().weight
-    total = weight.detach().float()
-    for name, scale in scales.items():
-        if name in layer.lora_A:
-            down, up = layer.lora_A[name].weight.float(), layer.lora_B[name].weight.float()
-            total = total + scale * (up.flatten(1) @ down.flatten(1)).view(weight.shape)
-    return total.to(weight.dtype)
+        return [layer for _, _, layer in lora_layers(getattr(self.pipe, component, None))]

@@ -12,9 +12,11 @@ from doubles.lora import tiny_kohya_lora, tiny_lora
 from doubles.tiny_models import tiny_sd, tiny_sd21, tiny_sdxl
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
+from transformers import CLIPTextModel
 
 from inkstream.engines.units import Denoise, scale_loras
-from inkstream.lora import hub
+from inkstream.lora import hub, switch
+from inkstream.lora.loralayers import add
 from inkstream.lora.switch import LoraSet
 from inkstream.stream.base.errors import LoraError, ModelError, UnsafeWeightsError
 from inkstream.stream.base.twin import twin
@@ -384,20 +386,30 @@ def make_whole_numbers(tensors):
 
 
 def make_mid(tensors):
-    tensors["unet.x.lora_mid.weight"] = torch.ones(4)
+    tensors["unet.conv_in.lora_mid.weight"] = torch.ones(4)
+
+
+def make_oft(tensors):
+    tensors["unet.x.oft_blocks"] = torch.ones(4)
+
+
+def make_more(tensors):
+    tensors["unet.conv_in.weight"] = torch.ones(4)
 
 
 BROKEN = {
     make_nan: "holds NaN or infinity",
     make_infinite: "holds NaN or infinity",
-    lose_a_half: "no pair of A and B",
-    cut_the_rank: r"got A \[4, 32.*for a weight of",
-    rename_all: "expected one that begins with unet",
-    rename_one: "which Stable Diffusion .* has not; it was made for another base model",
+    lose_a_half: "got down without up, expected pairs",
+    cut_the_rank: r"text_encoder\.encoder.*: got LoRA down \[4, 32\], up \[32, 2\] for a weight of",
+    rename_all: r"changes 'somewhere\.text_encoder.* Diffusion XL model has not \(\d+ of its \d+ layers\)",
+    rename_one: r"attractions.* which this Stable Diffusion .* has not \(1 of its \d+ layers\)$",
     no_lora: "no LoRA keys",
-    make_dora: "this is a DoRA",
-    make_loha: "this is a LoHa",
-    make_mid: "LoCon",
+    make_dora: "conv_in: got dora_scale, expected one whole change",
+    make_loha: "changes 'lora_unet_x', which .* has not",
+    make_mid: "conv_in: got mid, expected one whole change",
+    make_oft: "got 'unet.x.oft_blocks', a key of OFT; expected a LoRA, DoRA, LoHa or LoKr",
+    make_more: "got the key 'unet.conv_in.weight', expected only those",
     make_whole_numbers: "expected floating-point",
 }
 
@@ -428,12 +440,14 @@ def test_a_lora_of_another_base_is_named_with_both_shapes(tmp_path):
     pipe, xl = tiny_sd(), tiny_sdxl()
     before, output = state(pipe), run(pipe)
     path = tiny_lora(xl, tmp_path / "xl.safetensors")
-    with pytest.raises(LoraError, match=r"made for another base model"):
+    with pytest.raises(LoraError, match=r"made for another base model, which takes texts of width 64, not 32$"):
         LoraSet(pipe).load(path)
-    with pytest.raises(LoraError, match=r"changes a text_encoder_2, which Stable Diffusion 1\.x has not"):
+    with pytest.raises(LoraError, match=r"changes a text_encoder_2, which this Stable Diffusion 1\.x model has not"):
         LoraSet(pipe).load(only_text(tiny_lora(xl, tmp_path / "te.safetensors", text_encoder=True)))
     wide = tiny_lora(tiny_sd(cross_attention_dim=768), tmp_path / "wide.safetensors")
-    with pytest.raises(LoraError, match=r"got A \[4, 768\] and B .* for a weight of \[32, 32\].*1\.x by its shapes"):
+    with pytest.raises(
+        LoraError, match=r"down \[4, 768\], up .* for a weight of \[32, 32\].*768 \(Stable Diffusion 1\.x\)"
+    ):
         LoraSet(pipe).load(wide)
     assert unchanged(before, state(pipe))
     assert torch.equal(run(pipe), output)
@@ -450,14 +464,14 @@ FAULTS = [RuntimeError("out of luck"), torch.OutOfMemoryError("full"), KeyboardI
 def fail_half_way(pipe, loras, path, fault, monkeypatch):
     """Load a LoRA; when the UNet and an encoder have taken it, the fault comes. Nothing of it may be left."""
     before, output, text, names = state(pipe), run(pipe), encode(pipe), loras.names
-    inject = pipe.load_lora_into_text_encoder
 
-    def fail(*args, **kwargs):
-        inject(*args, **kwargs)
-        raise fault
+    def fail(network, *args):
+        add(network, *args)
+        if isinstance(network, CLIPTextModel):
+            raise fault
 
-    monkeypatch.setattr(pipe, "load_lora_into_text_encoder", fail, raising=False)
-    with pytest.raises(KeyboardInterrupt if isinstance(fault, KeyboardInterrupt) else LoraError):
+    monkeypatch.setattr(switch, "add", fail)
+    with pytest.raises(LoraError if type(fault) is RuntimeError else type(fault)):
         loras.load(path)
     assert unchanged(before, state(pipe))
     assert torch.equal(run(pipe), output)
