@@ -58,6 +58,8 @@ def read_change(parts: Parts, weight: Tensor, ratio_of: RatioOf) -> Change:
         if scale is not None:
             whole = _dora(change.difference(), weight.float(), scale, "magnitude" in parts)
             change = Change(whole, None, change.bias)
+    except torch.OutOfMemoryError:
+        raise
     except (RuntimeError, IndexError, ValueError) as error:  # what tensors say that do not go together
         shapes = ", ".join(f"{part} {list(value.shape)}" for part, value in parts.items() if part != "alpha")
         raise LoraError(f"got {kind} {shapes[:200]} for a weight of {list(weight.shape)}") from error
@@ -132,7 +134,7 @@ def _lokr(parts: Parts, weight: Tensor, ratio_of: RatioOf) -> Change:
         return _pair(torch.kron(one, c), torch.kron(torch.eye(one.shape[1]), d.flatten(1)), ratio, parts, weight)
     if two.ndim > 2:
         one = one.reshape(*one.shape, *[1] * (two.ndim - 2))
-    return _whole(torch.kron(one, two) * ratio, parts, weight)
+    return _whole(torch.kron(one, two.contiguous()) * ratio, parts, weight)
 
 
 def _half(parts: Parts, name: str, weight: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -158,7 +160,7 @@ def _dora(difference: Tensor, weight: Tensor, scale: Tensor, of_outputs: bool) -
     """The difference that a DoRA makes to a weight. Its norms are of outputs, or, in older LyCORIS files, of inputs."""
     dim = 0 if of_outputs or scale.ndim == 1 or len(scale) == len(weight) > 1 else 1
     changed = weight + difference
-    norm = changed.norm(dim=[other for other in range(weight.ndim) if other != dim], keepdim=True)
+    norm = changed.square().sum([other for other in range(weight.ndim) if other != dim], keepdim=True).sqrt()
     return changed * (scale.reshape(norm.shape) / norm.clamp(min=torch.finfo(norm.dtype).eps)) - weight
 
 
