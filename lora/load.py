@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -59,6 +60,14 @@ def load_pipeline(model: str | Path, config: StreamConfig, progress: Progress | 
     return pipe
 
 
+_loaded_from: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+def loaded_from(controlnet: Any) -> str | None:
+    """The ``model_id`` that a ControlNet was loaded by; None where a model brought it, or another program loaded it."""
+    return _loaded_from.get(controlnet)
+
+
 def load_controlnet(model_id: str | Path, pipe: Any) -> Any:
     """Load a ControlNet (folder, hub id or single ``.safetensors`` file) for a pipeline, on its device and precision.
 
@@ -67,6 +76,7 @@ def load_controlnet(model_id: str | Path, pipe: Any) -> Any:
     with quiet(), _named_faults(str(model_id)):
         net = _read_controlnet(model_id, pipe.unet, pipe.unet.dtype, silent)
         _settle_network(net, str(model_id), pipe.unet.device)
+    _loaded_from[net] = str(model_id)
     return net
 
 
@@ -161,7 +171,8 @@ def _choose_controlnets(
             chosen.append(left.pop(0))
             continue
         if entry.model_id not in loaded:
-            loaded[entry.model_id] = _read_controlnet(entry.model_id, unet, dtype, say)
+            net = loaded[entry.model_id] = _read_controlnet(entry.model_id, unet, dtype, say)
+            _loaded_from[net] = entry.model_id
         chosen.append(loaded[entry.model_id])
     return chosen
 

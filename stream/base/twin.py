@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
+from functools import partial
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,5 +17,38 @@ def twin(module: nn.Module) -> Any:
 
     Layers may be put in and taken out of one of the two, and settings changed, and the other does not notice.
     """
-    tensors = [*module.parameters(), *module.buffers()]
-    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+    from torch import nn
+
+    refers = (nn.Module, MethodType, partial)
+    if not all(_simple(layer, refers) for layer in module.modules()):
+        tensors = [*module.parameters(), *module.buffers()]
+        return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+    return _twin(module, {})
+
+
+def _twin(module: nn.Module, made: dict[nn.Module, nn.Module]) -> nn.Module:
+    """What ``copy.deepcopy`` does, several times quicker: it looks at every value of every layer."""
+    if module in made:
+        return made[module]
+    other = made[module] = module.__new__(type(module))
+    other.__dict__ = {name: _copy(value) for name, value in vars(module).items()}
+    for name, child in module._modules.items():
+        other._modules[name] = None if child is None else _twin(child, made)
+    return other
+
+
+def _copy(value: Any) -> Any:
+    return value.copy() if type(value) in (dict, OrderedDict, list, set) else value  # others, as FrozenDict, stay
+
+
+def _simple(module: nn.Module, refers: tuple[type, ...]) -> bool:
+    """Whether a layer refers to other layers as its children only."""
+    return not any(
+        isinstance(value, refers)
+        or (
+            isinstance(value, dict | list | set)
+            and any(isinstance(item, refers) for item in (value.values() if isinstance(value, dict) else value))
+        )
+        for name, value in vars(module).items()
+        if name != "_modules"
+    )

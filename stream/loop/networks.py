@@ -14,6 +14,7 @@ from torch import Tensor
 from ... import engines
 from ...engines.shapes import Shapes
 from ...engines.units import Units
+from ...lora.load import load_controlnet, loaded_from
 from ...lora.registry import lcm_lora_id
 from ...lora.switch import LoraSet
 from ..base.config import ControlNetConfig, StreamConfig
@@ -135,7 +136,7 @@ class Networks:
         """
         paths = list(config.lora_dict)
         if old is None:
-            self._controlnet_ids = [net.model_id for net in config.controlnets[: len(self._controlnets)]]
+            self._controlnet_ids = [loaded_from(net) for net in self._controlnets]
             if config.use_lcm_lora:
                 self._lcm_lora = config.lcm_lora_id or lcm_lora_id(self.pipe)
                 paths = [self._lcm_lora, *paths]
@@ -163,8 +164,6 @@ class Networks:
                     f"controlnets.{index}: got no model_id, and the pipeline brought {len(self._controlnets)} "
                     f"ControlNets; name a folder or hub id"
                 )
-            from ...lora.load import load_controlnet
-
             loaded = load_controlnet(net.model_id, self.pipe)
             self._controlnets[index : index + 1] = [loaded]
             self._controlnet_ids[index : index + 1] = [net.model_id]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +75,7 @@ class Stream:
         self._running: Plan | None = None  # the plan of the frame before
         self._faded = 0  # frames that entered since the prompt began to fade
         self._waiting: list[tuple[Tag, Prepared]] = []  # frames of a buffer that is not full yet
+        self._calling: Tag | None = None  # the frame that came with the newest call
         self._last_entry: Entry | None = None
         self._next_id = 0
         self._warm_up(config.warmup)
@@ -175,8 +176,9 @@ class Stream:
             self._gate.accept(fitted)
             tag = Tag(frame.id, frame.captured_at, plan.recipe.revision, fitted)
             self._waiting.append((tag, prepared))
+            self._calling = tag
             if len(self._waiting) == plan.config.frame_buffer_size:
-                self._enter(plan, self._waiting, told=1)
+                self._enter(plan, self._waiting)
             return self._hand_out()
 
     def txt2img(self) -> Output:
@@ -196,6 +198,7 @@ class Stream:
     def advance(self) -> Output | None:
         """A picture that is ready, or a step without a new frame, so that what is in flight comes out; else None."""
         with self._rendering, torch.inference_mode(), memory_named(self._abandon):
+            self._calling = None
             self._take_plan()
             return self._advance()
 
@@ -353,22 +356,25 @@ class Stream:
         conditions = condition([p.conditions for p in pictures], device)
         return Entry(image, conditions, recipe, tuple(tag for tag, _ in frames))
 
-    def _enter(self, plan: Plan, frames: list[Any], told: int = 0) -> None:
-        """A full buffer of frames enters the batch; of a failure's frames the caller is ``told`` of so many."""
+    def _enter(self, plan: Plan, frames: list[Any]) -> None:
+        """A full buffer of frames enters the batch."""
         self._waiting = []
-        with self._lost(len([tag for tag, _ in frames if tag is not None]) - told):
+        with self._lost([tag for tag, _ in frames]):
             entry = self._entry(plan, frames, self._recipe(plan))
             finished = plan.steps.step(entry)
         self._last_entry = entry
         self._collect(plan, finished)
 
     @contextmanager
-    def _lost(self, frames: int) -> Iterator[None]:
-        """Where a network fails inside, ``frames`` are counted as dropped, and the same picture may come again."""
+    def _lost(self, tags: Sequence[Tag | None]) -> Iterator[None]:
+        """Where a network fails inside: frames are lost, and the same picture may come again.
+
+        Whoever gave the frame of this call learns of it by the exception; the others are counted as dropped.
+        """
         try:
             yield
         except BaseException:
-            self.metrics.count("frames_dropped", frames)
+            self.metrics.count("frames_dropped", sum(tag not in (None, self._calling) for tag in tags))
             self._gate.reset()
             raise
 
@@ -389,8 +395,7 @@ class Stream:
     def _collect(self, plan: Plan, finished: Finished | None) -> None:
         if finished is None:
             return
-        tags = [tag for tag in finished.tags if tag is not None]
-        with self._lost(len(tags)):
+        with self._lost(finished.tags):
             usable = self._outputs.take(finished, plan.steps.shared.units.decode, self.metrics)
         if not usable:
             self._gate.reset()

@@ -59,9 +59,19 @@ def tiny_sd(
     vae: Vae = "tiny",
     cross_attention_dim: int = 32,
     seed: int = 0,
+    levels: int = 2,
 ) -> StableDiffusionPipeline | StableDiffusionControlNetPipeline:
-    """A pipeline shaped like Stable Diffusion 1.x; with ``controlnets`` above 0 its ControlNet pipeline."""
-    unet = {"cross_attention_dim": cross_attention_dim, "time_cond_proj_dim": time_cond_proj_dim}
+    """A pipeline shaped like Stable Diffusion 1.x; with ``controlnets`` above 0 its ControlNet pipeline.
+
+    With one of its two ``levels`` it has half the layers.
+    """
+    unet = {
+        "cross_attention_dim": cross_attention_dim,
+        "time_cond_proj_dim": time_cond_proj_dim,
+        "block_out_channels": _WIDTHS[:levels],
+        "down_block_types": ("CrossAttnDownBlock2D",) * levels,
+        "up_block_types": ("CrossAttnUpBlock2D",) * levels,
+    }
     return _build(prediction_type, controlnets, vae, seed, unet)
 
 
@@ -156,8 +166,8 @@ def _unet(config: dict[str, Any]) -> UNet2DConditionModel:
         "block_out_channels": _WIDTHS,
         "norm_num_groups": 8,
         "attention_head_dim": 4,
-        "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        "down_block_types": ("CrossAttnDownBlock2D",) * 2,
+        "up_block_types": ("CrossAttnUpBlock2D",) * 2,
     }
     unet: Any = UNet2DConditionModel(**{**defaults, **config}).eval()
     for name, parameter in unet.named_parameters():

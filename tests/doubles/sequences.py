@@ -1,0 +1,263 @@
+"""Random lives of a stream (frames, changes, failures), and whether every picture of one is what it says it is.
+
+A life is a configuration and a list of steps, as plain data that a report can print. ``Life.run`` lives it; it raises
+``Untrue`` where an output differs from a fresh render of its frame under its revision, where a frame is lost without a
+word, or where the pipeline is not as it was when the stream is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from doubles.lora import tiny_lora
+from doubles.tiny_models import tiny_sd
+from inkstream.stream import Stream, StreamConfig
+from inkstream.stream.base.errors import InkstreamError
+
+SIDE = 64
+FIXED: dict[str, Any] = {"warmup": 0, "device": "cpu", "acceleration": "eager"}
+PLAIN: dict[str, Any] = {"use_denoising_batch": False, "frame_buffer_size": 1, "similar_image_filter_threshold": None}
+STEPS = {1: (20,), 2: (10, 30), 3: (5, 20, 35)}
+FAULTS = ("denoise", "encode", "decode")
+TOLERANCE = 1  # levels: a batch of another size adds up in another order
+
+
+class Untrue(AssertionError):
+    """A stream broke a promise."""
+
+
+class Broken(RuntimeError):
+    """What a network raises where a life has it fail."""
+
+
+class World:
+    """One pipeline, LoRAs and a second ControlNet for it, four frames, and fresh renders, each made once."""
+
+    def __init__(self, folder: Path, guided: bool = False) -> None:
+        """``guided``: the UNet takes guidance_scale as an input."""
+        self._kind: dict[str, Any] = {"controlnets": 1, "levels": 1, "time_cond_proj_dim": 8 if guided else None}
+        self._rendered_with = PLAIN | {"cfg_type": "none"} if guided else PLAIN
+        self.loras = [str(_small_lora(folder / f"{number}.safetensors", seed=number)) for number in range(2)]
+        self.other_net = folder / "other"
+        tiny_sd(**self._kind, seed=7).controlnet.save_pretrained(self.other_net)
+        generator = np.random.default_rng(0)
+        self.frames = [
+            np.kron(generator.integers(0, 256, (4, 4, 3), np.uint8), np.ones((SIDE // 4, SIDE // 4, 1), np.uint8))
+            for _ in range(4)
+        ]
+        self.failing: list[str] = []  # networks that fail when they are called next
+        self._renders: dict[tuple[str, int], np.ndarray] = {}
+        self._pipe: Any = None
+
+    def pipe(self) -> Any:
+        """The pipeline, whose networks fail where ``failing`` says so. A life leaves it as it found it."""
+        if self._pipe is None:
+            self._pipe = self._new_pipe()
+        return self._pipe
+
+    def spoilt(self) -> None:
+        """The pipeline is not as it was: lives that come have another one."""
+        self._pipe = None
+
+    def _new_pipe(self) -> Any:
+        pipe: Any = tiny_sd(**self._kind)
+        for name, module in (("denoise", pipe.unet), ("encode", pipe.vae.encoder), ("decode", pipe.vae.decoder)):
+            module.register_forward_pre_hook(self._failing_hook(name))
+        return pipe
+
+    def fresh(self, config: StreamConfig, frame: int) -> np.ndarray:
+        """``frame`` rendered by a stream that has never done anything else, one frame at a time."""
+        config = config.changed(**self._rendered_with)
+        key = config.model_dump_json(), frame
+        if key not in self._renders:
+            pipe = tiny_sd(**self._kind)
+            output = Stream(pipe, config)(self.frames[frame], gated=False)
+            assert output is not None
+            self._renders[key] = output.pixels
+        return self._renders[key]
+
+    def changes(self) -> st.SearchStrategy[dict[str, Any]]:
+        """Changes of one to three settings that a stream takes live."""
+        one = st.one_of(
+            st.sampled_from([("prompt", text) for text in ("a red car", "a blue house")]),
+            st.sampled_from([("t_index_list", steps) for steps in STEPS.values()]),
+            st.sampled_from([("frame_buffer_size", size) for size in (1, 2)]),
+            st.sampled_from([("use_denoising_batch", batch) for batch in (True, False)]),
+            st.sampled_from([("cfg_type", kind) for kind in ("none", "full", "self", "initialize")]),
+            st.sampled_from([("guidance_scale", scale) for scale in (1.2, 2.0)]),
+            st.sampled_from([("seed", seed) for seed in (1, 2)]),
+            st.sampled_from([("mode", mode) for mode in ("img2img", "sketch")]),
+            st.sampled_from([("lora_dict", {lora: scale}) for lora in self.loras for scale in (0.0, 0.7)]),
+            st.sampled_from([("controlnets", [{"conditioning_scale": scale}]) for scale in (0.3, 1.0)]),
+            st.just(("controlnets", [{"model_id": str(self.other_net)}])),
+        )
+        return st.lists(one, min_size=1, max_size=3).map(dict)
+
+    def steps(self) -> st.SearchStrategy[tuple[str, Any]]:
+        """One step of a life. Frames and changes are the most frequent ones."""
+        frame = st.tuples(st.just("frame"), st.integers(0, len(self.frames) - 1))
+        update = st.tuples(st.just("update"), self.changes())
+        wrong = st.sampled_from([{"lora_dict": {"missing.safetensors": 1.0}}, {"prompt": []}, {"t_index_list": [99]}])
+        refused = st.tuples(st.just("refused"), st.builds(lambda good, bad: good | bad, self.changes(), wrong))
+        rare = st.one_of(
+            st.tuples(st.just("advance"), st.none()),
+            st.tuples(st.just("fail"), st.sampled_from(FAULTS)),
+            st.tuples(st.just("close"), st.none()),
+            st.tuples(st.just("neighbour"), st.sampled_from(self.loras)),
+        )
+        return st.one_of(frame, frame, frame, update, update, refused, rare)
+
+    def lives(self, length: int = 9) -> st.SearchStrategy[Life]:
+        """Lives of up to so many steps."""
+        return st.builds(Life, st.just(self), self.changes(), st.lists(self.steps(), min_size=2, max_size=length))
+
+    def _failing_hook(self, name: str) -> Callable[..., None]:
+        def hook(module: Any, given: Any) -> None:
+            if name in self.failing:
+                self.failing.remove(name)
+                raise Broken(f"{name} failed")
+
+        return hook
+
+
+class Life:
+    """A configuration, and what happens to a stream of it."""
+
+    def __init__(self, world: World, start: dict[str, Any], steps: list[tuple[str, Any]]) -> None:
+        self.world, self.start, self.steps = world, start, steps
+
+    def __repr__(self) -> str:
+        return f"start {self.start}\n" + "\n".join(f"  {name} {value}" for name, value in self.steps)
+
+    def run(self) -> None:
+        """Live it. Raises Untrue."""
+        self.world.failing.clear()
+        self.pipe = self.world.pipe()
+        before = _picture_of(self.pipe)
+        self.stream = Stream(self.pipe, _config(use_denoising_batch=True).changed(**self.start))
+        self.configs = {self.stream.revision: self.stream.config}
+        self.entered: dict[int, int] = {}  # id of a frame -> which one it is
+        self.came: list[int] = []
+        self.lost = 0  # by a failure that the caller was told of, or because the stream was closed
+        for name, value in self.steps:
+            getattr(self, f"_{name}")(value)
+        self.world.failing.clear()
+        while self.stream.pending:
+            self._step(self.stream.advance)
+        self._check_count()
+        self.stream.close()
+        if _picture_of(self.pipe) != before:
+            self.world.spoilt()
+            raise Untrue("the pipeline is not as it was")
+
+    def _frame(self, index: int) -> None:
+        number = len(self.entered)
+        self.entered[number] = index
+        self._step(lambda: self.stream(self.world.frames[index], gated=False), number)
+
+    def _advance(self, _: None) -> None:
+        self._step(self.stream.advance)
+
+    def _step(self, step: Callable[[], Any], number: int | None = None) -> None:
+        """A call of the stream, with the frame ``number`` or without one."""
+        before = self.stream.metrics.counter("frames_dropped")
+        try:
+            self._check(step())
+        except Broken:
+            self.lost += number is not None
+            return
+        if self.stream.metrics.counter("frames_dropped") != before:
+            raise Untrue("a frame was dropped though nothing failed")
+
+    def _update(self, changes: dict[str, Any]) -> None:
+        self.stream.update(**changes)
+        self.configs[self.stream.revision] = self.stream.config
+
+    def _refused(self, changes: dict[str, Any]) -> None:
+        before = self.stream.config, self.stream.revision, self.stream.engine
+        try:
+            self.stream.update(**changes)
+        except InkstreamError:
+            if (self.stream.config, self.stream.revision, self.stream.engine) != before:
+                raise Untrue("a refused change changed something") from None
+            return
+        raise Untrue("a wrong change was taken")
+
+    def _fail(self, network: str) -> None:
+        self.world.failing.append(network)
+
+    def _close(self, _: None) -> None:
+        self._check_count()
+        self.lost = len(self.entered) - len(self.came) - self.stream.metrics.counter("frames_dropped")
+        self.stream.close()
+
+    def _neighbour(self, lora: str) -> None:
+        """Another stream on the same pipeline, which comes and goes."""
+        failing, self.world.failing[:] = list(self.world.failing), []
+        other = Stream(self.pipe, _config(lora_dict={lora: 1.0}))
+        output = other(self.world.frames[0], gated=False)
+        self._compare(output.pixels, other.config, 0, "a neighbour's picture")
+        other.close()
+        self.world.failing.extend(failing)
+
+    def _check(self, output: Any) -> None:
+        if output is None:
+            return
+        if output.source_id not in self.entered or output.source_id in self.came:
+            raise Untrue(f"picture of frame {output.source_id}, which did not enter, or came before")
+        if self.came and output.source_id < self.came[-1]:
+            raise Untrue(f"frame {output.source_id} comes after {self.came[-1]}")
+        self.came.append(output.source_id)
+        index = self.entered[output.source_id]
+        if not np.array_equal(output.input, self.world.frames[index]):
+            raise Untrue(f"frame {output.source_id} carries another input")
+        about = f"frame {output.source_id} (picture {index}) under revision {output.revision}"
+        self._compare(output.pixels, self.configs[output.revision], index, about)
+
+    def _compare(self, pixels: np.ndarray, config: StreamConfig, index: int, about: str) -> None:
+        wanted = self.world.fresh(config, index)
+        apart = np.abs(pixels.astype(int) - wanted).max() if pixels.shape == wanted.shape else 255
+        if apart > TOLERANCE:
+            raise Untrue(f"{about} is {apart} levels apart from a fresh render")
+
+    def _check_count(self) -> None:
+        """Every frame came out, is in flight, or was counted as lost."""
+        dropped = self.stream.metrics.counter("frames_dropped")
+        if len(self.came) + self.stream.pending + dropped + self.lost != len(self.entered):
+            raise Untrue(
+                f"{len(self.entered)} frames entered, {len(self.came)} came out, {self.stream.pending} are in flight, "
+                f"{dropped} are counted as dropped, {self.lost} are known to be lost"
+            )
+
+
+def _small_lora(path: Path, seed: int) -> Path:
+    """A LoRA of few layers; that with seed 1 also changes the text encoder."""
+    tiny_lora(tiny_sd(levels=1), path, seed=seed, strength=2.0, text_encoder=seed == 1)
+    tensors = {name: value for name, value in load_file(path).items() if "attn2" in name or "q_proj" in name}
+    save_file(tensors, path)
+    return path
+
+
+def _config(**changes: Any) -> StreamConfig:
+    settings = {"width": SIDE, "height": SIDE, "prompt": "a red car", "mode": "img2img", "seed": 1, **PLAIN, **FIXED}
+    return StreamConfig.build(**settings, t_index_list=STEPS[2], controlnets=[{}]).changed(**changes)
+
+
+def _picture_of(pipe: Any) -> Any:
+    """What of a pipeline shows that something was changed in it: its modules and what their weights hold."""
+    networks = {name: getattr(pipe, name) for name in ("unet", "vae", "text_encoder", "controlnet")}
+    return {
+        name: ([type(module) for module in network.modules()], [hash(_bytes(p)) for p in network.parameters()])
+        for name, network in networks.items()
+    }
+
+
+def _bytes(values: Tensor) -> bytes:
+    return values.contiguous().numpy().tobytes()
