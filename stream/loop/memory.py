@@ -69,3 +69,30 @@ def smaller_picture(config: StreamConfig) -> tuple[str, dict[str, Any]] | None:
     return f"{sides[0]}x{sides[1]} instead of {config.width}x{config.height}", dict(
         zip(("width", "height"), sides, strict=True)
     )
+
+
+def step_down(config: StreamConfig, update: Callable[..., Any], work_in_tiles: Callable[[StreamConfig], bool]) -> str:
+    """``update`` to the next smaller configuration than ``config`` that fits; returns what is different, for people.
+
+    ``work_in_tiles`` makes the autoencoder work in tiles, and says whether that is new. Raises MemoryFull when nothing
+    smaller is left.
+    """
+    changes, said = {}, []
+    while True:
+        step = smaller_batch(config)
+        if step is None and work_in_tiles(config):
+            step = "an autoencoder that works in tiles", {}
+        step = step or smaller_picture(config)
+        if step is None:
+            raise MemoryFull(
+                f"the memory is full, and nothing smaller than {config.width}x{config.height}, one frame at a time, "
+                f"is left: use a smaller model, or close other programs"
+            )
+        said.append(step[0])
+        changes |= step[1]
+        config = config.changed(**step[1])
+        try:
+            update(**changes)
+        except MemoryFull:
+            continue
+        return ", ".join(said)

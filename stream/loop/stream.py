@@ -15,7 +15,7 @@ import torch
 
 from ...engines.units import Units
 from ..base.config import StreamConfig
-from ..base.errors import ConfigError, MemoryFull
+from ..base.errors import ConfigError
 from ..base.frame import Frame, Output, Size
 from ..base.metrics import Metrics
 from ..base.pixels import as_rgb
@@ -24,7 +24,7 @@ from .batch import Entry, Finished, Shared, StreamBatch
 from .codec import levels_of_conditions, to_condition, to_image, to_levels
 from .gate import Gate
 from .guidance import make_guidance
-from .memory import memory_named, smaller_batch, smaller_picture
+from .memory import memory_named, step_down
 from .networks import Networks
 from .outputs import Outputs, OutputType, SafetyChecker
 from .plan import Plan, Prepared, Preparer, Steps, Tag
@@ -230,26 +230,9 @@ class Stream:
         First smaller batches, then an autoencoder that works in tiles, then smaller pictures. Raises MemoryFull when
         nothing smaller is left.
         """
-        config, changes, said = self.config, {}, []
-        while True:
-            step = smaller_batch(config)
-            if step is None and self._networks.work_in_tiles(config):
-                step = "an autoencoder that works in tiles", {}
-            step = step or smaller_picture(config)
-            if step is None:
-                raise MemoryFull(
-                    f"the memory is full, and nothing smaller than {config.width}x{config.height}, one frame at a "
-                    f"time, is left: use a smaller model, or close other programs"
-                )
-            said.append(step[0])
-            changes |= step[1]
-            config = config.changed(**step[1])
-            try:
-                self.update(**changes)
-            except MemoryFull:
-                continue
-            self._networks.keep_newest()
-            return ", ".join(said)
+        said = step_down(self.config, self.update, self._networks.work_in_tiles)
+        self._networks.keep_newest()
+        return said
 
     def close(self) -> None:
         """Let go of everything in flight."""
