@@ -16,11 +16,13 @@ import numpy as np
 from ...base.errors import SinkUnavailable
 from ...base.frame import Size
 from ..slate import BACKGROUND, INK
+from .lifeline import check_display
 
 log = logging.getLogger(__name__)
 
 SDL_INIT_VIDEO = 0x20
 SDL_WINDOW_ALWAYS_ON_TOP = 0x8000
+SDL_WINDOW_FULLSCREEN_DESKTOP = 0x1001
 WDA_EXCLUDEFROMCAPTURE = 0x11
 LARGEST = 0.85  # part of the screen that a window takes by itself
 UNSEEN_DRIVERS = ("offscreen", "dummy")  # SDL falls back to the first one when there is no display
@@ -33,6 +35,7 @@ def _import_pygame() -> Any:
         "SDL_NO_SIGNAL_HANDLERS": "1",  # or SIGTERM would come as a closed window
         "SDL_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR": "0",  # or KDE switches its effects off for a small window
         "SDL_IME_SHOW_UI": "1",
+        "SDL_FRAMEBUFFER_ACCELERATION": "0",  # OpenGL does not survive a display that goes away
         "SDL_VIDEO_X11_WMCLASS": "inkstream",
         "SDL_VIDEO_WAYLAND_WMCLASS": "inkstream",
     }
@@ -45,6 +48,7 @@ def _import_pygame() -> Any:
 
 def open_display(title: str, size: Size) -> Any:
     """Open the one window that a process can have, and return pygame; raises SinkUnavailable with a hint."""
+    check_display()
     pygame = _import_pygame()
     hint = (
         "run it on a desktop (on Linux DISPLAY or WAYLAND_DISPLAY must be set), "
@@ -92,8 +96,10 @@ def _icon(pygame: Any) -> Any:
 class NativeWindow:
     """The window under pygame's display: what pygame's own calls do not reach, or not well.
 
-    Must be made after the display and kept until it is closed: pygame's events hold a bare pointer to it.
-    Always on top and the clipboard need the SDL library that pygame runs on, and do nothing where it cannot be found.
+    Must be made after the display and kept until it is closed: pygame's events hold a bare pointer to it. Size and
+    place are set through the SDL library itself, because pygame's calls keep Python's lock while they wait for a
+    display, and so stop all threads; where the library cannot be found they do it all the same. Always on top and the
+    clipboard need the library, and do nothing without it.
     """
 
     def __init__(self, pygame: Any) -> None:
@@ -102,6 +108,7 @@ class NativeWindow:
         self._window: Any = Window.from_display_module()
         self._windowed = self._window.size  # the size to come back to
         self._sdl = _sdl(Path(pygame.__file__).parent)
+        self._pointer = self._sdl and self._sdl.SDL_GetWindowFromID(self._window.id)
 
     def set_fullscreen(self, on: bool) -> None:
         """Fill the screen that the window is on, without changing the screen's resolution; or back to a window.
@@ -110,24 +117,37 @@ class NativeWindow:
         """
         if on:
             self._windowed = self._window.size
+        if self._pointer:
+            self._sdl.SDL_SetWindowFullscreen(self._pointer, SDL_WINDOW_FULLSCREEN_DESKTOP if on else 0)
+        elif on:
             self._window.set_fullscreen(desktop=True)
         else:
             self._window.set_windowed()
-            self._window.size = self._windowed  # most drivers do this by themselves
+        if not on:
+            self._resize(self._windowed)  # most drivers do this by themselves
 
     def resize(self, size: Size) -> None:
         """Change the size of the content, and keep its middle where it is (``set_mode`` may make a new window)."""
         (x, y), (width, height) = self._window.position, self._window.size
-        self._window.size = size
-        self._window.position = max(0, x + (width - size.width) // 2), max(0, y + (height - size.height) // 2)
+        self._resize(size)
+        place = max(0, x + (width - size.width) // 2), max(0, y + (height - size.height) // 2)
+        if self._pointer:
+            self._sdl.SDL_SetWindowPosition(self._pointer, *place)
+        else:
+            self._window.position = place
+
+    def _resize(self, size: tuple[int, int]) -> None:
+        if self._pointer:
+            self._sdl.SDL_SetWindowSize(self._pointer, *size)
+        else:
+            self._window.size = size
 
     def keep_on_top(self) -> bool:
         """Keep the window above the others; False where the desktop does not let a program decide that."""
-        pointer = self._sdl and self._sdl.SDL_GetWindowFromID(self._window.id)
-        if not pointer:
+        if not self._pointer:
             return False
-        self._sdl.SDL_SetWindowAlwaysOnTop(pointer, 1)
-        return bool(self._sdl.SDL_GetWindowFlags(pointer) & SDL_WINDOW_ALWAYS_ON_TOP)
+        self._sdl.SDL_SetWindowAlwaysOnTop(self._pointer, 1)
+        return bool(self._sdl.SDL_GetWindowFlags(self._pointer) & SDL_WINDOW_ALWAYS_ON_TOP)
 
     def clipboard(self) -> str:
         """The text in the clipboard, or nothing."""
@@ -167,6 +187,10 @@ def _declared(library: Any) -> Any:
     library.SDL_GetWindowFromID.argtypes, library.SDL_GetWindowFromID.restype = [ctypes.c_uint32], pointer
     library.SDL_GetWindowFlags.argtypes, library.SDL_GetWindowFlags.restype = [pointer], ctypes.c_uint32
     library.SDL_SetWindowAlwaysOnTop.argtypes, library.SDL_SetWindowAlwaysOnTop.restype = [pointer, ctypes.c_int], None
+    library.SDL_SetWindowFullscreen.argtypes = [pointer, ctypes.c_uint32]
+    for name in ("SDL_SetWindowSize", "SDL_SetWindowPosition"):
+        getattr(library, name).argtypes = [pointer, ctypes.c_int, ctypes.c_int]
+        getattr(library, name).restype = None
     library.SDL_GetClipboardText.argtypes, library.SDL_GetClipboardText.restype = [], pointer
     library.SDL_free.argtypes, library.SDL_free.restype = [pointer], None
     return library

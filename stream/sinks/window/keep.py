@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from .. import Status
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 8
-CLOSE_WITHIN = 1.5  # seconds; the interpreter still finishes what takes longer
+CLOSE_WITHIN = 1.5  # seconds; a disk that takes longer does not keep the process
 
 
 class Keeper:
@@ -28,14 +30,17 @@ class Keeper:
     def __init__(self, folder: str | Path, now: Callable[[], datetime] = datetime.now) -> None:
         self.folder = Path(folder).expanduser()
         self._now = now
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keep")
+        self._tasks: queue.SimpleQueue[tuple[Future[Path], Output, Status, datetime] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name="keep", daemon=True).start()
         self._waiting: list[Future[Path]] = []
 
     def save(self, output: Output, status: Status) -> bool:
         """Start saving and return at once; False when too much waits already, because the disk does not keep up."""
         if len(self._waiting) >= MOST_WAITING:
             return False
-        self._waiting.append(self._pool.submit(self._save, output, status, self._now()))
+        future: Future[Path] = Future()
+        self._waiting.append(future)
+        self._tasks.put((future, output, status, self._now()))
         return True
 
     def news(self) -> list[str]:
@@ -58,7 +63,17 @@ class Keeper:
         wait(self._waiting, timeout=CLOSE_WITHIN)
         for words in self.news():
             log.log(logging.INFO if words.startswith("saved") else logging.WARNING, words)
-        self._pool.shutdown(wait=False)
+        if self._waiting:
+            log.warning("not saved: %d pictures, %s does not answer", len(self._waiting), self.folder)
+        self._tasks.put(None)
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            future, *what = task
+            try:
+                future.set_result(self._save(*what))
+            except Exception as error:  # noqa: BLE001 - it is raised, or said, where the news are read
+                future.set_exception(error)
 
     def _save(self, output: Output, status: Status, now: datetime) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)

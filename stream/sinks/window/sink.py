@@ -16,6 +16,7 @@ from ...base.preview import PREVIEW_TITLE
 from .. import Controls, Status
 from .desktop import NativeWindow, fitting, hide_from_capture, open_display
 from .keep import Keeper
+from .lifeline import Lifeline
 from .overlay import Inset, Painter, Scene
 from .prompt import PromptLine, printable
 
@@ -76,6 +77,7 @@ class WindowSink:
         self._lost = True  # what was drawn may no longer be on the screen
         self._closed = False
         self._pygame = open_display(PREVIEW_TITLE, size or Size(*(round(scale * side) for side in self._status.size)))
+        self._lifeline = Lifeline(self._pygame)
         self._keeper = Keeper(save_dir, now)
         self._painter = Painter(self._pygame)
         self._window = NativeWindow(self._pygame)
@@ -89,9 +91,16 @@ class WindowSink:
         self._draw()
 
     def write(self, output: Output | None, status: Status) -> None:
-        """Handle keys, and draw if there is something new to see; raises SinkClosed when the user is done."""
+        """Handle keys, and draw if there is something new to see.
+
+        Raises SinkClosed when the user is done, SinkUnavailable when the display is gone or does not answer.
+        """
         if self._closed:
             return
+        with self._lifeline.watched():
+            self._turn(output, status)
+
+    def _turn(self, output: Output | None, status: Status) -> None:
         self._status = status
         self._fit_to(status)
         self._take(output)
@@ -111,7 +120,7 @@ class WindowSink:
             return
         self._closed = True
         self._pygame.font.quit()
-        self._pygame.display.quit()
+        self._lifeline.quit()
         self._keeper.close()
 
     # --- what is shown
