@@ -69,9 +69,9 @@ class Keeper:
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
-            future, *what = task
+            future, output, status, now = task
             try:
-                future.set_result(self._save(*what))
+                future.set_result(self._save(output, status, now))
             except Exception as error:  # noqa: BLE001 - it is raised, or said, where the news are read
                 future.set_exception(error)
 
