@@ -140,7 +140,7 @@ def test_config_show_prints_a_file_that_loads_back():
     text = command("config", "show", "sd15-lcm", "--set", "controlnets.0.conditioning_scale=0.5", "--model", "m").stdout
     shown = parse_config(text)
     assert shown == load_config("sd15-lcm", {"controlnets.0.conditioning_scale": 0.5}, model="m")
-    assert "  # Seed of the fixed noise.\n  seed: 2\n" in text
+    assert "  # Weight of guidance; 1 or less means none.\n  guidance_scale: " in text
 
 
 def test_models_list_and_path_know_the_embedded_model():

@@ -15,8 +15,8 @@ WRONG_SETTINGS = [
     ({"prompt": [5]}, "prompt: got [5], expected text, or a blend"),
     ({"prompt": [["a", "x"]]}, "prompt: got [['a', 'x']], expected text, or a blend"),
     ({"prompt": [["a", float("nan")]]}, "prompt: got [['a', nan]], expected text, or a blend"),
-    ({"prompt": []}, "prompt: got an empty blend"),
-    ({"prompt": [["a", 1], ["b", -1]]}, "prompt: weights of a blend must not be negative"),
+    ({"prompt": []}, "prompt: got [], expected text, or a blend of texts"),
+    ({"prompt": [["a", 1], ["b", -1]]}, "prompt: got the weights [1.0, -1.0], expected none below 0"),
     ({"controlnets": 5}, "controlnets: got 5, expected a list"),
     ({"controlnets": [5]}, "controlnets.0: got 5, expected a mapping"),
     ({"controlnets": [{}, {"scale": 1}]}, "controlnets.1.scale: unknown setting; known are: model_id"),
@@ -29,7 +29,7 @@ WRONG_SETTINGS = [
     ({"t_index_list": [25, 0]}, "t_index_list: got [25, 0], expected strictly increasing"),
     ({"t_index_list": 0}, "t_index_list: got 0, expected a list"),
     ({"guidance_scale": float("nan")}, "guidance_scale: got nan, expected a finite number"),
-    ({"seed": -1}, "seed: got -1"),
+    ({"seed": -2}, "seed: got -2"),
 ]
 
 

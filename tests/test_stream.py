@@ -258,7 +258,7 @@ def test_prompts_blend(pipe, how):
     encoder = PromptEncoder(pipe)
 
     def text(prompt):
-        return encoder.blend(StreamConfig.build(prompt=prompt).prompt, how).text
+        return encoder.prompt(StreamConfig.build(prompt=prompt, prompt_interpolation_method=how)).text
 
     car, house = text("a car"), text("a house")
     assert torch.equal(text([("a car", 1.0), ("a house", 0.0)]), car)

@@ -21,7 +21,7 @@ from torch import Tensor
 from ...stream.base.errors import ConfigError, InkstreamError, ModelError
 from ...stream.base.folders import tidy
 from ...stream.base.progress import Progress, silent
-from ...stream.base.signals import interrupts, saving
+from ...stream.base.signals import interrupts
 from . import seeds, storage
 from .checkpoint import Checkpoints, set_state, state_of
 from .config import TrainConfig, differences
@@ -103,11 +103,10 @@ class Loop:
         self._resume(resume)
         self.trackers = Trackers(self.config, self.step)
         try:
-            with interrupts(self._stop), saving():  # of the running step
+            with interrupts(self._stop):
                 self._train()
             if self.stopping:
-                with saving():
-                    kept = self.checkpoint()
+                kept = self.checkpoint()
                 self.say(
                     f"stopped at step {self.step:,}; {kept or 'no checkpoint'} is kept: go on with --resume latest"
                 )

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 from itertools import pairwise
-from math import isfinite
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from .blends import NegativePrompt, Prompt, Seed, texts_of
 from .errors import ConfigError
-from .names import did_you_mean
+from .names import did_you_mean, short
+from .prompt import parse_prompt
 
 CfgType = Literal["none", "full", "self", "initialize"]
 Mode = Literal["img2img", "txt2img", "sketch"]
@@ -22,6 +23,7 @@ _OpenVino = Literal["openvino:cpu", "openvino:gpu", "openvino:npu"]
 _Onnx = Literal["onnxruntime:cpu", "onnxruntime:cuda", "onnxruntime:tensorrt"]
 _OnnxElsewhere = Literal["onnxruntime:directml", "onnxruntime:coreml"]
 Acceleration = Literal[_Named, _OpenVino, _Onnx, _OnnxElsewhere]
+MOST_CHUNKS = 8  # of a prompt
 DEFAULT_T_INDEX = {"img2img": (32, 45), "txt2img": (0, 16, 32, 45), "sketch": (0, 25)}
 
 
@@ -38,26 +40,7 @@ def _or_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
-def _prompt_pairs(value: Any) -> Any:
-    """Accept YAML's lists of lists for ``[(text, weight), ...]``."""
-    if isinstance(value, str):
-        return value
-    try:
-        pairs = tuple((text, float(weight)) for text, weight in value)
-        if all(isinstance(text, str) and isfinite(weight) for text, weight in pairs):
-            return pairs
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise ValueError(f"got {_short(value)}, expected text, or a blend of texts: [[text, weight], ...]")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:60]} ... {text[-30:]}"
-
-
 PathText = Annotated[str, BeforeValidator(_path_text)]
-Prompt = Annotated[str | tuple[tuple[str, float], ...], BeforeValidator(_prompt_pairs)]
 
 
 class _Frozen(BaseModel):
@@ -97,15 +80,23 @@ class StreamConfig(_Frozen):
 
     # --- what is drawn
     prompt: Prompt = ""
-    """Text, or a blend of texts: [(text, weight), ...]."""
-    negative_prompt: str = ""
+    """Text, or a blend of texts: [(text, weight), ...]. (words:1.3), word++ and <lora:name:0.8> are read."""
+    negative_prompt: NegativePrompt = ""
     """What the picture should not be; used by cfg_type full and initialize."""
-    prompt_interpolation: Literal["linear", "slerp"] = "slerp"
+    prompt_interpolation_method: Literal["linear", "slerp"] = "slerp"
     """How prompts are blended."""
+    normalize_prompt_weights: bool = True
+    """Weights of a blend are shares of their sum; off: a blend is as many times as long as their sum."""
+    prompt_chunks: int = Field(1, ge=1, le=MOST_CHUNKS)
+    """How many times the text encoder's length (75 tokens for CLIP) a prompt may have; BREAK begins the next."""
     prompt_transition_frames: int = Field(0, ge=0, le=10_000)
     """Over how many frames a changed prompt fades in; 0 means at once."""
-    seed: int = Field(2, ge=0, lt=2**63)
-    """Seed of the fixed noise."""
+    seed: Seed = 2
+    """Seed of the fixed noise; -1 draws one. Or a blend of seeds: [(seed, weight), ...]."""
+    seed_interpolation_method: Literal["linear", "slerp"] = "linear"
+    """How the noise of seeds is blended."""
+    normalize_seed_weights: bool = True
+    """Blended noise has the strength of one; off: as strong as the weights make it."""
     drawing_influence: float = Field(50.0, ge=0.0, le=100.0)
     """0: the prompt decides. 50: as configured. 100: the drawing decides."""
 
@@ -146,6 +137,8 @@ class StreamConfig(_Frozen):
     # --- weights
     lora_dict: Annotated[dict[PathText, float], BeforeValidator(_or_empty)] = Field(default_factory=dict)
     """LoRAs by path, hub id, or name of a style that the model brings, with scales that can be changed live."""
+    lora_folder: PathText | None = None
+    """Folder with LoRAs that a prompt may name, as in <lora:name:0.8>, beside those of lora_dict and the model."""
     fuse_lora: bool = False
     """Merge the LoRAs into the weights: a little faster, but their scales cannot be changed live."""
     use_lcm_lora: bool = False
@@ -165,8 +158,7 @@ class StreamConfig(_Frozen):
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16", "float16", "int8", "float8"], BeforeValidator(_torch_text)
     ] = "auto"
-    """Precision of the networks, or a torch.dtype; the loop's own arithmetic is float32. inkstream quantize first for
-    int8 and float8."""
+    """Precision of networks, also a torch.dtype; the loop itself is float32. int8, float8: inkstream quantize first."""
     warmup: int = Field(2, ge=0, le=100)
     """Steps run before the first frame, so that it does not wait for caches."""
     engine_dir: PathText | None = None
@@ -198,11 +190,13 @@ class StreamConfig(_Frozen):
                 f"t_index_list: got {list(steps)}, expected indices from 0 to num_inference_steps - 1 "
                 f"= {self.num_inference_steps - 1}"
             )
-        if not isinstance(self.prompt, str):
-            if not self.prompt:
-                raise ValueError("prompt: got an empty blend, expected at least one (text, weight)")
-            if sum(weight for _, weight in self.prompt) <= 0 or any(weight < 0 for _, weight in self.prompt):
-                raise ValueError("prompt: weights of a blend must not be negative, and their sum must be above 0")
+        for name, prompt in (("prompt", self.prompt), ("negative_prompt", self.negative_prompt)):
+            parts = max(len(parse_prompt(text).parts) for text in texts_of(prompt))
+            if parts > self.prompt_chunks:
+                raise ValueError(
+                    f"{name}: got BREAK, which makes {parts} parts of it, expected at most prompt_chunks = "
+                    f"{self.prompt_chunks}; set prompt_chunks (up to {MOST_CHUNKS})"
+                )
         return self
 
     @classmethod
@@ -268,7 +262,7 @@ def explain(model: type[BaseModel], error: ValidationError) -> list[tuple[str, s
     faults = []
     for fault in error.errors():
         parts = list(fault["loc"])
-        text = f"got {_short(fault['input'])}, {fault['msg'][0].lower()}{fault['msg'][1:]}"
+        text = f"got {short(fault['input'])}, {fault['msg'][0].lower()}{fault['msg'][1:]}"
         if fault["type"] == "extra_forbidden":
             names = _owner(model, parts).model_fields
             text = f"unknown setting{did_you_mean(parts[-1], names) or '; known are: ' + ', '.join(names)}"

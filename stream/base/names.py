@@ -23,3 +23,9 @@ def quoted(text: str, longest: int = 80) -> str:
     """A name that somebody else chose, for a message: in quotes, on one line, cut, without terminal escapes."""
     cut = text if len(text) <= longest else text[: longest - 1] + "…"
     return repr(cut)
+
+
+def short(value: object) -> str:
+    """A value for a message: its ``repr``, the middle left out where it is long."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:60]} ... {text[-30:]}"

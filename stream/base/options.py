@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,7 +36,9 @@ ModelOption = Annotated[
     ),
 ]
 PromptOption = Annotated[str | None, typer.Option("--prompt", "-p", rich_help_panel=PICTURE, help="What it shows.")]
-SeedOption = Annotated[int | None, typer.Option(min=0, rich_help_panel=PICTURE, help="Seed of the fixed noise.")]
+SeedOption = Annotated[
+    int | None, typer.Option(min=-1, rich_help_panel=PICTURE, help="Seed of the fixed noise; -1 draws one.")
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -88,23 +89,11 @@ def numbers(option: str, text: str) -> list[int]:
 
 
 def check_writable(path: Path | None, option: str) -> None:
-    """Refuse a file that could not be written, before an hour of work depends on it; raises ConfigError.
-
-    A file that is there already is no hindrance: what is written gets another name (``files.write_new``).
-    """
+    """Refuse a file that could not be written, before an hour of work depends on it; raises ConfigError."""
     if path is None:
         return
-    target = path.expanduser().absolute()
-    folder = target.parent
+    folder = path.expanduser().absolute().parent
     if not folder.is_dir():
         raise ConfigError(f"{option}: got {str(path)!r}, but there is no folder {folder}; make it first")
     if not os.access(folder, os.W_OK):
         raise ConfigError(f"{option}: got {str(path)!r}, but {folder} cannot be written to; choose another folder")
-    try:
-        mode = os.lstat(target).st_mode
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise ConfigError(f"{option}: got {str(path)!r}: {error.strerror}; choose another name") from None
-    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-        raise ConfigError(f"{option}: got {str(path)!r}, which is no file; expected the name of a new file")

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from ...engines.units import Units
 from .guidance import Guidance, carry, clean
+from .noise import SeedNoise
 from .recipe import NetworkInputs, NetworkKey, Recipe, Row
 
 ROWS_SECOND: tuple[NetworkKey, ...] = ("scales", "lora")  # rows are their second dimension
@@ -66,14 +67,14 @@ class Shared:
     prediction: Literal["epsilon", "v_prediction"] = "epsilon"
     mode: Literal["img2img", "txt2img", "sketch"] = "img2img"
     do_add_noise: bool = True
-    generator: torch.Generator | None = None  # new noise for txt2img
+    noise: SeedNoise | None = None  # new noise for txt2img; None: the recipe's
     span: Callable[[str], AbstractContextManager[Any]] = lambda name: nullcontext()  # times a stage
 
     def start_noise(self, entry: Entry) -> Tensor:
         """The noise that new frames start with: (F, 4, h, w)."""
         noise, count = entry.recipe.entry_noise, len(entry.tags)
-        if self.mode == "txt2img":
-            return torch.randn((count, *noise.shape[1:]), generator=self.generator).to(noise.device)
+        if self.mode == "txt2img" and self.noise is not None:
+            return self.noise.draw(count, *noise.shape[1:]).to(noise.device)
         return noise.expand(count, -1, -1, -1)
 
     def start(self, image: Tensor | None, noise: Tensor, a: Tensor, b: Tensor) -> Tensor:

@@ -23,9 +23,11 @@ from ..base.frame import Size
 from ..base.progress import Progress, silent
 from ..base.twin import twin
 from .guidance import make_guidance
+from .noise import SeedNoise
 from .prompt import PromptEncoder
 from .recipe import Recipe
 from .schedule import Schedule, influenced, make_schedule, scheduler_of
+from .tags import PromptLoras
 
 log = logging.getLogger(__name__)
 # What is decided when a stream is made. Everything else changes live.
@@ -41,7 +43,7 @@ FIXED = [
     "vae_id",
     "warmup",
 ]
-FUSED = "lora_dict: the LoRAs are fused and cannot change; make a new Stream with fuse_lora=False"
+FUSED = "lora_dict: the LoRAs are fused and cannot change, by a prompt neither; make a new Stream with fuse_lora=False"
 
 
 class Networks:
@@ -72,6 +74,8 @@ class Networks:
         self._controlnet_ids: list[str | None] = []  # what was loaded in the place of each; None: the pipeline's own
         self._prompts = PromptEncoder(pipe)
         self._loras = LoraSet(pipe)
+        self._prompt_loras = PromptLoras(pipe)
+        self._asked: dict[str, float] = {}  # the scales of the newest configuration, by path
         self._lora_names: dict[str, str] = {}  # path or id -> name in the LoraSet
         self._lcm_lora: str | None = None
         self._built: list[tuple[Hashable, Units]] = []  # the newest units and those before, by what decides them
@@ -91,7 +95,7 @@ class Networks:
                 raise ConfigError(
                     f"{name}: cannot change while running; make a new Stream with {name}={getattr(config, name)!r}"
                 )
-        if old is not None and config.fuse_lora and config.lora_dict != old.lora_dict:
+        if self._prompt_loras.scales(config) != self._asked and old is not None and config.fuse_lora:
             raise ConfigError(FUSED)
         if config.mode == "sketch" and not any(net.enabled for net in config.controlnets):
             raise ConfigError(
@@ -119,14 +123,14 @@ class Networks:
     def all_or_nothing(self) -> Iterator[None]:
         """What is loaded inside is let go of again where something inside fails."""
         loras, nets = self._loras.state(), list(self._controlnets)
-        rest = dict(self._lora_names), list(self._controlnet_ids), self._lcm_lora, list(self._built)
+        rest = dict(self._lora_names), list(self._controlnet_ids), self._lcm_lora, list(self._built), self._asked
         try:
             yield
         except BaseException:
             self._loras.restore(loras)
             self._prompts.forget()
             self._controlnets = nets
-            self._lora_names, self._controlnet_ids, self._lcm_lora, self._built = rest
+            self._lora_names, self._controlnet_ids, self._lcm_lora, self._built, self._asked = rest
             raise
 
     def load(self, config: StreamConfig, old: StreamConfig | None) -> None:
@@ -134,7 +138,8 @@ class Networks:
 
         Networks that run already are not touched. Raises ConfigError, ModelError or LoraError.
         """
-        paths = list(config.lora_dict)
+        scales = self._prompt_loras.scales(config)
+        paths = list(scales)
         if old is None:
             self._controlnet_ids = [loaded_from(net) for net in self._controlnets]
             if config.use_lcm_lora:
@@ -142,7 +147,8 @@ class Networks:
                 paths = [self._lcm_lora, *paths]
         self._load_controlnets(config)
         self._load_loras([path for path in paths if path not in self._lora_names])
-        if old is None or config.lora_dict != old.lora_dict:
+        if old is None or scales != self._asked:
+            self._asked = scales
             self._loras.set_text_scales(self._lora_scales(config))
             self._prompts.forget()
         if old is None and config.fuse_lora and self._loras.names:
@@ -174,12 +180,11 @@ class Networks:
         if paths:
             self._prompts.forget()
 
-    def _scale_of(self, path: str, config: StreamConfig) -> float:
-        return config.lora_dict.get(path, 1.0 if path == self._lcm_lora else 0.0)
-
     def _lora_scales(self, config: StreamConfig) -> dict[str, float]:
         """The scale of every loaded LoRA, by its name, in the order of the loop's rows."""
-        return {name: self._scale_of(path, config) for path, name in self._lora_names.items()}
+        usual = {} if self._lcm_lora is None else {self._lcm_lora: 1.0}
+        scales = usual | self._prompt_loras.scales(config)
+        return {name: scales.get(path, 0.0) for path, name in self._lora_names.items()}
 
     # --- what the loop runs on
 
@@ -226,7 +231,7 @@ class Networks:
     def _shapes(self, config: StreamConfig, nets: tuple[Any, ...]) -> Shapes:
         unet, frames = self.pipe.unet, config.frame_buffer_size
         rows = frames * (len(config.t_index_list) if config.use_denoising_batch else 1)
-        prompt = self._prompts.blend(config.prompt, config.prompt_interpolation)
+        prompt = self._prompts.prompt(config)
         return Shapes(
             frames=frames,
             rows=rows + make_guidance(config.cfg_type, config.guidance_scale).extra_rows(rows, frames),
@@ -251,8 +256,6 @@ class Networks:
         """Tensors for one configuration, on the device; ``schedule``: what ``self.schedule`` gave, made anew if not."""
         device, unet = self._device, self.pipe.unet
         steps = len(config.t_index_list)
-        generator = torch.Generator().manual_seed(config.seed)
-        noise = torch.randn((steps, *self._latent(config)), generator=generator).to(device)
         guided = make_guidance(config.cfg_type, config.guidance_scale).extra_rows(1, 1) > 0
         time_ids = None
         if unet.config.addition_embed_type == "text_time":
@@ -266,9 +269,9 @@ class Networks:
         return Recipe(
             revision=revision,
             schedule=schedule or self.schedule(config),
-            noise=noise,
-            prompt=self._prompts.blend(config.prompt, config.prompt_interpolation),
-            negative=self._prompts.encode(config.negative_prompt) if guided else None,
+            noise=SeedNoise(config).draw(steps, *self._latent(config)).to(device),
+            prompt=self._prompts.prompt(config),
+            negative=self._prompts.negative(config) if guided else None,
             control_scales=control_scales(config, steps).to(device),
             lora_scales=torch.tensor(
                 [] if config.fuse_lora else list(self._lora_scales(config).values()), device=device

@@ -87,7 +87,7 @@ class Plan:
         if not faded:
             return self.fade_from
         share = min(1.0, faded / self.fade_over)
-        return mix(self.fade_from, self.recipe.prompt, share, self.config.prompt_interpolation)
+        return mix(self.fade_from, self.recipe.prompt, share, self.config.prompt_interpolation_method)
 
     def recipe_after(self, faded: int) -> Recipe:
         """The recipe of the newest frame: the plan's own, or one on the way there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from typing import Any, Literal
 
@@ -9,57 +10,87 @@ import torch
 from torch import Tensor
 
 from ...lora.words import UnknownWords
-from ..base.config import Prompt
+from ..base.blends import shares
+from ..base.config import MOST_CHUNKS, StreamConfig
+from ..base.names import quoted
+from ..base.prompt import parse_prompt
 from .recipe import Embeds
+from .text import Chunks, text_coders
 
+log = logging.getLogger(__name__)
 CACHED_TEXTS = 64
+TOLD_TEXTS = 1024
 
 
 class PromptEncoder:
     """The text encoders of a diffusers pipeline, with a cache of the texts seen last."""
 
     def __init__(self, pipe: Any) -> None:
-        self._pipe = pipe
         self._device = pipe.device  # asking walks through all networks
-        self._cache: OrderedDict[str, Embeds] = OrderedDict()
+        self._coders = text_coders(pipe)
+        self._cache: OrderedDict[tuple[str, int], Embeds] = OrderedDict()
         self._unknown_words = UnknownWords(pipe)
+        self._told: set[str] = set()  # texts of which it was said that they are too long
+        self._zeros = bool(getattr(pipe.config, "force_zeros_for_empty_prompt", False))
 
     def forget(self) -> None:
         """Empty the cache, because the text encoder's weights changed."""
         self._cache.clear()
 
-    def encode(self, text: str) -> Embeds:
-        """Encode one text; SDXL also gives a pooled embedding."""
-        if text in self._cache:
-            self._cache.move_to_end(text)
-            return self._cache[text]
-        self._unknown_words.tell(text)
+    def prompt(self, config: StreamConfig) -> Embeds:
+        """The encoded prompt, or blend of prompts, of a configuration."""
+        if isinstance(config.prompt, str):
+            return self.encode(config.prompt, config.prompt_chunks)
+        how = config.prompt_interpolation_method
+        mixed, total = None, 0.0
+        for text, share in shares(config.prompt):
+            embeds, total = self.encode(text, config.prompt_chunks), total + share
+            mixed = embeds if mixed is None else mix(mixed, embeds, share / total, how)
+        assert mixed is not None  # a blend has at least one weight above 0
+        if config.normalize_prompt_weights:
+            return mixed
+        times = sum(weight for _, weight in config.prompt)
+        return Embeds(mixed.text * times, None if mixed.pooled is None else mixed.pooled * times)
+
+    def negative(self, config: StreamConfig) -> Embeds:
+        """The encoded negative prompt; without one it is zeros for SDXL models that were trained so."""
+        embeds = self.encode(config.negative_prompt, config.prompt_chunks)
+        if config.negative_prompt or not self._zeros:
+            return embeds
+        return Embeds(torch.zeros_like(embeds.text), None if embeds.pooled is None else torch.zeros_like(embeds.pooled))
+
+    def encode(self, text: str, count: int = 1) -> Embeds:
+        """Encode one text as ``count`` chunks; SDXL also gives a pooled embedding.
+
+        What there is no place for is cut, and logged once.
+        """
+        key = (text, count)
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        parsed = parse_prompt(text)
+        self._unknown_words.tell(parsed.text)
         with torch.inference_mode():
-            result = self._pipe.encode_prompt(
-                prompt=text,
-                device=self._device,
-                num_images_per_prompt=1,
-                do_classifier_free_guidance=False,
-            )
-            pooled = result[2].float() if len(result) > 2 else None
-            self._cache[text] = Embeds(result[0].float(), pooled)
+            chunks = [coder.chunks(parsed, count) for coder in self._coders]
+            self._tell_of_cut(text, chunks[0], count)
+            given = [coder.encode(each, self._device) for coder, each in zip(self._coders, chunks, strict=True)]
+            joined = torch.cat([vectors for vectors, _ in given], dim=-1)  # (1, L, D)
+            pooled = next((pooled for _, pooled in given if pooled is not None), None)
+            self._cache[key] = Embeds(joined.float(), None if pooled is None else pooled.float())
         if len(self._cache) > CACHED_TEXTS:
             self._cache.popitem(last=False)
-        return self._cache[text]
+        return self._cache[key]
 
-    def blend(self, prompt: Prompt, how: Literal["linear", "slerp"]) -> Embeds:
-        """Encode a text, or a blend ``((text, weight), ...)``; weights are relative to their sum."""
-        if isinstance(prompt, str):
-            return self.encode(prompt)
-        mixed, total = None, 0.0
-        for text, weight in prompt:
-            if weight == 0:
-                continue
-            embeds, total = self.encode(text), total + weight
-            mixed = embeds if mixed is None else mix(mixed, embeds, weight / total, how)
-        if mixed is None:
-            raise ValueError("prompt blend without weight")
-        return mixed
+    def _tell_of_cut(self, text: str, chunks: Chunks, count: int) -> None:
+        if not chunks.cut or text in self._told:
+            return
+        if len(self._told) >= TOLD_TEXTS:
+            self._told.clear()
+        self._told.add(text)
+        more = "" if count == MOST_CHUNKS else f"; prompt_chunks (now {count}) makes room"
+        log.warning(
+            "the prompt is too long: its last %d tokens are cut, from %s on%s", chunks.cut, quoted(chunks.rest), more
+        )
 
 
 @torch.inference_mode()

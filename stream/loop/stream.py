@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,16 +25,16 @@ from .gate import Gate
 from .guidance import make_guidance
 from .memory import memory_named, step_down
 from .networks import Networks
+from .noise import SeedNoise
 from .outputs import Outputs, OutputType, SafetyChecker
+from .owner import ChangedByUpdate
 from .plan import Plan, Prepared, Preparer, Steps, Tag
 from .recipe import Embeds, Recipe
 from .sequential import SequentialSteps
 from .whole import WholeFrame
 
-log = logging.getLogger(__name__)
 
-
-class Stream:
+class Stream(ChangedByUpdate):
     """A StreamDiffusion loop around a diffusers pipeline.
 
     ``result = stream(frame)`` gives None, or an ``Output`` that says which input it belongs to. One thread renders; any
@@ -68,7 +67,7 @@ class Stream:
         self._updating = threading.Lock()
         self._rendering = threading.Lock()
         self._networks = Networks(pipe, progress)
-        self._generator = torch.Generator()
+        self._noise = SeedNoise(config)
         self._outputs = Outputs(output_type, safety_checker)  # finished, and not yet handed out
         self._gate = Gate(config.similar_image_filter_threshold, config.similar_image_filter_max_skip_frame)
         self._plan = self._make_plan(config, None)
@@ -271,7 +270,7 @@ class Stream:
             prediction=self._networks.prediction,
             mode=config.mode,
             do_add_noise=config.do_add_noise,
-            generator=self._generator,
+            noise=self._noise,
             span=lambda stage: self.metrics.span(stage),
         )
         if not config.use_denoising_batch:
@@ -291,7 +290,7 @@ class Stream:
             for _ in range(steps):
                 warm.step(entry)
             warm.shared.units.decode(plan.recipe.entry_noise.repeat(plan.config.frame_buffer_size, 1, 1, 1))
-        self._generator.manual_seed(plan.config.seed)
+        self._noise.restart(plan.config)
         self.metrics = metrics
 
     def _take_plan(self) -> Plan:
@@ -305,8 +304,8 @@ class Stream:
             while before.steps.pending:
                 self._push_through(before)
             self._last_entry = None
-        if before is None or plan.config.seed != before.config.seed:
-            self._generator.manual_seed(plan.config.seed)
+        if before is None or not self._noise.follows(plan.config):
+            self._noise.restart(plan.config)
         # A new gate has seen nothing, so that the last frame, given again after a change, is rendered under the change.
         threshold, skips = plan.config.similar_image_filter_threshold, plan.config.similar_image_filter_max_skip_frame
         self._gate = Gate(threshold, skips)
@@ -315,7 +314,7 @@ class Stream:
 
     def _fade(self, config: StreamConfig, old: Plan | None) -> tuple[Embeds | None, int]:
         """What a prompt fades in from, and over how many frames. One that is under way goes on after other changes."""
-        if old is None:
+        if old is None or old.config.prompt_chunks != config.prompt_chunks:
             return None, 0
         frames = config.prompt_transition_frames
         if old.config.prompt == config.prompt:

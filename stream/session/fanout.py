@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from ..base.errors import SinkClosed, SinkUnavailable
 from ..base.frame import Output
 from ..base.metrics import Metrics
-from ..base.plain import reason
-from ..base.waits import said
 from ..sinks import Controls, Sink, Status, open_sink
 from .outlet import Delivery, Outlet
 
@@ -35,7 +33,7 @@ class Fanout:
         *,
         end: Callable[[], None],
         fail: Callable[[Exception], None],
-        say: Callable[..., None],
+        say: Callable[[str, Exception], None],
         ring: Callable[[], None],
     ) -> None:
         self.outlets: list[Outlet] = []
@@ -69,11 +67,10 @@ class Fanout:
             seen[plain] += 1
             name = plain if seen[plain] == 1 else f"{plain} #{seen[plain]}"
             try:
-                with said(f"{name}: waiting for it to open", self._say):
-                    sink = open_sink(item) if isinstance(item, str) else item
+                sink = open_sink(item) if isinstance(item, str) else item
             except SinkUnavailable as error:
                 self.dropped[name] = str(error)
-                self._say(f"{name} is off: {reason(error)}", error)
+                self._say(f"{name} is off: {error}", error)
                 continue
             if hasattr(sink, "controls"):
                 sink.controls = controls  # type: ignore[attr-defined]
@@ -121,7 +118,7 @@ class Fanout:
             if outlet.on_main_thread:
                 self._end()
         except Exception as error:  # noqa: BLE001 - a sink may fail in any way, and the others go on
-            self._say(f"{outlet.name} is off: {reason(error)}", error)
+            self._say(f"{outlet.name} is off: {error}", error)
             self._drop(outlet, error)
         return None
 
@@ -152,15 +149,15 @@ class Fanout:
             try:
                 sink.close()
             except Exception as error:  # noqa: BLE001 - the others want to be closed, too
-                self._say(f"{type(sink).__name__} cannot be closed: {reason(error)}", error)
+                self._say(f"{type(sink).__name__} cannot be closed: {error}", error)
 
     def _drop(self, outlet: Outlet, error: Exception) -> None:
         """Close a sink that ended before its time. It counts as closed only when everything was said about it."""
-        self.dropped[outlet.name] = reason(error) if str(error) else "closed"
+        self.dropped[outlet.name] = str(error) or "closed"
         try:
             outlet.close()
         except Exception as again:  # noqa: BLE001 - a sink may fail in any way, and the others go on
-            self._say(f"{outlet.name} cannot be closed: {reason(again)}", again)
+            self._say(f"{outlet.name} cannot be closed: {again}", again)
             self.dropped[outlet.name] += f"; then it could not be closed: {again}"
         self._end_with_the_last(error)
         outlet.closed = True
