@@ -1,11 +1,12 @@
 """What an output says about itself is true, whatever happened to its stream before."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
 from doubles.fuzz import fuzz_examples
-from doubles.sequences import Life, Untrue, World
+from doubles.sequences import Life, Untrue, World, plain_config
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,38 @@ def test_every_output_equals_a_fresh_render_of_its_frame_under_its_revision(worl
 @settings(max_examples=fuzz_examples(20), suppress_health_check=list(HealthCheck))
 def test_l7_a_model_that_takes_guidance_as_an_input_is_not_guided_twice(guided, data):
     data.draw(guided.lives()).run()
+
+
+def test_l1_streams_on_one_pipeline_render_at_once_each_with_its_own_lora(world):
+    streams = [Stream(world.pipe(), plain_config(lora_dict={lora: 0.7})) for lora in world.loras]
+    with ThreadPoolExecutor(2) as pool:
+        turns = [pool.submit(lambda s: [s(world.frames[n % 4], gated=False) for n in range(12)], s) for s in streams]
+        for stream, turn in zip(streams, turns, strict=True):
+            for number, output in enumerate(turn.result()):
+                world.compare(output.pixels, stream.config, number % 4, f"picture {number}")
+
+
+def test_l3_l4_changes_of_shape_and_loras_from_another_thread_meet_no_frame(world):
+    ink, paint = world.loras
+    stream = Stream(world.pipe(), plain_config(use_denoising_batch=True))
+    configs, outputs = {0: stream.config}, []
+    changes = [{"lora_dict": {ink: 0.7}}, {"use_denoising_batch": False}, {"lora_dict": {paint: 0.7}}]
+    changes += [{"t_index_list": (5, 20, 35)}, {"use_denoising_batch": True}, {"lora_dict": {ink: 0.0}}] * 2
+
+    def change():
+        for each in changes:
+            revision = stream.update(**each)
+            configs[revision] = stream.config
+
+    with ThreadPoolExecutor(1) as pool:
+        changing = pool.submit(change)
+        while not changing.done() or len(outputs) < 20:
+            outputs.append(stream(world.frames[stream.pending % 4], gated=False))
+        changing.result()
+    outputs += stream.drain()
+    for output in filter(None, outputs):
+        frame = next(n for n, picture in enumerate(world.frames) if (picture == output.input).all())
+        world.compare(output.pixels, configs[output.revision], frame, f"revision {output.revision}")
 
 
 # --- faults that were there once: the lives find each of them

@@ -83,6 +83,13 @@ class World:
             self._renders[key] = output.pixels
         return self._renders[key]
 
+    def compare(self, pixels: np.ndarray, config: StreamConfig, frame: int, about: str) -> None:
+        """Raises Untrue where ``pixels`` are not those of a fresh render of ``frame``."""
+        wanted = self.fresh(config, frame)
+        apart = np.abs(pixels.astype(int) - wanted).max() if pixels.shape == wanted.shape else 255
+        if apart > TOLERANCE:
+            raise Untrue(f"{about} is {apart} levels apart from a fresh render")
+
     def changes(self) -> st.SearchStrategy[dict[str, Any]]:
         """Changes of one to three settings that a stream takes live."""
         one = st.one_of(
@@ -141,7 +148,7 @@ class Life:
         self.world.failing.clear()
         self.pipe = self.world.pipe()
         before = _picture_of(self.pipe)
-        self.stream = Stream(self.pipe, _config(use_denoising_batch=True).changed(**self.start))
+        self.stream = Stream(self.pipe, plain_config(use_denoising_batch=True).changed(**self.start))
         self.configs = {self.stream.revision: self.stream.config}
         self.entered: dict[int, int] = {}  # id of a frame -> which one it is
         self.came: list[int] = []
@@ -202,9 +209,9 @@ class Life:
     def _neighbour(self, lora: str) -> None:
         """Another stream on the same pipeline, which comes and goes."""
         failing, self.world.failing[:] = list(self.world.failing), []
-        other = Stream(self.pipe, _config(lora_dict={lora: 1.0}))
+        other = Stream(self.pipe, plain_config(lora_dict={lora: 1.0}))
         output = other(self.world.frames[0], gated=False)
-        self._compare(output.pixels, other.config, 0, "a neighbour's picture")
+        self.world.compare(output.pixels, other.config, 0, "a neighbour's picture")
         other.close()
         self.world.failing.extend(failing)
 
@@ -220,13 +227,7 @@ class Life:
         if not np.array_equal(output.input, self.world.frames[index]):
             raise Untrue(f"frame {output.source_id} carries another input")
         about = f"frame {output.source_id} (picture {index}) under revision {output.revision}"
-        self._compare(output.pixels, self.configs[output.revision], index, about)
-
-    def _compare(self, pixels: np.ndarray, config: StreamConfig, index: int, about: str) -> None:
-        wanted = self.world.fresh(config, index)
-        apart = np.abs(pixels.astype(int) - wanted).max() if pixels.shape == wanted.shape else 255
-        if apart > TOLERANCE:
-            raise Untrue(f"{about} is {apart} levels apart from a fresh render")
+        self.world.compare(output.pixels, self.configs[output.revision], index, about)
 
     def _check_count(self) -> None:
         """Every frame came out, is in flight, or was counted as lost."""
@@ -250,7 +251,8 @@ def _small_lora(path: Path, seed: int) -> Path:
     return path
 
 
-def _config(**changes: Any) -> StreamConfig:
+def plain_config(**changes: Any) -> StreamConfig:
+    """One frame at a time, img2img, two steps, the pipeline's ControlNet; and these changes."""
     settings = {"width": SIDE, "height": SIDE, "prompt": "a red car", "mode": "img2img", "seed": 1, **PLAIN, **FIXED}
     return StreamConfig.build(**settings, t_index_list=STEPS[2], controlnets=[{}]).changed(**changes)
 
