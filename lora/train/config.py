@@ -30,6 +30,9 @@ class Settings(BaseModel):
     )
 
 
+Channels = Annotated[int, Field(ge=1, le=16_384)]
+
+
 class DataConfig(Settings):
     """Which pairs, and how they are varied while training."""
 
@@ -80,9 +83,9 @@ class TrainConfig(Settings):
     """Everything random follows from it."""
 
     # --- how long
-    max_train_steps: int | None = Field(None, ge=1)
+    max_train_steps: int | None = Field(None, ge=1, le=10**9)
     """Budget in steps."""
-    max_train_minutes: float | None = Field(None, gt=0)
+    max_train_minutes: float | None = Field(None, gt=0, le=1e6)
     """Budget in minutes of training, pauses between two runs not counted. Of two budgets the first to end counts."""
 
     # --- where
@@ -106,7 +109,7 @@ class TrainConfig(Settings):
     """Samples a step and device."""
     gradient_accumulation_steps: int = Field(1, ge=1, le=4096)
     """Batches that are summed up before the weights change."""
-    max_grad_norm: float = Field(1.0, gt=0)
+    max_grad_norm: float = Field(1.0, gt=0, le=1e6)
     """Longer gradients are shortened to this."""
     optimizer: Literal["adamw", "adamw8bit", "muon"] = "adamw"
     """muon: Muon for matrices and kernels, AdamW for the rest. adamw8bit needs bitsandbytes and a GPU."""
@@ -122,7 +125,7 @@ class TrainConfig(Settings):
     """Decay of weights."""
     adam_epsilon: float = Field(1e-8, gt=0, le=1)
     """Smallest divisor of AdamW."""
-    lr_warmup_steps: int = Field(60, ge=0)
+    lr_warmup_steps: int = Field(60, ge=0, le=10**9)
     """Steps in which the rates rise to their values."""
     lr_flat: float = Field(0.55, ge=0, le=1)
     """Share of the budget with constant rates; a cosine follows."""
@@ -132,9 +135,9 @@ class TrainConfig(Settings):
     """Decay of the running mean of the weights, which is what is validated and written; 0: the weights themselves."""
 
     # --- what is kept
-    checkpointing_steps: int | None = Field(None, ge=1)
+    checkpointing_steps: int | None = Field(None, ge=1, le=10**9)
     """Keep a checkpoint after this many steps."""
-    checkpointing_minutes: float | None = Field(5.0, gt=0)
+    checkpointing_minutes: float | None = Field(5.0, gt=0, le=1e6)
     """Keep a checkpoint after this many minutes."""
     checkpoints_total_limit: int = Field(3, ge=2, le=10_000)
     """How many checkpoints stay; two at least, because the newest can be damaged."""
@@ -142,15 +145,15 @@ class TrainConfig(Settings):
     """Write the model at every checkpoint, too, not only at the end."""
 
     # --- what is looked at
-    validation_steps: int | None = Field(None, ge=1)
+    validation_steps: int | None = Field(None, ge=1, le=10**9)
     """Measure on held-out samples after this many steps."""
-    validation_minutes: float | None = Field(5.0, gt=0)
+    validation_minutes: float | None = Field(5.0, gt=0, le=1e6)
     """Measure on held-out samples after this many minutes."""
     validation_samples: int = Field(48, ge=1, le=10_000)
     """How many held-out samples are measured, always the same."""
     validation_pictures: int = Field(8, ge=0, le=64)
     """How many of them are shown on a sheet at each validation."""
-    logging_seconds: float = Field(30.0, gt=0)
+    logging_seconds: float = Field(30.0, gt=0, le=1e6)
     """One line for people after this many seconds; the file has every step."""
     report_to: tuple[Literal["jsonl", "wandb", "trackio", "tensorboard"], ...] = ("jsonl",)
     """Where figures go; metrics.jsonl is always written."""
@@ -187,11 +190,13 @@ class TrainConfig(Settings):
 Config = TypeVar("Config", bound=TrainConfig)
 
 
-def read(name: str | Path, kind: type[Config], overrides: Mapping[str, Any] | None = None) -> Config:
+def read(
+    name: str | Path, kind: type[Config], overrides: Mapping[str, Any] | None = None, place: str = "--set"
+) -> Config:
     """Read a YAML file, or one of the files that ship (``train_lora``), as a configuration of ``kind``.
 
-    ``overrides`` are settings by dotted path and come on top. Raises ConfigError: ``file:line:column: setting: got,
-    expected``.
+    ``overrides`` are settings by dotted path and come on top; ``place`` says where they stand. Raises ConfigError:
+    ``file:line:column: setting: got, expected``.
     """
     document = _document(name)
     if document.value is None:
@@ -199,7 +204,7 @@ def read(name: str | Path, kind: type[Config], overrides: Mapping[str, Any] | No
     if isinstance(document.value, dict):
         for path, new in (overrides or {}).items():
             put(document.value, path, new)
-            document.places[path] = Place(f"--set {path}")
+            document.places[path] = Place(f"{place} {path}")
     return build(document, kind)
 
 

@@ -11,9 +11,9 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ...stream.base.errors import ConfigError
 from ...stream.base.progress import Progress, silent
@@ -26,6 +26,7 @@ from .sequence import Part, begun, train_all
 from .storage import alone
 
 BUDGETS = ("cpu", "gpu")
+Step = Annotated[int, Field(ge=0, le=49)]
 MOST_PAIRS = 40  # a style is made from no more
 
 
@@ -56,7 +57,9 @@ class CourseConfig(Settings):
     """Pairs that a style learns from, those that it is validated on included."""
     lora: dict[str, Any] = Field(default_factory=dict)
     """Settings of train_style, by dotted path."""
-    steps: dict[int, tuple[int, ...]] = Field(default_factory=dict)
+    steps: dict[Annotated[int, Field(ge=1, le=50)], tuple[Annotated[int, Field(ge=0, le=49)], ...]] = Field(
+        default_factory=dict
+    )
     """The model's step lists: number of steps -> t_index_list of 50."""
     judged: int = Field(96, ge=2, le=2000)
     """How many scenes, of which none was learned from, the model is judged on."""
@@ -68,6 +71,14 @@ class CourseConfig(Settings):
             if name not in looks.LOOKS:
                 raise ValueError(f"got {name!r}, expected some of: {', '.join(looks.LOOKS)}")
         return names
+
+    @model_validator(mode="after")
+    def _parts_take_them(self) -> CourseConfig:
+        try:
+            parts_of(self)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return self
 
     @property
     def folder(self) -> Path:
@@ -81,14 +92,16 @@ def parts_of(config: CourseConfig) -> list[Part]:
     common: dict[str, Any] = {"device": config.device, "seed": config.seed}
     data = {"data.path": scenes, "data.scenes": config.scenes}
     own = lambda name: {**common, "output_dir": str(config.folder / name)}
-    coded = read("train_autoencoder", AutoencoderConfig, {**own("autoencoder"), **data, **config.autoencoder})
+    coded = read(
+        "train_autoencoder", AutoencoderConfig, {**own("autoencoder"), **data, **config.autoencoder}, "autoencoder"
+    )
     parts = [Part("autoencoder", coded)]
     if config.decoder:
         kept = {"encoder": str(parts[0].model), "init": str(parts[0].model), **config.decoder}
-        shown = read("train_autoencoder", AutoencoderConfig, {**own("decoder"), **data, **kept})
+        shown = read("train_autoencoder", AutoencoderConfig, {**own("decoder"), **data, **kept}, "decoder")
         parts.append(Part("decoder", shown))
     learned = {"autoencoder": str(parts[-1].model), **config.base}
-    base = Part("base", read("train_base", BaseConfig, {**own("base"), **data, **learned}))
+    base = Part("base", read("train_base", BaseConfig, {**own("base"), **data, **learned}, "base"))
     parts.append(base)
     for look in config.styles:
         settings = {**own(f"style-{look}"), "pretrained_model": str(base.model), "kohya": False}
@@ -97,7 +110,8 @@ def parts_of(config: CourseConfig) -> list[Part]:
             "data.size": base.config.data.size,
             "data.flip": base.config.data.flip,
         }
-        parts.append(Part(f"style {look}", read("train_style", LoraConfig, {**settings, **pairs, **config.lora}), look))
+        style = read("train_style", LoraConfig, {**settings, **pairs, **config.lora}, "lora")
+        parts.append(Part(f"style {look}", style, look))
     return parts
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .config import Settings, TrainConfig
+from .config import Channels, Settings, TrainConfig
+
+Blocks = Annotated[int, Field(ge=0, le=64)]
+Timestep = Annotated[int, Field(ge=0, le=999)]
 
 
 class AutoencoderConfig(TrainConfig):
@@ -14,9 +17,9 @@ class AutoencoderConfig(TrainConfig):
 
     channels: int = Field(32, ge=8, le=512)
     """Width of every stage."""
-    encoder_blocks: tuple[int, int, int, int] = (1, 1, 2, 2)
+    encoder_blocks: tuple[Blocks, Blocks, Blocks, Blocks] = (1, 1, 2, 2)
     """Residual blocks of each stage of the encoder, the finest first."""
-    decoder_blocks: tuple[int, int, int, int] | None = None
+    decoder_blocks: tuple[Blocks, Blocks, Blocks, Blocks] | None = None
     """Residual blocks of each stage of the decoder, the coarsest first; null: those of init, else 3, 2, 1, 1. Beside
     encoder, init's decoder may grow: blocks that it has not pass on what they get, at first."""
     latent_channels: int = Field(4, ge=1, le=64)
@@ -29,23 +32,23 @@ class AutoencoderConfig(TrainConfig):
     sharpen: float = Field(0.0, ge=0, le=4)
     """Above 0: a decoder is held to what init's makes of the same latents, with so much unsharp masking (1 pixel), and
     not to the true picture. Regression blurs what nothing explains; this gives edges their contrast back."""
-    crop: int = Field(64, ge=16, multiple_of=8)
+    crop: int = Field(64, ge=16, le=16_384, multiple_of=8)
     """Side of the crops that it trains on, in pixels."""
     latent_noise: float = Field(0.03, ge=0, le=1)
     """Noise on the latents, so that the decoder forgives those that are a little wrong."""
-    mse_weight: float = Field(2.0, ge=0)
+    mse_weight: float = Field(2.0, ge=0, le=1e6)
     """Weight of the mean square."""
-    l1_weight: float = Field(0.3, ge=0)
+    l1_weight: float = Field(0.3, ge=0, le=1e6)
     """Weight of the absolute difference."""
-    chroma_weight: float = Field(1.5, ge=0)
+    chroma_weight: float = Field(1.5, ge=0, le=1e6)
     """Weight of the difference of colour; without it teal becomes slate, and purple blue."""
-    gradient_weight: float = Field(0.15, ge=0)
+    gradient_weight: float = Field(0.15, ge=0, le=1e6)
     """Weight of the difference of gradients."""
-    correlation_weight: float = Field(0.05, ge=0)
+    correlation_weight: float = Field(0.05, ge=0, le=1e6)
     """Weight of the correlation between latent channels, which reaches .9 without it."""
-    standard_weight: float = Field(0.02, ge=0)
+    standard_weight: float = Field(0.02, ge=0, le=1e6)
     """Weight of the latents' distance from mean 0 and standard deviation 1."""
-    gan_weight: float = Field(0.3, ge=0)
+    gan_weight: float = Field(0.3, ge=0, le=1e6)
     """Weight of the PatchGAN, relative to the gradient of square and absolute difference: grain instead of fog."""
     gan_from: float = Field(0.5, ge=0, le=1)
     """Share of the budget after which it begins."""
@@ -61,7 +64,7 @@ class AutoencoderConfig(TrainConfig):
     """Memory of AdamW's square."""
     adam_weight_decay: float = Field(1e-4, ge=0, le=1)
     """Decay of weights."""
-    lr_warmup_steps: int = Field(100, ge=0)
+    lr_warmup_steps: int = Field(100, ge=0, le=10**9)
     """Steps in which the rates rise to their values."""
     lr_flat: float = Field(0.3, ge=0, le=1)
     """Share of the budget with constant rates; a cosine follows."""
@@ -78,7 +81,7 @@ class AutoencoderConfig(TrainConfig):
 class NetworkSizes(Settings):
     """Sizes of the base model's networks. The defaults are ink-tiny's: 21 MB in half precision."""
 
-    block_out_channels: tuple[int, ...] = Field((64, 96, 160), min_length=2, max_length=6)
+    block_out_channels: tuple[Channels, ...] = Field((64, 96, 160), min_length=2, max_length=6)
     """Channels of the UNet's and the ControlNet's levels."""
     layers_per_block: int = Field(1, ge=1, le=4)
     """ResNet blocks of a level."""
@@ -88,7 +91,7 @@ class NetworkSizes(Settings):
     """Width of an attention head."""
     attention_levels: tuple[bool, ...] = (False, True, True)
     """Which levels of the UNet have attention to themselves and the text."""
-    conditioning_channels: tuple[int, ...] = Field((8, 16, 32, 64), min_length=4, max_length=4)
+    conditioning_channels: tuple[Channels, ...] = Field((8, 16, 32, 64), min_length=4, max_length=4)
     """Channels of the ControlNet's condition embedding."""
     text_width: int = Field(128, ge=16, le=2048)
     """Width of the text encoder and of the cross attention."""
@@ -137,7 +140,7 @@ class BaseConfig(TrainConfig):
     """Of those, rows that start from nothing but noise."""
     named_share: float = Field(0.55, ge=0, le=1)
     """Rows at the timesteps that step lists visit later."""
-    named_timesteps: tuple[int, ...] = Field((759, 679, 499, 359, 259, 99), min_length=1)
+    named_timesteps: tuple[Timestep, ...] = Field((759, 679, 499, 359, 259, 99), min_length=1)
     """Those timesteps."""
     low_share: float = Field(0.05, ge=0, le=1)
     """Rows below timestep 400, so that more steps add detail and a start picture keeps its colours."""
@@ -151,15 +154,15 @@ class BaseConfig(TrainConfig):
     """Share of rows below timestep 600 without a caption, so that colours are read from the start picture."""
 
     # --- losses
-    crop_weight: float = Field(0.8, ge=0)
+    crop_weight: float = Field(0.8, ge=0, le=1e6)
     """Weight of L1 and gradients of decoded crops."""
     crop_from: float = Field(0.08, ge=0, le=1)
     """Share of the budget after which crops are decoded."""
-    crop: int = Field(128, ge=0, multiple_of=8)
+    crop: int = Field(128, ge=0, le=16_384, multiple_of=8)
     """Side of the crops in pixels; 0: whole pictures."""
     crop_share: float = Field(0.5, gt=0, le=1)
     """Share of a batch's rows that are decoded."""
-    gan_weight: float = Field(0.15, ge=0)
+    gan_weight: float = Field(0.15, ge=0, le=1e6)
     """Weight of the latent PatchGAN, relative to the regression's gradient; above .2 it hurts."""
     gan_from: float = Field(0.7, ge=0, le=1)
     """Share of the budget after which it begins."""

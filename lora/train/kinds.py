@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ...stream.base.errors import ConfigError
-from .config import Settings, TrainConfig
+from .config import Channels, Settings, TrainConfig
 from .from_scratch import AutoencoderConfig, BaseConfig
 
 Condition = Literal["sketch", "clean", "edges", "palette", "materials"]
@@ -31,13 +31,13 @@ class TunedConfig(TrainConfig):
     """Folder, hub id, .safetensors file or embedded model."""
     conditions: tuple[ConditionConfig, ...] = (ConditionConfig.model_validate({}),)
     """ControlNets and what each sees; several are summed."""
-    snr_gamma: float | None = Field(5.0, gt=0)
+    snr_gamma: float | None = Field(5.0, gt=0, le=1e6)
     """Limit of min-SNR weighting; null: every timestep alike."""
     noise_offset: float = Field(0.0, ge=0, le=1)
     """One more number of noise for each channel, which lets it learn dark and light pictures."""
     cache_latents: bool = True
     """Encode all pictures once, before training."""
-    lr_warmup_steps: int = Field(0, ge=0)
+    lr_warmup_steps: int = Field(0, ge=0, le=10**9)
     """Steps in which the rates rise to their values."""
     validation_inference_steps: int = Field(4, ge=1, le=1000)
     """Steps of the pictures on validation sheets."""
@@ -54,7 +54,7 @@ class LoraConfig(TunedConfig):
     """Modules that get one, by the end of their names."""
     rank: int = Field(4, ge=1, le=512)
     """Rank of the deltas."""
-    alpha: float | None = Field(None, gt=0)
+    alpha: float | None = Field(None, gt=0, le=1e6)
     """alpha / rank is the delta's scale; null: alpha = rank."""
     lora_dropout: float = Field(0.0, ge=0, lt=1)
     """Share of a delta's inputs that are left out while training."""
@@ -66,9 +66,9 @@ class LoraConfig(TunedConfig):
     """Loss of the prediction."""
     masked: float = Field(0.0, ge=0, le=1)
     """How much less the background counts, where classes are known."""
-    edge_weight: float = Field(0.0, ge=0)
+    edge_weight: float = Field(0.0, ge=0, le=1e6)
     """Weight of the edge loss of the decoded picture."""
-    rectangle_weight: float = Field(0.1, ge=0)
+    rectangle_weight: float = Field(0.1, ge=0, le=1e6)
     """K of the edge loss: weight of the difference in rectangles."""
     edge_below: int = Field(500, ge=1, le=1000)
     """Only rows below this timestep have an edge loss: above, x0 is still a blur."""
@@ -87,7 +87,7 @@ class ControlNetConfig(TunedConfig):
     """What the ControlNet sees; its controlnet names one to go on from, null: a copy of the base's encoder."""
     proportion_empty_prompts: float = Field(0.5, ge=0, le=1)
     """Share of empty captions, so that it reads the drawing itself."""
-    conditioning_channels: tuple[int, ...] = Field((16, 32, 96, 256), min_length=4, max_length=4)
+    conditioning_channels: tuple[Channels, ...] = Field((16, 32, 96, 256), min_length=4, max_length=4)
     """Channels of a new ControlNet's condition embedding."""
     learning_rate: float = Field(1e-5, gt=0, le=1)
     """Rate of AdamW."""
@@ -104,19 +104,19 @@ class LcmConfig(TunedConfig):
     """full: a whole UNet that is told the guidance. lora: an LCM-LoRA (arXiv:2311.05556)."""
     num_ddim_timesteps: int = Field(50, ge=2, le=1000)
     """Steps of the teacher's solver."""
-    w_min: float = Field(0.5, ge=0)
+    w_min: float = Field(0.5, ge=0, le=1e6)
     """Least guidance, where w is guidance_scale - 1."""
-    w_max: float = Field(3.0, ge=0)
+    w_max: float = Field(3.0, ge=0, le=1e6)
     """Most guidance; above 3 it oversaturates on small data."""
-    huber_c: float = Field(1e-3, gt=0)
+    huber_c: float = Field(1e-3, gt=0, le=1e6)
     """c of the pseudo-Huber loss."""
-    timestep_scaling_factor: float = Field(10.0, gt=0)
+    timestep_scaling_factor: float = Field(10.0, gt=0, le=1e6)
     """How fast the boundary condition gives way; LCMScheduler's is 10."""
     time_cond_proj_dim: int = Field(256, ge=2, le=4096, multiple_of=2)
     """full: width of the embedding of w."""
     rank: int = Field(64, ge=1, le=512)
     """lora: rank."""
-    alpha: float | None = Field(None, gt=0)
+    alpha: float | None = Field(None, gt=0, le=1e6)
     """lora: alpha / rank is its scale; null: alpha = rank."""
     target_modules: tuple[str, ...] = Field(
         (

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from ...stream.base.errors import ConfigError
 from ...stream.base.files import write_json
 from ...stream.base.progress import Progress, silent
 from .config import Settings, read
@@ -51,6 +52,14 @@ class ProofConfig(Settings):
     judged: int = Field(48, ge=2, le=2000)
     """How many scenes, of which none was learned from, they are judged on."""
 
+    @model_validator(mode="after")
+    def _parts_take_them(self) -> ProofConfig:
+        try:
+            parts_of(self)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return self
+
     @property
     def folder(self) -> Path:
         """The output folder."""
@@ -62,11 +71,11 @@ def parts_of(config: ProofConfig) -> list[Part]:
     drawn = {"data.path": config.scenes_path or str(config.folder / "scenes"), "data.scenes": config.scenes}
     own = lambda name: {"output_dir": str(config.folder / name), "device": config.device, **drawn}
     first = {**own("teacher"), "init": config.base, "autoencoder": config.base}
-    parts = [Part("teacher", read("train_teacher", BaseConfig, {**first, **config.teacher}))]
+    parts = [Part("teacher", read("train_teacher", BaseConfig, {**first, **config.teacher}, "teacher"))]
     taught = {"pretrained_model": str(parts[0].model), "data.flip": 0, "data.size": parts[0].config.data.size}
     for name, student, rate, chosen in (("student", "full", 3e-4, config.student), ("lora", "lora", 1e-4, config.lora)):
         settings = {**own(name), **DISTILLED, **taught, "student": student, "learning_rate": rate, **chosen}
-        parts.append(Part(name, read("train_lcm", LcmConfig, settings)))
+        parts.append(Part(name, read("train_lcm", LcmConfig, settings, name)))
     return parts
 
 

@@ -167,7 +167,7 @@ class StreamConfig(_Frozen):
     # --- the gate
     similar_image_filter_threshold: float | None = Field(0.998, gt=0.0, le=1.0)
     """A frame whose most changed tile is more similar than this to the last rendered frame costs nothing; None: off."""
-    similar_image_filter_max_skip_frame: int | None = Field(None, ge=1)
+    similar_image_filter_max_skip_frame: int | None = Field(None, ge=1, le=10**9)
     """Render an unchanged frame all the same after this many; None: never."""
 
     @model_validator(mode="before")
@@ -184,10 +184,10 @@ class StreamConfig(_Frozen):
     def _consistent(self) -> StreamConfig:
         steps = self.t_index_list
         if any(a >= b for a, b in pairwise(steps)):
-            raise ValueError(f"t_index_list: got {list(steps)}, expected strictly increasing indices")
+            raise ValueError(f"t_index_list: got {short(list(steps))}, expected strictly increasing indices")
         if steps[0] < 0 or steps[-1] >= self.num_inference_steps:
             raise ValueError(
-                f"t_index_list: got {list(steps)}, expected indices from 0 to num_inference_steps - 1 "
+                f"t_index_list: got {short(list(steps))}, expected indices from 0 to num_inference_steps - 1 "
                 f"= {self.num_inference_steps - 1}"
             )
         for name, prompt in (("prompt", self.prompt), ("negative_prompt", self.negative_prompt)):
@@ -260,8 +260,13 @@ _WORDS = {
 def explain(model: type[BaseModel], error: ValidationError) -> list[tuple[str, str]]:
     """Say each fault of a validation in this project's words: [(path of the setting, got / expected), ...]."""
     faults = []
-    for fault in error.errors():
+    found = error.errors()
+    for fault in found:
         parts = list(fault["loc"])
+        if fault["type"] == "too_short" and any(
+            len(each["loc"]) > len(parts) and list(each["loc"])[: len(parts)] == parts for each in found
+        ):
+            continue  # pydantic counts only those items that have no fault of their own
         text = f"got {short(fault['input'])}, {fault['msg'][0].lower()}{fault['msg'][1:]}"
         if fault["type"] == "extra_forbidden":
             names = _owner(model, parts).model_fields
