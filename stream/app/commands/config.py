@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,3 +38,38 @@ def show(
     from ...base.configfile import dump_yaml
 
     typer.echo(dump_yaml(load_run(name, sets, model=model), descriptions=True), nl=False)
+
+
+@app.command()
+def convert(
+    theirs: Annotated[Path, typer.Argument(metavar="THEIRS.yaml", help="A file of livepeer's StreamDiffusion.")],
+    ours: Annotated[
+        Path | None, typer.Argument(metavar="OURS.yaml", help="A new file; without it, the screen.")
+    ] = None,
+) -> None:
+    """Turn a configuration of livepeer's StreamDiffusion into one of ours, and say what became of each key.
+
+    Example:
+
+        inkstream config convert theirs.yaml ours.yaml && inkstream run --config ours.yaml
+    """
+    from ...base import safeyaml
+    from ...base.errors import ConfigError
+    from ...compat.livepeer import convert as converted
+
+    try:
+        made = converted(safeyaml.read_file(theirs))
+    except OSError as error:
+        raise ConfigError(f"{theirs}: cannot be read: {error.strerror or 'it is no file'}") from error
+    for note in made.notes:
+        typer.echo(str(note), err=True)
+    if ours is None:
+        typer.echo(made.yaml(), nl=False)
+        return
+    try:
+        with ours.open("x", encoding="utf-8") as file:
+            file.write(made.yaml())
+    except FileExistsError:
+        raise ConfigError(f"{ours}: is there already, expected a new file; name another") from None
+    except OSError as error:
+        raise ConfigError(f"{ours}: cannot be written: {error.strerror}; name another place") from error
