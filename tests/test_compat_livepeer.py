@@ -120,7 +120,7 @@ def test_every_key_is_accounted_for_with_its_line():
     assert what(made, "acceleration") == (25, "differently", "auto here")
     assert what(made, "engine_dir")[:2] == (28, "not")
     assert what(made, "controlnets.1") == (
-        *(49, "not"),
+        *(47, "not"),
         "its preprocessor, depth_tensorrt, is not here: the ControlNet is left out",
     )
     assert what(made, "controlnets.2.preprocessor")[1] == "differently"
