@@ -295,7 +295,7 @@ class _Conversion:
         params = {} if value is None else value
         if not isinstance(params, dict):
             raise self._refused(f"{path}.preprocessor_params", value, "a mapping")
-        ours = {"low_threshold": 100, "high_threshold": 200} if name == "canny" else {}
+        ours: dict[str, float] = {"low_threshold": 100, "high_threshold": 200} if name == "canny" else {}
         for key, setting in params.items():
             place = f"{path}.preprocessor_params.{key}"
             if key not in ours:
