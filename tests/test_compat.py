@@ -214,6 +214,11 @@ def test_prepare_again_starts_anew_with_what_it_is_given(pipe):
         assert torch.equal(stream(frame), fresh(frame))
 
 
+def test_no_steps_are_refused(pipe):
+    with pytest.raises(ConfigError, match="t_index_list: got no steps, expected at least one"):
+        made(pipe, [])
+
+
 def test_nothing_works_before_prepare_and_that_is_said(pipe):
     stream = made(pipe)
     for call in (lambda: stream(images(1)[0]), stream.txt2img, lambda: stream.update_prompt("a")):
@@ -287,6 +292,23 @@ def test_networks_can_be_replaced_and_the_users_pipeline_stays(pipe):
         stream.unet = torch.nn.DataParallel(pipe.unet)
 
 
+def test_a_pipeline_keeps_its_own_autoencoder():
+    stream = made(tiny_sd(vae="kl"), [32], cfg_type="none")
+    stream.prepare("a red car")
+    direct = Stream(
+        tiny_sd(vae="kl"),
+        t_index_list=(32,),
+        cfg_type="none",
+        prompt="a red car",
+        acceleration="eager",
+        warmup=0,
+        use_tiny_vae=False,
+        **SMALL,
+    )
+    frame = pictures(1)[0]
+    assert apart(stream(frame)[0], direct(frame).pixels.astype(int)) <= 1
+
+
 def test_accelerations_are_asked_for_by_name(pipe, tmp_path, monkeypatch):
     stream = made(pipe, [32])
     assert accelerate_with_tensorrt(stream, tmp_path, max_batch_size=2) is stream
@@ -314,9 +336,9 @@ def test_accelerations_are_asked_for_by_name(pipe, tmp_path, monkeypatch):
         ({"t_index_list": [40, 20]}, "t_index_list: got"),
     ],
 )
-def test_settings_of_the_wrapper_are_checked(folder, settings, message):
+def test_settings_of_the_wrapper_are_checked_before_a_model_is_loaded(settings, message):
     with pytest.raises(ConfigError, match=message):
-        StreamDiffusionWrapper(**{"model_id_or_path": str(folder), "t_index_list": [32], **SMALL, **settings})
+        StreamDiffusionWrapper(**{"model_id_or_path": "owner/never-loaded", "t_index_list": [32], **SMALL, **settings})
 
 
 def test_output_types_of_the_wrapper(folder):

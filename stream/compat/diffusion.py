@@ -44,6 +44,8 @@ class StreamDiffusion:
         """``pipe`` runs in the precision that it has; ``torch_dtype`` is that of the tensors that come out. The size is
         cut to a multiple of the pipeline's scale factor. Raises ConfigError, as the other methods do, and ModelError.
         """
+        if not t_index_list:
+            raise ConfigError("t_index_list: got no steps, expected at least one, for example [32, 45]")
         self.pipe, self.device, self.dtype = pipe, pipe.device, torch_dtype
         factor = int(pipe.vae_scale_factor)
         self.latent_width, self.latent_height = width // factor, height // factor
@@ -68,7 +70,8 @@ class StreamDiffusion:
         self._loras: dict[str, float] = {}
         self._unfused: list[str] = []  # loaded since LoRAs were fused last
         self._filter: dict[str, Any] = {"similar_image_filter_threshold": None}
-        self._more: dict[str, Any] = {"acceleration": "none", "warmup": 0}
+        # What upstream runs: the pipeline's own autoencoder, or the one that was set, as PyTorch has it.
+        self._more: dict[str, Any] = {"acceleration": "none", "warmup": 0, "use_tiny_vae": False}
         self._prepared: dict[str, Any] | None = None
         self._stream: Stream | None = None
         self._starts = True  # whether the next picture is the first one

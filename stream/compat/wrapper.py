@@ -69,9 +69,31 @@ class StreamDiffusionWrapper:
         self.sd_turbo = "turbo" in str(model_id_or_path)
         self.mode, self.output_type = mode, output_type
         self.use_denoising_batch, self.use_safety_checker = use_denoising_batch, use_safety_checker
-        networks = {"vae_id": vae_id, "use_tiny_vae": use_tiny_vae, "dtype": dtype}
-        networks["device"] = _one_device(device, device_ids)
-        pipe = load_pipeline(model_id_or_path, StreamConfig.build(**networks))
+        lcm = use_lcm_lora and not self.sd_turbo
+        runs: dict[str, Any] = {
+            "device": _one_device(device, device_ids),
+            "dtype": dtype,
+            "acceleration": "compile" if acceleration == "sfast" else acceleration,
+            "warmup": warmup,
+            "engine_dir": engine_dir,
+            "lora_dict": dict(lora_dict or {}),
+            "use_lcm_lora": lcm,
+            "lcm_lora_id": lcm_lora_id if lcm else None,
+            "fuse_lora": lcm or bool(lora_dict),
+        }
+        config = StreamConfig.build(  # what is wrong is said before a model is loaded
+            t_index_list=tuple(t_index_list),
+            mode=mode,
+            cfg_type=cfg_type,
+            frame_buffer_size=frame_buffer_size,
+            width=width,
+            height=height,
+            seed=seed,
+            vae_id=vae_id,
+            use_tiny_vae=use_tiny_vae,
+            **runs,
+        )
+        pipe = load_pipeline(model_id_or_path, config)
         self.stream = StreamDiffusion(
             pipe,
             t_index_list,
@@ -88,18 +110,8 @@ class StreamDiffusionWrapper:
         self.frame_buffer_size, self.batch_size = frame_buffer_size, self.stream.batch_size
         if use_safety_checker:
             self.stream.safety_checker = load_safety_checker(self.device)
-        lcm = use_lcm_lora and not self.sd_turbo
         self.stream.mode = mode
-        self.stream.use(
-            lora_dict=dict(lora_dict or {}),
-            use_lcm_lora=lcm,
-            lcm_lora_id=lcm_lora_id if lcm else None,
-            fuse_lora=lcm or bool(lora_dict),
-            acceleration="compile" if acceleration == "sfast" else acceleration,
-            warmup=warmup,
-            engine_dir=engine_dir,
-            **networks,
-        )
+        self.stream.use(**runs)
         if enable_similar_image_filter:
             self.stream.enable_similar_image_filter(similar_image_filter_threshold, similar_image_filter_max_skip_frame)
         self._seed = seed
