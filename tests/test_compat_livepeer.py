@@ -210,6 +210,26 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, message):
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_keys_that_would_drive_a_terminal_are_shown_in_quotes(tmp_path):
+    theirs = tmp_path / "theirs.yaml"
+    for text in (
+        'model_id: a/b\n"\\e[2J": 1\n',
+        'model_id: a/b\ncontrolnets: [{model_id: c, preprocessor_params: {"\\e[2J": 1}}]\n',
+    ):
+        theirs.write_text(text)
+        done = CliRunner().invoke(app, ["config", "convert", str(theirs)])
+        assert "\\x1b[2J" in done.stderr
+        assert "\x1b" not in done.stderr
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    theirs = tmp_path / "theirs.yaml"
+    theirs.write_text("model_id: a/b\n")
+    done = CliRunner().invoke(app, ["config", "convert", str(theirs), str(tmp_path / "nowhere" / "ours.yaml")])
+    assert done.exit_code == 2
+    assert "ours.yaml: cannot be written: No such file or directory; name another place" in done.stderr
+
+
 def test_converting_loads_no_torch():
     script = "import sys, inkstream.stream.compat.livepeer; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 0

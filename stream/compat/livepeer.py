@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from ..base import safeyaml
 from ..base.configfile import MOST_FAULTS, RunConfig, build
 from ..base.errors import ConfigError
-from ..base.names import did_you_mean
+from ..base.names import did_you_mean, quoted, short
 from ..base.safeyaml import Document, Place
 
 How = Literal["same", "differently", "not"]
@@ -85,7 +85,12 @@ class Note(NamedTuple):
     text: str = ""
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.key}: {self.how}" + (f": {self.text}" if self.text else "")
+        return f"{self.place}: {_plain(self.key)}: {self.how}" + (f": {self.text}" if self.text else "")
+
+
+def _plain(key: str) -> str:
+    """A key as it is written in their file; one that would do something to a terminal, or fill it, in quotes."""
+    return key if key.isprintable() and len(key) <= 120 else quoted(key, 120)
 
 
 @dataclass
@@ -315,15 +320,14 @@ class _Conversion:
         for key in unknown[:MOST_FAULTS]:
             whole = f"{path}.{key}" if path else key
             hint = did_you_mean(key, sorted(known)) or "; it is none of livepeer's"
-            lines.append(f"{self._document.place(whole, key=True)}: {whole[:200]}: unknown key{hint}")
+            lines.append(f"{self._document.place(whole, key=True)}: {_plain(whole)}: unknown key{hint}")
         if len(unknown) > MOST_FAULTS:
             lines.append(f"and {len(unknown) - MOST_FAULTS} more")
         if lines:
             raise ConfigError("\n".join(lines))
 
     def _refused(self, path: str, value: Any, expected: str) -> ConfigError:
-        shown = repr(value) if len(repr(value)) <= 100 else f"{repr(value)[:60]} ..."
-        return ConfigError(f"{self._document.place(path)}: {path}: got {shown}, expected {expected}")
+        return ConfigError(f"{self._document.place(path)}: {_plain(path)}: got {short(value)}, expected {expected}")
 
     def _set(self, name: str, value: Any, path: str = "") -> None:
         """One of our settings; ``path`` is where it stands in their file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,7 @@ def convert(
     """
     from ...base import safeyaml
     from ...base.errors import ConfigError
+    from ...base.files import write_new
     from ...compat.livepeer import convert as converted
 
     try:
@@ -66,10 +68,10 @@ def convert(
     if ours is None:
         typer.echo(made.yaml(), nl=False)
         return
+    ours = ours.expanduser()
+    if os.path.lexists(ours):
+        raise ConfigError(f"{ours}: is there already, expected a new file; name another")
     try:
-        with ours.open("x", encoding="utf-8") as file:
-            file.write(made.yaml())
-    except FileExistsError:
-        raise ConfigError(f"{ours}: is there already, expected a new file; name another") from None
+        write_new(ours, made.yaml().encode())
     except OSError as error:
         raise ConfigError(f"{ours}: cannot be written: {error.strerror}; name another place") from error
