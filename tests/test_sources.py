@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import sys
 import threading
 import time
 
@@ -15,8 +14,7 @@ from hypothesis import strategies as st
 
 from inkstream.stream.base.errors import ConfigError, FrameError, SourceEnded, SourceLost, SourceUnavailable
 from inkstream.stream.base.frame import Size
-from inkstream.stream.base.spec import parse_spec
-from inkstream.stream.sources import KINDS, Source, camera, open_source, source_present
+from inkstream.stream.sources import KINDS, Source, open_source, source_present
 from inkstream.stream.sources.camera import CameraSource
 from inkstream.stream.sources.fake import FakeSource, read_counter, write_counter
 
@@ -55,22 +53,6 @@ def test_wrong_specifications_are_named(text):
 
 
 # --- whether it is there
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs linux")
-def test_a_camera_is_there_when_it_has_a_node(tmp_path):
-    (tmp_path / "video1").touch()
-    there = lambda text: camera.present(parse_spec(text), tmp_path)
-    assert there("camera:1,mirror=1") is there("camera:index=1") is True
-    assert there("camera") is there("camera:11") is False
-    (tmp_path / "video0").touch()
-    assert there("camera") is True
-    assert source_present("camera:9999") is False
-
-
-def test_elsewhere_only_opening_tells_whether_there_is_a_camera(monkeypatch):
-    monkeypatch.setattr(sys, "platform", "win32")
-    assert source_present("camera:9999") is None
 
 
 @pytest.mark.parametrize("kind", ["video", "images"])
@@ -356,7 +338,7 @@ def test_close_wakes_a_blocked_read(driver):
     assert time.perf_counter() - start < 20
 
 
-@pytest.mark.parametrize(("then", "reason"), [("fail", "stopped giving pictures"), ("raise", "USB reset")])
+@pytest.mark.parametrize(("then", "reason"), [("fail", "stopped giving pictures"), ("raise", "had a fault")])
 def test_unplugged_camera_is_lost(driver, then, reason):
     source = CameraSource(0, capture=driver([BGR], then=then))
     with pytest.raises(SourceLost, match=reason):
@@ -408,11 +390,11 @@ def test_one_bad_picture_is_refused_and_the_camera_goes_on(driver, bad):
 
 
 def test_newest_picture_wins(driver):
-    pictures = [np.full((4, 4, 3), level, np.uint8) for level in range(5)]
+    pictures = [np.full((4, 4, 3), level, np.uint8) for level in range(1, 6)]
     fake = driver(pictures, then="block")
     source = CameraSource(capture=fake)
     for _ in range(4):
         fake.turn.release()
     assert fake.blocked.wait(5)
-    assert source.read()[0, 0, 0] == 4
+    assert source.read()[0, 0, 0] == 5
     source.close()

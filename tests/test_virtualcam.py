@@ -274,6 +274,22 @@ def test_a_lost_camera_is_tried_again_with_growing_pauses_and_comes_back(library
     assert library.taken is None
 
 
+def test_a_lost_camera_is_opened_on_the_same_device_again(library):
+    clock = Clock()
+    sink = VirtualCamSink(size=SMALL, clock=clock)
+    library.present = False
+    sink.write(output(), LIVE)
+    library.present = True
+    asked = []
+    real, library.Camera = library.Camera, lambda *a, **named: asked.append(named["device"]) or real(*a, **named)
+    for _ in range(3):
+        clock.now += 10
+        sink.write(output(), LIVE)
+        settle()
+    assert asked == ["camera"], "the one it had, and not the first that opens"
+    sink.close()
+
+
 def test_write_returns_at_once_while_a_driver_hangs_and_a_late_camera_is_closed():
     hang, late = threading.Event(), threading.Event()
     clock = Clock()

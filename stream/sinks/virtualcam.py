@@ -105,6 +105,7 @@ class VirtualCamSink:
         self._give_up, self._clock = give_up, clock
         self._factory = factory or _pyvirtualcam(backend)
         self._camera: Camera | None = None
+        self._mine: str | None = None  # the device that it had: others may be open to other programs
         self._opening: _Opening | None = None
         self._error: Exception | None = None
         self._pause = FIRST_PAUSE
@@ -154,11 +155,12 @@ class VirtualCamSink:
         except Exception as error:  # every backend has its own; it is the cause of what is raised
             hint = HINTS.get(sys.platform, "see https://github.com/letmaik/pyvirtualcam for drivers")
             raise SinkUnavailable(f"virtualcam: no camera could be opened:\n{error}\n{hint}") from error
+        self._mine = self._camera.device
         log.info("virtual camera: %s, %s at %g fps", self._camera.device, self.size, self._fps)
 
     def _open(self) -> Camera:
         assert self.size
-        named = {"fmt": self._fmt, "device": self._device, "backend": self._backend}
+        named = {"fmt": self._fmt, "device": self._mine or self._device, "backend": self._backend}
         return self._factory(self.size.width, self.size.height, self._fps, **named)
 
     def _prepared(self, output: Output | None) -> np.ndarray:
