@@ -2,52 +2,130 @@
 
 from __future__ import annotations
 
+import errno
 import logging
-import signal
+import os
 import sys
-import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from ..base import terminal
 from ..base.errors import ConfigError, InkstreamError
-from ..base.signals import INTERRUPTED
+from ..base.plain import reason
+from ..base.signals import INTERRUPTED, interrupts, interrupts_for_good, too_late
 from .commands import bench, build, config, demo, doctor, engines, evaluate, models, prepare, quantize, run, train
 
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end a command like Ctrl-C also where no session handles it, while a model is loaded for example."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+FAULT, USAGE = 1, 2
+_UsageError = typer.BadParameter.__bases__[0]  # typer 0.29 brings a click of its own
+_ClickException: Any = _UsageError.__bases__[0]
 
 
 class _Commands(TyperGroup):
-    """Turns errors into one line and an exit code."""
+    """Turns whatever ends a command into one short message and an exit code."""
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:
+        """Run one command, and leave with its exit code."""
+        with interrupts(_raise):
+            code = self._code(list(sys.argv[1:] if args is None else args), prog_name, extra)
+            code = _flushed(code)
+        terminal.drain()
+        sys.exit(code)
 
     def invoke(self, ctx: Any) -> Any:
-        debug = ctx.params.get("debug", False)
-        logging.basicConfig(level=logging.INFO if debug else logging.WARNING, format="%(levelname)s: %(message)s")
+        _set_up_logging(ctx.params.get("debug", False))
+        return super().invoke(ctx)
+
+    def _code(self, args: list[str], prog_name: str | None, extra: dict[str, Any]) -> int:
         try:
-            with _terminable():
-                return super().invoke(ctx)
-        except InkstreamError as error:
-            if debug:
+            return super().main(args, prog_name, **{**extra, "standalone_mode": False}) or 0
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except typer.Abort:
+            return FAULT
+        except _ClickException as error:
+            return _refused(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody is shown a traceback unasked
+            if "--debug" in args:
                 traceback.print_exc()
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(2 if isinstance(error, ConfigError) else 1) from error
-        except KeyboardInterrupt as error:
-            raise typer.Exit(INTERRUPTED) from error
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                return _nobody_reads()
+            terminal.say(f"error: {_words(error)}")
+            return USAGE if isinstance(error, ConfigError) else FAULT
+
+
+def _raise(_: int) -> None:
+    raise KeyboardInterrupt
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, InkstreamError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return "this computer has no memory left for it; choose a smaller size or model, or close other programs"
+    return f"unforeseen: {reason(error)}; inkstream --debug ... says where it comes from"
+
+
+def _refused(error: Any) -> int:
+    """Say what was wrong with the words of a command, and where to read which there are."""
+    where = error.ctx.command_path if getattr(error, "ctx", None) is not None else "inkstream"
+    text = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        terminal.stderr().write(f"{text}\n" if text else "")
+    else:
+        terminal.say(f"error: {text.rstrip('.')}; see: {where} --help")
+    return error.exit_code
+
+
+def _flushed(code: int) -> int:
+    """What was printed is written out now, while Ctrl-C still works; gives the exit code."""
+    if sys.stdout is None:
+        return code
+    try:
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            return max(code, _nobody_reads())
+        terminal.say(f"error: what was printed cannot be written: {reason(error)}")
+        _close_stdout()
+        return code or FAULT
+    return code
+
+
+def _nobody_reads() -> int:
+    """Whoever read what is printed has gone, ``head`` for example; there is nobody to tell."""
+    _close_stdout()
+    return FAULT
+
+
+def _close_stdout() -> None:
+    """Let what cannot be written go nowhere, so that Python does not try once more at its end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
+
+
+def _set_up_logging(debug: bool) -> None:
+    """What inkstream logs is said in short lines; what libraries log only with ``--debug``."""
+    told = terminal.Told(debug)
+    if debug:
+        logging.captureWarnings(True)
+        logging.basicConfig(level=logging.INFO, handlers=[told], force=True)
+        return
+    root, ours = logging.getLogger(), logging.getLogger("inkstream")
+    for logger in (root, ours):
+        for handler in [each for each in logger.handlers if isinstance(each, terminal.Told | logging.NullHandler)]:
+            logger.removeHandler(handler)
+    root.addHandler(logging.NullHandler())  # else the warnings of libraries are written to stderr
+    told.setLevel(logging.WARNING)
+    ours.addHandler(told)
 
 
 app = typer.Typer(
@@ -98,8 +176,15 @@ app.add_typer(bench.app, name="bench")
 
 def main() -> None:
     """The entry point of ``inkstream``."""
-    app(prog_name="inkstream")
+    terminal.guard(everything="--debug" in sys.argv[1:])
+    interrupts_for_good(_raise)
+    try:
+        app(prog_name="inkstream")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    finally:
+        too_late()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from . import terminal
+
 QUIET_FOR = 60.0  # seconds after which a log gets a line of progress
 
 _noted = time.monotonic()  # when the last line was written
@@ -37,10 +39,8 @@ def share_of(progress: Progress, index: int, count: int) -> Progress:
 def note(text: str) -> None:
     """Write a line that is not a result to stderr."""
     global _noted
-    from typer import echo
-
     _noted = time.monotonic()
-    echo(text, err=True)
+    terminal.say(text)
 
 
 @contextmanager
@@ -53,13 +53,14 @@ def shown(text: str = "loading", remaining: bool = False) -> Iterator[Progress]:
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True)
+    console = Console(file=terminal.stderr())
     if not console.is_terminal:
         yield _lines()
         return
     clock = TimeRemainingColumn() if remaining else TimeElapsedColumn()
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), clock)
-    with Bar(*columns, console=console, transient=True) as bar:
+    bar = Bar(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+    with terminal.bar_on(console), bar:
         task = bar.add_task(text, total=None)
 
         def progress(text: str, part: float | None = None) -> None:

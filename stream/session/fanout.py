@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from ..base.errors import SinkClosed, SinkUnavailable
 from ..base.frame import Output
 from ..base.metrics import Metrics
+from ..base.plain import reason
+from ..base.waits import said
 from ..sinks import Controls, Sink, Status, open_sink
 from .outlet import Delivery, Outlet
 
@@ -33,7 +35,7 @@ class Fanout:
         *,
         end: Callable[[], None],
         fail: Callable[[Exception], None],
-        say: Callable[[str, Exception], None],
+        say: Callable[..., None],
         ring: Callable[[], None],
     ) -> None:
         self.outlets: list[Outlet] = []
@@ -67,10 +69,11 @@ class Fanout:
             seen[plain] += 1
             name = plain if seen[plain] == 1 else f"{plain} #{seen[plain]}"
             try:
-                sink = open_sink(item) if isinstance(item, str) else item
+                with said(f"{name}: waiting for it to open", self._say):
+                    sink = open_sink(item) if isinstance(item, str) else item
             except SinkUnavailable as error:
                 self.dropped[name] = str(error)
-                self._say(f"{name} is off: {error}", error)
+                self._say(f"{name} is off: {reason(error)}", error)
                 continue
             if hasattr(sink, "controls"):
                 sink.controls = controls  # type: ignore[attr-defined]
@@ -118,7 +121,7 @@ class Fanout:
             if outlet.on_main_thread:
                 self._end()
         except Exception as error:  # noqa: BLE001 - a sink may fail in any way, and the others go on
-            self._say(f"{outlet.name} is off: {error}", error)
+            self._say(f"{outlet.name} is off: {reason(error)}", error)
             self._drop(outlet, error)
         return None
 
@@ -149,15 +152,15 @@ class Fanout:
             try:
                 sink.close()
             except Exception as error:  # noqa: BLE001 - the others want to be closed, too
-                self._say(f"{type(sink).__name__} cannot be closed: {error}", error)
+                self._say(f"{type(sink).__name__} cannot be closed: {reason(error)}", error)
 
     def _drop(self, outlet: Outlet, error: Exception) -> None:
         """Close a sink that ended before its time. It counts as closed only when everything was said about it."""
-        self.dropped[outlet.name] = str(error) or "closed"
+        self.dropped[outlet.name] = reason(error) if str(error) else "closed"
         try:
             outlet.close()
         except Exception as again:  # noqa: BLE001 - a sink may fail in any way, and the others go on
-            self._say(f"{outlet.name} cannot be closed: {again}", again)
+            self._say(f"{outlet.name} cannot be closed: {reason(again)}", again)
             self.dropped[outlet.name] += f"; then it could not be closed: {again}"
         self._end_with_the_last(error)
         outlet.closed = True

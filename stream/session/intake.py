@@ -42,6 +42,7 @@ class Intake:
         self.live = True
         self.lost = ""  # why there is no source just now, and when the next try is
         self.arrived_at = clock()  # when the newest frame came; at first, when waiting for it began
+        self._asked_at: float | None = None  # since when the source is waited for; None while it is not
         self._source: Source | None = None
         self._open: Callable[[], Source] | None = None
         self._present: Callable[[], bool | None] = lambda: None
@@ -101,7 +102,15 @@ class Intake:
                 raise
             log.debug("source %s ended while stopping: %s", self.name, error)
         finally:
+            self._asked_at = None
             self.close()
+
+    def quiet(self, now: float) -> float:
+        """Seconds for which the source has given nothing, though it was asked, or, when it is live, should have."""
+        if self.live:
+            return now - self.arrived_at
+        asked = self._asked_at
+        return 0.0 if asked is None else now - asked
 
     def close(self) -> None:
         """Let go of the device; from any thread, as often as one likes."""
@@ -111,7 +120,7 @@ class Intake:
 
     def _take(self) -> None:
         assert self._source is not None
-        asked = self._clock()
+        asked = self._asked_at = self._clock()
         try:
             pixels = self._source.read()
         except FrameError as error:
@@ -128,6 +137,7 @@ class Intake:
         self._metrics.count("frames_captured")
         frame = Frame(pixels, self._next_id, now)
         self._next_id += 1
+        self._asked_at = None
         if not self.live:
             self._inbox.put_wait(frame)
         elif self._inbox.put(frame):

@@ -17,7 +17,10 @@ from ..base.errors import ConfigError, InkstreamError
 from ..base.frame import Frame, Output
 from ..base.mailbox import Mailbox, MailboxClosed
 from ..base.metrics import Metrics
-from ..base.signals import interrupts
+from ..base.plain import reason
+from ..base.signals import interrupts, saving
+from ..base.terminal import settle, unheard
+from ..base.waits import said
 from ..sinks import Sink, State, Status
 from ..sources import Source
 from .changes import Changes
@@ -25,6 +28,7 @@ from .driver import Driver, StreamLike
 from .fanout import Fanout
 from .intake import RETRY, Intake
 from .outlet import Outlet
+from .reporter import Reporter
 
 log = logging.getLogger(__name__)
 STOP_WITHIN = 1.8  # seconds until threads that do not end are left behind; 2 s are promised
@@ -39,10 +43,9 @@ class Session:
     ``source``: a Source, its specification as text, or a function without arguments that opens one; a source that is
     lost can be opened again in the latter two cases only. ``sinks``: Sinks, or their specifications. The session closes
     its source and its sinks; the stream stays open, it belongs to the caller.
-    ``on_status`` is called when state or notice changes, from the engine's thread, and at the end from the one that
-    waits. ``stall_after`` and ``retry`` are seconds: after how long without a frame a live source counts as stalled,
-    and the pauses before each try to open a lost source. Pauses above 1.5 s are for a source that is known to be gone,
-    and end when it is seen to come back.
+    ``on_status`` is called from a thread of its own when state or notice changes. ``stall_after`` and ``retry`` are
+    seconds: after how long without a frame a source counts as stalled, and the pauses before each try to open a lost
+    source. Pauses above 1.5 s are for a source that is known to be gone, and end when it is seen to come back.
     """
 
     def __init__(
@@ -62,10 +65,11 @@ class Session:
         self.metrics = metrics or Metrics(clock)
         self.error: BaseException | None = None  # what ended the session, when it was a fault
         self.interrupted: int | None = None  # number of the signal that ended it
+        unheard()
         stream.metrics = self.metrics
         self._stream = stream
         self._clock = clock
-        self._on_status = on_status
+        self._reporter = Reporter(self._reported, on_status)
         self._stall_after = stall_after
         self._stop = threading.Event()  # asked to end now
         self._bell = threading.Event()  # something for the main thread to look at
@@ -81,7 +85,7 @@ class Session:
             self._stop,
             stall_after,
             deliver=self._deliver,
-            report=self._report,
+            report=self._reporter.report,
             say=self._say,
         )
         self._fanout = Fanout(
@@ -99,7 +103,6 @@ class Session:
         self._lock = threading.Lock()
         self._ended = False
         self._notice = ("", 0.0)  # text, and when it was said
-        self._reported: tuple[str, ...] | None = None
         self._figures = (0.0, 0.0, 0.0)  # when they were made, frames per second, latency in ms
 
     # --- life
@@ -111,7 +114,7 @@ class Session:
         process at once with exit code 130. Raises what ended it, when that was a fault.
         """
         self._driver.limit = frames
-        with interrupts(partial(setattr, self, "interrupted")):
+        with interrupts(partial(setattr, self, "interrupted"), halt=self._halt):
             try:
                 self.start()
                 self.wait(seconds)
@@ -131,13 +134,15 @@ class Session:
             return
         self._owner = threading.get_ident()
         try:
-            self._intake.open()
+            with said(f"{self._intake.name}: waiting for it to open", self._say):
+                self._intake.open()
             self._fanout.open(self)
         except BaseException:
             self.stop()
             raise
         self._thread("engine", self._driver.run, self._finish)
         self._thread("control", self._control, self._changes.close)
+        self._thread("status", self._reporter.run, lambda: None)
         for outlet in self._fanout.outlets:
             if not outlet.on_main_thread:
                 self._thread(f"sink {outlet.name}", partial(self._drive, outlet), self._bell.set)
@@ -163,7 +168,7 @@ class Session:
                 return False
             if self._fanout.finishing:
                 self._fanout.leave_stuck()
-                self._report()
+                self._reporter.report()
             if threading.get_ident() != self._owner:
                 self._stop.wait(min(SLICE, left))
                 continue
@@ -177,13 +182,17 @@ class Session:
         May be called from any thread, and again. Sinks of the main thread are closed on the thread that called
         ``start``.
         """
+        with saving():  # in sinks
+            self._stop_within(time.perf_counter() + STOP_WITHIN)
+
+    def _stop_within(self, deadline: float) -> None:
         self._halt()
-        deadline = time.perf_counter() + STOP_WITHIN
         if "source" in self._threads:
             _join(self._threads["source"], GRACE)
         closer = threading.Thread(target=self._close_source, name="inkstream close source", daemon=True)
         closer.start()
-        threads = [*self._threads.values(), closer]
+        status = self._threads.get("status")
+        threads = [*(each for each in self._threads.values() if each is not status), closer]
         for thread in threads:
             _join(thread, deadline - time.perf_counter())
         if threading.get_ident() == self._owner:
@@ -197,7 +206,11 @@ class Session:
         left = [thread.name for thread in threads if thread.is_alive() and thread is not threading.current_thread()]
         if left:
             log.warning("left behind, because they do not end: %s", ", ".join(left))
-        self._report()
+        self._reporter.report()
+        self._reporter.close()
+        if status is not None:
+            _join(status, max(GRACE, deadline - time.perf_counter()))
+        settle()
 
     @property
     def finished(self) -> bool:
@@ -258,16 +271,18 @@ class Session:
 
     def _state(self, now: float) -> tuple[State, str]:
         driver, intake = self._driver, self._intake
-        quiet = now - intake.arrived_at
         settling = driver.seen.pending > 0
         if self._ended or self._stop.is_set():
-            return "stopped", str(self.error or "")
+            return "stopped", reason(self.error) if self.error is not None else ""
         if intake.lost:
             return "reconnecting", intake.lost
         if driver.frozen:
             return "settling" if settling else "idle", "frozen"
-        if intake.live and quiet > self._stall_after:
+        quiet = intake.quiet(now)
+        if quiet > self._stall_after:
             return "stalled", f"{intake.name}: no frame for {quiet:.0f} s"
+        if not intake.live and self._fanout.stuck:
+            return "stalled", ""  # everything waits for that sink
         if not driver.shown:
             return "warming", ""
         if driver.static:
@@ -280,16 +295,11 @@ class Session:
         self._notice = (text, self._clock())
         self._inbox.wake()  # so that the engine's thread reports it
 
-    def _report(self) -> None:
-        """Tell ``on_status`` when state or notice has changed."""
-        if self._on_status is None:
-            return
+    def _reported(self) -> tuple[tuple[str, ...], Status]:
+        """What is reported when it changes, and as what."""
         state, _ = self._state(self._clock())
         intake = self._intake
-        key = (state, intake.lost, intake.about, intake.notice, self._fanout.stuck, self._notice[0])
-        if key != self._reported:
-            self._reported = key
-            self._on_status(self.status)
+        return (state, intake.lost, intake.about, intake.notice, self._fanout.stuck, self._notice[0]), self.status
 
     # --- what its threads do
 
@@ -309,7 +319,7 @@ class Session:
         """Hand a picture to all sinks; returns whether it is the first one of its source frame."""
         unique = self.metrics.rendered(output.source_id, output.captured_at, self._clock())
         # Of a source that is not live every picture counts, so the engine waits for the sinks.
-        self._fanout.deliver(output, unique, not self._intake.live, self._report)
+        self._fanout.deliver(output, unique, not self._intake.live, self._reporter.report)
         return unique
 
     def _control(self) -> None:
@@ -321,7 +331,7 @@ class Session:
             try:
                 self._stream.update(**changes)
             except Exception as error:  # noqa: BLE001 - whatever a change meets, the picture goes on without it
-                self._say(f"{', '.join(changes)} not changed: {error}", error)
+                self._say(f"{', '.join(changes)} not changed: {reason(error)}", error)
             self._driver.look()
             self._inbox.wake()
 
