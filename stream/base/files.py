@@ -89,9 +89,14 @@ def write_whole(path: str | os.PathLike[str], *pieces: bytes, mode: int = 0o666)
     return path
 
 
+def json_bytes(values: Any) -> bytes:
+    """The text of a JSON file; raises ValueError for NaN or infinity."""
+    return f"{json.dumps(values, indent=2, allow_nan=False)}\n".encode()
+
+
 def write_json(path: str | os.PathLike[str], values: Any) -> Path:
     """Write JSON, see ``write_whole``. Raises OSError, and ValueError for NaN or infinity."""
-    return write_whole(path, f"{json.dumps(values, indent=2, allow_nan=False)}\n".encode())
+    return write_whole(path, json_bytes(values))
 
 
 @contextlib.contextmanager

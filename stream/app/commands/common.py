@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ...base.errors import ConfigError
+from ...base.files import json_bytes
+from ...base.plain import reason
 from ...base.progress import note, shown
-from ...base.signals import INTERRUPTED
+from ...base.signals import INTERRUPTED, saving
+from ...base.terminal import drain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from ...base.configfile import RunConfig
     from ...loop.stream import Stream
     from ...session.session import Session
+
+FAULT = 1  # exit code
 
 
 def console(stderr: bool = False) -> Console:
@@ -72,20 +77,15 @@ def figures(summary: dict[str, Any]) -> Table:
     return table
 
 
-def say_results(session: Session, run: RunConfig, json: Path | None, more: dict[str, Any] | None = None) -> None:
-    """Print the figures of a session, and write them with the exact configuration that they belong to."""
+def say_results(session: Session, run: RunConfig, json: Path | None, more: dict[str, Any] | None = None) -> bool:
+    """Write the figures of a session with the exact configuration that they belong to, and print them.
+
+    Returns whether the file, if one was asked for, could be written; it says why where it could not.
+    """
     import platform
     from importlib.metadata import version
 
-    from ...base.files import write_json
-
     summary = session.summary()
-    screen = console()
-    screen.print(figures(summary))
-    for sink, reason in summary["dropped"].items():
-        note(f"{sink}: {reason}")
-    if json is None:
-        return
     made = {
         "inkstream": version("inkstream"),
         "torch": version("torch"),
@@ -93,14 +93,30 @@ def say_results(session: Session, run: RunConfig, json: Path | None, more: dict[
         "machine": f"{platform.system()} {platform.machine()}",
         "configuration": run.model_dump(mode="json"),
     }
+    # Before anything is printed, because a terminal may not take it.
+    kept = json is None or kept_as("figures", json, json_bytes({**made, **(more or {}), **summary})) is not None
+    drain()
+    console().print(figures(summary))
+    for sink, why in summary["dropped"].items():
+        note(f"{sink}: {why}")
+    return kept
+
+
+def kept_as(what: str, path: Path, data: bytes) -> Path | None:
+    """Write a file that was asked for, under a free name, and say where it is; None, and why, where that fails."""
+    from ...base.files import write_new
+
     try:
-        write_json(json.expanduser(), {**made, **(more or {}), **summary})
+        with saving():
+            free = write_new(path.expanduser(), data)
     except OSError as error:
-        raise ConfigError(f"--json: {json} cannot be written: {error.strerror or error}") from error
-    note(f"figures: {json}")
+        note(f"error: {what}: {path} cannot be written: {reason(error)}")
+        return None
+    note(f"{what}: {free}")
+    return free
 
 
-def exit_code(session: Session) -> None:
-    """Leave with 130 when a signal ended the session."""
-    if session.interrupted:
-        raise typer.Exit(INTERRUPTED)
+def exit_code(session: Session, fault: bool = False) -> None:
+    """Leave with 130 when a signal ended the session, with 1 after a ``fault`` that was said."""
+    if session.interrupted or fault:
+        raise typer.Exit(INTERRUPTED if session.interrupted else FAULT)

@@ -79,12 +79,13 @@ def run(
 
     with loaded(chosen) as stream:
         session = Session(source, stream, sinks or ["window"], on_status=_Narrator())
+        kept = True
         try:
             session.run(frames=frames, seconds=seconds)
         finally:
             if session.metrics.counter("frames_captured"):
-                say_results(session, chosen, json)
-    exit_code(session)
+                kept = say_results(session, chosen, json)
+        exit_code(session, fault=not kept)
 
 
 class _Narrator:
