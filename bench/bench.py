@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,10 +21,14 @@ from rich.console import Console
 from rich.table import Table
 
 from ..stream.base.config import StreamConfig
-from ..stream.base.files import write_json
+from ..stream.base.errors import InkstreamError
+from ..stream.base.files import json_bytes, write_new, write_whole
 from ..stream.base.options import RESULTS, JsonOption, check_writable
-from ..stream.base.progress import shown
+from ..stream.base.plain import reason
+from ..stream.base.progress import note, shown
 from ..stream.base.results import Result, machine_name, result_of
+from ..stream.base.signals import saving
+from ..stream.base.terminal import drain
 from . import _plot
 from .models import chosen_models
 from .older import changes_table, read_result
@@ -120,25 +125,71 @@ class Wanted:
             read_result(self.compare)
 
     def publish(self, result: Result, table: Table, draw: Callable[[Result], Any] = lambda result: None) -> None:
-        """Print the table and do the rest. ``draw`` makes a figure of matplotlib from a result, for a plot."""
-        tables = [table, *([changes_table(read_result(self.compare), result)] if self.compare else [])]
-        screen = Console(highlight=False)
-        wide = max(Console(width=1000).measure(each).maximum for each in tables)
-        screen.width = max(screen.width, wide)  # a cut number is worse than a wrapped line
-        screen.print(table)
-        screen.print(_small_print(result), style="dim")
-        for changes in tables[1:]:
-            screen.print(changes)
-        folder = KEPT / machine_name(result["machine"])
-        if self.keep:
-            folder.mkdir(parents=True, exist_ok=True)
-        kept = folder / result["bench"]
-        for path in filter(None, [self.json, kept.with_suffix(".json") if self.keep else None]):
-            write_json(path.expanduser(), result)
-        for path in filter(None, [self.plot, kept.with_suffix(".png") if self.keep else None]):
-            draw(result).savefig(path.expanduser(), format="png")
-        if self.keep:
-            screen.print(f"kept: {kept}.json, {kept}.png")
+        """Write what was asked for, and print the table. ``draw`` makes a figure of matplotlib from a result.
+
+        A file never takes the place of another; what is kept takes the place of what was kept before. Raises
+        InkstreamError at the end for what could not be written.
+        """
+        kept = KEPT / machine_name(result["machine"]) / result["bench"]
+        older = [changes_table(read_result(self.compare), result)] if self.compare else []
+        with saving():
+            faults = _written(self.json, json_bytes(result))
+            if self.plot or self.keep:
+                drawn = _png(draw(result))
+                faults += _written(self.plot, drawn)
+            if self.keep:
+                faults += _kept(kept.with_suffix(".json"), json_bytes(result))
+                faults += _kept(kept.with_suffix(".png"), drawn)
+        _show(table, _small_print(result), *older)
+        if faults:
+            raise InkstreamError("; ".join(faults))
+
+
+def publish(result: Result, table: Table, json: Path | None) -> None:
+    """Write a result that is compared with no other, and print its table; raises InkstreamError as ``Wanted`` does."""
+    with saving():
+        faults = _written(json, json_bytes(result))
+    _show(table)
+    if faults:
+        raise InkstreamError("; ".join(faults))
+
+
+def _show(table: Table, small: str = "", *more: Table) -> None:
+    drain()
+    screen = Console(highlight=False)
+    wide = max(Console(width=1000).measure(each).maximum for each in (table, *more))
+    screen.width = max(screen.width, wide)  # a cut number is worse than a wrapped line
+    screen.print(table)
+    if small:
+        screen.print(small, style="dim")
+    for each in more:
+        screen.print(each)
+
+
+def _written(path: Path | None, data: bytes) -> list[str]:
+    """Write one file that was asked for under a free name, and say where it is; what went wrong, if anything did."""
+    if path is None:
+        return []
+    try:
+        note(f"written: {write_new(path.expanduser(), data)}")
+    except OSError as error:
+        return [f"{path} cannot be written: {reason(error)}"]
+    return []
+
+
+def _kept(path: Path, data: bytes) -> list[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        note(f"kept: {write_whole(path, data)}")
+    except OSError as error:
+        return [f"{path} cannot be written: {reason(error)}"]
+    return []
+
+
+def _png(figure: Any) -> bytes:
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png")
+    return drawn.getvalue()
 
 
 def _small_print(result: Result) -> str:

@@ -6,8 +6,9 @@ encoding the prompt, and the first turn with all that compiles in it. ``warmup_s
 are not counted. A turn takes one frame (or one full buffer of them) from pixels on the host to pixels on the host;
 ``p50_ms, p95_ms, p99_ms`` are those of the turns that rendered something new, and ``fps`` counts different frames that
 were rendered: one that the gate skipped is in ``skipped`` and nowhere else. ``gflop`` is the work of one rendered
-frame (see ``work``), and ``peak_fraction`` what part of the machine's own measured matrix product speed (the fastest
-of its precisions) that makes.
+frame (see ``work``), and ``peak_fraction`` what part of the machine's own matrix product speed that makes: the best of
+many products in the row's precision, just before and after it (``matmul_tflops``). Where they are slower than the row
+itself they are no peak, and there is no fraction; nor is there one of INT8 and FP8.
 """
 
 from __future__ import annotations
@@ -75,30 +76,42 @@ def measure(
     ``alone``: each in a process of its own; else all in this one.
     """
     result = BENCH.begin({**models.describe(models.run.stream), "frames": frames}, models.device)
-    result["matmul_tflops"] = matmul_peak(models.device, matmul_seconds)
-    peak = max(result["matmul_tflops"].values())
     wanted = list(itertools.product(controlnets, cfg_types, sizes, steps, engines))
     for index, (count, cfg_type, size, number, engine) in enumerate(wanted):
         progress(f"{engine}, row {index + 1} of {len(wanted)}", index / len(wanted))
         changes = {"steps": number, "size": size, "cfg_type": cfg_type, "controlnets": count}
-        row = in_process(_row_alone, models.run, models.shape, engine, changes, frames, peak) if alone else None
-        result["rows"].append(row or measure_row(models, engine, changes, frames, peak))
+        asked = (engine, changes, frames, matmul_seconds)
+        row = in_process(_row_alone, models.run, models.shape, *asked) if alone else measure_row(models, *asked)
+        result["rows"].append(row)
+    peaks = [row["matmul_tflops"] for row in measured(result)]
+    result["matmul_tflops"] = {_dtype(models): max(peaks)} if peaks else {}
     return result
+
+
+def _dtype(models: Models) -> str:
+    return str(models.dtype).removeprefix("torch.")
 
 
 def _row_alone(run: RunConfig, shape: str | None, *rest: Any) -> Row:
     return measure_row(Models(run, shape), *rest)
 
 
-def measure_row(models: Models, engine: str, changes: dict[str, Any], frames: int, peak_tflops: float) -> Row:
-    """One combination; where its engine cannot run here the row has ``skipped_because`` and no figures."""
+def measure_row(models: Models, engine: str, changes: dict[str, Any], frames: int, matmul_seconds: float) -> Row:
+    """One combination, between two measurements of the machine.
+
+    Where its engine cannot run here the row has ``skipped_because`` and no figures.
+    """
     named, why_not = engine_named(engine, models.device)
     config = models.variant(engine=named, **changes)
 
     def figures() -> Row:
+        machine = lambda: matmul_peak(models.device, matmul_seconds, dtypes=(models.dtype,))[_dtype(models)]
+        before = machine()
         row = run(models, config, frames)
+        row["matmul_tflops"] = max(before, machine())
         row["gflop"] = gflop_per_frame(models.pipe(config), config)["total"]
-        row["peak_fraction"] = row["gflop"] * row["fps"] / 1e3 / peak_tflops
+        part = row["gflop"] * row["fps"] / 1e3 / row["matmul_tflops"]
+        row["peak_fraction"] = part if part <= 1 and config.dtype not in ("int8", "float8") else None
         return row
 
     return row_of({"engine": named, **about(config)}, why_not, figures)

@@ -26,7 +26,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from ..stream.base.errors import ConfigError
+from ..stream.base.errors import ConfigError, InkstreamError
 from ..stream.base.frame import Output, Rect, Size
 from ..stream.base.metrics import percentiles
 from ..stream.base.progress import Progress, silent
@@ -134,6 +134,8 @@ def measure(
     for fault in (session.error, hand.error):
         if fault is not None:
             raise fault
+    if len(hand.strokes) < strokes:
+        raise InkstreamError(f"got {len(hand.strokes)} of {strokes} strokes, then the preview was closed")
     spans = [stroke.spans() for stroke in hand.strokes]
     for stage in STAGES:
         result["rows"].append({"stage": stage, **percentiles([each[stage] for each in spans]), "count": len(spans)})

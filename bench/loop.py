@@ -11,21 +11,21 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from ..stream.base.files import write_json
 from ..stream.base.frame import Output, Size
 from ..stream.base.metrics import Metrics
-from ..stream.base.options import JsonOption
+from ..stream.base.options import JsonOption, check_writable
 from ..stream.base.progress import Progress, shown, silent
 from ..stream.base.results import Result, machine
 from ..stream.loop.gate import similarity
 from ..stream.session.session import Session
 from ..stream.sinks import Status
 from ..stream.sources.fake import FakeSource
+from .bench import publish
 from .rows import filled_table
 from .synthetic import FakeStream
+from .timing import run_whole
 
 GOAL_MS = 2.0
 COLUMNS = {
@@ -80,7 +80,7 @@ def _overhead(frames: int, size: Size, fps: float) -> dict[str, Any]:
     metrics = Metrics(window=max(2, frames))
     source = FakeSource(size, fps=fps, pattern="stroke")
     with Session(source, FakeStream(1, size=size), [_Ages(metrics)], metrics=metrics) as session:
-        session.run(frames=frames)
+        run_whole(session, frames)
     stages = metrics.summary()["stages"]
     return {
         "goal_p99_ms": GOAL_MS,
@@ -109,7 +109,7 @@ def _backlog(frames: int, size: Size, fps: float = 240.0, delay: float = 0.05) -
     ages = _Ages(metrics)
     source = FakeSource(size, fps=fps, pattern="stroke")
     with Session(source, FakeStream(1, delay=delay, size=size), [ages], metrics=metrics) as session:
-        session.run(frames=frames)
+        run_whole(session, frames)
     half = len(ages.milliseconds) // 2
     first, second = median(ages.milliseconds[:half]), median(ages.milliseconds[half:])
     summary = metrics.summary()
@@ -153,8 +153,7 @@ def main(
     json: JsonOption = None,
 ) -> None:
     """Measure what the loop itself costs, without a network."""
+    check_writable(json, "--json")
     with shown("loop") as progress:
         result = measure(frames, Size.parse(size), progress=progress)
-    Console().print(table(result))
-    if json is not None:
-        write_json(json, result)
+    publish(result, table(result), json)

@@ -26,6 +26,7 @@ from ..stream.base.metrics import Metrics, percentiles
 from ..stream.base.progress import Progress, silent
 from ..stream.base.results import Result, table_of
 from ..stream.loop.stream import Stream
+from ..stream.session.around import Around
 from ..stream.session.driver import StreamLike
 from ..stream.session.session import Session
 from ..stream.sinks import Sink
@@ -39,11 +40,11 @@ BENCH = Bench("soak", ("what",), {"p50_ms": "less", "p99_over_p50": "less"})
 SETTLING = 0.2  # part of the run before memory and speed are looked at
 
 
-class TimedStream:
+class TimedStream(Around):
     """A stream whose calls are timed; everything else is the stream's own."""
 
     def __init__(self, stream: StreamLike) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self.seconds = array("d")
 
     def __call__(self, frame: Frame, gated: bool = True) -> Output | None:
@@ -51,18 +52,6 @@ class TimedStream:
         output = self._stream(frame, gated=gated)
         self.seconds.append(time.perf_counter() - began)
         return output
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    @property
-    def metrics(self) -> Metrics:
-        """The stream's; a session gives it its own."""
-        return self._stream.metrics
-
-    @metrics.setter
-    def metrics(self, metrics: Metrics) -> None:
-        self._stream.metrics = metrics
 
 
 def measure(
@@ -76,7 +65,7 @@ def measure(
     """Run for ``seconds`` with a sample ``every`` so many. ``about`` describes the stream."""
     device = torch.device(about.get("device", "cpu"))
     result = BENCH.begin({**about, "seconds": seconds, "every": every}, device)
-    timed: Any = TimedStream(stream)
+    timed = TimedStream(stream)
     session = Session(FakeSource(stream.size, pattern="stroke", live=False), timed, list(sinks))
     session.start()
     began, samples = time.perf_counter(), []

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import psutil
@@ -22,6 +22,9 @@ from ..stream.base.frame import Frame, Size
 from ..stream.base.metrics import percentiles
 from ..stream.base.progress import Progress, silent
 from ..stream.sources.fake import FakeSource
+
+if TYPE_CHECKING:
+    from ..stream.session.session import Session
 
 PAGES = 16
 STROKES_PER_PAGE = 8
@@ -100,6 +103,16 @@ def drive(
 def _cuda(stream: Any) -> bool:
     pipe = getattr(stream, "pipe", None)
     return pipe is not None and pipe.device.type == "cuda"
+
+
+def run_whole(session: Session, frames: int) -> None:
+    """Run a session until it has rendered ``frames``; raises KeyboardInterrupt where a signal ended it before.
+
+    So nothing is said of frames that were not rendered.
+    """
+    session.run(frames=frames)
+    if session.interrupted:
+        raise KeyboardInterrupt
 
 
 class StreamRender:
@@ -239,12 +252,17 @@ def held(device: torch.device) -> float:
 # --- the machine
 
 
-def matmul_peak(device: torch.device | str, seconds: float = 0.5, side: int | None = None) -> dict[str, float]:
-    """TFLOP/s of large matrix products, float32 and bfloat16: the best of as many as fit in ``seconds`` each."""
+def matmul_peak(
+    device: torch.device | str,
+    seconds: float = 0.5,
+    side: int | None = None,
+    dtypes: Sequence[torch.dtype] = (torch.float32, torch.bfloat16),
+) -> dict[str, float]:
+    """TFLOP/s of large matrix products in each precision: the best of as many as fit in ``seconds`` each."""
     device = torch.device(device)
     side = side or (8192 if device.type == "cuda" else 2048)
     found = {}
-    for dtype in (torch.float32, torch.bfloat16):
+    for dtype in dtypes:
         a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
         out, best, began = torch.empty_like(a), float("inf"), time.perf_counter()
         while best == float("inf") or time.perf_counter() - began < seconds:

@@ -192,10 +192,20 @@ def test_fps_has_a_row_for_every_combination(models):
         assert row["rendered"] == 4 and row["skipped"] == 0
         assert row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
         assert row["fps"] > 0 and row["compile_s"] > 0 and row["warmup_s"] > 0 and row["peak_mb"] > 0
-        assert row["peak_fraction"] == pytest.approx(
-            row["gflop"] * row["fps"] / 1e3 / max(result["matmul_tflops"].values())
-        )
+        part = row["gflop"] * row["fps"] / 1e3 / row["matmul_tflops"]
+        assert row["peak_fraction"] == (pytest.approx(part) if part <= 1 else None)
     json.dumps(result, allow_nan=False)
+
+
+@pytest.mark.parametrize(("peaks", "fraction"), [((1e-9, 2e3), True), ((3e3, 1.0), True), ((1e-9, 1e-9), False)])
+def test_l20_a_fraction_of_a_peak_is_one_or_is_not_said(models, monkeypatch, peaks, fraction):
+    measured = iter(peaks)
+    monkeypatch.setattr(fps, "matmul_peak", lambda *_, dtypes, **__: {str(dtypes[0])[6:]: next(measured)})
+    row = fps.measure_row(models, "eager", {"size": SMALL}, 3, 0.0)
+    assert row["matmul_tflops"] == max(peaks)
+    assert (0 < row["peak_fraction"] < 1) if fraction else row["peak_fraction"] is None
+    filled = fps.table({"configuration": {"model": "", "dtype": ""}, "matmul_tflops": {}, "rows": [row]})
+    assert len(filled.rows) == 1
 
 
 def test_an_engine_that_cannot_run_is_skipped_with_its_reason(models, monkeypatch):
@@ -221,7 +231,7 @@ def run_cli(bench, *options):
 def test_command_line_writes_draws_keeps_and_compares(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib", reason="needs matplotlib")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(fps, "matmul_peak", lambda device, seconds: {"float32": 1.0})
+    monkeypatch.setattr(fps, "matmul_peak", lambda *_, **__: {"float32": 1.0})
     options = ["--shape", "ink-tiny", "--set", "dtype=float32", "--engine", "eager", "--size", "64", "--frames", "3"]
     options += ["--together"]
     done = run_cli(fps, *options, "--json", "new.json", "--plot", "new.png", "--keep")

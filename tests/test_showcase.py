@@ -5,13 +5,18 @@ import weakref
 import numpy as np
 import pytest
 
+from inkstream.bench.soak import TimedStream
 from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.app.contact_sheet import contact_sheet
 from inkstream.stream.app.showcase import MOST_SHOTS, Album, Following, Moment, Narrated, Retimed, Shot
 from inkstream.stream.base.errors import SourceEnded
 from inkstream.stream.base.frame import Frame, Output, Size
+from inkstream.stream.base.metrics import Metrics
+from inkstream.stream.session.driver import StreamLike
+from inkstream.stream.session.session import Session
 from inkstream.stream.sinks import Status
 from inkstream.stream.sinks.fake import FakeSink
+from inkstream.stream.sources.fake import FakeSource
 
 TITLE = "inkstream demo"
 
@@ -79,6 +84,21 @@ def test_following_changes_the_prompt_once_a_drawing_and_leaves_other_changes_al
     followed.update(prompt="mine")
     followed(output_frame(5))
     assert stream.config.prompt == "mine"
+
+
+@pytest.mark.parametrize("make", [lambda stream: Following(stream, {}), TimedStream])
+def test_l17_a_stream_in_front_of_another_has_all_that_a_session_asks_for(make):
+    stream = FakeStream(steps=1, size=Size(512, 512), memory=300 * 300)
+    front = make(stream)
+    for name in (each for each in dir(StreamLike) if not each.startswith("_")):
+        assert getattr(front, name) == getattr(stream, name), name
+    front.metrics = Metrics()
+    assert front.metrics is stream.metrics
+    sink = FakeSink()
+    Session(FakeSource(Size(64, 64), frames=3, live=False), front, [sink]).run()
+    assert sink.count == 3 and min(stream.size) < 512, "it stepped down"
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = front.nothing
 
 
 def output_frame(number):

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -206,7 +207,8 @@ def test_a_channel_says_what_it_left_out():
     fcntl.fcntl(writer, getattr(fcntl, "F_SETPIPE_SZ", 1031), 4096)
     channel = terminal.Channel(writer)
     channel.write("x" * 10_000)
-    time.sleep(0.05)
+    while not select.select([reader], [], [], 5)[0]:
+        pytest.fail("nothing was written")
     for number in range(terminal.WAITING + 5):
         channel.write(f"{number}\n")
     got = b""
@@ -229,3 +231,4 @@ def test_a_reason_is_one_short_line():
     assert reason(MemoryError()) == "no memory left"
     assert reason(RuntimeError("one\ntwo" + "x" * 999)) == "RuntimeError: one"
     assert reason(KeyError()) == "KeyError"
+    assert reason(Exception("Error while serializing: I/O error: what (os error 28)")) == "No space left on device"

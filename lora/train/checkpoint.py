@@ -15,6 +15,7 @@ import torch
 
 from ...stream.base.errors import ConfigError, ModelError
 from ...stream.base.folders import replacing_folder
+from ...stream.base.plain import reason
 from . import seeds, storage
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Checkpoints:
             logger.warning(
                 "checkpoint of step %d not kept: %s; %s, training goes on; free some space",
                 step,
-                storage.reason_of(error),
+                reason(error),
                 last,
             )
             return None

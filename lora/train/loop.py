@@ -21,7 +21,7 @@ from torch import Tensor
 from ...stream.base.errors import ConfigError, InkstreamError, ModelError
 from ...stream.base.folders import tidy
 from ...stream.base.progress import Progress, silent
-from ...stream.base.signals import interrupts
+from ...stream.base.signals import interrupts, saving
 from . import seeds, storage
 from .checkpoint import Checkpoints, set_state, state_of
 from .config import TrainConfig, differences
@@ -103,10 +103,11 @@ class Loop:
         self._resume(resume)
         self.trackers = Trackers(self.config, self.step)
         try:
-            with interrupts(self._stop):
+            with interrupts(self._stop), saving():  # of the running step
                 self._train()
             if self.stopping:
-                kept = self.checkpoint()
+                with saving():
+                    kept = self.checkpoint()
                 self.say(
                     f"stopped at step {self.step:,}; {kept or 'no checkpoint'} is kept: go on with --resume latest"
                 )

@@ -15,9 +15,9 @@ from safetensors import SafetensorError
 from ...stream.base.errors import ModelError
 from ...stream.base.files import write_json
 from ...stream.base.folders import replacing_folder
+from ...stream.base.plain import reason
 from ...stream.base.quiet import quiet
 from .kinds import name_of
-from .storage import reason_of
 
 if TYPE_CHECKING:
     from .config import TrainConfig
@@ -47,7 +47,7 @@ def model_folder(target: Path) -> Iterator[Path]:
         with replacing_folder(target) as folder:
             yield folder
     except (OSError, SafetensorError) as error:  # that of safetensors stands for a full disk, too
-        raise ModelError(f"{target}: the model cannot be written: {reason_of(error)}") from error
+        raise ModelError(f"{target}: the model cannot be written: {reason(error)}") from error
 
 
 def notes(config: TrainConfig, step: int, seconds: float, earlier: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from torch import Tensor
 from ...stream.base.errors import ConfigError, ModelError
 from ...stream.base.folders import tidy
 from ...stream.base.locks import Busy, locked
+from ...stream.base.plain import reason
 from ...stream.base.progress import Progress, silent
 
 TENSORS, PLAIN, SUM = "state.safetensors", "state.json", "state.sum"
@@ -37,7 +38,7 @@ def write_tree(folder: Path, tree: Any) -> None:
     try:
         save_file(tensors, folder / TENSORS)
     except SafetensorError as error:  # its own for everything, a full disk too
-        raise OSError(number_of(error) or errno.EIO, reason_of(error), str(folder / TENSORS)) from error
+        raise OSError(number_of(error) or errno.EIO, reason(error), str(folder / TENSORS)) from error
     (folder / PLAIN).write_text(json.dumps(plain, allow_nan=True), "utf-8")
     (folder / SUM).write_text(_sum(folder), "utf-8")
 
@@ -46,12 +47,6 @@ def number_of(error: Exception) -> int | None:
     """The number of the system's error that is behind another one, where it can be seen."""
     numbers = re.findall(r"os error (\d+)", str(error))  # as Rust says it, which safetensors is written in
     return getattr(error, "errno", None) or (int(numbers[-1]) if numbers else None)
-
-
-def reason_of(error: Exception) -> str:
-    """Why something could not be written, in a few words: what the system said, as far as that can be seen."""
-    number = number_of(error)
-    return os.strerror(number) if number else type(error).__name__
 
 
 def read_tree(folder: Path) -> Any:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from ..base.config import StreamConfig
 from ..base.frame import Frame, Output, Size, place
+from ..session.around import Around
 from ..session.driver import StreamLike
 from ..sinks import Sink, Status
 from ..sources.drawing import DemoSource
@@ -55,14 +55,13 @@ class Narrated:
         self._source.close()
 
 
-class Following:
+class Following(Around):
     """A stream that takes the prompt of each frame: it changes with the very frame on which a new drawing begins."""
 
     def __init__(self, stream: StreamLike, moments: Mapping[int, Moment]) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._moments = moments
         self._prompt: str | None = None
-        self.metrics = stream.metrics
 
     def __call__(self, frame: Frame, gated: bool = True) -> Output | None:
         moment = self._moments.get(frame.id)
@@ -70,44 +69,6 @@ class Following:
             self._prompt = moment.prompt
             self._stream.update(prompt=moment.prompt)
         return self._stream(frame, gated)
-
-    def advance(self) -> Output | None:
-        """As the stream's."""
-        return self._stream.advance()
-
-    def update(self, **changes: Any) -> int:
-        """As the stream's."""
-        return self._stream.update(**changes)
-
-    def step_down(self) -> str:
-        """As the stream's."""
-        return self._stream.step_down()
-
-    @property
-    def config(self) -> StreamConfig:
-        return self._stream.config
-
-    @property
-    def revision(self) -> int:
-        return self._stream.revision
-
-    @property
-    def size(self) -> Size:
-        return self._stream.size
-
-    @property
-    def pending(self) -> int:
-        return self._stream.pending
-
-    @property
-    def fading(self) -> bool:
-        return self._stream.fading
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        # The session hands its own metrics to the stream that renders.
-        if name == "metrics":
-            self._stream.metrics = value
-        super().__setattr__(name, value)
 
 
 class Retimed:

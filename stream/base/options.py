@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,11 +90,23 @@ def numbers(option: str, text: str) -> list[int]:
 
 
 def check_writable(path: Path | None, option: str) -> None:
-    """Refuse a file that could not be written, before an hour of work depends on it; raises ConfigError."""
+    """Refuse a file that could not be written, before an hour of work depends on it; raises ConfigError.
+
+    A file that is there already is no hindrance: what is written gets another name (``files.write_new``).
+    """
     if path is None:
         return
-    folder = path.expanduser().absolute().parent
+    target = path.expanduser().absolute()
+    folder = target.parent
     if not folder.is_dir():
         raise ConfigError(f"{option}: got {str(path)!r}, but there is no folder {folder}; make it first")
     if not os.access(folder, os.W_OK):
         raise ConfigError(f"{option}: got {str(path)!r}, but {folder} cannot be written to; choose another folder")
+    try:
+        mode = os.lstat(target).st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ConfigError(f"{option}: got {str(path)!r}: {error.strerror}; choose another name") from None
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise ConfigError(f"{option}: got {str(path)!r}, which is no file; expected the name of a new file")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 MOST = 400  # characters of one message
 HEAD = 0.7  # share of them that is taken from the beginning of a longer one; the end says what to do
+
+_RUST = re.compile(r"\(os error (\d+)\)")  # how safetensors names an error of the system
 
 
 def plain(text: str, most: int = MOST) -> str:
@@ -32,6 +37,9 @@ def reason(error: BaseException) -> str:
         return error.strerror
     if isinstance(error, MemoryError):
         return "no memory left"
+    number = _RUST.search(str(error))
+    if number:
+        return os.strerror(int(number[1]))
     first = (str(error).strip().splitlines() or [""])[0]
     if first and isinstance(error, OSError | ValueError):
         return plain(first, 160)

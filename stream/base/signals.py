@@ -42,8 +42,8 @@ def interrupts(first: Callable[[int], None], halt: Callable[[], object] | None =
 
     ``first`` runs between any two steps of the main thread, so it must not take a lock. ``halt`` is called on another
     thread at once, even when the main thread never gets to its next step. Two seconds after the first signal the
-    process ends with 130, if it is still in a block, and saves nothing (``saving``). Blocks may be nested: the innermost
-    is called. Handlers are put back afterwards. On another thread than the main one this does nothing, because Python
+    process ends with 130, if it is still in a block and is not ``saving``. Of nested blocks the innermost is called.
+    Handlers are put back afterwards. On another thread than the main one this does nothing, because Python
     does not allow it there.
     """
     global _watch

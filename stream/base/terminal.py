@@ -17,7 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from .plain import plain
 
@@ -116,7 +116,7 @@ def guard(everything: bool = False) -> None:
 
 def stderr() -> TextIO:
     """Where messages for people are written to: see ``guard``; without it, stderr as it is now."""
-    return _guarding or sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    return cast("TextIO", _guarding or sys.stderr or open(os.devnull, "w", encoding="utf-8"))
 
 
 def say(text: str) -> None:

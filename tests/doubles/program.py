@@ -1,7 +1,8 @@
 """``inkstream`` in a process of its own, with a stream that has no network: ``python -m doubles.program OPTIONS``.
 
 ``NOISY`` in the environment makes libraries talk in every frame, in every way they have; ``LOADING`` makes loading wait
-in C for so many seconds, where no signal handler of Python runs. The files ``running`` and ``loading`` say how far it is.
+in C for so many seconds, where no signal handler of Python runs. The files ``running`` and ``loading`` say how far
+it is.
 """
 
 import ctypes

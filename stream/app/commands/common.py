@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ...base.errors import ConfigError
-from ...base.files import json_bytes
 from ...base.plain import reason
 from ...base.progress import note, shown
 from ...base.signals import INTERRUPTED, saving
@@ -84,6 +83,8 @@ def say_results(session: Session, run: RunConfig, json: Path | None, more: dict[
     """
     import platform
     from importlib.metadata import version
+
+    from ...base.files import json_bytes
 
     summary = session.summary()
     made = {

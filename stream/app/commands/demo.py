@@ -21,7 +21,7 @@ from ...base.options import (
     load_run,
 )
 from ...base.progress import Progress, note, shown
-from .common import exit_code, loaded, say_results
+from .common import exit_code, kept_as, loaded, say_results
 
 if TYPE_CHECKING:
     from ...base.configfile import RunConfig
@@ -101,26 +101,26 @@ def demo(
                 sinks = [album, Retimed(video, hand.moments), Bar(frames or HEADLESS_FRAMES, progress)]
             session = Session(hand, Following(stream, hand.moments) if follow else stream, sinks)
             session.run(frames=frames)
-        _say(session, run, album, video.path, json)
-        exit_code(session)
+        exit_code(session, fault=not _say(session, run, album, video.path, json))
 
 
-def _say(session: Session, run: RunConfig, album: Album, video: Path, json: Path | None) -> None:
-    """Write the page of the best moments; print the results, and where the files are."""
-    from ...base.files import png, write_new
+def _say(session: Session, run: RunConfig, album: Album, video: Path, json: Path | None) -> bool:
+    """Write the page of the best moments; print the results, and where the files are. Returns whether all is there."""
+    from ...base.files import png
     from ..contact_sheet import contact_sheet
 
     files: dict[str, str] = {}
     if video.exists():
         files["recording"] = str(video)
-    drawings = album.shots()
+        note(f"recording: {video}")
+    drawings, whole = album.shots(), True
     if drawings:
         fps = session.metrics.summary()["unique_fps"]
         title = f"inkstream demo: {run.model}, {len(run.stream.t_index_list)} steps, {fps:.1f} pictures a second"
-        files["page"] = str(write_new(video.with_suffix(".png"), png(contact_sheet(drawings, title))))
-    say_results(session, run, json, {"files": files})
-    for what, path in files.items():
-        note(f"{what}: {path}")
+        page = kept_as("page", video.with_suffix(".png"), png(contact_sheet(drawings, title)))
+        files |= {"page": str(page)} if page else {}
+        whole = page is not None
+    return say_results(session, run, json, {"files": files}) and whole
 
 
 def _open_window(run: RunConfig) -> Sink | None:

@@ -11,6 +11,7 @@ import typer
 from ...base.errors import ConfigError
 from ...base.options import RESULTS, JsonOption, SetOption, check_writable
 from ...base.progress import Progress, note, shown
+from .common import kept_as
 
 if TYPE_CHECKING:
     from ....lora.evaluate.rendering import Renderer
@@ -129,7 +130,7 @@ def evaluate(
     from ....lora.load import load_pipeline
     from ....models import embedded
     from ...base.configfile import parse_set
-    from ...base.files import png, write_new
+    from ...base.files import png
 
     check_data(data, count)
     overrides = dict(parse_set(text) for text in sets or [])
@@ -150,20 +151,19 @@ def evaluate(
                 held = goals or model in embedded()
                 made = judge(renderer, opened, model, counts, seen, progress, goals=held)
     result = made.result
+    kept = sheet is None or kept_as("sheet", sheet, png(made.sheet())) is not None
     Wanted(json).publish(result, styles.table(result) if loras else table(result))
-    if sheet is not None:
-        note(f"sheet: {write_new(sheet.expanduser(), png(made.sheet()))}")
     for fault in result.get("faults", ()):
         note(f"fails: {fault}")
-    if result.get("faults"):
+    if result.get("faults") or not kept:
         raise typer.Exit(FAILED)
 
 
 def _write_look(folder: Path, renderer: Renderer, progress: Progress) -> None:
     from ....lora.evaluate.look import drawings, pages
-    from ...base.files import png, write_new
+    from ...base.files import new_folder, png, write_new
 
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = new_folder(folder, "--look")
     for number, page in enumerate(pages(renderer, list(drawings(renderer.side)), progress), 1):
         write_new(folder / f"look-{number}.png", png(page))
     note(f"look: {folder}")

@@ -8,7 +8,7 @@ import typer
 
 from ...base.options import ConfigOption, JsonOption, ModelOption, SetOption, check_writable, load_run
 from ...base.progress import note, shown
-from .common import console
+from .common import FAULT, console, kept_as
 
 
 def quantize(
@@ -39,10 +39,11 @@ def quantize(
     check_writable(json, "--json")
     run = load_run(config, sets, model=model)
     from ....bench.quantize import Verdict, measure, table
-    from ...base.files import write_json
+    from ...base.files import json_bytes
 
     with shown() as progress:
         result = measure(run, source, samples, judged, frames, rounds, progress)
+    kept = json is None or kept_as("figures", json, json_bytes(result)) is not None
     console().print(table(result))
     for row in result["rows"]:
         for why in row["kept"]:
@@ -52,6 +53,5 @@ def quantize(
     typer.echo(f"load of the machine {result['load_before']:.1f} to {result['load_after']:.1f}")
     for each in result["verdicts"]:
         typer.echo(str(Verdict(**each)))
-    if json is not None:
-        write_json(json.expanduser(), result)
-        note(f"figures: {json}")
+    if not kept:
+        raise typer.Exit(FAULT)
