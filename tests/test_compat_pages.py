@@ -56,3 +56,47 @@ def test_settings_that_the_page_gives_to_stream_are_settings():
     names = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert len(names) > 20
     assert names - set(StreamConfig.model_fields) == set()
+
+
+# What each program of StreamDiffusion imports of it, a line for each module.
+PROGRAMS = {
+    "examples/benchmark/multi.py": [["postprocess_image"], ["StreamDiffusionWrapper"]],
+    "examples/benchmark/single.py": [["StreamDiffusionWrapper"]],
+    "examples/img2img/multi.py": [["StreamDiffusionWrapper"]],
+    "examples/img2img/single.py": [["StreamDiffusionWrapper"]],
+    "examples/optimal-performance/multi.py": [["postprocess_image"], ["StreamDiffusionWrapper"]],
+    "examples/optimal-performance/single.py": [["receive_images"], ["StreamDiffusionWrapper"]],
+    "examples/screen/main.py": [["pil2tensor"], ["receive_images"], ["StreamDiffusionWrapper"]],
+    "examples/txt2img/multi.py": [["StreamDiffusionWrapper"]],
+    "examples/txt2img/single.py": [["StreamDiffusionWrapper"]],
+    "examples/vid2vid/main.py": [["StreamDiffusionWrapper"]],
+    "demo/realtime-img2img/img2img.py": [["StreamDiffusionWrapper"]],
+    "demo/realtime-txt2img/main.py": [["StreamDiffusionWrapper"]],
+    "demo/vid2vid/app.py": [["StreamDiffusionWrapper"]],
+}
+
+
+def test_what_the_programs_import_is_in_one_place_and_the_page_counts_their_lines():
+    assert {name for lines in PROGRAMS.values() for names in lines for name in names} <= set(compat.__all__)
+    counts = [len(lines) for lines in PROGRAMS.values()]
+    assert [counts.count(number) for number in (1, 2, 3)] == [9, 3, 1]
+    assert "Its 13 programs (ten in `examples`, three in `demo`) run like that" in PAGE
+    assert "Nine have one such line,\nthree have two and one has three" in PAGE
+
+
+def test_l19_defaults_that_differ_are_said_where_people_move():
+    config = StreamConfig()
+    wrapper = inspect.signature(compat.StreamDiffusionWrapper).parameters
+    rows = {line.split("|")[1].strip(): line for line in named_rows("To the engine itself")}
+    assert config.fit == "crop"
+    assert "| stretched | `crop`: its middle is used | stretched |" in rows["`fit`: a picture of another shape"]
+    assert (config.use_lcm_lora, wrapper["use_lcm_lora"].default) == (False, True)
+    assert rows["`use_lcm_lora`"].endswith("| off | as there |")
+    assert config.similar_image_filter_threshold == 0.998
+    assert rows["the similarity filter"].endswith("| off | on, at 0.998 of the most changed tile | off |")
+    assert (config.acceleration, wrapper["acceleration"].default) == ("auto", "auto")
+
+
+def named_rows(title: str) -> list[str]:
+    section = re.split(r"^#{2,3} ", PAGE.split(f"## {title}\n", 1)[1], flags=re.MULTILINE)[0]
+    return [line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| |")]
