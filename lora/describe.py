@@ -12,6 +12,39 @@ Family = Literal["sd1", "sd2", "sdxl"]
 FAMILY_NAMES = {"sd1": "Stable Diffusion 1.x", "sd2": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL"}
 
 
+REFINER = (
+    "this is the SDXL refiner, which only finishes pictures of another model; use "
+    "stabilityai/stable-diffusion-xl-base-1.0, or a model made from it"
+)
+# What takes another number of channels than a latent's 4, and what would do instead.
+_CHANNELS = {
+    3: ("DeepFloyd IF", "a Stable Diffusion or SDXL base model"),
+    5: ("depth2img", "the base model, with a depth ControlNet under controlnets"),
+    7: ("an upscaler", "a base model"),
+    8: ("InstructPix2Pix", "a base model in mode img2img, with the instruction as its prompt"),
+    9: ("inpainting", "the base model that it was made from"),
+}
+_ENCODERS: dict[str, Family | Literal["refiner"]] = {
+    "conditioner.embedders.1.": "sdxl",
+    "conditioner.": "refiner",
+    "cond_stage_model.model.": "sd2",
+    "cond_stage_model.transformer.": "sd1",
+}
+_POSITIONS = (
+    "cond_stage_model.transformer.text_model.embeddings.position_embedding.weight",
+    "conditioner.embedders.0.transformer.text_model.embeddings.position_embedding.weight",
+)
+
+
+def refuse_channels(channels: Any, name: str) -> None:
+    """Raise ModelError for a UNet that takes more or less than the 4 channels of a latent; ``name`` stands for it."""
+    if channels == 4:
+        return
+    what, instead = _CHANNELS.get(channels if isinstance(channels, int) else 0, ("", "a base model"))
+    what = f" ({what})" if what else ""
+    raise ModelError(f"{name}: its UNet takes {str(channels)[:20]} channels{what}, expected 4; use {instead}")
+
+
 def is_turbo(scheduler: Any) -> bool:
     """Whether a model that comes with this scheduler was distilled adversarially, as SD-Turbo and SDXL-Turbo were.
 
@@ -37,34 +70,29 @@ def folder_family(folder: Path) -> Family | None:
 def file_family(path: Path, header: Header) -> Family:
     """The family of a single-file checkpoint (the layout of the original code), from the shapes in its header.
 
-    Raises ModelError for anything that is not a whole Stable Diffusion 1.x, 2.x or SDXL base model.
+    Raises ModelError for anything that is not a whole Stable Diffusion 1.x, 2.x or SDXL base model (its autoencoder may
+    be missing).
     """
     names = header.tensors
     prefix = "model.diffusion_model."
     if f"{prefix}input_blocks.0.0.weight" not in names:
         raise ModelError(f"{path}: not a whole Stable Diffusion model: it has no {prefix}*; {_guess(header)}")
-    channels = names[f"{prefix}input_blocks.0.0.weight"][1][1]
-    if channels != 4:
+    shape = names[f"{prefix}input_blocks.0.0.weight"][1]
+    if len(shape) != 4:
+        raise ModelError(f"{path}: {prefix}input_blocks.0.0.weight has the shape {list(shape)}, expected 4 dimensions")
+    refuse_channels(shape[1], str(path))
+    family = next((kind for start, kind in _ENCODERS.items() if any(name.startswith(start) for name in names)), None)
+    if family == "refiner":
+        raise ModelError(f"{path}: {REFINER}")
+    positions = [names[name][1] for name in _POSITIONS if name in names]
+    if positions and positions[0][:1] != (77,):
         raise ModelError(
-            f"{path}: its UNet takes {channels} channels (inpainting), expected a base model, which takes 4"
+            f"{path}: its text encoder has {'x'.join(map(str, positions[0]))} positions (LongCLIP has 248), expected "
+            f"CLIP's 77; use the checkpoint with its usual text encoder, or the model as a folder in diffusers layout"
         )
-    if any(name.startswith("conditioner.embedders.1.") for name in names):
-        return "sdxl"
-    if any(name.startswith("conditioner.") for name in names):
-        raise ModelError(f"{path}: this is the SDXL refiner; use the base model")
-    if any(name.startswith("cond_stage_model.model.") for name in names):
-        return "sd2"
-    if any(name.startswith("cond_stage_model.transformer.") for name in names):
-        return "sd1"
+    if family is not None:
+        return family
     raise ModelError(f"{path}: it holds no text encoder, expected a whole model; look for the full checkpoint")
-
-
-def file_prediction(header: Header) -> str | None:
-    """What a single-file checkpoint says it predicts; None when it does not say."""
-    said = header.metadata.get("modelspec.prediction_type") or header.metadata.get("modelspec.predict_key") or ""
-    if "v_pred" in header.tensors or said.lower() in ("v", "v_prediction"):
-        return "v_prediction"
-    return "epsilon" if said.lower() in ("epsilon", "eps") else None
 
 
 def _guess(header: Header) -> str:

@@ -5,6 +5,7 @@ What diffusers and transformers read is checked before (``safety``), the result 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,11 +22,15 @@ from ..stream.base.errors import InkstreamError, ModelError
 from ..stream.base.progress import Progress, silent
 from ..stream.base.quiet import quiet
 from . import hub
-from .describe import FAMILY_NAMES, file_family, file_prediction, unet_family
+from .describe import FAMILY_NAMES, Family, unet_family
 from .devices import resolve_device, resolve_dtype
-from .parts import INCOMPLETE, MAX_CONTROLNETS, load_part, load_parts, read_index
-from .registry import CONFIGS, PRESETS, TINY_VAE
+from .parts import INCOMPLETE, MAX_CONTROLNETS, OwnVae, load_part, load_parts, read_index
+from .prediction import scheduler_with
+from .registry import PRESETS, TINY_VAE
 from .safety import check_folder, check_safetensors, read_config, refuse_pickle
+from .singlefile import load_file
+
+log = logging.getLogger(__name__)
 
 
 def load_pipeline(model: str | Path, config: StreamConfig, progress: Progress | None = None) -> Any:
@@ -35,8 +40,7 @@ def load_pipeline(model: str | Path, config: StreamConfig, progress: Progress | 
     file, or a hub id, which is downloaded when it is not in the cache. ControlNets are those of ``config.controlnets``
     in order (``model_id`` None: the model's own next one); an empty list keeps all of the model's own. LoRAs are not
     loaded here. All networks are in evaluation mode without gradients, on ``resolve_device(config)`` in
-    ``resolve_dtype(config, device)``; only SDXL's large autoencoder stays in float32 where that is float16, whose range
-    it exceeds. ``progress(text, part in [0, 1] or None)`` is told what is being done.
+    ``resolve_dtype(config, device)``. ``progress(text, part in [0, 1] or None)`` is told what is being done.
 
     Raises UnsafeWeightsError for any format or folder that can carry code, ModelError when the model is missing, cannot
     be downloaded, is damaged, of another kind, too large for the memory, or does not fit its ControlNets.
@@ -46,13 +50,16 @@ def load_pipeline(model: str | Path, config: StreamConfig, progress: Progress | 
     say = progress or silent
     with quiet(), _named_faults(str(model)):
         place = locate(model, say)
+        own_vae: OwnVae = "none" if config.vae_id else "tiny" if config.use_tiny_vae else "any"
         if place.is_dir():
             own = sum(net.model_id is None for net in config.controlnets) if config.controlnets else MAX_CONTROLNETS
-            parts = load_parts(place, dtype, config.use_tiny_vae, own, say)
+            parts = load_parts(place, dtype, own_vae, own, say)
         else:
-            parts = _load_file(place, dtype, say)
-        if config.use_tiny_vae and (config.vae_id or not _is_tiny(parts["vae"])):
-            parts["vae"] = _load_tiny_vae(config.vae_id or TINY_VAE[unet_family(parts["unet"].config)], dtype, say)
+            parts = load_file(place, dtype, own_vae, say)
+        if parts["vae"] is None:
+            parts["vae"] = read_vae(config.vae_id, unet_family(parts["unet"].config), dtype, say)
+        if config.prediction_type != "auto":
+            parts["scheduler"] = scheduler_with(parts["scheduler"], config.prediction_type)
         nets = _choose_controlnets(config, parts.pop("controlnet"), parts["unet"], dtype, say)
         pipe = _assemble(parts, nets)
         say("moving to the device", None)
@@ -78,6 +85,43 @@ def load_controlnet(model_id: str | Path, pipe: Any) -> Any:
         _settle_network(net, str(model_id), pipe.unet.device)
     _loaded_from[net] = str(model_id)
     return net
+
+
+def load_vae(vae_id: str | None, pipe: Any) -> Any:
+    """Load another autoencoder for a pipeline, on its device and in its precision: a folder or a hub id in diffusers
+    layout, of an AutoencoderTiny or an AutoencoderKL. None: the tiny one of its family.
+
+    Raises ModelError when it is missing, or has other latents than the pipeline's UNet.
+    """
+    with quiet(), _named_faults(vae_id or "vae"):
+        vae = read_vae(vae_id, unet_family(pipe.unet.config), pipe.unet.dtype, silent)
+        _settle_network(vae, vae_id or "vae", pipe.unet.device)
+    return vae
+
+
+def read_vae(vae_id: str | None, family: Family, dtype: torch.dtype, say: Progress) -> Any:
+    """The autoencoder of that name on the CPU, or a family's own TAESD (Ollin Boer Bohan,
+    https://github.com/madebyollin/taesd): some quality against most of the time."""
+    import diffusers
+
+    name = vae_id or TINY_VAE[family]
+    say(f"loading {name}", None)
+    try:
+        place = locate(name, say)
+        if place.is_file():
+            raise ModelError(f"{name}: got a file, expected the folder or hub id of an autoencoder in diffusers layout")
+        if (place / "model_index.json").is_file():  # a whole pipeline, of which its autoencoder is meant
+            place = place / "vae"
+        check_folder(place)
+        kind = read_config(place / "config.json").get("_class_name")
+        if kind not in ("AutoencoderTiny", "AutoencoderKL"):
+            raise ModelError(f"{name}: got a {str(kind)[:60]}, expected an AutoencoderTiny or an AutoencoderKL")
+        vae: Any = load_part(getattr(diffusers, kind), place, dtype)
+    except ModelError as error:
+        advice = "leave vae_id out" if vae_id else "set use_tiny_vae: false, to use the model's own autoencoder"
+        raise type(error)(f"{error}; or {advice}") from error
+    vae.register_to_config(_name_or_path=name)
+    return vae
 
 
 def locate(model: str | Path, progress: Progress | None = None) -> Path:
@@ -109,50 +153,6 @@ def _is_complete(folder: Path) -> bool:
         classes, _ = read_index(folder)
         places = [folder / name for name in ("unet", "vae", "text_encoder", "text_encoder_2") if name in classes]
     return all(any(place.glob("*.safetensors")) for place in places)
-
-
-def _load_file(path: Path, dtype: torch.dtype, say: Progress) -> dict[str, Any]:
-    """The parts of a single-file checkpoint; its configurations and tokenizers come from the family's base model."""
-    import diffusers
-
-    header = check_safetensors(path)
-    family = file_family(path, header)
-    source = CONFIGS[family]
-    say(f"loading {path.name}, {FAMILY_NAMES[family]}", None)
-    configs = hub.cached(source)
-    if configs is None or not (configs / "tokenizer").is_dir():
-        configs = hub.fetch_folder(source, say, configs_only=True)
-    check_folder(configs)
-    _, settings = read_index(configs)
-    kind = diffusers.StableDiffusionXLPipeline if family == "sdxl" else diffusers.StableDiffusionPipeline
-    without = {"safety_checker": None, "feature_extractor": None, "image_encoder": None}
-    if family == "sdxl":
-        del without["safety_checker"]
-    pipe = kind.from_single_file(
-        str(path), config=str(configs), torch_dtype=dtype, local_files_only=True, use_safetensors=True, **without
-    )
-    prediction = file_prediction(header)
-    if prediction is not None:
-        pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, prediction_type=prediction)
-    parts = {name: part for name, part in pipe.components.items() if name not in without}
-    return {**parts, "controlnet": [], "settings": settings}
-
-
-def _is_tiny(vae: Any) -> bool:
-    return type(vae).__name__ == "AutoencoderTiny"
-
-
-def _load_tiny_vae(vae_id: str, dtype: torch.dtype, say: Progress) -> Any:
-    """TAESD (Ollin Boer Bohan, https://github.com/madebyollin/taesd): some quality against most of the time."""
-    from diffusers import AutoencoderTiny
-
-    say(f"loading {vae_id}", None)
-    try:
-        folder = locate(vae_id, say)
-        check_folder(folder)
-        return load_part(AutoencoderTiny, folder, dtype)
-    except ModelError as error:
-        raise type(error)(f"{error}; or set use_tiny_vae: false, to use the model's own autoencoder") from error
 
 
 def _choose_controlnets(
@@ -244,9 +244,6 @@ def _assemble(parts: dict[str, Any], controlnets: list[Any]) -> Any:
 
 
 def _settle(pipe: Any, device: torch.device) -> None:
-    vae = pipe.vae
-    if vae.dtype == torch.float16 and not _is_tiny(vae) and unet_family(pipe.unet.config) == "sdxl":
-        vae.to(torch.float32)
     for name, part in pipe.components.items():
         if isinstance(part, nn.Module):
             _settle_network(part, name, device)
@@ -267,12 +264,15 @@ def _named_faults(name: str) -> Iterator[None]:
         yield
     except InkstreamError:
         raise
-    except torch.OutOfMemoryError as error:
+    except (torch.OutOfMemoryError, MemoryError) as error:
         raise ModelError(
             f"{name}: it does not fit into the device's memory; use a smaller model, or dtype: float16"
         ) from error
     except Exception as error:
         if isinstance(error, NotImplementedError) and "meta tensor" in str(error):
             raise ModelError(f"{name}: {INCOMPLETE}") from error
-        reason = " ".join(str(error).split())[:300]
-        raise ModelError(f"{name}: cannot be loaded: {type(error).__name__}: {reason}") from error
+        log.debug("%s", name, exc_info=True)
+        raise ModelError(
+            f"{name}: cannot be loaded: diffusers refuses it ({type(error).__name__}), expected a model as it saves "
+            f"them; fetch it again, --debug shows the reason"
+        ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -11,6 +11,7 @@ from torch import nn
 from ..stream.base.errors import ModelError
 from ..stream.base.progress import Progress
 from .declared import check_scheduler, check_sizes, text_settings
+from .describe import REFINER, refuse_channels
 from .safety import check_folder, find_weights, read_config
 from .tokens import fit_tokenizers, load_tokenizer
 
@@ -34,6 +35,9 @@ CLASSES = {
     "image_encoder": {("transformers", "CLIPVisionModelWithProjection")},
 }
 MAX_CONTROLNETS = 16
+OwnVae = Literal["any", "tiny", "none"]
+"""Whether a model's own autoencoder is wanted: in any case, only a tiny one, or not at all."""
+NO_VAE = "it holds no autoencoder (VAE), expected one; set use_tiny_vae: true, or name one as vae_id"
 INCOMPLETE = "weights are missing: the file is incomplete, or belongs to another kind of model; fetch it again"
 
 
@@ -63,7 +67,9 @@ def read_index(folder: Path) -> tuple[dict[str, str], dict[str, Any]]:
             classes[name] = value[1]
         else:
             raise ModelError(f"{path}: got {name!r} of class {value}, which is not known here; expected a plain model")
-    missing = {"unet", "vae", "text_encoder", "tokenizer", "scheduler"} - classes.keys()
+    missing = {"unet", "text_encoder", "tokenizer", "scheduler"} - classes.keys()
+    if "text_encoder" in missing and "text_encoder_2" in classes:
+        raise ModelError(f"{folder}: {REFINER}")
     if missing:
         raise ModelError(f"{path}: it names no {', '.join(sorted(missing))}; expected a whole model")
     return classes, settings
@@ -78,10 +84,10 @@ def _is_known(part: str, library: Any, name: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
 
 
-def load_parts(folder: Path, dtype: torch.dtype, without_vae: bool, controlnets: int, say: Progress) -> dict[str, Any]:
+def load_parts(folder: Path, dtype: torch.dtype, own_vae: OwnVae, controlnets: int, say: Progress) -> dict[str, Any]:
     """Load a model's parts; ``controlnet`` is a list of at most ``controlnets``, ``settings`` are the pipeline's own.
 
-    The vae is None where ``without_vae`` holds and it is not a tiny one. Raises like ``load_part`` and ``read_index``.
+    The vae is None where ``own_vae`` is "none", or "tiny" and it is not. Raises like ``load_part`` and ``read_index``.
     """
     import diffusers
     import transformers
@@ -94,8 +100,11 @@ def load_parts(folder: Path, dtype: torch.dtype, without_vae: bool, controlnets:
         for name in ("tokenizer", "tokenizer_2", "text_encoder", "text_encoder_2", "unet", "vae")
         if name in classes
     ]
-    if without_vae and classes["vae"] != "AutoencoderTiny":
-        jobs.remove(("vae", folder / "vae"))
+    if own_vae == "any" and "vae" not in classes:
+        raise ModelError(f"{folder}: {NO_VAE}")
+    if own_vae == "none" or (own_vae == "tiny" and classes.get("vae") != "AutoencoderTiny"):
+        jobs = [job for job in jobs if job[0] != "vae"]
+    refuse_channels(read_config(folder / "unet" / "config.json").get("in_channels", 4), str(folder))
     if "controlnet" in classes:
         places = [folder / "controlnet", *(folder / f"controlnet_{number}" for number in range(1, MAX_CONTROLNETS))]
         jobs += [("controlnet", place) for place in places if place.is_dir()][:controlnets]

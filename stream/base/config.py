@@ -146,9 +146,11 @@ class StreamConfig(_Frozen):
     lcm_lora_id: PathText | None = None
     """Another LCM-LoRA than the base model's own."""
     use_tiny_vae: bool = True
-    """Use TAESD in place of the model's own autoencoder."""
+    """Use TAESD in place of the model's own autoencoder, where vae_id names no other."""
     vae_id: PathText | None = None
-    """Another tiny autoencoder than the base model's own."""
+    """Another autoencoder, tiny or not: a folder or hub id in diffusers layout."""
+    prediction_type: Literal["auto", "epsilon", "v_prediction"] = "auto"
+    """What the model predicts; auto: what the model says, or what its weights look like."""
 
     # --- running
     acceleration: Acceleration = "auto"
