@@ -52,18 +52,21 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
     started = time.perf_counter()
     device = (options.where or "cpu").upper()
     compiler = _Compiler(device, pipe.unet.dtype, EngineCache(options.folder))
+    # An autoencoder may be in float32 because half precision is too small for it.
+    exact = _Compiler(device, torch.float32, compiler.cache) if pipe.vae.dtype == torch.float32 else compiler
     exported = positional_units(pipe, controlnets, shapes, float32_units(options))
     units = {name: _adapted(name, unit) for name, unit in exported.items()}
     calls = {}
     for index, (name, unit) in enumerate(units.items()):
         options.progress(f"OpenVINO: {name}", index / len(units))
         example = tuple(unit.before(*shapes.example(name)))
-        key = compiler.key(name, unit, [tuple(value.shape) for value in example], shapes)
+        by = exact if name in ("encode", "decode") else compiler
+        key = by.key(name, unit, [tuple(value.shape) for value in example], shapes)
         quantiser = None
         if options.quantised:
             key = quantised_key(key, compiler.cache)
             quantiser = Quantiser(name, unit, tuple(shapes.inputs(name)), options.progress)
-        calls[name] = _Graph(compiler.compiled(key, unit, example, options, quantiser), name, unit, example)
+        calls[name] = _Graph(by.compiled(key, unit, example, options, quantiser), name, unit, example)
         calls[name](*shapes.example(name))
     options.progress("OpenVINO", 1.0)
     log.info("OpenVINO: ready after %.1f s", time.perf_counter() - started)

@@ -58,12 +58,14 @@ class Units:
 class Encode(nn.Module):
     """Autoencoder, picture to latent. A KL autoencoder gives its mode, so that a still picture stays still."""
 
+    scale: Any
+    shift: Any
+
     def __init__(self, vae: Any) -> None:
         super().__init__()
         self.vae = vae
         self.dtype = vae.dtype
-        self.scale = float(vae.config.scaling_factor)
-        self.shift = float(getattr(vae.config, "shift_factor", None) or 0.0)
+        _scale_latents(self, vae)
 
     def forward(self, image: Tensor) -> Tensor:
         """``image`` (F, 3, H, W) in [-1, 1] -> latent (F, 4, h, w)."""
@@ -75,17 +77,33 @@ class Encode(nn.Module):
 class Decode(nn.Module):
     """Autoencoder, latent to picture."""
 
+    scale: Any
+    shift: Any
+
     def __init__(self, vae: Any) -> None:
         super().__init__()
         self.vae = vae
         self.dtype = vae.dtype
-        self.scale = float(vae.config.scaling_factor)
-        self.shift = float(getattr(vae.config, "shift_factor", None) or 0.0)
+        _scale_latents(self, vae)
 
     def forward(self, latent: Tensor) -> Tensor:
         """``latent`` (F, 4, h, w) -> image (F, 3, H, W), about [-1, 1]."""
         latent = latent / self.scale + self.shift
         return self.vae.decode(latent.to(self.dtype), return_dict=False)[0].float()
+
+
+def _scale_latents(unit: Encode | Decode, vae: Any) -> None:
+    """Between an autoencoder's latents and the UNet's: (x - shift) * scale; numbers, or (1, 4, 1, 1) by channel."""
+    config = vae.config
+    scale, shift = float(config.scaling_factor), float(config.get("shift_factor") or 0.0)
+    mean, std = config.get("latents_mean"), config.get("latents_std")
+    if mean is None or std is None:
+        unit.scale, unit.shift = scale, shift
+        return
+    columns = (torch.tensor(each, dtype=torch.float32, device=vae.device).view(1, -1, 1, 1) for each in (mean, std))
+    by_mean, by_std = columns
+    unit.register_buffer("scale", scale / by_std, persistent=False)
+    unit.register_buffer("shift", shift + by_mean, persistent=False)
 
 
 class Embed(nn.Module):

@@ -54,6 +54,11 @@ def is_turbo(scheduler: Any) -> bool:
     return type(scheduler).__name__.startswith("Euler") and scheduler.config.get("timestep_spacing") == "trailing"
 
 
+def is_tiny(vae: Any) -> bool:
+    """Whether an autoencoder is a TAESD."""
+    return type(vae).__name__ == "AutoencoderTiny"
+
+
 def unet_family(unet: Any) -> Family:
     """The family that a UNet's configuration belongs to."""
     if unet.get("addition_embed_type") == "text_time":

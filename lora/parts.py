@@ -12,7 +12,7 @@ from ..stream.base.errors import ModelError
 from ..stream.base.progress import Progress
 from .declared import check_scheduler, check_sizes, text_settings
 from .describe import REFINER, refuse_channels
-from .safety import check_folder, find_weights, read_config
+from .safety import check_folder, find_weights, read_config, refuse_quantised
 from .tokens import fit_tokenizers, load_tokenizer
 
 PIPELINES = frozenset(
@@ -140,6 +140,7 @@ def load_part(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
     if named != kind.__name__:
         raise ModelError(f"{folder}: got a {named}, expected a {kind.__name__}")
     weights = find_weights(folder, prefer_fp16=dtype != torch.float32)
+    refuse_quantised(weights.tensors, folder)
     check_sizes(config, folder / "config.json", len(weights.tensors))
     # Both libraries take "torch_dtype"; transformers 5 prefers its new name and older diffusers only know the old one.
     if kind.__module__.startswith("diffusers"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,17 @@ def check_folder(folder: str | Path) -> None:
             raise UnsafeWeightsError(f"{path}: it would load more weights in silence; name a LoRA in lora_dict")
         if _CONFIGS.fullmatch(path.name) and not path.is_dir():
             read_config(path)
+
+
+def refuse_quantised(tensors: Mapping[str, tuple[str, tuple[int, ...]]], name: str | Path) -> None:
+    """Raise ModelError for weights that are whole numbers, or that a scale beside them belongs to."""
+    for tensor, (dtype, _) in tensors.items():
+        scaled = tensor.endswith((".scale_weight", ".weight_scale", ".absmax")) or tensor == "scaled_fp8"
+        if scaled or (not dtype.startswith(("F", "BF")) and not tensor.endswith("position_ids")):
+            raise ModelError(
+                f"{name}: got quantised weights ({tensor[-80:]}, {dtype}), expected F32, F16 or BF16; use the model as "
+                f"it was before that, with dtype: int8 or float8 where they are wanted"
+            )
 
 
 @dataclass(frozen=True)

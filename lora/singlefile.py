@@ -15,7 +15,7 @@ from .describe import FAMILY_NAMES, file_family
 from .parts import NO_VAE, OwnVae, load_scheduler, read_index
 from .prediction import find_parameterisation, scheduler_with
 from .registry import CONFIGS
-from .safety import check_folder, check_safetensors
+from .safety import check_folder, check_safetensors, refuse_quantised
 from .tokens import fit_tokenizers, load_tokenizer
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ def load_file(path: Path, dtype: torch.dtype, own_vae: OwnVae, say: Progress) ->
 
     header = check_safetensors(path)
     family = file_family(path, header)
+    parts = (_VAE, "model.diffusion_model.", "cond_stage_model.", "conditioner.", "scaled_fp8")
+    refuse_quantised({name: each for name, each in header.tensors.items() if name.startswith(parts)}, path)
     found = find_parameterisation(path, header, family)
     if own_vae == "any" and not any(name.startswith(_VAE) for name in header.tensors):
         raise ModelError(f"{path}: {NO_VAE}")

@@ -62,11 +62,13 @@ def fit_tokenizers(parts: dict[str, Any]) -> None:
 
     Raises ModelError where a tokenizer has words that its text encoder does not know.
     """
-    encoders = [parts[name].config for name in ("text_encoder", "text_encoder_2") if parts.get(name) is not None]
+    encoders: list[Any] = [
+        parts[name].config for name in ("text_encoder", "text_encoder_2") if parts.get(name) is not None
+    ]
     tokenizers = [parts[name] for name in ("tokenizer", "tokenizer_2") if parts.get(name) is not None]
     for tokenizer, encoder in zip(tokenizers, encoders, strict=False):
         largest = max(tokenizer.get_vocab().values(), default=0)
-        if largest >= encoder.vocab_size:
+        if largest >= encoder.vocab_size > 0:
             raise ModelError(
                 f"{tokenizer.name_or_path}: its words count up to {largest:,}, the text encoder knows "
                 f"{encoder.vocab_size:,}; the two do not belong together: fetch the model again"

@@ -13,6 +13,7 @@ from diffusers import (
     StableDiffusionControlNetImg2ImgPipeline,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionXLControlNetImg2ImgPipeline,
+    StableDiffusionXLImg2ImgPipeline,
 )
 from doubles.tiny_models import tiny_sd, tiny_sd21, tiny_sdxl
 from doubles.units import change_units
@@ -258,6 +259,35 @@ def test_single_step_equals_diffusers_controlnet_img2img(build, pipeline, start,
     assert (picture_of(decoded) - theirs).abs().max() <= TOLERANCE
 
 
+@pytest.mark.parametrize("zeros", [True, False])
+@pytest.mark.parametrize("negative", ["", "fog"])
+def test_l14_full_guidance_of_sdxl_equals_diffusers_without_a_negative_prompt(zeros, negative, decoded, monkeypatch):
+    """SDXL's negative prompt is zeros where there is none, unless the pipeline says otherwise."""
+    pipe = tiny_sdxl()
+    pipe.register_to_config(force_zeros_for_empty_prompt=zeros)
+    frame = np.random.default_rng(3).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
+    settings = {"t_index_list": (25,), "cfg_type": "full", "guidance_scale": 3.0, "width": SIDE, "height": SIDE}
+    stream = Stream(pipe, acceleration="eager", prompt="a red car", negative_prompt=negative, seed=11, **settings)
+    scheduler = LCMScheduler.from_config(pipe.scheduler.config)
+    set_timesteps = scheduler.set_timesteps
+    monkeypatch.setattr(
+        scheduler, "set_timesteps", lambda steps, device: set_timesteps(device=device, timesteps=[999 - 20 * 25])
+    )
+    theirs = run_diffusers(
+        StableDiffusionXLImg2ImgPipeline,
+        pipe,
+        scheduler,
+        image=torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255,
+        num_inference_steps=1,
+        strength=1.0,
+        guidance_scale=3.0,
+        negative_prompt=negative or None,
+        force_zeros_for_empty_prompt=zeros,
+    )
+    stream(frame)
+    assert (picture_of(decoded) - theirs).abs().max() <= TOLERANCE
+
+
 @pytest.mark.parametrize("steps", [2, 4])
 def test_turbo_step_equals_diffusers_euler_img2img(steps, decoded):
     """SD-Turbo as diffusers runs it: Euler on trailing timesteps, the last of them, no guidance."""
@@ -284,17 +314,19 @@ def test_turbo_step_equals_diffusers_euler_img2img(steps, decoded):
     assert (picture_of(decoded) - theirs).abs().max() <= TOLERANCE
 
 
-def run_diffusers(pipeline, pipe, scheduler, **arguments):
+def run_diffusers(pipeline, pipe, scheduler, guidance_scale=1.0, force_zeros_for_empty_prompt=True, **arguments):
     """The picture that a pipeline of diffusers gives with the parts of another: (1, 3, H, W) in [0, 1]."""
     wanted = inspect.signature(pipeline).parameters
     parts = {name: part for name, part in pipe.components.items() if name in wanted}
     parts |= {"scheduler": scheduler} | ({"requires_safety_checker": False} if "safety_checker" in wanted else {})
+    if "force_zeros_for_empty_prompt" in wanted:
+        parts |= {"force_zeros_for_empty_prompt": force_zeros_for_empty_prompt}
     theirs = pipeline(**parts)
     theirs.set_progress_bar_config(disable=True)
     size = {"width": SIDE, "height": SIDE} if "control_image" in arguments else {}
     return theirs(
         prompt="a red car",
-        guidance_scale=1.0,
+        guidance_scale=guidance_scale,
         generator=torch.Generator().manual_seed(11),
         output_type="pt",
         **size,

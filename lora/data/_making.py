@@ -97,7 +97,8 @@ class Maker:
     def digest(self, path: Path) -> str:
         """A hash of a picture and of all that lies beside it."""
         total = hashlib.sha256()
-        for each in (path, path.with_suffix(".txt"), path.with_suffix(".json"), *_own_sketches(path)):
+        beside = (path.with_suffix(suffix) for suffix in (*words.CAPTION_FILES, ".json"))
+        for each in (path, *beside, *_own_sketches(path)):
             if each == path or each.is_file():
                 total.update(_file_hash(each).digest())
         return total.hexdigest()

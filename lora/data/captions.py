@@ -27,6 +27,7 @@ from .reading import on_one_line, read_text
 Tags = Mapping[str, tuple[str, ...]]
 """Name -> everything that is true of the picture under that name, at least one each."""
 
+CAPTION_FILES = (".txt", ".caption")  # where both lie beside a picture, the first counts
 LONGEST = 400  # characters of a caption
 CLEARLY = 0.4  # of an object, from which a colour is its colour
 MOST = 64  # values under one name, and captions in a file
@@ -190,12 +191,12 @@ def _tidy(text: str) -> str:
 
 
 def written_captions(path: Path) -> tuple[str, ...]:
-    """The captions in the .txt file beside a picture, one a line; none when there is no such file.
+    """The captions in the .txt file beside a picture, or in the .caption file of kohya's trainers, one a line.
 
-    Raises DataError for a file that is no text, or is too long.
+    None when there is neither. Raises DataError for a file that is no text, or is too long.
     """
-    beside = path.with_suffix(".txt")
-    if not beside.is_file():
+    beside = next((file for file in map(path.with_suffix, CAPTION_FILES) if file.is_file()), None)
+    if beside is None:
         return ()
     lines = dict.fromkeys(filter(None, (" ".join(line.split()) for line in read_text(beside).splitlines())))
     if len(lines) > MOST or any(len(line) > 4 * LONGEST or not on_one_line(line) for line in lines):

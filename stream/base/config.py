@@ -6,6 +6,7 @@ Parameter names are StreamDiffusion's where it has the parameter.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
 
@@ -208,6 +209,15 @@ class StreamConfig(_Frozen):
             return cls(**values)
         except ValidationError as error:
             raise ConfigError("\n".join(f"{path}: {text}" for path, text in explain(cls, error))) from None
+
+    @classmethod
+    def merged(cls, config: StreamConfig | None, settings: Mapping[str, Any]) -> StreamConfig:
+        """``config`` with ``settings`` in place of its own; ``model_fields_set`` goes on saying which were given.
+
+        Raises ConfigError.
+        """
+        given = {name: getattr(config, name) for name in config.model_fields_set} if config is not None else {}
+        return cls.build(**{**given, **settings})
 
     def changed(self, **changes: Any) -> StreamConfig:
         """A new configuration with these settings changed. None is set where a setting may be None, such as

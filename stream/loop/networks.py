@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,10 +17,19 @@ from ...lora.load import load_controlnet, loaded_from
 from ...lora.registry import lcm_lora_id
 from ...lora.switch import LoraSet
 from ..base.config import ControlNetConfig, StreamConfig
-from ..base.errors import ConfigError, ModelError
+from ..base.errors import ConfigError
 from ..base.frame import Size
 from ..base.progress import Progress, silent
-from ..base.twin import twin
+from .admission import (
+    Prediction,
+    admitted,
+    check_vae,
+    controlnets_of,
+    prediction_of,
+    settled,
+    wants_vae,
+    working_vae,
+)
 from .guidance import make_guidance
 from .noise import SeedNoise
 from .prompt import PromptEncoder
@@ -38,6 +46,7 @@ FIXED = [
     "engine_dir",
     "fuse_lora",
     "lcm_lora_id",
+    "prediction_type",
     "use_lcm_lora",
     "use_tiny_vae",
     "vae_id",
@@ -55,22 +64,11 @@ class Networks:
     def __init__(self, pipe: Any, progress: Progress | None = None) -> None:
         """``progress`` watches what is built. Raises ModelError for a pipeline that the loop cannot run."""
         self._progress: Progress = progress or silent
-        for part in ("unet", "vae", "scheduler"):
-            if getattr(pipe, part, None) is None:
-                raise ModelError(
-                    f"got {type(pipe).__name__} without {part}, "
-                    f"expected a Stable Diffusion or SDXL pipeline of diffusers"
-                )
-        self.pipe = pipe = copy.copy(pipe)
-        pipe.vae = twin(pipe.vae)  # a setting of it changes where memory is short
+        self.pipe = pipe = admitted(pipe)
         self._device: torch.device = pipe.unet.device  # asking a network walks through all of it
-        prediction = pipe.scheduler.config.get("prediction_type", "epsilon")
-        if prediction not in ("epsilon", "v_prediction"):
-            raise ModelError(f"got prediction type {prediction!r}, expected epsilon or v_prediction")
-        self.prediction: Literal["epsilon", "v_prediction"] = prediction
+        self.prediction: Prediction = "epsilon"  # the first configuration decides it
         self._scheduler = scheduler_of(pipe.scheduler.config)
-        own = getattr(pipe, "controlnet", None)
-        self._controlnets: list[Any] = list(getattr(own, "nets", [own])) if own is not None else []
+        self._controlnets: list[Any] = controlnets_of(pipe)
         self._controlnet_ids: list[str | None] = []  # what was loaded in the place of each; None: the pipeline's own
         self._prompts = PromptEncoder(pipe)
         self._loras = LoraSet(pipe)
@@ -88,6 +86,9 @@ class Networks:
 
         Raises ConfigError for a setting that cannot change live, and for a sketch that nothing would carry.
         """
+        if old is None:
+            config = settled(self.pipe, config)
+            self.prediction = prediction_of(self.pipe, config)
         if old is None and not config.controlnets and self._controlnets:
             config = config.changed(controlnets=[{}] * len(self._controlnets))
         for name in FIXED if old is not None else ():
@@ -142,6 +143,7 @@ class Networks:
         paths = list(scales)
         if old is None:
             self._controlnet_ids = [loaded_from(net) for net in self._controlnets]
+            self._load_vae(config)
             if config.use_lcm_lora:
                 self._lcm_lora = config.lcm_lora_id or lcm_lora_id(self.pipe)
                 paths = [self._lcm_lora, *paths]
@@ -159,6 +161,16 @@ class Networks:
         guidance = make_guidance(config.cfg_type, config.guidance_scale)
         loop = config.mode, config.do_add_noise, config.use_denoising_batch, len(config.t_index_list), type(guidance)
         return self._units_key(config), loop
+
+    def _load_vae(self, config: StreamConfig) -> None:
+        """Put in the autoencoder that the first configuration asks for, where it is another than the pipeline's."""
+        if not wants_vae(self.pipe, config):
+            return
+        from ...lora.load import load_vae
+
+        vae = load_vae(config.vae_id, self.pipe)
+        check_vae(vae, self.pipe, type(self.pipe).__name__)
+        self.pipe.vae = working_vae(vae, self.pipe.unet)
 
     def _load_controlnets(self, config: StreamConfig) -> None:
         for index, net in enumerate(config.controlnets):

@@ -14,7 +14,7 @@ import torch
 from diffusers import LCMScheduler
 from torch import Tensor
 
-from ..base.errors import ConfigError
+from ..base.errors import ConfigError, ModelError
 
 # Below this, sqrt(alpha_bar) divides float32 noise up to visible size; schedules with zero terminal SNR start there.
 SMALLEST_ALPHA_BAR = 2.0**-24
@@ -33,8 +33,36 @@ class Schedule(NamedTuple):
 
 
 def scheduler_of(config: Any) -> LCMScheduler:
-    """What ``make_schedule`` reads the betas from, for the configuration of a pipeline's own scheduler."""
-    scheduler: Any = LCMScheduler.from_config(config)
+    """What ``make_schedule`` reads the betas from, for the configuration of a pipeline's own scheduler.
+
+    Raises ModelError for a scheduler that has no betas (EDM, flow matching), or betas that make no schedule.
+    """
+    name = str(config.get("_class_name", "scheduler"))[:60]
+    has_betas = {"beta_start", "beta_end", "beta_schedule"} <= config.keys() or config.get("trained_betas") is not None
+    if not has_betas or config.get("use_flow_sigmas") or name.startswith(("EDM", "FlowMatch")):
+        raise ModelError(
+            f"got a model with {name}, whose noise has no betas (EDM and flow matching have none), expected one such "
+            f"as DDIMScheduler; use a base model of Stable Diffusion 1.x, 2.x or SDXL"
+        )
+    total, original = config.get("num_train_timesteps", 1000), config.get("original_inference_steps", 50)
+    if not (isinstance(total, int) and isinstance(original, int) and 1 <= original <= total <= 100_000):
+        raise ModelError(
+            f"{name}: got original_inference_steps {str(original)[:20]} and num_train_timesteps {str(total)[:20]}, "
+            f"expected 1 or more, and no more of the first than of the second"
+        )
+    try:
+        # Where a scheduler kept its own defaults, LCM's are not meant.
+        scheduler: Any = LCMScheduler.from_config({k: v for k, v in config.items() if k != "_use_default_values"})
+    except (NotImplementedError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"{name}: got betas from {str(config.get('beta_start'))[:20]} to {str(config.get('beta_end'))[:20]}, "
+            f"schedule {str(config.get('beta_schedule'))[:40]!r}, "
+            f"trained_betas {str(config.get('trained_betas'))[:40]}; "
+            f"expected betas from 0 to 1, linear, scaled_linear or squaredcos_cap_v2"
+        ) from error
+    kept = scheduler.alphas_cumprod
+    if not (torch.isfinite(kept).all() and (kept >= 0).all() and (kept <= 1).all() and (kept.diff() <= 0).all()):
+        raise ModelError(f"{name}: its betas give no noise that grows from step to step, expected betas from 0 to 1")
     return scheduler
 
 
@@ -66,16 +94,19 @@ def make_schedule(
 
 def _timesteps(scheduler: LCMScheduler, rule: Literal["lcm", "turbo"], count: int) -> Tensor:
     settings: Any = scheduler.config
+    total = settings.num_train_timesteps
     if rule == "turbo":
-        total = settings.num_train_timesteps
+        if count > total:
+            raise ConfigError(
+                f"num_inference_steps: got {count}, expected at most {total}: the model has no more steps"
+            )
         return torch.arange(total, 0, -total / count).round().long()[:count] - 1
-    try:
-        scheduler.set_timesteps(count)
-    except ValueError as error:
+    if count > settings.original_inference_steps:
         raise ConfigError(
             f"num_inference_steps: got {count}, expected at most {settings.original_inference_steps}, "
-            f"the length of the schedule that LCM was distilled on ({error})"
-        ) from error
+            f"the length of the schedule that LCM was distilled on"
+        )
+    scheduler.set_timesteps(count)
     return scheduler.timesteps
 
 

@@ -62,7 +62,7 @@ class Stream(ChangedByUpdate):
         Raises ConfigError for a setting that is wrong, ModelError or LoraError for weights that do not fit, EngineError
         when ``acceleration`` names an engine that cannot run here.
         """
-        config = StreamConfig.build(**{**dict(config or {}), **settings})
+        config = StreamConfig.merged(config, settings)
         self.metrics = Metrics()
         self._updating = threading.Lock()
         self._rendering = threading.Lock()
@@ -96,7 +96,7 @@ class Stream(ChangedByUpdate):
         """
         from ...lora.load import load_pipeline
 
-        config = StreamConfig.build(**{**dict(config or {}), **settings})
+        config = StreamConfig.merged(config, settings)
         pipe = load_pipeline(model, config, progress)
         return cls(pipe, config, progress=progress, output_type=output_type, safety_checker=safety_checker)
 

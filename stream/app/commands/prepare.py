@@ -66,8 +66,8 @@ def prepare(
             "--caption",
             metavar="TEXT",
             rich_help_panel=CAPTIONS,
-            help="For pictures without a .txt file, for example '{structure}[ of {color}][ made of {material}]'; "
-            "what is in brackets may be unknown. Can be repeated.",
+            help="For pictures without a .txt or .caption file, for example '{structure}[ of {color}][ made of "
+            "{material}]'; what is in brackets may be unknown. Can be repeated.",
         ),
     ] = None,
     grammar: Annotated[
@@ -87,8 +87,8 @@ def prepare(
 ) -> None:
     """Make pairs of sketch, picture and captions from a folder of pictures.
 
-    A picture's captions are the lines of the .txt file beside it. Without one they are made from what is known: a .json
-    file beside it ({"material": "brick"}), words in the names of file and folders, the main colour. A drawing of a
+    A picture's captions are the lines of the .txt or .caption file beside it. Without one they are made from what is
+    known: a .json file beside it ({"material": "brick"}), words in the names of file and folders, the main colour. A drawing of a
     picture, house.sketch.png for house.jpg, is taken off its paper and used as it is. Interrupted, run it again: it
     goes on where it was. Pictures that are added later keep what is there where it is.
 
