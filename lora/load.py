@@ -16,18 +16,17 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from ..models import embedded
 from ..stream.base.config import StreamConfig
 from ..stream.base.errors import InkstreamError, ModelError
 from ..stream.base.progress import Progress, silent
 from ..stream.base.quiet import quiet
-from . import hub
 from .describe import FAMILY_NAMES, Family, unet_family
 from .devices import resolve_device, resolve_dtype
-from .parts import INCOMPLETE, MAX_CONTROLNETS, OwnVae, load_part, load_parts, read_index
+from .parts import INCOMPLETE, MAX_CONTROLNETS, OwnVae, load_part, load_parts
+from .places import locate
 from .prediction import scheduler_with
 from .registry import PRESETS, TINY_VAE
-from .safety import check_folder, check_safetensors, read_config, refuse_pickle
+from .safety import check_folder, check_safetensors, read_config
 from .singlefile import load_file
 
 log = logging.getLogger(__name__)
@@ -122,37 +121,6 @@ def read_vae(vae_id: str | None, family: Family, dtype: torch.dtype, say: Progre
         raise type(error)(f"{error}; or {advice}") from error
     vae.register_to_config(_name_or_path=name)
     return vae
-
-
-def locate(model: str | Path, progress: Progress | None = None) -> Path:
-    """The folder or .safetensors file that a model's name stands for; downloads a hub id that is not in the cache."""
-    text = str(model)
-    if text in embedded():
-        return embedded()[text]
-    path = Path(text).expanduser()
-    if path.exists():
-        return path
-    refuse_pickle(text)
-    if text in PRESETS:
-        text = PRESETS[text].model
-    if not hub.is_repo_id(text.partition(":")[0]) or (text.endswith(".safetensors") and ":" not in text):
-        names = ", ".join([*embedded(), *PRESETS])
-        raise ModelError(f"{text}: no such folder or file; expected one, a hub id (owner/name), or one of: {names}")
-    repo_id, file = hub.split_file(text)
-    if file:
-        refuse_pickle(file)
-        return hub.fetch_file(repo_id, file, progress)
-    found = hub.cached(repo_id)
-    return found if found is not None and _is_complete(found) else hub.fetch_folder(repo_id, progress)
-
-
-def _is_complete(folder: Path) -> bool:
-    """Whether a folder of the cache has weights for each of its parts, so that its download was not broken off."""
-    places = [folder]
-    if (folder / "model_index.json").is_file():
-        classes, _ = read_index(folder)
-        places = [folder / name for name in ("unet", "vae", "text_encoder", "text_encoder_2") if name in classes]
-    return all(any(place.glob("*.safetensors")) for place in places)
 
 
 def _choose_controlnets(
@@ -271,6 +239,8 @@ def _named_faults(name: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, NotImplementedError) and "meta tensor" in str(error):
             raise ModelError(f"{name}: {INCOMPLETE}") from error
+        if isinstance(error, OSError) and error.strerror:
+            raise ModelError(f"{name}: {error.filename or 'a file of it'} cannot be read: {error.strerror}") from error
         log.debug("%s", name, exc_info=True)
         raise ModelError(
             f"{name}: cannot be loaded: diffusers refuses it ({type(error).__name__}), expected a model as it saves "

@@ -49,9 +49,7 @@ def read_index(folder: Path) -> tuple[dict[str, str], dict[str, Any]]:
     """
     path = folder / "model_index.json"
     if not path.is_file():
-        single = (folder / "config.json").is_file()
-        hint = "it is a single part, a ControlNet or an autoencoder" if single else "check the path"
-        raise ModelError(f"{folder}: no model_index.json, expected a pipeline in diffusers layout; {hint}")
+        raise ModelError(f"{folder}: no model_index.json, expected a pipeline in diffusers layout; {_meant(folder)}")
     index = read_config(path)
     kind = index.get("_class_name")
     if not isinstance(kind, str) or kind not in PIPELINES:
@@ -73,6 +71,19 @@ def read_index(folder: Path) -> tuple[dict[str, str], dict[str, Any]]:
     if missing:
         raise ModelError(f"{path}: it names no {', '.join(sorted(missing))}; expected a whole model")
     return classes, settings
+
+
+def _meant(folder: Path) -> str:
+    """What may have been meant by a folder that is no pipeline."""
+    inner = sorted(path.parent.name for path in folder.glob("*/model_index.json"))
+    files = sorted(path.name for path in folder.glob("*.safetensors"))
+    if inner:
+        return f"name one of those in it: {', '.join(inner[:8])}"
+    if (folder.parent / "model_index.json").is_file():
+        return f"it is a part of {folder.parent}: name that"
+    if (folder / "config.json").is_file():
+        return "it is a single part, a ControlNet or an autoencoder"
+    return f"name one of the files in it: {', '.join(files[:8])}" if files else "check the path"
 
 
 def _is_known(part: str, library: Any, name: Any) -> bool:

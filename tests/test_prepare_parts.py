@@ -31,6 +31,16 @@ def test_pictures_are_read_whatever_their_name_says(tmp_path, suffix):
     assert np.abs(read.astype(int) - picture).mean() < 4
 
 
+@pytest.mark.parametrize(("files", "expected"), [((".caption",), ".caption"), ((".caption", ".txt"), ".txt")])
+def test_f13_captions_of_kohyas_trainers_are_read(tmp_path, files, expected):
+    for suffix in files:
+        (tmp_path / f"a{suffix}").write_text(f"a barn {suffix}\n\na  red barn\n", "utf-8")
+    assert captions.written_captions(tmp_path / "a.png") == (f"a barn {expected}", "a red barn")
+    (tmp_path / f"a{expected}").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match=rf"a\{expected}"):
+        captions.written_captions(tmp_path / "a.png")
+
+
 def test_pictures_come_out_upright_on_white_with_eight_bits(tmp_path):
     turned = Image.fromarray(thing())
     exif = turned.getexif()

@@ -11,8 +11,9 @@ from ...stream.base.config import ControlNetConfig, StreamConfig
 from ...stream.base.errors import ModelError
 from ...stream.base.progress import Progress, silent
 from ...stream.base.quiet import quiet
-from ..load import load_pipeline, locate
+from ..load import load_pipeline
 from ..parts import load_part
+from ..places import locate
 
 if TYPE_CHECKING:
     from .data import Batch

@@ -88,9 +88,9 @@ def prepare(
     """Make pairs of sketch, picture and captions from a folder of pictures.
 
     A picture's captions are the lines of the .txt or .caption file beside it. Without one they are made from what is
-    known: a .json file beside it ({"material": "brick"}), words in the names of file and folders, the main colour. A drawing of a
-    picture, house.sketch.png for house.jpg, is taken off its paper and used as it is. Interrupted, run it again: it
-    goes on where it was. Pictures that are added later keep what is there where it is.
+    known: a .json file beside it ({"material": "brick"}), words in the names of file and folders, the main colour. A
+    drawing of a picture, house.sketch.png for house.jpg, is taken off its paper and used as it is. Interrupted, run it
+    again: it goes on where it was. Pictures that are added later keep what is there where it is.
 
     Examples:
 
