@@ -236,6 +236,14 @@ def test_l15_an_autoencoder_that_wants_float32_gets_it_and_the_pipeline_keeps_it
     assert admitted(sd1).vae.dtype == torch.float16  # diffusers runs that of Stable Diffusion 1.x in float16, too
 
 
+def test_l15_a_float16_model_from_a_folder_runs_its_large_autoencoder_in_float32(tmp_path):
+    tiny_sdxl(vae="kl").save_pretrained(tmp_path / "xl")
+    settings = {"device": "cpu", "dtype": "float16", "use_tiny_vae": False, **SMALL}
+    stream = Stream.from_pretrained(tmp_path / "xl", **settings)
+    assert (stream.pipe.unet.dtype, stream.pipe.vae.dtype) == (torch.float16, torch.float32)
+    assert (stream.config.dtype, stream.config.use_tiny_vae) == ("float16", False)
+
+
 # --- settings of a pipeline that is given ready
 
 

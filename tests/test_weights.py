@@ -176,12 +176,6 @@ def test_precision_is_that_of_the_configuration(folders):
     assert {pipe.unet.dtype, pipe.vae.dtype, pipe.text_encoder.dtype} == {torch.bfloat16}
 
 
-def test_the_large_vae_of_sdxl_stays_in_float32_where_float16_is_too_small(tmp_path):
-    tiny_sdxl(vae="kl").save_pretrained(tmp_path / "xl")
-    pipe = load_pipeline(tmp_path / "xl", PLAIN.changed(dtype="float16"))
-    assert (pipe.unet.dtype, pipe.vae.dtype) == (torch.float16, torch.float32)
-
-
 def test_fp16_files_are_taken_where_half_precision_runs(tmp_path):
     tiny_sd().unet.save_pretrained(tmp_path)
     tiny_sd(seed=1).unet.save_pretrained(tmp_path, variant="fp16")

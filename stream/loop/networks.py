@@ -13,7 +13,7 @@ from torch import Tensor
 from ... import engines
 from ...engines.shapes import Shapes
 from ...engines.units import Units
-from ...lora.load import load_controlnet, loaded_from
+from ...lora.load import load_controlnet, load_vae, loaded_from
 from ...lora.registry import lcm_lora_id
 from ...lora.switch import LoraSet
 from ..base.config import ControlNetConfig, StreamConfig
@@ -166,8 +166,6 @@ class Networks:
         """Put in the autoencoder that the first configuration asks for, where it is another than the pipeline's."""
         if not wants_vae(self.pipe, config):
             return
-        from ...lora.load import load_vae
-
         vae = load_vae(config.vae_id, self.pipe)
         check_vae(vae, self.pipe, type(self.pipe).__name__)
         self.pipe.vae = working_vae(vae, self.pipe.unet)
