@@ -164,6 +164,20 @@ def test_s2_a_window_that_was_covered_before_shows_nothing_of_the_cover(painter,
     source.close()
 
 
+def test_s2_a_server_that_shares_no_memory_is_captured_all_the_same(monkeypatch):
+    with x_server("-extension", "MIT-SHM") as (display, _):
+        monkeypatch.setenv("DISPLAY", display)
+        painter = Painter(display)
+        id = painter.window("Krita", PLACE, GREEN)
+        source = open_source("screen:window=Krita,fps=200")
+        for width, height in ((200, 120), (301, 77), (20, 10)):  # resized while it is captured
+            painter.move(id, 10, 10, width, height)
+            picture = source.read()
+            assert picture.shape == (height, width, 3) and colours(picture) == {GREEN}
+        source.close()
+        painter.close()
+
+
 @pytest.fixture(scope="module")
 def bare():
     """A display whose server keeps no picture of each window."""

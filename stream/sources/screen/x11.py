@@ -40,7 +40,10 @@ class X11Windows:
             self._link.send(CHANGE_ATTRIBUTES, 0, self.root, EVENT_MASK, OF_CHILDREN)
 
     def close(self) -> None:
-        self._link.close()
+        try:
+            self._pixels.close()
+        finally:
+            self._link.close()
 
     def windows(self) -> list[Window]:
         tops = self._link.children(self.root)

@@ -115,6 +115,11 @@ class XLink:
         self.little_endian = whole[30] == 0
         self.root, self.root_visual, self.visuals = _read_setup(whole, screens.data - setup)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether ``close`` was not called."""
+        return self._open
+
     def close(self) -> None:
         if self._open:
             self._open = False

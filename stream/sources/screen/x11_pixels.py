@@ -15,6 +15,7 @@ import numpy as np
 from ...base.errors import SourceUnavailable
 from ...base.frame import Rect, Size
 from .x11_link import Layout, XLink
+from .x11_shared import XShared
 
 COMPOSITE, FIXES, RANDR = "Composite", "XFIXES", "RANDR"
 GET_IMAGE, FREE_PIXMAP, GET_GEOMETRY = 73, 54, 14  # of the core protocol
@@ -27,9 +28,14 @@ class XPixels:
 
     def __init__(self, link: XLink) -> None:
         self._link = link
+        self._shared = XShared(link)
         self._redirected: set[int] = set()
         self._composite = self._version(COMPOSITE, 0, 4)
         self._fixes = self._version(FIXES, 4, 0)
+
+    def close(self) -> None:
+        """Give back what is shared with the server; the connection is somebody else's."""
+        self._shared.close()
 
     @property
     def alone(self) -> bool:
@@ -117,10 +123,13 @@ class XPixels:
         layout = link.visuals.get(visual)
         if layout is None or not all(layout.masks) or layout.bits not in (16, 32) or not link.little_endian:
             raise SourceUnavailable(_unreadable(layout))
+        shared = self._shared.image(drawable, area, _stride(area.width, layout) * area.height)
+        if shared is not None:
+            return decode_pixels(shared, area.size, layout)
         place = (drawable, area.x, area.y, area.width, area.height, ALL_PLANES)
         sequence = link.send(GET_IMAGE, Z_PIXMAP, *place, form="IhhHHI", void=False)
         reply = link.receive(sequence)
-        return None if reply is None else decode_pixels(reply[32:], area.size, layout)
+        return None if reply is None else decode_pixels(memoryview(reply)[32:], area.size, layout)
 
 
 class XGrabber:
@@ -153,6 +162,7 @@ class XGrabber:
         return _Shot(bytearray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGRA).tobytes()), area.size)
 
     def close(self) -> None:
+        self._pixels.close()
         self._link.close()
 
 
@@ -161,9 +171,14 @@ class _Shot(NamedTuple):
     size: tuple[int, int]
 
 
-def decode_pixels(data: bytes, size: Size, layout: Layout) -> np.ndarray:
+def _stride(width: int, layout: Layout) -> int:
+    """Bytes of one row."""
+    return (width * layout.bits + layout.pad - 1) // layout.pad * layout.pad // 8
+
+
+def decode_pixels(data: memoryview, size: Size, layout: Layout) -> np.ndarray:
     """Rows of pixels as the server sends them: ``(H, W, 3)`` uint8 RGB; 5, 6 or 10 bits become 8."""
-    stride = (size.width * layout.bits + layout.pad - 1) // layout.pad * layout.pad // 8
+    stride = _stride(size.width, layout)
     rows = np.frombuffer(data, np.uint8, stride * size.height).reshape(size.height, stride)
     if layout.masks == (0xFF0000, 0xFF00, 0xFF) and layout.bits == 32:
         return cv2.cvtColor(rows[:, : size.width * 4].reshape(size.height, size.width, 4), cv2.COLOR_BGRA2RGB)
