@@ -135,6 +135,16 @@ def test_waiting_changes_of_the_same_settings_become_one():
     assert [changes.get() for _ in range(3)] == [{"guidance_scale": 1.2}, {"prompt": "ink"}, {"guidance_scale": 1.3}]
 
 
+def test_l10_none_that_sets_a_setting_is_not_lost_when_changes_become_one():
+    changes = Changes()
+    changes.put({"similar_image_filter_threshold": 0.9})
+    changes.put({"similar_image_filter_threshold": None})
+    assert changes.get() == {"similar_image_filter_threshold": None}
+    changes.put({"controlnets": [{"model_id": "a", "conditioning_scale": 0.5}]})
+    changes.put({"controlnets": [{"model_id": None, "conditioning_scale": None}]})
+    assert changes.get() == {"controlnets": [{"model_id": None, "conditioning_scale": 0.5}]}
+
+
 def test_merged_partial_changes_lose_nothing():
     changes = Changes()
     changes.put({"lora_dict": {"a": 0.1}})

@@ -229,7 +229,7 @@ class StreamConfig(_Frozen):
         """
         values = self.model_dump()
         for name, value in changes.items():
-            if value is None and name in values and not _may_be_none(type(self), name):
+            if value is None and name in values and not may_be_none(type(self), name):
                 continue
             if (
                 name == "controlnets"
@@ -251,12 +251,13 @@ def _merge_controlnets(old: list[dict[str, Any]], new: Any) -> list[dict[str, An
         if index >= len(merged):
             merged.append(change or {})
         elif change:
-            kept = {key for key, value in change.items() if value is None and not _may_be_none(ControlNetConfig, key)}
+            kept = {key for key, value in change.items() if value is None and not may_be_none(ControlNetConfig, key)}
             merged[index].update({key: value for key, value in change.items() if key not in kept})
     return merged
 
 
-def _may_be_none(model: type[BaseModel], name: str) -> bool:
+def may_be_none(model: type[BaseModel], name: str) -> bool:
+    """Whether a setting may be None: then a change to None sets it, and otherwise leaves it as it is."""
     field = model.model_fields.get(name)
     return field is not None and type(None) in get_args(field.annotation)
 

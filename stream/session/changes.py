@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from typing import Any
 
+from ..base.config import ControlNetConfig, StreamConfig, may_be_none
 from ..base.mailbox import MailboxClosed
 
 LIMIT = 256
@@ -29,7 +30,10 @@ class Changes:
                 raise MailboxClosed
             before = self._waiting[-1] if self._waiting else {}
             if before.keys() == changes.keys() and all(_mergeable(before[name], changes[name]) for name in changes):
-                self._waiting[-1] = {name: _merged(before[name], value) for name, value in changes.items()}
+                self._waiting[-1] = {
+                    name: _merged(before[name], value, may_be_none(StreamConfig, name))
+                    for name, value in changes.items()
+                }
             elif len(self._waiting) >= LIMIT:
                 raise OverflowError(f"{LIMIT} changes are waiting already; try again when the picture has changed")
             else:
@@ -57,12 +61,13 @@ def _mergeable(old: Any, new: Any) -> bool:
     return old is None or _partial(old) or not _partial(new)
 
 
-def _merged(old: Any, new: Any) -> Any:
-    """The value that does what ``old`` and then ``new`` would do; None changes nothing."""
+def _merged(old: Any, new: Any, sets: bool = False) -> Any:
+    """The value that does what ``old`` and then ``new`` would do; None changes nothing, unless it ``sets`` None."""
     if new is None:
-        return old
+        return None if sets else old
     if isinstance(old, dict) and isinstance(new, dict):
-        return {**old, **{name: value for name, value in new.items() if value is not None}}
+        said = {name: value for name, value in new.items() if value is not None or may_be_none(ControlNetConfig, name)}
+        return {**old, **said}
     if isinstance(old, list | tuple) and _partial(old) and _partial(new):
         length = max(len(old), len(new))
         padded = ([*items, *[None] * (length - len(items))] for items in (old, new))
