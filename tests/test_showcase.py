@@ -110,7 +110,7 @@ def test_retimed_plays_evenly_and_rests_after_each_drawing():
     sink = Retimed(inner, moments(1, 3, count=6), fps=10, pause=2)
     for number in range(6):
         sink.write(output(number), Status())
-    times = [round(item.captured_at, 6) for item in inner.outputs]
+    times = [round(item.origin.time, 6) for item in inner.outputs]
     assert times == [0.0, 0.1, 2.2, 2.3, 4.4, 4.5]
     sink.close()
     assert inner.closed

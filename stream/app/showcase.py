@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..base.frame import Frame, Output, Size, place
+from ..base.frame import Frame, Origin, Output, Size, place
 from ..session.around import Around
 from ..session.driver import StreamLike
 from ..sinks import Sink, Status
@@ -92,7 +92,7 @@ class Retimed:
         if output is not None:
             moment = self._moments.get(output.source_id)
             at = output.source_id / self._fps + self._pause * (moment.drawing if moment else 0)
-            output = replace(output, captured_at=at, rendered_at=at)
+            output = replace(output, origin=Origin(live=False, time=at, shown=1 / self._fps))
         self._sink.write(output, status)
 
     def close(self) -> None:

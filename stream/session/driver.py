@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..base.config import StreamConfig
 from ..base.errors import FrameError, MemoryFull
-from ..base.frame import Frame, Output, Size
+from ..base.frame import Frame, Origin, Output, Size
 from ..base.mailbox import Mailbox, MailboxClosed
 from ..base.metrics import Metrics
 from .intake import MAX_REFUSED, Intake
@@ -93,6 +93,7 @@ class Driver:
         self._revision = -1  # of the configuration under which the stream was last given a frame
         self._entered_at = clock()  # when a frame last entered the stream
         self._refused = 0  # frames in a row
+        self._origins: dict[int, Origin] = {}  # of frames that entered the stream, by their numbers
         self._silent_since = -1.0  # arrival of the frame after which a stall was reported
 
     def run(self) -> None:
@@ -165,6 +166,7 @@ class Driver:
         # Read before the call: a change during it is then noticed, at worst rendered twice, and never missed.
         revision = self._stream.revision
         skipped = self._metrics.counter("frames_skipped")
+        self._origins[frame.id] = frame.origin
         try:
             output = self._stream(frame, gated=self._intake.live)
         except MemoryFull as error:
@@ -174,6 +176,7 @@ class Driver:
         except FrameError as error:
             self._metrics.count("frames_refused")
             self._refused += 1
+            self._origins.pop(frame.id, None)
             log.debug("frame %d refused: %s", frame.id, error)
             if self._refused >= MAX_REFUSED:
                 raise FrameError(f"{MAX_REFUSED} unusable frames in a row, the last: {error}") from error
@@ -181,6 +184,8 @@ class Driver:
         self._refused = 0
         self.static = self._metrics.counter("frames_skipped") > skipped
         self._revision = revision
+        if self.static and self._last is not None and self._last.id != frame.id:
+            self._origins.pop(frame.id, None)
         if not self.static:
             self._last, self._entered_at = frame, self._clock()
         self._hand_on(output)
@@ -202,5 +207,11 @@ class Driver:
             self._give(self._stream.advance())
 
     def _give(self, output: Output | None) -> None:
-        if output is not None and not self._stop.is_set() and self._deliver(output):
+        if output is None or self._stop.is_set():
+            return
+        if origin := self._origins.get(output.source_id):
+            output = replace(output, origin=origin)
+            for number in [number for number in self._origins if number < output.source_id]:
+                del self._origins[number]
+        if self._deliver(output):
             self.shown += 1

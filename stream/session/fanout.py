@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ..base.errors import SinkClosed, SinkUnavailable
-from ..base.frame import Output
+from ..base.frame import Output, Sound
 from ..base.metrics import Metrics
 from ..base.plain import reason
 from ..base.waits import said
@@ -80,6 +80,16 @@ class Fanout:
             self.outlets.append(Outlet(sink, name, self._metrics, self._clock, self._status))
         if not self.outlets:
             raise SinkUnavailable(f"none of the sinks can be opened: {self._reasons()}")
+
+    @property
+    def files_only(self) -> bool:
+        """Whether every sink keeps all pictures in files, so that nobody minds when they come."""
+        return all(outlet.stores for outlet in self.outlets)
+
+    def accompany(self, sound: Sound) -> None:
+        """Give the sound that belongs to the pictures to the sinks that record any."""
+        for outlet in self.outlets:
+            outlet.accompany(sound)
 
     def deliver(self, output: Output, unique: bool, every: bool, report: Callable[[], None]) -> None:
         """Give a picture to all sinks; ``every``: those that take each picture once are waited for.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..base.errors import ConfigError, FrameError, SourceEnded, SourceError, SourceLost, SourceUnavailable
-from ..base.frame import Frame
+from ..base.frame import Frame, Origin, Sound
 from ..base.mailbox import Mailbox, MailboxClosed
 from ..base.metrics import Metrics
 from ..sources import Source, open_source, source_present
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 RETRY = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds before each try to open a lost source again; the last one repeats
 UNSEEN = 1.5  # seconds: the longest pause while the source may be there, so that it is live 2 s after it came back
 LOOK = 0.5  # seconds between two looks whether it is there
+MOST_SAID = 1000  # different reasons; a camera could find ever new ones
 MAX_REFUSED = 100  # unusable frames in a row after which something is wrong with more than a frame
 
 
@@ -25,7 +27,7 @@ class Intake:
     ``source`` is a Source, its specification as text, or a function that opens one; a Source without ``again`` cannot
     be opened again after SourceLost. ``retry``: the pauses before each try, in seconds. Only a source that is known to
     be gone is given the long ones: it is tried at once when it is seen to be there. ``stop`` ends everything.
-    ``notify`` is called when ``lost`` changes.
+    ``notify`` is called when ``lost`` changes, ``say`` with the reason of each refused frame, once.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Intake:
         stop: threading.Event,
         notify: Callable[[], None],
         retry: Sequence[float] = RETRY,
+        say: Callable[[str], None] = log.warning,
     ) -> None:
         self.name = source if isinstance(source, str) else type(source).__name__
         self.live = True
@@ -64,12 +67,15 @@ class Intake:
         self._clock = clock
         self._stop = stop
         self._notify = notify
+        self._say = say
         self._retry = tuple(retry)
         self._tries = 0  # since the last frame, or since it was seen to come back
         self._here: bool | None = True  # what the last look said
         self._look_at = clock()  # when the next look may be
         self._refused = 0  # in a row
+        self._said: set[str] = set()  # why frames were refused
         self._next_id = 0
+        self._files_only = False
 
     @property
     def about(self) -> str:
@@ -81,10 +87,19 @@ class Intake:
         """What keeps the source's picture from being what is there now; empty: nothing."""
         return getattr(self._source, "notice", "")
 
+    @property
+    def sound(self) -> Sound | None:
+        """What is to be heard with its pictures, where it has anything."""
+        return getattr(self._source, "sound", None)
+
     def open(self) -> None:
         """Open the source for the first time; raises what opening it raises."""
         if self._source is None and self._open is not None:
             self._source = self._open()
+
+    def begin(self, files_only: bool) -> None:
+        """After ``open``, when the sinks are known: ``files_only`` says that nobody watches them."""
+        self._files_only = files_only
         self._adopt()
 
     def run(self) -> None:
@@ -127,6 +142,9 @@ class Intake:
             self._metrics.count("frames_captured")
             self._metrics.count("frames_refused")
             self._refused += 1
+            if str(error) not in self._said and len(self._said) < MOST_SAID:
+                self._said.add(str(error))
+                self._say(str(error))
             if self._refused >= MAX_REFUSED:
                 raise FrameError(f"{self.name}: {MAX_REFUSED} unusable frames in a row, the last: {error}") from error
             return
@@ -135,7 +153,7 @@ class Intake:
         self._refused = self._tries = 0
         self._metrics.record("capture", now - asked)
         self._metrics.count("frames_captured")
-        frame = Frame(pixels, self._next_id, now)
+        frame = Frame(pixels, self._next_id, now, self._origin())
         self._next_id += 1
         self._asked_at = None
         if not self.live:
@@ -202,8 +220,14 @@ class Intake:
         before, self._here = self._here, present()
         return self._here is True and before is not True
 
+    def _origin(self) -> Origin:
+        origin = getattr(self._source, "origin", None)
+        return replace(origin, live=self.live) if isinstance(origin, Origin) else Origin(live=self.live)
+
     def _adopt(self) -> None:
         assert self._source is not None
+        if getattr(self._source, "pace", True) is None:
+            self._source.pace = not self._files_only  # type: ignore[attr-defined]
         self.live = self._source.live
         self.arrived_at = self._clock()
 

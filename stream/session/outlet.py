@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from ..base.frame import Output
+from ..base.frame import Output, Sound
 from ..base.mailbox import Mailbox, MailboxClosed
 from ..base.metrics import Metrics
 from ..base.pacing import Pacer
 from ..sinks import Sink, Status
 
 log = logging.getLogger(__name__)
+REST = 0.5  # seconds without a picture after which a sink that wants to know is told
 
 
 class Delivery(NamedTuple):
@@ -32,6 +33,7 @@ class Outlet:
         self.name = name
         self.on_main_thread = sink.on_main_thread
         self.every = sink.interval is None  # takes every output, none twice
+        self.stores: bool = getattr(sink, "stores", False)  # in a file, whenever they come
         self.ended = False  # nothing more will be written
         self.closed = False  # and what was written is finished, and what went wrong with that was said; see Fanout
         self.left = False  # it did not come back from a picture, and nobody waits for it any more
@@ -43,8 +45,15 @@ class Outlet:
         self._status = status
         self._box: Mailbox[Delivery] = Mailbox()
         self._pacer = None if sink.interval is None else Pacer(sink.interval, clock)
+        self._at_rest: Callable[[float], None] | None = getattr(sink, "at_rest", None)
         self._newest: Delivery | None = None
         self._unwritten = False
+
+    def accompany(self, sound: Sound) -> None:
+        """Give the sink the sound that belongs to the pictures, before the first of them, if it records any."""
+        take = getattr(self._sink, "accompany", None)
+        if take is not None:
+            take(sound)
 
     def offer(self, delivery: Delivery, wait: float | None = None) -> bool:
         """Give a picture to the sink's thread: at once, or when the one before was taken.
@@ -72,12 +81,14 @@ class Outlet:
 
         Returns the seconds until the next one is due, None for as soon as there is one. Raises what the sink raises.
         """
-        due = self._due_in()
+        due = REST if self._at_rest is not None else self._due_in()
         try:
             self._newest = self._box.get(due if block else 0.0)
             self._unwritten = True
-        except TimeoutError:
-            pass  # nothing newer has come
+        except TimeoutError:  # nothing newer has come
+            if self._at_rest is not None and block:
+                with self._calling():
+                    self._at_rest(self._clock())
         except MailboxClosed:
             self.ended = True
         due = self._due_in()

@@ -75,7 +75,7 @@ class Session:
         self._bell = threading.Event()  # something for the main thread to look at
         self._changes = Changes()
         self._inbox: Mailbox[Frame] = Mailbox()
-        self._intake = Intake(source, self._inbox, self.metrics, clock, self._stop, self._inbox.wake, retry)
+        self._intake = Intake(source, self._inbox, self.metrics, clock, self._stop, self._inbox.wake, retry, self._say)
         self._driver = Driver(
             stream,
             self._intake,
@@ -137,6 +137,9 @@ class Session:
             with said(f"{self._intake.name}: waiting for it to open", self._say):
                 self._intake.open()
             self._fanout.open(self)
+            self._intake.begin(self._fanout.files_only)
+            if self._intake.sound is not None and not self._intake.live:
+                self._fanout.accompany(self._intake.sound)
         except BaseException:
             self.stop()
             raise

@@ -8,6 +8,10 @@ Contract of a backend:
   seconds with the newest output, again and again if there is no newer one; ``output`` is None until there is a first.
 - ``write`` raises ``SinkClosed`` when the user closed it (a window: the session ends), ``SinkUnavailable`` when it
   failed for good: the session drops this sink, says why, and the others go on.
+- A sink that keeps every picture in a file has ``stores``, which is true; ``inkstream.stream.sources`` says what that
+  decides. ``output.origin`` says the time and name of a picture, and whether ``captured_at`` means anything.
+- It may have ``at_rest(now)``, called on the same thread every half second in which no output came; ``now`` is of the
+  clock of ``captured_at``. And ``accompany(sound)``, called before the first ``write`` where pictures have a sound.
 - ``close()`` may come twice, and finishes what was written so that it can be played.
 - The constructor opens the device; it raises ``SinkUnavailable`` with a hint, or ``ConfigError`` for bad options.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -14,28 +15,33 @@ from ..base.spec import Spec, flag
 from . import Status
 
 FORMATS = {".webp": ("WEBP", {"quality": 78, "method": 4}), ".gif": ("GIF", {}), ".png": ("PNG", {})}
+USUAL = 12.0  # pictures a second
+SHORTEST = 0.02  # seconds of a picture; browsers show shorter ones longer
 MOST_FRAMES = 1000  # an animated picture is made in memory, and a longer one is a video
 
 
 class AnimationSink:
-    """Keeps each output, ``fps`` a second, and writes one endless animation at ``close``; the last picture stays 2 s.
+    """Keeps each output and writes one endless animation at ``close``; the last picture stays 2 s.
 
-    ``width`` of a picture in pixels; ``input`` puts the drawing at its left. An existing file is never replaced:
-    ``out-2.webp`` is written, and the attribute ``path`` says which. It is there whole or not at all.
+    Pictures come ``fps`` a second; by default 12, or where the source is a file, at its own times. ``width`` of a
+    picture in pixels; ``input`` puts the drawing at its left. An existing file is never replaced: ``out-2.webp`` is
+    written, and the attribute ``path`` says which. It is there whole or not at all.
     Raises ConfigError for another ending than .webp, .gif or .png, or figures out of range.
     """
 
     interval: float | None = None
     on_main_thread = False
+    stores = True
 
-    def __init__(self, path: str | Path, fps: float = 12.0, width: int = 256, input: bool = False) -> None:
+    def __init__(self, path: str | Path, fps: float | None = None, width: int = 256, input: bool = False) -> None:
         self.path = Path(path).expanduser()
         if self.path.suffix.lower() not in FORMATS:
             raise ConfigError(f"animation: got {self.path.name!r}, expected a name that ends in {', '.join(FORMATS)}")
-        if not 1 <= fps <= 50 or not 32 <= width <= 1024:
-            raise ConfigError(f"animation: got fps={fps:g}, width={width}; expected fps 1 to 50 and width 32 to 1024")
+        if (fps is not None and not 1 <= fps <= 50) or not 32 <= width <= 1024:
+            raise ConfigError(f"animation: got fps={fps}, width={width}; expected fps 1 to 50, width 32 to 1024")
         self._fps, self._width, self._input = fps, width, input
         self._frames: list[np.ndarray] = []
+        self._times: list[float] = []  # seconds, of each
 
     def write(self, output: Output | None, status: Status) -> None:
         """Keep one picture; raises SinkUnavailable after a thousand (``close`` writes them)."""
@@ -45,20 +51,25 @@ class AnimationSink:
             raise SinkUnavailable(f"animation: {MOST_FRAMES} pictures are kept in {self.path}; for more use video:FILE")
         size = Size.of(output.pixels)
         size = Size(self._width, max(1, round(self._width * size.height / size.width)))
+        own = None if self._fps is not None or output.origin.live else output.origin.time
+        if self._times and own is None:
+            own = self._times[-1] + 1 / (self._fps or USUAL)
+        self._times.append(max(own or 0.0, self._times[-1] + SHORTEST) if self._times else own or 0.0)
         pictures = [output.pixels] if output.input is None or not self._input else [output.input, output.pixels]
         self._frames.append(np.hstack([place(Size.of(p), size, "letterbox").apply(p) for p in pictures]))
 
     def close(self) -> None:
         """Write the file; one without pictures leaves none. Raises SinkUnavailable when it cannot be written."""
-        frames, self._frames = self._frames, []
+        (frames, self._frames), (times, self._times) = (self._frames, []), (self._times, [])
         if not frames:
             return
         from PIL import Image
 
         kind, options = FORMATS[self.path.suffix.lower()]
         first, *rest = (Image.fromarray(frame) for frame in frames)
-        each = round(1000 / self._fps)
-        durations = [each] * len(rest) + [2000]
+        unit = 10 if kind == "GIF" else 1  # ms
+        stamps = [unit * round(1000 * time / unit) for time in times]  # so that roundings do not add up
+        durations = [after - before for before, after in itertools.pairwise(stamps)] + [2000]
         data = io.BytesIO()
         first.save(data, kind, save_all=True, append_images=rest, duration=durations, loop=0, **options)
         try:

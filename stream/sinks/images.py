@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ..base.errors import ConfigError, SinkUnavailable
@@ -10,18 +11,22 @@ from ..base.frame import Output
 from ..base.spec import Spec
 from . import Status
 
+LONGEST = 180  # bytes of a name
+
 
 class ImagesSink:
-    """Writes every N-th output as a PNG named by the id of the frame it came from, ``00000042.png``.
+    """Writes every N-th output as a PNG named by the file that it came from, or else by the id of the frame,
+    ``00000042.png``.
 
     A run never mixes with an earlier one: when ``folder`` holds something, ``folder-2``, ``folder-3``, ... is made, and
-    the attribute ``folder`` says which. A frame that was rendered more than once gives ``00000042-2.png`` and so on.
+    the attribute ``folder`` says which. What was rendered more than once gives ``00000042-2.png`` and so on.
     A picture is there whole or not at all.
     Raises ConfigError for ``every`` below 1 and SinkUnavailable when the folder cannot be made.
     """
 
     interval: float | None = None
     on_main_thread = False
+    stores = True
 
     def __init__(self, folder: str | Path, every: int = 1) -> None:
         if every < 1:
@@ -39,7 +44,8 @@ class ImagesSink:
         if (self._seen - 1) % self._every:
             return
         try:
-            write_new(self.folder / f"{output.source_id:08d}.png", png(output.pixels))
+            name = _short(output.origin.name) or f"{output.source_id:08d}"
+            write_new(self.folder / f"{name}.png", png(output.pixels))
         except OSError as error:
             raise SinkUnavailable(
                 f"images: stopped: {error.strerror or error}; {self.written} pictures were kept in {self.folder}"
@@ -48,6 +54,11 @@ class ImagesSink:
 
     def close(self) -> None:
         """Nothing is open between two pictures."""
+
+
+def _short(name: str) -> str:
+    """As much of a name as a file system takes with what is added to it."""
+    return re.sub(r"[/\\:\0]", "_", name).encode(errors="ignore")[:LONGEST].decode(errors="ignore")
 
 
 def open(spec: Spec) -> ImagesSink:

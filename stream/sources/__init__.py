@@ -12,6 +12,11 @@ Contract of a backend:
   whatever a driver does.
 - ``live`` says that time passes without us: the newest frame wins. A source that is not live waits for the engine, and
   every one of its frames is rendered.
+- A source that can be either has ``pace``, and follows it in ``live``. While it is None the session decides, before the
+  first ``read``: False, so that every frame is rendered, when all sinks keep pictures in files (``Sink.stores``) and
+  nobody watches; True otherwise.
+- It may have ``origin``, an ``Origin``: what is known of the picture that ``read`` gave last (its time in the file, its
+  name). And ``sound``, a ``Sound``, or None: what is to be heard with its pictures.
 - The constructor opens the device; it raises ``SourceUnavailable`` with a hint, or ``ConfigError`` for bad options.
 - A source may have ``again() -> Source``, which opens a new one of exactly what this one was on (the window that was
   chosen and no other) after ``SourceLost``; ``about: str``, which of several things it took; and ``notice: str``, what
@@ -37,7 +42,10 @@ from ..base.spec import Spec, parse_spec
 class Source(Protocol):
     """Anything that gives pictures."""
 
-    live: bool
+    @property
+    def live(self) -> bool:
+        """Whether time passes without us."""
+        ...
 
     def read(self) -> np.ndarray:
         """Wait for the next picture: ``(H, W, 3)`` uint8 RGB, C-contiguous."""

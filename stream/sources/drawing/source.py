@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...base.errors import ConfigError, SourceEnded
+from ...base.frame import Origin
 from ...base.pacing import Clock, Pacer
 from .hand import Paper, Trace, draw_by_hand
 from .subjects import NAMES
@@ -125,6 +126,12 @@ class DemoSource:
         self._advance(self._elapsed() * self._speed)
         self._given += 1
         return self._paper.picture.copy()
+
+    @property
+    def origin(self) -> Origin:
+        """Of the last picture: its time, while it is not live."""
+        time = None if self.live else (self._given - 1) * self._pacer.interval
+        return Origin(self.live, time, self._pacer.interval)
 
     def close(self) -> None:
         self._stop.set()
