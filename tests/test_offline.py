@@ -18,7 +18,7 @@ from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.base.frame import Size
 from inkstream.stream.session.session import Session
 
-SMALL = Size(64, 48)
+SMALL = Size(64, 64)
 
 
 def frames(path):
@@ -29,7 +29,7 @@ def frames(path):
 
 
 def render(source, *sinks, steps=1, delay=0.0, **options):
-    session = Session(str(source), FakeStream(SMALL, steps=steps, delay=delay), list(sinks))
+    session = Session(str(source), FakeStream(steps, delay, SMALL), list(sinks))
     session.run(**options)
     return session
 
@@ -63,13 +63,11 @@ def test_l18_a_variable_rate_stays_as_it_is(tmp_path):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     begun = time.perf_counter()
-    render(
-        f"video:{tmp_path}/vfr.mkv,start=0.1", f"video:{tmp_path}/out.mp4", f"animation:{tmp_path}/out.webp,width=64"
-    )
+    render(f"video:{tmp_path}/vfr.mkv,start=0.1", f"video:{tmp_path}/out.mp4", f"animation:{tmp_path}/out.png")
     assert time.perf_counter() - begun < 3, "nobody waits for a file"
     assert frames(tmp_path / "out.mp4")[1] == pytest.approx([at - 0.1 for at in times[1:]], abs=2e-3)
     durations = []
-    with Image.open(tmp_path / "out.webp") as animation:
+    with Image.open(tmp_path / "out.png") as animation:
         for number in range(animation.n_frames):
             animation.seek(number)
             animation.load()
@@ -102,7 +100,7 @@ def test_l18_what_is_live_and_what_is_not(tmp_path, monkeypatch, source, sinks, 
         path = tmp_path / "in"
     else:
         path = film(tmp_path, count=3)
-    session = Session(source.format(path), FakeStream(SMALL), sinks)
+    session = Session(source.format(path), FakeStream(size=SMALL), sinks)
     session.start()
     try:
         assert session.status.newest_wins == live
@@ -113,8 +111,8 @@ def test_l18_what_is_live_and_what_is_not(tmp_path, monkeypatch, source, sinks, 
 def test_l18_what_is_said_of_it(tmp_path):
     said = []
     source = film(tmp_path, count=3)
-    Session(f"video:{source}", FakeStream(SMALL), ["null"], on_status=said.append).run()
-    Session(f"video:{source}", FakeStream(SMALL), [f"images:{tmp_path}/out"], on_status=said.append).run()
+    Session(f"video:{source}", FakeStream(size=SMALL), ["null"], on_status=said.append).run()
+    Session(f"video:{source}", FakeStream(size=SMALL), [f"images:{tmp_path}/out"], on_status=said.append).run()
     assert {status.newest_wins for status in said} == {True, False}
 
 
@@ -154,7 +152,7 @@ def test_f7_renders_keep_the_names_of_their_pictures(tmp_path):
     said = []
     session = Session(
         f"images:{tmp_path}/in",
-        FakeStream(SMALL),
+        FakeStream(size=SMALL),
         [f"images:{tmp_path}/out"],
         on_status=lambda s: said.append(s.message),
     )
@@ -256,7 +254,7 @@ class Still:
     def close(self):
         pass
 
-session = Session(Still(), FakeStream(Size(64, 48)), ["video:" + path for path in sys.argv[1:]])
+session = Session(Still(), FakeStream(), ["video:" + path for path in sys.argv[1:]])
 session.start()
 begun = time.perf_counter()
 while True:
@@ -272,11 +270,11 @@ def test_t7_a_recording_at_rest_is_kept_when_it_is_killed(tmp_path):
         assert child.stdout is not None
         first = float(next(child.stdout))
         for line in child.stdout:
-            if float(line) - first > 4.0:
+            if float(line) - first > 2.5:
                 break
         os.kill(child.pid, signal.SIGKILL)
     for path in paths:
         with av.open(path) as container:
             times = [frame.time for frame in container.decode(video=0)]
-        assert times[-1] >= 4.0 - 1.5, path
+        assert times[-1] + 0.5 >= 2.5 - 1.0, path  # it is seen until the next one, which is half a second later
         assert max(after - before for before, after in itertools.pairwise(times)) <= 1.0

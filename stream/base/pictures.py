@@ -64,7 +64,7 @@ class Picture(NamedTuple):
     """One picture of a file that may hold many."""
 
     pixels: np.ndarray  # (H, W, 3) uint8 RGB
-    shown: float | None  # seconds until the next one; None where the file does not say
+    shown: float | None  # seconds until the next one; None where nothing moves
 
 
 def check_regular(path: Path) -> None:
@@ -112,8 +112,8 @@ def read_pictures(path: Path) -> Iterator[Picture]:
                 return
             image.load()
             pixels = as_rgb(image)
-            shown = image.info.get("duration") if several and getattr(image, "is_animated", False) else None
-            yield Picture(pixels, None if shown is None else _seconds(shown))
+            moves = several and getattr(image, "is_animated", False)
+            yield Picture(pixels, _seconds(image.info.get("duration", 0)) if moves else None)
             number += 1
             if not several:
                 return

@@ -264,7 +264,8 @@ class Session:
         values = {"prompt": config.prompt, "drawing_influence": config.drawing_influence}
         for name in ("frames_dropped", "frames_skipped"):
             values[name] = self.metrics.counter(name)
-        return Status(state, message, fps, latency, (size.width, size.height), values, self._intake.about)
+        newest_wins = self._intake.live
+        return Status(state, message, fps, latency, (size.width, size.height), values, newest_wins, self._intake.about)
 
     def summary(self) -> dict[str, Any]:
         """What was measured (see ``Metrics.summary``), state and message, and the sinks that are gone, with why."""

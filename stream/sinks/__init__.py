@@ -44,6 +44,8 @@ class Status:
     """(width, height) of outputs."""
     values: dict[str, Any] = field(default_factory=dict)
     """Prompt, drawing_influence, counters: shown as they are."""
+    newest_wins: bool = True
+    """Whether frames that come faster than they are rendered are left out; False: every one is rendered."""
     source: str = ""
     """Which of several things the source took, a window for example; empty where there is no question."""
 

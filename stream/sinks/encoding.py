@@ -21,7 +21,7 @@ class Container:
 
 
 _FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "frag_duration": "490000"}  # us
-_CLUSTERS = {"cluster_time_limit": "500"}  # ms
+_CLUSTERS = {"cluster_time_limit": "490"}  # ms
 CONTAINERS = {
     ".mp4": Container("mp4", ("libx264", "mpeg4"), _FRAGMENTS),
     ".mov": Container("mov", ("libx264", "mpeg4"), _FRAGMENTS),

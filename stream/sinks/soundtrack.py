@@ -90,7 +90,7 @@ class Soundtrack:
         for name in ENCODERS.get(container.format.name, USUAL):
             with contextlib.suppress(ValueError):  # unknown to this build
                 return container.add_stream(name, rate=48_000 if name == "libopus" else min(rate, 48_000))
-        raise ValueError(f"{container.format.name} does not take it, and this PyAV cannot encode it anew")
+        raise ValueError(f"{container.format.name} does not take {self.codec}, and this PyAV cannot encode it anew")
 
     def _read(self) -> Iterator[tuple[float, Any]]:
         """Every packet that is not before the first picture, with its time in the recording."""

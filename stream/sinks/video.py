@@ -31,7 +31,7 @@ from .soundtrack import Soundtrack
 log = logging.getLogger(__name__)
 
 KEY_EVERY = 0.5  # seconds between key frames: what is lost when the program is killed
-REST_BEHIND = 0.4  # seconds that a picture at rest is recorded late: an input that is on its way then still fits
+REST_BEHIND = 0.3  # seconds that a picture at rest is recorded late: an input that is on its way then still fits
 
 
 class VideoSink:

@@ -45,7 +45,8 @@ def run(
             "-t",
             metavar="SINK",
             rich_help_panel=ENDS,
-            help="window (the default), virtualcam, video:out.mp4, images:folder or null. Can be repeated.",
+            help="window (the default), virtualcam, video:out.mp4, images:folder, animation:clip.webp or null. "
+            "Can be repeated.",
         ),
     ] = None,
     config: ConfigOption = "ink-tiny",
@@ -64,7 +65,8 @@ def run(
     """Show what you draw, in any program, as a finished render while the pen is still moving.
 
     It runs until the window is closed, the source ends, or Ctrl-C. A sink that fails is dropped with its reason, and
-    the others go on.
+    the others go on. Live, the newest frame wins. From a file to files (video, images, animation) every frame is
+    rendered, at its own time and with the file's sound; pace=1 or pace=0 in the source says otherwise.
 
     Examples:
 
@@ -93,6 +95,7 @@ class _Narrator:
 
     def __init__(self) -> None:
         self._said = self._source = ""
+        self._begun = False
 
     def __call__(self, status: Status) -> None:
         if status.source != self._source:
@@ -102,4 +105,8 @@ class _Narrator:
             return
         self._said = status.state
         lost = status.state in ("stalled", "reconnecting")
-        note(f"{status.state}: {status.message}" if lost else status.state)
+        if status.state == "live" and not self._begun:
+            self._begun = True
+            note("live: the newest frame wins" if status.newest_wins else "live: every frame is rendered")
+        else:
+            note(f"{status.state}: {status.message}" if lost else status.state)
