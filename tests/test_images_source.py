@@ -238,8 +238,8 @@ def foreign(folder):
         "clip.png": "is a video, expected PNG, JPEG, WEBP, BMP or GIF; give it as video:FILE",
         "empty.png": "is empty",
         "odd.png": "is a PNG that cannot be decoded",
-        "pipe.png": "is a named pipe, expected a file",
-        "zero.png": "is a device, expected a file",
+        "pipe.png": "cannot be read: got a FIFO, expected a regular file",
+        "zero.png": "cannot be read: got a device, expected a regular file",
         "gone.png": "cannot be read: No such file or directory",
     }
 

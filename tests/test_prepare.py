@@ -319,3 +319,14 @@ def test_wrong_usage_of_the_command_leaves_with_2(photos, tmp_path, more, messag
     result = CliRunner().invoke(app, ["prepare", str(photos), "-o", str(tmp_path / "out"), *more])
     assert result.exit_code == 2 and message in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_t12_what_is_no_regular_file_is_left_out_at_once(photos, tmp_path):
+    os.mkfifo(photos / "pipe.png")
+    (photos / "zero.png").symlink_to("/dev/zero")
+    (photos / "folder.png").mkdir()
+    arguments = ["prepare", photos, "-o", tmp_path / "out", "--size", "64", "--sketches", "1"]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    assert "pipe.png: got a FIFO, expected a regular file" in result.stderr
+    assert "zero.png: got a device, expected a regular file" in result.stderr

@@ -264,8 +264,8 @@ def test_t12_what_is_no_regular_file_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "zero.mp4").symlink_to("/dev/zero")
     (tmp_path / "folder.mp4").mkdir()
-    for name, what in (("pipe", "a named pipe"), ("zero", "a device"), ("folder", "a folder")):
-        with pytest.raises(SourceUnavailable, match=rf"{name}\.mp4: is {what}, expected a file"):
+    for name, what in (("pipe", "a FIFO"), ("zero", "a device"), ("folder", "a folder")):
+        with pytest.raises(SourceUnavailable, match=rf"{name}\.mp4 cannot be opened: got {what}, expected"):
             open_source(f"video:{tmp_path / name}.mp4")
 
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from ...stream.base.errors import ConfigError, DataError, FrameError
+from ...stream.base.errors import ConfigError, DataError
+from ...stream.base.files import regular_file
 from ...stream.base.folders import tidy
 from ...stream.base.names import natural
-from ...stream.base.pictures import check_regular
 from ...stream.base.progress import Progress, silent
 from . import quality
 from ._journal import Journal, NotWritten, write_atomically
@@ -109,10 +109,8 @@ def _record(maker: Maker, journal: Journal, path: Path) -> dict[str, Any]:
     """What the journal knows of a picture, or what is found out now."""
     name = path.relative_to(maker.source).as_posix()
     try:
-        check_regular(path)
+        regular_file(path)
         digest = maker.digest(path)
-    except FrameError as error:
-        return {"file": name, "why": "cannot be read", "reason": f"{path}: {error}"}
     except OSError as error:
         return {"file": name, "why": "cannot be read", "reason": f"{path}: {error.strerror or error}"}
     known = journal.get(name)

@@ -11,8 +11,8 @@ import numpy as np
 
 from ...stream.base import pictures
 from ...stream.base.errors import DataError, FrameError
+from ...stream.base.files import open_regular, regular_file
 from ...stream.base.frame import Size
-from ...stream.base.pictures import check_regular
 
 # Pillow's other decoders run programs (EPS), are hardly used, or are of little use here.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
@@ -33,11 +33,12 @@ def read_picture(path: Path) -> np.ndarray:
     Raises DataError that names the file.
     """
     try:
-        check_regular(path)
         _check_bytes(path)
         pixels = pictures.read_picture(path, FORMATS)
     except FrameError as error:
         raise DataError(f"{path}: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     _check_size(path, Size.of(pixels))
     return pixels
 
@@ -60,11 +61,8 @@ def _check_size(path: Path, size: Size) -> None:
 def read_text(path: Path) -> str:
     """A text file in UTF-8 of at most 1 MiB; raises DataError that names the file, and the line that is not text."""
     try:
-        check_regular(path)
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(MAX_TEXT_BYTES + 1)
-    except FrameError as error:
-        raise DataError(f"{path}: {error}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     if len(data) > MAX_TEXT_BYTES:
@@ -82,12 +80,12 @@ def on_one_line(text: str) -> bool:
 
 
 def _check_bytes(path: Path) -> None:
-    size = path.stat().st_size
+    size = regular_file(path).stat().st_size
     if size > MAX_BYTES:
         raise DataError(f"{path}: got {size >> 20} MiB, expected at most {MAX_BYTES >> 20} MiB; scale it down")
     if not size:
         raise DataError(f"{path}: is empty, expected a picture")
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with open_regular(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         hidden = second_file(data)
     if hidden:
         raise DataError(f"{path}: is a picture and {hidden} at once; save the picture anew")

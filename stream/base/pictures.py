@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import stat
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import FrameError
+from .files import open_regular, regular_file
 from .frame import MAX_SIDE, Size
 from .pixels import as_rgb
 
@@ -67,22 +67,6 @@ class Picture(NamedTuple):
     shown: float | None  # seconds until the next one; None where nothing moves
 
 
-def check_regular(path: Path) -> None:
-    """Refuse what has no end or never begins, before anybody waits for it: FIFOs, devices, sockets; and folders.
-
-    Raises FrameError with the reason, without the name.
-    """
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise FrameError(f"cannot be read: {error.strerror or 'the system refuses it'}") from error
-    except ValueError:
-        raise FrameError("cannot be read: its name holds a NUL") from None
-    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
-    if not stat.S_ISREG(mode):
-        raise FrameError(f"is {kinds.get(stat.S_IFMT(mode), 'a device')}, expected a file")
-
-
 def read_picture(path: Path, formats: Sequence[str] = FORMATS) -> np.ndarray:
     """The picture in a file, of a moving one the first: ``(H, W, 3)`` uint8 RGB, upright, on white paper.
 
@@ -124,7 +108,7 @@ def _opened(path: Path, formats: Sequence[str]) -> Iterator[Any]:
     """A Pillow image whose header was read and whose size is allowed; raises FrameError, or what Pillow raises."""
     from PIL import Image
 
-    check_regular(path)
+    regular_file(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of large sizes, which are judged here, and of metadata that nobody reads
         image = Image.open(path, formats=formats)
@@ -155,11 +139,13 @@ def _told(path: Path, formats: Sequence[str]) -> Iterator[None]:
 def _reason(path: Path, formats: Sequence[str], error: Exception) -> str:
     """Why a file was refused, as far as that was seen."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(_HEAD)
         size = path.stat().st_size
     except OSError as again:
         return f"cannot be read: {again.strerror or 'the system refuses it'}"
+    except ValueError:
+        return "cannot be read: its name holds a NUL"
     if not head:
         return "is empty, expected a picture"
     what, cure = what_is(head)

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..base.errors import FrameError, SourceError, SourceUnavailable
+from ..base.files import open_regular
 from ..base.frame import MAX_SIDE, Size
-from ..base.pictures import MOVING, USUAL, check_regular, picture_format, read_pictures, what_is
+from ..base.pictures import MOVING, USUAL, picture_format, read_pictures, what_is
 from ..base.pixels import as_rgb
 from ..base.timeline import Timeline
 from .shaping import linear_part, shaped
@@ -60,21 +61,16 @@ def open_film(path: Path) -> Film:
     if not path.exists():
         raise SourceUnavailable(f"video: there is no file {path}")
     try:
-        check_regular(path)
-        head = _head(path)
-    except (OSError, FrameError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise SourceUnavailable(f"video: {path}: {reason}") from error
+        with open_regular(path) as file:
+            head = file.read(1024)
+    except OSError as error:
+        reason = error.strerror or "the system refuses it"
+        raise SourceUnavailable(f"video: {path} cannot be opened: {reason}") from error
     if not head:
         raise SourceUnavailable(f"video: {path} cannot be opened: it is empty")
     if any(mark in head for mark in PLAYLISTS):
         raise SourceUnavailable(f"video: {path} cannot be opened: it is a list of other files, give the video itself")
     return MovingPicture(path) if picture_format(head) in MOVING else Video(path, head)
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(1024)
 
 
 class MovingPicture:
