@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from inkstream.stream.base.files import (
+    new_array,
     open_regular,
     regular_file,
     replacing,
@@ -112,15 +113,17 @@ def test_t12_a_link_to_a_regular_file_is_read(tmp_path):
 
 
 @posix
-def test_t15_a_link_stays_a_link_and_a_device_stays_a_device(tmp_path):
+def test_t15_what_a_link_leads_to_stays_and_a_device_stays_a_device(tmp_path):
     (tmp_path / "real").write_text("old")
-    (tmp_path / "link").symlink_to("real")
-    write_whole(tmp_path / "link", b"new")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "real").read_text() == "new"
-    (tmp_path / "dangling").symlink_to("made")
-    write_whole(tmp_path / "dangling", b"new")
-    assert (tmp_path / "made").read_text() == "new"
+    for target in ("real", "nowhere", "/dev/null"):
+        (tmp_path / "link").symlink_to(target)
+        write_whole(tmp_path / "link", b"new")
+        assert not (tmp_path / "link").is_symlink()
+        (tmp_path / "link").unlink()
+    (tmp_path / "link.npy").symlink_to("real")
+    new_array(tmp_path / "link.npy", (2, 3), "u1")[:] = 1
+    assert (tmp_path / "real").read_text() == "old"
+    assert not (tmp_path / "nowhere").exists()
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(OSError, match="got a FIFO, expected a regular file"):
         write_whole(tmp_path / "fifo", b"new")

@@ -152,13 +152,19 @@ def test_t15_many_threads_replace_one_folder_and_none_is_mixed(tmp_path, monkeyp
 
 
 @posix
-def test_a_link_to_a_folder_stays_and_a_file_is_not_taken_for_one(tmp_path):
+@pytest.mark.parametrize("exchange", [True, False])
+def test_what_a_link_leads_to_stays_and_a_file_is_not_taken_for_a_folder(tmp_path, exchange, monkeypatch):
+    if not exchange:
+        monkeypatch.setattr(folders, "_exchanged", lambda one, other: False)
     (tmp_path / "disk").mkdir()
-    (tmp_path / "model").symlink_to(tmp_path / "disk")
-    with replacing_folder(tmp_path / "model") as part:
-        (part / "weights").write_text("new")
-    assert (tmp_path / "model").is_symlink()
-    assert content(tmp_path / "disk") == {"weights": "new"}
+    (tmp_path / "disk" / "mine").write_text("mine")
+    for name in ("disk", "nowhere"):
+        (tmp_path / name[0]).symlink_to(tmp_path / name)
+        with replacing_folder(tmp_path / name[0]) as part:
+            (part / "weights").write_text("new")
+        assert content(tmp_path / name[0]) == {"weights": "new"}
+    assert content(tmp_path / "disk") == {"mine": "mine"}
+    assert names(tmp_path) == ["d", "disk", "n"]
     (tmp_path / "file").write_text("mine")
     with pytest.raises(NotADirectoryError, match="expected a folder"), replacing_folder(tmp_path / "file"):
         pass

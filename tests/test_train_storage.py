@@ -177,6 +177,23 @@ def test_t4_scenes_that_are_whole_serve_from_a_folder_that_cannot_be_written_to(
         SceneCache(tmp_path / "new", 0, 1, 64, workers=0)
 
 
+@posix
+def test_t15_scenes_are_not_rendered_through_a_link(tmp_path):
+    """A folder from elsewhere, half rendered, whose arrays lead out of it."""
+    SceneCache(tmp_path / "a", 0, 1, 64, workers=0)
+    folder = tmp_path / "a"
+    (folder / "picture.npy").rename(tmp_path / "mine.npy")
+    (folder / "picture.npy").symlink_to(tmp_path / "mine.npy")
+    done = np.load(folder / "done.npy")
+    np.save(folder / "done.npy", done * 0)
+    before = (tmp_path / "mine.npy").read_bytes()
+    with pytest.raises(DataError, match=r"picture\.npy: got a link, expected a file"):
+        SceneCache(folder, 0, 1, 64, workers=0)
+    (folder / "scenes.json").unlink()
+    SceneCache(folder, 0, 1, 64, workers=0)  # begun anew
+    assert (tmp_path / "mine.npy").read_bytes() == before
+
+
 # --- two at once
 
 

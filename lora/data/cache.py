@@ -178,6 +178,8 @@ def _open_arrays(folder: Path, plan: _Plan, mode: Mode) -> dict[str, np.memmap]:
 
 
 def _open_array(path: Path, shape: tuple[int, ...], mode: Mode) -> np.memmap:
+    if mode == "r+" and path.is_symlink():  # who packed a folder must not decide where we write
+        raise DataError(f"{path}: got a link, expected a file; delete {path.parent} and render again")
     try:
         array = np.load(path, mmap_mode=mode, allow_pickle=False)
     except (OSError, ValueError) as error:

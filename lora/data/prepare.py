@@ -208,6 +208,8 @@ def _write_lists(output: Path, rows: dict[str, list[Row]], about: dict[str, Any]
             path.unlink(missing_ok=True)
         listed = {name for row in each for name in row.files}
         for kind in ("pictures", "sketches"):
+            if (output / split / kind).is_symlink():  # what lies there may be another run's
+                continue
             for path in (output / split / kind).glob("*"):
                 if _MADE.fullmatch(path.name) and f"{kind}/{path.name}" not in listed:
                     path.unlink()

@@ -103,12 +103,13 @@ def write_json(path: str | os.PathLike[str], values: Any) -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """A name to write a file to; what was written takes the place of ``path`` at the end, at once and for good.
 
-    When the body fails nothing has changed. Where ``path`` is a link, it stays one, and the file that it leads to is
-    replaced. Raises OSError, also where something lies there that is no regular file.
+    When the body fails nothing has changed. A link is replaced, and what it leads to stays: who packed a folder must
+    not decide where we write. Raises OSError, also where something lies there that is no file.
     """
-    path = Path(os.path.realpath(path))
     with contextlib.suppress(FileNotFoundError):
-        regular_file(path)  # a device that is replaced is gone for everybody
+        status = os.lstat(path)
+        if not stat.S_ISLNK(status.st_mode):
+            _check_regular(status, path)  # a device that is replaced is gone for everybody
     part = part_of(path)
     try:
         yield part
@@ -182,6 +183,7 @@ def new_array(path: Path, shape: tuple[int, ...], dtype: Any) -> Any:
 
     Without that, a disk that becomes full would end the process while it writes into memory. Raises OSError.
     """
+    path.unlink(missing_ok=True)  # it may be a link
     array = np.lib.format.open_memmap(path, "w+", dtype, shape)
     if hasattr(os, "posix_fallocate"):
         with open(path, "r+b") as file:

@@ -22,9 +22,9 @@ def replacing_folder(target: Path) -> Iterator[Path]:
     """A folder to write into that appears at ``target`` complete and on the disk, or not at all.
 
     What was at ``target`` before is replaced at the end. A kill at any moment leaves one of the two whole, and
-    ``tidy`` gives it its name back where that is needed. Raises OSError, also where ``target`` is a file.
+    ``tidy`` gives it its name back where that is needed. A link is replaced, and what it leads to stays.
+    Raises OSError, also where ``target`` is a file.
     """
-    target = Path(os.path.realpath(target))
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "got a file, expected a folder or a new name", str(target))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,7 @@ def replacing_folder(target: Path) -> Iterator[Path]:
         _put(part, target)
         to_disk(target.parent)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        _remove(part)
 
 
 def _put(part: Path, target: Path) -> None:
@@ -47,7 +47,7 @@ def _put(part: Path, target: Path) -> None:
             os.rename(part, target)
             return
         except OSError:
-            if not target.is_dir():
+            if not target.is_dir() and not target.is_symlink():
                 raise
         if _exchanged(part, target):
             return
@@ -61,7 +61,7 @@ def _put(part: Path, target: Path) -> None:
         except OSError:
             os.rename(old, target)
             raise
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
         return
 
 
@@ -91,12 +91,17 @@ def tidy(folder: Path, name: str = "") -> bool:
         if not os.path.lexists(target):
             os.rename(new if new.is_dir() else old, target)
     for path in found:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            with contextlib.suppress(OSError):  # it is tried again the next time
-                path.unlink(missing_ok=True)
+        _remove(path)
     return bool(found)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a link or a folder; what cannot be removed now goes with ``tidy`` some other time."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _belongs(path: Path, name: str) -> bool:
