@@ -123,7 +123,16 @@ class World:
 
     def lives(self, length: int = 9) -> st.SearchStrategy[Life]:
         """Lives of up to so many steps."""
-        return st.builds(Life, st.just(self), self.changes(), st.lists(self.steps(), min_size=2, max_size=length))
+        ink = self.loras[0]
+        start = st.fixed_dictionaries(
+            {
+                "use_denoising_batch": st.booleans(),
+                "frame_buffer_size": st.sampled_from((1, 2)),
+                "t_index_list": st.sampled_from(list(STEPS.values())),
+                "lora_dict": st.sampled_from(({}, {ink: 0.0}, {ink: 0.7})),
+            }
+        )
+        return st.builds(Life, st.just(self), start, st.lists(self.steps(), min_size=3, max_size=length))
 
     def _failing_hook(self, name: str) -> Callable[..., None]:
         def hook(module: Any, given: Any) -> None:
