@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +16,11 @@ from torch import Tensor, nn
 
 from ..stream.base.errors import LoraError, ModelError, UnsafeWeightsError
 from ..stream.base.quiet import quiet
-from . import hub
 from .describe import FAMILY_NAMES, unet_family
+from .locate import locate, word_of
 from .lorakeys import COMPONENTS, Layers, component_of, split
 from .lorakinds import Change, read_change
-from .safety import Header, check_safetensors, read_config, refuse_pickle, said
+from .safety import Header, check_safetensors, read_config, said
 from .styles import styles_of
 
 MAX_LORA_BYTES = 8 * 2**30
@@ -60,7 +58,7 @@ def read_lora(source: str | Path, pipe: Any) -> LoraFile:
     """
     try:
         with quiet():
-            path = _locate(source, styles_of(pipe))
+            path = locate(source, styles_of(pipe))
             header = check_safetensors(path, MAX_LORA_BYTES)
             layers = _sorted(path, header, pipe)
             tensors, notes = _read(path), _notes(path, header)
@@ -77,39 +75,7 @@ def read_lora(source: str | Path, pipe: Any) -> LoraFile:
         raise
     except ModelError as error:
         raise LoraError(str(error)) from error
-    return LoraFile(str(source), _name_of(source), changes)
-
-
-def _locate(source: str | Path, own: Mapping[str, Path]) -> Path:
-    """The file that a LoRA's name stands for; downloads a hub id that is not in the cache.
-
-    ``own`` are the styles that the model brings, by name; ``./night`` is a folder, whatever they are.
-    """
-    text = str(source)
-    if text in own:
-        return own[text]
-    path = Path(text).expanduser()
-    if path.is_dir():
-        choices = [path / hub.LORA_FILE] if (path / hub.LORA_FILE).is_file() else sorted(path.glob("*.safetensors"))
-        if len(choices) != 1:
-            raise LoraError(f"{path}: got a folder with {len(choices)} .safetensors files, expected one; name the file")
-        return choices[0]
-    refuse_pickle(text)
-    if path.exists():
-        return path
-    repo_id, _, file = text.partition(":")
-    if not hub.is_repo_id(repo_id) or (text.endswith(".safetensors") and not file):
-        named = f"a style of this model ({', '.join(own)}), " if own else ""
-        raise LoraError(
-            f"{text}: no such file; expected {named}a .safetensors file, owner/name, or owner/name:file.safetensors"
-        )
-    return hub.fetch_file(*hub.split_file(text))
-
-
-def _name_of(source: str | Path) -> str:
-    repo_id, _, file = str(source).partition(":")
-    text = Path(file or repo_id).name.removesuffix(".safetensors")
-    return re.sub(r"\W+", "_", text).strip("_") or "lora"
+    return LoraFile(str(source), word_of(source) or "lora", changes)
 
 
 # --- which tensors change which layer
