@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..stream.base.errors import LoraError, ModelError, UnsafeWeightsError
+from ..stream.base.names import quoted
 from ..stream.base.quiet import quiet
 from .describe import FAMILY_NAMES, unet_family
+from .inversion import BUNDLED, Embedding, bundled
 from .locate import locate, word_of
 from .lorakeys import COMPONENTS, Layers, component_of, split
 from .lorakinds import Change, read_change
-from .safety import Header, check_safetensors, read_config, said
+from .safety import Header, check_safetensors, read_table, read_tensors
 from .styles import styles_of
 
 MAX_LORA_BYTES = 8 * 2**30
@@ -46,6 +47,8 @@ class LoraFile:
     source: str
     name: str
     changes: dict[str, dict[str, Change]]
+    embeddings: tuple[Embedding, ...] = ()
+    """Words that it brings along, as OneTrainer and A1111 bundle them."""
 
 
 def read_lora(source: str | Path, pipe: Any) -> LoraFile:
@@ -61,7 +64,7 @@ def read_lora(source: str | Path, pipe: Any) -> LoraFile:
             path = locate(source, styles_of(pipe))
             header = check_safetensors(path, MAX_LORA_BYTES)
             layers = _sorted(path, header, pipe)
-            tensors, notes = _read(path), _notes(path, header)
+            tensors, notes = read_tensors(path), _notes(path, header)
             changes: dict[str, dict[str, Change]] = {}
             for (component, module), keys in layers.items():
                 parts = {part: tensors[key] for part, key in keys.items()}
@@ -71,11 +74,12 @@ def read_lora(source: str | Path, pipe: Any) -> LoraFile:
                 except LoraError as error:
                     raise LoraError(f"{path}: {component}.{module}: {error}{_made_for(header, pipe)}") from error
                 changes.setdefault(component, {})[module] = change
+            words = bundled(path, tensors, pipe)
     except (LoraError, UnsafeWeightsError):
         raise
     except ModelError as error:
         raise LoraError(str(error)) from error
-    return LoraFile(str(source), word_of(source) or "lora", changes)
+    return LoraFile(str(source), word_of(source) or "lora", changes, words)
 
 
 # --- which tensors change which layer
@@ -86,6 +90,8 @@ def _sorted(path: Path, header: Header, pipe: Any) -> dict[tuple[str, str], dict
     layers, names = Layers(pipe), {}
     odd: list[str] = []
     for key in header.tensors:
+        if key.startswith(BUNDLED):
+            continue
         found = split(key)
         if found is None:
             odd.append(key)
@@ -101,7 +107,9 @@ def _sorted(path: Path, header: Header, pipe: Any) -> dict[tuple[str, str], dict
             continue
         other = result.setdefault(place, {}).setdefault(part, key)
         if other != key:
-            raise LoraError(f"{path}: {said(other)} and {said(key)} mean the same tensor; expected one LoRA in a file")
+            raise LoraError(
+                f"{path}: {quoted(other)} and {quoted(key)} mean the same tensor; expected one LoRA in a file"
+            )
     if absent:
         base, name = _base(pipe), next(iter(absent))
         component = component_of(name)
@@ -109,7 +117,7 @@ def _sorted(path: Path, header: Header, pipe: Any) -> dict[tuple[str, str], dict
             what = f"it changes a {component}, which {base} has not"
         else:
             total = len({name for name, _ in names.values()})
-            what = f"it changes {said(name)}, which {base} has not ({len(absent)} of its {total} layers)"
+            what = f"it changes {quoted(name)}, which {base} has not ({len(absent)} of its {total} layers)"
         raise LoraError(f"{path}: {what}{_made_for(header, pipe)}")
     return result
 
@@ -118,12 +126,12 @@ def _refuse_odd(path: Path, odd: list[str], others: int) -> None:
     for key in odd:
         for mark, kind in _OTHER_KINDS.items():
             if mark in key:
-                raise LoraError(f"{path}: got {said(key)}, a key of {kind}; expected a LoRA, DoRA, LoHa or LoKr")
+                raise LoraError(f"{path}: got {quoted(key)}, a key of {kind}; expected a LoRA, DoRA, LoHa or LoKr")
     if not others:
-        listed = ", ".join(map(said, odd[:3])) or "none"
+        listed = ", ".join(map(quoted, odd[:3])) or "none"
         raise LoraError(f"{path}: no LoRA keys there (its keys: {listed}); expected some like NAME.lora_A.weight")
     if odd:
-        raise LoraError(f"{path}: got the key {said(odd[0])}, expected only those of a LoRA, DoRA, LoHa or LoKr")
+        raise LoraError(f"{path}: got the key {quoted(odd[0])}, expected only those of a LoRA, DoRA, LoHa or LoKr")
 
 
 def _weight(path: Path, pipe: Any, component: str, module: str) -> Tensor:
@@ -140,20 +148,6 @@ def _weight(path: Path, pipe: Any, component: str, module: str) -> Tensor:
 # --- what the numbers are
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    from safetensors.torch import load_file
-
-    tensors = load_file(path)
-    for name, value in tensors.items():
-        if not value.is_floating_point() and not name.endswith(".alpha"):
-            raise LoraError(f"{path}: {said(name)} is of type {value.dtype}, expected floating-point numbers")
-        value = value if value.dtype == torch.float64 else value.float()  # the 8-bit types can do nothing themselves
-        if not torch.isfinite(value).all():
-            raise LoraError(f"{path}: {said(name)} holds NaN or infinity, expected numbers; get the file anew")
-        tensors[name] = value.float()
-    return tensors
-
-
 def _notes(path: Path, header: Header) -> dict[str, Any]:
     """The settings that diffusers writes into a file, and PEFT beside it, as plain numbers and texts.
 
@@ -168,7 +162,7 @@ def _notes(path: Path, header: Header) -> dict[str, Any]:
         raise LoraError(f"{path}: damaged lora_adapter_metadata: got a {type(settings).__name__}")
     beside = path.with_name(_PEFT_NOTES)
     if path.name == _PEFT_FILE and beside.is_file():
-        settings |= {f"{part}.{name}": value for part in COMPONENTS for name, value in read_config(beside).items()}
+        settings |= {f"{part}.{name}": value for part in COMPONENTS for name, value in read_table(beside).items()}
     return settings
 
 
@@ -215,5 +209,5 @@ def _made_for(header: Header, pipe: Any) -> str:
             return f"; it was made for another base model, which takes texts of width {shape[1]}{like}, not {ours}"
     for note in ("ss_base_model_version", "modelspec.architecture"):
         if note in header.metadata:
-            return f"; its notes name its base model: {said(header.metadata[note])}"
+            return f"; its notes name its base model: {quoted(header.metadata[note])}"
     return ""

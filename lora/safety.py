@@ -12,11 +12,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..stream.base.errors import ModelError, UnsafeWeightsError
 from ..stream.base.files import regular_file
+from ..stream.base.names import quoted
+from ..stream.base.plain import reason
 from .declared import refuse_code
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl", ".pickle", ".joblib", ".npy", ".npz"})
 ITEM_BYTES = {
@@ -42,11 +47,6 @@ class Header:
 
     tensors: dict[str, tuple[str, tuple[int, ...]]]
     metadata: dict[str, str]
-
-
-def said(name: str) -> str:
-    """A name that a file brought, for a message: short, in quotes, and without anything that a terminal would obey."""
-    return ascii(name if len(name) <= 100 else f"{name[:60]}...{name[-36:]}")
 
 
 def refuse_pickle(path: str | Path) -> None:
@@ -103,6 +103,29 @@ def check_safetensors(path: str | Path, max_bytes: int = 64 * 2**30) -> Header:
     return _read_header(path, text, size - 8 - length)
 
 
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a small file that ``check_safetensors`` has passed, in float32 on the CPU.
+
+    Raises ModelError for one that holds other than finite floating-point numbers (an ``alpha`` may be whole).
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read: {reason(error)}") from error
+    for name, value in tensors.items():
+        if not value.is_floating_point() and not name.endswith(".alpha"):
+            raise ModelError(f"{path}: {quoted(name)} is of type {value.dtype}, expected floating-point numbers")
+        value = value if value.dtype == torch.float64 else value.float()  # the 8-bit types can do nothing themselves
+        if not torch.isfinite(value).all():
+            raise ModelError(f"{path}: {quoted(name)} holds NaN or infinity, expected numbers; get the file anew")
+        tensors[name] = value.float()
+    return tensors
+
+
 def _read_header(path: Path, text: bytes, data_bytes: int) -> Header:
     entries = _parse(path, text)
     metadata = entries.pop("__metadata__", {})
@@ -116,7 +139,7 @@ def _read_header(path: Path, text: bytes, data_bytes: int) -> Header:
         wanted = math.prod(shape) * ITEM_BYTES[dtype]
         if not 0 <= begin <= end <= data_bytes or end - begin != wanted:
             raise ModelError(
-                f"{path}: damaged or truncated: {name!r} lies at bytes {begin:,} to {end:,} of {data_bytes:,}, "
+                f"{path}: damaged or truncated: {quoted(name)} lies at bytes {begin:,} to {end:,} of {data_bytes:,}, "
                 f"expected {wanted:,} bytes for {dtype} {list(shape)}; download it again"
             )
         tensors[name] = (dtype, shape)
@@ -125,7 +148,7 @@ def _read_header(path: Path, text: bytes, data_bytes: int) -> Header:
     for begin, end, name in sorted(spans):
         if begin != reached:
             fault = "overlaps the tensor before it" if begin < reached else "leaves a gap before it"
-            raise ModelError(f"{path}: damaged header: {name!r} {fault}; download it again")
+            raise ModelError(f"{path}: damaged header: {quoted(name)} {fault}; download it again")
         reached = end
     if reached != data_bytes:
         raise ModelError(f"{path}: got {data_bytes:,} bytes of tensors, its header accounts for {reached:,}")
@@ -134,16 +157,21 @@ def _read_header(path: Path, text: bytes, data_bytes: int) -> Header:
 
 def _entry(path: Path, name: str, entry: Any) -> tuple[str, tuple[int, ...], int, int]:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise ModelError(f"{path}: damaged header: {name!r} has no dtype, shape and data_offsets")
+        raise ModelError(f"{path}: damaged header: {quoted(name)} has no dtype, shape and data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if dtype not in ITEM_BYTES:
-        raise ModelError(f"{path}: {name!r}: got dtype {dtype!r}, expected one of: {', '.join(ITEM_BYTES)}")
+    if not isinstance(dtype, str) or dtype not in ITEM_BYTES:
+        kinds = ", ".join(ITEM_BYTES)
+        raise ModelError(f"{path}: {quoted(name)}: got dtype {quoted(str(dtype))}, expected one of: {kinds}")
     sides = shape if isinstance(shape, list) and len(shape) <= 8 else [None]
     if not all(type(side) is int and 0 <= side < 2**40 for side in sides):
-        raise ModelError(f"{path}: damaged header: {name!r} has the shape {str(shape)[:80]}")
-    if not (isinstance(offsets, list) and len(offsets) == 2 and all(type(offset) is int for offset in offsets)):
-        raise ModelError(f"{path}: damaged header: {name!r} has the offsets {str(offsets)[:80]}")
+        raise ModelError(f"{path}: damaged header: {quoted(name)} has the shape {str(shape)[:80]}")
+    if not (isinstance(offsets, list) and len(offsets) == 2 and all(_offset(each) for each in offsets)):
+        raise ModelError(f"{path}: damaged header: {quoted(name)} has the offsets {str(offsets)[:80]}")
     return dtype, tuple(shape), *offsets
+
+
+def _offset(value: Any) -> bool:
+    return type(value) is int and -(2**63) <= value < 2**63
 
 
 def _parse(path: Path, text: bytes) -> dict[str, Any]:
@@ -169,6 +197,13 @@ def _parse(path: Path, text: bytes) -> dict[str, Any]:
 
 def read_config(path: str | Path) -> dict[str, Any]:
     """Read a model's JSON configuration; raises ModelError, and UnsafeWeightsError when it names code to be run."""
+    config = read_table(path)
+    refuse_code(config, Path(path))
+    return config
+
+
+def read_table(path: str | Path) -> dict[str, Any]:
+    """Read a JSON table of which no library is given anything; raises ModelError."""
     path = Path(path)
     try:
         regular_file(path)
@@ -179,9 +214,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise ModelError(f"{path}: got {path.stat().st_size:,} bytes, expected at most {MAX_CONFIG_BYTES:,}")
     refuse_stand_in(path)
-    config = _parse(path, path.read_bytes())
-    refuse_code(config, path)
-    return config
+    return _parse(path, path.read_bytes())
 
 
 def check_folder(folder: str | Path) -> None:

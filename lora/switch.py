@@ -10,6 +10,7 @@ import torch
 
 from ..stream.base.errors import LoraError
 from ..stream.base.twin import twin
+from .inversion import Embedding
 from .lorafile import LoraFile, read_lora
 from .lorakeys import COMPONENTS
 from .loralayers import add, lora_layers, merge, remove
@@ -33,11 +34,17 @@ class LoraSet:
         self.pipe = pipe
         self._scales: dict[str, float] = {}  # name -> the scale that it was loaded with
         self._text_scales: dict[str, float] = {}  # name -> the scale in text encoders, where another one was set
+        self._embeddings: dict[str, tuple[Embedding, ...]] = {}  # name -> the words that it brought along
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the loaded LoRAs, in the order they came."""
         return tuple(self._scales)
+
+    @property
+    def embeddings(self) -> tuple[Embedding, ...]:
+        """The words that the LoRAs brought along, fused ones too, for ``TaughtWords``."""
+        return tuple(each for words in self._embeddings.values() for each in words)
 
     def read(self, source: str | Path) -> LoraFile:
         """Read and check a LoRA, for ``load``. See ``lorafile.read_lora`` for what is accepted."""
@@ -60,16 +67,18 @@ class LoraSet:
             raise LoraError(f"{lora.source}: PEFT cannot add it to this model ({type(error).__name__})") from error
         self._put(twins)
         self._scales[name] = float(scale)
+        self._embeddings[name] = lora.embeddings
         return name
 
     def state(self) -> Any:
         """What is loaded now, for ``restore``."""
         networks = {name: getattr(self.pipe, name) for name in COMPONENTS if getattr(self.pipe, name, None) is not None}
-        return networks, dict(self._scales), dict(self._text_scales)
+        return networks, dict(self._scales), dict(self._text_scales), dict(self._embeddings)
 
     def restore(self, state: Any) -> None:
         """Be again as when ``state`` was taken."""
-        networks, self._scales, text_scales = state
+        networks, scales, text_scales, embeddings = state
+        self._scales, self._embeddings = dict(scales), dict(embeddings)
         self._put(networks)
         self.set_text_scales({**self._scales, **text_scales})
 
@@ -94,6 +103,7 @@ class LoraSet:
         self._put(twins)
         del self._scales[name]
         self._text_scales.pop(name, None)
+        del self._embeddings[name]
 
     def fuse(self, scales: dict[str, float]) -> None:
         """Merge all LoRAs into the weights, each with its scale (those not named: as loaded), and forget them.

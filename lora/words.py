@@ -102,6 +102,7 @@ class UnknownWords:
     def __init__(self, pipe: Any) -> None:
         """A vocabulary that is damaged is said, and then not used: nothing of a picture depends on it."""
         self._told: set[str] = set()
+        self._pipe = pipe
         self._vocabulary: Vocabulary | None = None
         try:
             self._vocabulary = vocabulary_of(pipe)
@@ -113,6 +114,7 @@ class UnknownWords:
         if self._vocabulary is None:
             return
         model = self._vocabulary.model
+        self._told.update(single_words(" ".join(self._pipe.tokenizer.added_tokens_encoder)))  # textual inversion
         for word, nearest in self._vocabulary.unknown(text).items():
             if word not in self._told:
                 self._told.add(word)

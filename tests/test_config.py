@@ -61,14 +61,23 @@ def test_a_configuration_cannot_be_changed_in_place():
 
 def test_changed_makes_a_new_configuration_and_none_leaves_a_setting():
     old = StreamConfig.build(
-        prompt="a", seed=3, controlnets=[{"preprocessor": "canny"}, {}], lora_dict={"x": 1, "y": 2}
+        prompt="a",
+        seed=3,
+        controlnets=[{"preprocessor": "canny"}, {}],
+        lora_dict={"x": 1, "y": 2},
+        textual_inversion={"a": "b"},
     )
     new = old.changed(
-        prompt=None, seed=4, controlnets=[None, {"conditioning_scale": 0.25, "enabled": None}], lora_dict={"x": 0.5}
+        prompt=None,
+        seed=4,
+        controlnets=[None, {"conditioning_scale": 0.25, "enabled": None}],
+        lora_dict={"x": 0.5},
+        textual_inversion={"c": ""},
     )
     assert (old.seed, new.seed, new.prompt) == (3, 4, "a")
     assert new.controlnets == (ControlNetConfig(preprocessor="canny"), ControlNetConfig(conditioning_scale=0.25))
     assert new.lora_dict == {"x": 0.5, "y": 2.0}
+    assert new.textual_inversion == {"a": "b", "c": ""}
 
 
 def test_changed_mode_takes_its_own_steps_unless_they_are_given():

@@ -79,6 +79,7 @@ CONFIGS = st.builds(
     width=st.integers(64, 4096),
     controlnets=st.lists(CONTROLNETS, max_size=2),
     lora_dict=st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False), max_size=3),
+    textual_inversion=st.dictionaries(st.text(), st.text(), max_size=3),
     engine_dir=st.none() | st.text(),
     similar_image_filter_threshold=st.none() | st.floats(0.001, 1),
 )

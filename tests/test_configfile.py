@@ -83,12 +83,14 @@ def test_an_override_reaches_into_lists_and_mappings():
         "ink-tiny",
         {
             "lora_dict.loras/a.b.safetensors": 0.5,
+            "textual_inversion.words/a.b.safetensors": "<cat>",
             "controlnets.1.preprocessor": "canny",
             "controlnets.1.preprocessor_params.low": 50,
             "t_index_list": [0],
         },
     )
     assert run.stream.lora_dict == {"loras/a.b.safetensors": 0.5}
+    assert run.stream.textual_inversion == {"words/a.b.safetensors": "<cat>"}
     assert run.stream.controlnets[1] == ControlNetConfig(preprocessor="canny", preprocessor_params={"low": 50})
     assert run.stream.t_index_list == (0,)
 

@@ -25,6 +25,7 @@ _Onnx = Literal["onnxruntime:cpu", "onnxruntime:cuda", "onnxruntime:tensorrt"]
 _OnnxElsewhere = Literal["onnxruntime:directml", "onnxruntime:coreml"]
 Acceleration = Literal[_Named, _OpenVino, _Onnx, _OnnxElsewhere]
 MOST_CHUNKS = 8  # of a prompt
+BY_PATH = ("lora_dict", "textual_inversion")  # settings whose keys are the names of files
 DEFAULT_T_INDEX = {"img2img": (32, 45), "txt2img": (0, 16, 32, 45), "sketch": (0, 25)}
 
 
@@ -140,6 +141,8 @@ class StreamConfig(_Frozen):
     """LoRAs by path, hub id, or name of a style that the model brings, with scales that can be changed live."""
     lora_folder: PathText | None = None
     """Folder with LoRAs that a prompt may name, as in <lora:name:0.8>, beside those of lora_dict and the model."""
+    textual_inversion: Annotated[dict[PathText, str], BeforeValidator(_or_empty)] = Field(default_factory=dict)
+    """Words that files teach the text encoders, by path or hub id ("" for the file's own); more may be added live."""
     fuse_lora: bool = False
     """Merge the LoRAs into the weights: a little faster, but their scales cannot be changed live."""
     use_lcm_lora: bool = False
@@ -224,7 +227,7 @@ class StreamConfig(_Frozen):
         ``similar_image_filter_threshold``; any other it leaves as it is.
 
         ``controlnets`` may be a list of partial mappings (None for one that stays): each changes the ControlNet of the
-        same position. ``lora_dict`` changes the scales of the LoRAs it names.
+        same position. ``lora_dict`` changes the scales of the LoRAs it names, ``textual_inversion`` adds words.
         Raises ConfigError and changes nothing when a name or value is wrong.
         """
         values = self.model_dump()
@@ -237,8 +240,8 @@ class StreamConfig(_Frozen):
                 and all(item is None or isinstance(item, dict) for item in value)
             ):
                 value = _merge_controlnets(values["controlnets"], value)
-            elif name == "lora_dict" and isinstance(value, dict):
-                value = {**values["lora_dict"], **{_path_text(path): scale for path, scale in value.items()}}
+            elif name in BY_PATH and isinstance(value, dict):
+                value = {**values[name], **{_path_text(path): each for path, each in value.items()}}
             elif name == "mode" and "t_index_list" not in changes and value != self.mode:
                 values["t_index_list"] = ()
             values[name] = value

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ... import configs
 from . import safeyaml
-from .config import StreamConfig, explain
+from .config import BY_PATH, StreamConfig, explain
 from .errors import ConfigError
 from .names import did_you_mean
 from .safeyaml import Document, Place
@@ -185,8 +185,8 @@ def put(settings: Any, path: str, new: Any) -> None:
     Mappings that are missing are made. Raises ConfigError for a path that leads nowhere.
     """
     parts = path.split(".")
-    if parts[0] == "lora_dict":  # its keys are file names
-        parts = ["lora_dict", *filter(None, [path.partition(".")[2]])]
+    if parts[0] in BY_PATH:
+        parts = [parts[0], *filter(None, [path.partition(".")[2]])]
     target = settings
     for depth, part in enumerate(parts):
         there = ".".join(parts[:depth])

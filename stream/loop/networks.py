@@ -16,6 +16,7 @@ from ...engines.units import Units
 from ...lora.load import load_controlnet, load_vae, loaded_from
 from ...lora.registry import lcm_lora_id
 from ...lora.switch import LoraSet
+from ...lora.taught import TaughtWords
 from ..base.config import ControlNetConfig, StreamConfig
 from ..base.errors import ConfigError
 from ..base.frame import Size
@@ -74,6 +75,7 @@ class Networks:
         self._loras = LoraSet(pipe)
         self._prompt_loras = PromptLoras(pipe)
         self._asked: dict[str, float] = {}  # the scales of the newest configuration, by path
+        self._taught = TaughtWords(pipe)
         self._lora_names: dict[str, str] = {}  # path or id -> name in the LoraSet
         self._lcm_lora: str | None = None
         self._built: list[tuple[Hashable, Units]] = []  # the newest units and those before, by what decides them
@@ -123,19 +125,20 @@ class Networks:
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """What is loaded inside is let go of again where something inside fails."""
-        loras, nets = self._loras.state(), list(self._controlnets)
+        loras, words, nets = self._loras.state(), self._taught.state(), list(self._controlnets)
         rest = dict(self._lora_names), list(self._controlnet_ids), self._lcm_lora, list(self._built), self._asked
         try:
             yield
         except BaseException:
             self._loras.restore(loras)
+            self._taught.restore(words)
             self._prompts.forget()
             self._controlnets = nets
             self._lora_names, self._controlnet_ids, self._lcm_lora, self._built, self._asked = rest
             raise
 
     def load(self, config: StreamConfig, old: StreamConfig | None) -> None:
-        """Load the ControlNets and LoRAs of an admitted configuration that comes after ``old`` (None: the first).
+        """Load ControlNets, LoRAs and words of an admitted configuration that comes after ``old`` (None: the first).
 
         Networks that run already are not touched. Raises ConfigError, ModelError or LoraError.
         """
@@ -148,7 +151,11 @@ class Networks:
                 self._lcm_lora = config.lcm_lora_id or lcm_lora_id(self.pipe)
                 paths = [self._lcm_lora, *paths]
         self._load_controlnets(config)
-        self._load_loras([path for path in paths if path not in self._lora_names])
+        new = [path for path in paths if path not in self._lora_names]
+        self._load_loras(new)
+        if new or old is None or config.textual_inversion != old.textual_inversion:
+            self._taught.learn(config.textual_inversion, self._loras.embeddings)
+            self._prompts.forget()
         if old is None or scales != self._asked:
             self._asked = scales
             self._loras.set_text_scales(self._lora_scales(config))
@@ -187,8 +194,6 @@ class Networks:
     def _load_loras(self, paths: list[str]) -> None:
         for file, path in [(self._loras.read(path), path) for path in paths]:  # all are read before one is put in
             self._lora_names[path] = self._loras.load(file, scale=0.0)  # rows bring their own scales
-        if paths:
-            self._prompts.forget()
 
     def _lora_scales(self, config: StreamConfig) -> dict[str, float]:
         """The scale of every loaded LoRA, by its name, in the order of the loop's rows."""
