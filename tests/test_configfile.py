@@ -1,11 +1,15 @@
 """Configuration files and presets: layers, overrides, and what happens to files that are wrong or hostile."""
 
+import os
+import sys
 import time
 from importlib.resources import files
 
 import pytest
 
 from inkstream import configs
+from inkstream.lora.train.config import read
+from inkstream.lora.train.kinds import kind_of
 from inkstream.stream.base import safeyaml
 from inkstream.stream.base.config import ControlNetConfig, StreamConfig
 from inkstream.stream.base.configfile import load_config, parse_config, parse_set, presets
@@ -267,3 +271,16 @@ def test_words_that_older_yaml_turned_into_something_else_stay_text():
     run = parse_config("model: no\nstream:\n  prompt: 12:30\n  negative_prompt: 2024-01-01\n  use_tiny_vae: no\n")
     assert (run.model, run.stream.prompt, run.stream.negative_prompt) == ("no", "12:30", "2024-01-01")
     assert run.stream.use_tiny_vae is False
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("load", [load_config, lambda path: read(path, kind_of("lora"))], ids=["run", "train"])
+def test_t12_only_regular_files_are_read_as_a_configuration(tmp_path, load):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "zero.yaml").symlink_to("/dev/zero")
+    (tmp_path / "folder.yaml").mkdir()
+    for name, what in (("pipe", "a FIFO"), ("zero", "a device"), ("folder", "a folder")):
+        with pytest.raises(ConfigError) as refused:
+            load(tmp_path / f"{name}.yaml")
+        assert f"{name}.yaml' cannot be read: got {what}, expected a regular file; name a" in str(refused.value)

@@ -1,5 +1,6 @@
 """Pairs out of a folder of pictures: every part of the way, and the whole of it, also killed half-way."""
 
+import contextlib
 import json
 import os
 import signal
@@ -266,6 +267,23 @@ def test_two_at_once_in_one_folder_is_an_error(photos, tmp_path):
     prepare(photos, tmp_path / "out", Preparation(**SMALL))
     with FileLock(tmp_path / "out" / ".prepare" / "lock"), pytest.raises(DataError, match="another inkstream prepare"):
         prepare(photos, tmp_path / "out", Preparation(**SMALL))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.timeout(60)
+def test_t12_devices_and_pipes_among_the_pictures_are_left_out_and_named(photos, tmp_path):
+    (photos / "endless.png").symlink_to("/dev/zero")
+    os.mkfifo(photos / "pipe.png")
+    (photos / "folder.png").mkdir()
+    first = next(path for path in sorted(photos.rglob("*.png")) if path.is_file())
+    for suffix in (".txt", ".json", ".sketch.png"):
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(first.with_name(f"{first.stem}{suffix}"))
+    summary = prepare(photos, tmp_path / "out", Preparation(**SMALL))
+    reasons = {name: reason for name, _, reason in summary.dropped}
+    assert "got a device, expected a regular file" in reasons["endless.png"]
+    assert "got a FIFO, expected a regular file" in reasons["pipe.png"]
+    assert "folder.png" not in reasons and summary.pictures >= 7
 
 
 # --- a generation ended early

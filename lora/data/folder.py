@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from ...stream.base.errors import ConfigError, DataError
+from ...stream.base.files import open_regular
 from ...stream.base.frame import Size, place
 from . import palette
 from ._journal import write_atomically
@@ -118,7 +119,7 @@ def _name(values: Mapping[str, Any], key: str, where: str) -> str:
 def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
     """Every row of a metadata file with its place, ``file:line``; empty lines are left out. Raises DataError."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             for number in range(1, MAX_ROWS + 2):
                 line = file.readline(MAX_LINE + 1)
                 if not line:

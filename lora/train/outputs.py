@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from ...stream.base.errors import ModelError
-from ...stream.base.files import write_json
+from ...stream.base.files import regular_file, write_json
 from ...stream.base.folders import replacing_folder
 from ...stream.base.plain import reason
 from ...stream.base.quiet import quiet
@@ -84,7 +84,7 @@ def _beginning(config: TrainConfig) -> dict[str, Any] | None:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(regular_file(path).read_text("utf-8"))
     except (OSError, ValueError):  # notes are for people: weights without them are as good
         return None
     return found if isinstance(found, dict) else None

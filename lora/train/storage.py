@@ -9,7 +9,6 @@ import errno
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -38,15 +37,9 @@ def write_tree(folder: Path, tree: Any) -> None:
     try:
         save_file(tensors, folder / TENSORS)
     except SafetensorError as error:  # its own for everything, a full disk too
-        raise OSError(number_of(error) or errno.EIO, reason(error), str(folder / TENSORS)) from error
+        raise OSError(errno.EIO, reason(error), str(folder / TENSORS)) from error
     (folder / PLAIN).write_text(json.dumps(plain, allow_nan=True), "utf-8")
     (folder / SUM).write_text(_sum(folder), "utf-8")
-
-
-def number_of(error: Exception) -> int | None:
-    """The number of the system's error that is behind another one, where it can be seen."""
-    numbers = re.findall(r"os error (\d+)", str(error))  # as Rust says it, which safetensors is written in
-    return getattr(error, "errno", None) or (int(numbers[-1]) if numbers else None)
 
 
 def read_tree(folder: Path) -> Any:
@@ -58,7 +51,7 @@ def read_tree(folder: Path) -> Any:
     except ModelError:
         raise
     except Exception as error:  # whatever a damaged file makes JSON and safetensors raise
-        raise ModelError(f"{folder}: damaged: {' '.join(str(error).split())[:200]}") from error
+        raise ModelError(f"{folder}: damaged: {reason(error)}") from error
 
 
 def _sum(folder: Path) -> str:
