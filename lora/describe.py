@@ -86,7 +86,8 @@ def file_family(path: Path, header: Header) -> Family:
     if len(shape) != 4:
         raise ModelError(f"{path}: {prefix}input_blocks.0.0.weight has the shape {list(shape)}, expected 4 dimensions")
     refuse_channels(shape[1], str(path))
-    family = next((kind for start, kind in _ENCODERS.items() if any(name.startswith(start) for name in names)), None)
+    families = (kind for start, kind in _ENCODERS.items() if any(name.startswith(start) for name in names))
+    family: Family | Literal["refiner"] | None = next(families, None)
     if family == "refiner":
         raise ModelError(f"{path}: {REFINER}")
     positions = [names[name][1] for name in _POSITIONS if name in names]

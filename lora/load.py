@@ -28,6 +28,7 @@ from .prediction import scheduler_with
 from .registry import PRESETS, TINY_VAE
 from .safety import check_folder, check_safetensors, read_config
 from .singlefile import load_file
+from .trial import try_networks
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ def load_pipeline(model: str | Path, config: StreamConfig, progress: Progress | 
         pipe = _assemble(parts, nets)
         say("moving to the device", None)
         _settle(pipe, device)
+        try_networks(pipe)
     return pipe
 
 
@@ -156,6 +158,10 @@ def _read_controlnet(model_id: str | Path, unet: Any, dtype: torch.dtype, say: P
         place = place / "controlnet"
     check_folder(place)
     config = read_config(place / "config.json")
+    if config.get("_class_name") == "ControlNetUnionModel":
+        raise ModelError(
+            f"{model_id}: got a ControlNetUnion; use the ControlNet of the one kind you need, e.g. scribble"
+        )
     _check_fit(str(model_id), "cross_attention_dim", config.get("cross_attention_dim"), unet)
     _check_fit(str(model_id), "block_out_channels", config.get("block_out_channels"), unet)
     return load_part(ControlNetModel, place, dtype)

@@ -121,6 +121,8 @@ def test_l12_schedulers_without_betas_are_named(scheduler):
         ({"beta_start": -1.0}, "got betas from -1.0 to 0.012, .*; expected betas from 0 to 1"),
         ({"trained_betas": [0.1, "x"]}, r"trained_betas \[0.1, 'x'\]; expected betas"),
         ({"num_train_timesteps": 10**9}, "num_train_timesteps 1000000000"),
+        ({"timestep_scaling": None}, "timestep_scaling: got None, expected 0 to 1e"),
+        ({"timestep_scaling": 1e300}, "timestep_scaling: got 1e"),
         ({"num_train_timesteps": 20}, "original_inference_steps 50"),
     ],
 )

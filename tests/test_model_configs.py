@@ -8,14 +8,16 @@ import pytest
 import torch
 from doubles.fuzz import fuzz_examples
 from doubles.tiny_models import tiny_sd
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inkstream.lora.declared import refuse_code
 from inkstream.lora.load import load_pipeline
 from inkstream.lora.parts import load_part
+from inkstream.models import embedded
+from inkstream.stream import Stream
 from inkstream.stream.base.config import StreamConfig
-from inkstream.stream.base.errors import ModelError, UnsafeWeightsError
+from inkstream.stream.base.errors import InkstreamError, ModelError, UnsafeWeightsError
 
 PLAIN = StreamConfig(device="cpu", dtype="float32", use_tiny_vae=False)
 TEXT = "text_encoder/config.json"
@@ -59,7 +61,7 @@ def test_t6_what_brings_code_is_found_at_every_depth_and_in_every_file(sd, file,
         load_pipeline(sd, PLAIN)
 
 
-@settings(max_examples=fuzz_examples(100))
+@settings(max_examples=fuzz_examples(40))
 @given(
     way=st.lists(st.one_of(st.text(max_size=8), st.integers(0, 3)), max_size=30),
     key=st.sampled_from(["auto_map", "_attn_implementation", "quantization_config", "__kernel_config"]),
@@ -220,3 +222,38 @@ def test_a_part_is_loaded_from_its_own_folder(sd):
     from diffusers import UNet2DConditionModel
 
     assert load_part(UNet2DConditionModel, sd / "unet", torch.float32).config.in_channels == 4
+
+
+# --- anything
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 10**12),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=10),
+    st.lists(st.integers(0, 10**7), max_size=4),
+    st.dictionaries(st.text(max_size=5), st.integers(), max_size=2),
+)
+FILES = {
+    file: sorted(json.loads((embedded()["ink-tiny"] / file).read_text()))
+    for file in (TEXT, TOKENS, "unet/config.json", "vae/config.json", "scheduler/scheduler_config.json")
+}
+
+
+@settings(max_examples=fuzz_examples(8), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_mutated_configurations_give_named_errors_only(sd, data):
+    """Values of any kind under keys that the libraries know; what passes renders a picture, or is refused by name."""
+    file = data.draw(st.sampled_from(sorted(FILES)))
+    whole = (sd / file).read_bytes()
+    try:
+        keys = data.draw(st.lists(st.sampled_from(FILES[file]), min_size=1, max_size=3))
+        spoil(sd / file, **{key: data.draw(VALUES) for key in keys})
+        Stream(load_pipeline(sd, PLAIN), prompt="a red car", width=64, height=64, acceleration="eager").close()
+    except InkstreamError as error:
+        assert "Traceback" not in str(error)
+        assert len(str(error)) < 1500
+    finally:
+        (sd / file).write_bytes(whole)

@@ -72,7 +72,7 @@ def test_names_that_no_file_can_have_are_refused(name):
         locate(name)
 
 
-@settings(max_examples=fuzz_examples(100))
+@settings(max_examples=fuzz_examples(40))
 @given(name=st.text(max_size=40) | st.from_regex(r"[./~\w:-]{1,20}", fullmatch=True))
 def test_any_name_is_a_place_or_a_named_error(name):
     try:

@@ -241,7 +241,7 @@ def test_f12_a_longer_clip_in_a_file_is_named(single):
 # --- damage
 
 
-@settings(max_examples=fuzz_examples(40))
+@settings(max_examples=fuzz_examples(15))
 @given(data=st.data())
 def test_damaged_files_give_named_errors_only(tmp_path_factory, whole, data):
     """Keys renamed, taken out or put in; shapes, types and free text changed; bytes of the header overwritten."""
@@ -291,7 +291,7 @@ def whole(tmp_path_factory):
     return json.loads(data[8 : 8 + length]), data[8 + length :]
 
 
-@settings(max_examples=fuzz_examples(30))
+@settings(max_examples=fuzz_examples(20))
 @given(names=st.dictionaries(st.text(max_size=12), st.lists(st.integers(0, 9), max_size=5), max_size=6))
 def test_any_header_is_of_a_family_or_named(tmp_path_factory, names):
     header = Header(

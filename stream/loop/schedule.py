@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..base.errors import ConfigError, ModelError
 
+MOST_SCALING = 1e6
 # Below this, sqrt(alpha_bar) divides float32 noise up to visible size; schedules with zero terminal SNR start there.
 SMALLEST_ALPHA_BAR = 2.0**-24
 
@@ -49,6 +50,11 @@ def scheduler_of(config: Any) -> LCMScheduler:
         raise ModelError(
             f"{name}: got original_inference_steps {str(original)[:20]} and num_train_timesteps {str(total)[:20]}, "
             f"expected 1 or more, and no more of the first than of the second"
+        )
+    scaling = config.get("timestep_scaling", 10.0)
+    if not (type(scaling) in (int, float) and 0 <= scaling <= MOST_SCALING):
+        raise ModelError(
+            f"{name}: timestep_scaling: got {str(scaling)[:20]}, expected 0 to {MOST_SCALING:g}; LCM has 10"
         )
     try:
         # Where a scheduler kept its own defaults, LCM's are not meant.
