@@ -54,6 +54,7 @@ def read_change(parts: Parts, weight: Tensor, ratio_of: RatioOf) -> Change:
     kind = _kind(parts)
     scale = parts.get("magnitude", parts.get("dora_scale"))
     try:
+        _need(all(value.ndim for part, value in parts.items() if part != "alpha"))
         change = _KINDS[kind](parts, weight, ratio_of)
         if scale is not None:
             whole = _dora(change.difference(), weight.float(), scale, "magnitude" in parts)
