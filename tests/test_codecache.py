@@ -20,6 +20,7 @@ from inkstream.stream.base.progress import silent
 
 KEY = EngineKey("compiled", "g", "", "p", "fp32", "torch", "cpu")
 NOBODY = 65534
+VARIABLES = (*private.CODE_CACHES, *(variable for _, _, variable in private.OFF))
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes of files")
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to be two users")
 
@@ -33,7 +34,7 @@ def own(tmp_path, monkeypatch):
     shared.chmod(0o1777)
     monkeypatch.setattr(tempfile, "tempdir", str(shared))
     monkeypatch.setattr(private, "_code", None)
-    for name in (*private.CODE_CACHES, private._HEADERS):
+    for name in VARIABLES:
         monkeypatch.setenv(name, str(shared / "theirs"))
     return tmp_path
 
@@ -63,16 +64,17 @@ def compiler(text, ran):
 
 @posix
 def test_t1_every_cache_of_code_is_in_a_folder_of_this_process_alone(own):
+    import torch._dynamo.config as dynamo
     import torch._inductor.config as inductor
     from torch._inductor.runtime.cache_dir_utils import cache_dir, triton_cache_dir
 
-    inductor.cpp_cache_precompile_headers = True
+    inductor.cpp_cache_precompile_headers = dynamo.caching_precompile = True
     folder = private.code_folder("x")
     assert folder.is_relative_to(own / "cache")
-    assert not list((own / "tmp").iterdir())
+    assert not [path for path in (own / "tmp").rglob("*") if path.is_file()]
     assert folder.stat().st_mode & 0o777 == 0o700
     assert [Path(cache_dir()), Path(triton_cache_dir(0))] == [folder, folder]
-    assert inductor.cpp_cache_precompile_headers is False
+    assert inductor.cpp_cache_precompile_headers is dynamo.caching_precompile is False
     assert private.code_folder("y").parent == folder.parent
 
 
@@ -253,7 +255,7 @@ def test_t1_code_planted_in_the_shared_folder_never_runs(own):
     """Files of another user, where PyTorch looks by itself, run when they are unpickled; ours never looks there."""
     marker = own / "it ran"
     environment = {**os.environ, "TMPDIR": str(own / "tmp"), "XDG_CACHE_HOME": str(own / "cache")}
-    for name in (*private.CODE_CACHES, private._HEADERS):
+    for name in VARIABLES:
         environment.pop(name)
 
     def program(*arguments):

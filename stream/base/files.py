@@ -13,6 +13,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,7 +42,7 @@ def regular_file(path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def open_regular(path: str | os.PathLike[str], follow_links: bool = True) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str], follow_links: bool = True) -> BufferedReader:
     """Open a file to read its bytes; see ``regular_file``. What is checked is what was opened, and nothing blocks.
 
     Without ``follow_links`` a link is refused, too.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import logging
+import errno
 import os
 import secrets
 import shutil
@@ -17,16 +17,19 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from .errors import EngineError
 
-log = logging.getLogger(__name__)
 # What PyTorch's compilers are told their caches by: Inductor with AOTAutograd, Dynamo and CuTe; Triton; quack.
 CODE_CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "QUACK_CACHE_DIR")
-_HEADERS = "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS"
+# What PyTorch keeps in the shared temporary folder whatever it is told, headers and graphs, and how that is put off:
+# module, setting, variable.
+OFF = (
+    ("torch._inductor.config", "cpp_cache_precompile_headers", "TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS"),
+    ("torch._dynamo.config", "caching_precompile", "TORCH_CACHING_PRECOMPILE"),
+)
 _LOCK = ".lock"
 _making = threading.Lock()
 _code: Path | None = None
@@ -121,11 +124,10 @@ def code_folder(name: str = "shared") -> Path:
             raise EngineError(f"{folder}: cannot be made ({error.strerror or error}); make room there") from error
         for variable in CODE_CACHES:
             os.environ[variable] = str(folder)
-        # PyTorch keeps precompiled headers in the shared temporary folder, whatever it is told.
-        os.environ[_HEADERS] = "0"
-        loaded: Any = sys.modules.get("torch._inductor.config")
-        if loaded is not None:
-            loaded.cpp_cache_precompile_headers = False
+        for module, setting, variable in OFF:
+            os.environ[variable] = "0"
+            if module in sys.modules:
+                setattr(sys.modules[module], setting, False)
         return folder
 
 
@@ -133,17 +135,10 @@ def _new_code_folder() -> Path:
     reasons = []
     for parent in (user_cache() / "code", Path(tempfile.gettempdir())):
         try:
-            if parent.name == "code":
-                parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            reason = "" if parent.stat().st_mode & stat.S_ISVTX else others_can_change(parent)
-            if not reason:
-                folder = Path(os.path.realpath(parent)) / f"inkstream-code-{os.getpid()}-{secrets.token_hex(8)}"
-                folder.mkdir(mode=0o700)
-                reason = others_can_change(folder)
+            folder = _private_in(parent)
         except OSError as error:
-            reason = f"{parent}: {error.strerror or error}"
-        if reason:
-            reasons.append(reason)
+            place = f"{error.filename}: " if error.filename else ""
+            reasons.append(f"{place}{error.strerror or error}")
             continue
         _sweep(folder.parent)
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -156,6 +151,19 @@ def _new_code_folder() -> Path:
         f"compiled code has no safe place: {'; '.join(reasons)}; set XDG_CACHE_HOME to a folder that only you can "
         "write to, or acceleration to another engine"
     )
+
+
+def _private_in(parent: Path) -> Path:
+    """A new folder in ``parent`` whose name nobody can guess. Raises OSError, also where others could change it."""
+    if parent.name == "code":
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = Path(os.path.realpath(parent)) / f"inkstream-code-{os.getpid()}-{secrets.token_hex(8)}"
+    folder.mkdir(mode=0o700)
+    why_not = others_can_change(folder)
+    if why_not:
+        folder.rmdir()
+        raise PermissionError(errno.EACCES, why_not)
+    return folder
 
 
 def _sweep(parent: Path) -> None:
