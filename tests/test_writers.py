@@ -52,7 +52,7 @@ def calls(path):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         owner = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
-        if "devnull" in ast.unparse(node):
+        if "devnull" in ast.unparse(node) or "BytesIO()" in ast.unparse(node):
             continue
         modes = node.args[0 if owner and owner != "os" else 1 :]
         modes += [keyword.value for keyword in node.keywords if keyword.arg == "mode"]
