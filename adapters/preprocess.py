@@ -216,7 +216,7 @@ def _explain(kind: type[Preprocessor], error: ValidationError) -> list[str]:
         elif fault["type"] == "value_error":
             texts.append(fault["msg"].removeprefix("Value error, "))
         else:
-            expected = fault["msg"].replace("Input should be", "expected")
+            expected = ours(fault["msg"])
             texts.append(f"{key}: got {fault['input']!r}, {expected} (default {kind.model_fields[key].default})")
     return texts
 

@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from ..stream.base.errors import ConfigError
+from ..stream.base.plain import reason
 from ..stream.base.results import Result, machine_name, table_of
 
 SAME = 0.03  # a change of less than this part is no change
@@ -19,8 +20,10 @@ def read_result(path: Path) -> Result:
     """An older result; raises ConfigError where the file is none."""
     try:
         found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"--compare: {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"--compare: {path} cannot be read: {reason(error)}") from error
+    except ValueError:
+        raise ConfigError(f"--compare: {path} is no JSON; give a file that --json wrote") from None
     if not isinstance(found, dict) or not {"bench", "keys", "figures", "rows", "machine"} <= found.keys():
         raise ConfigError(f"--compare: {path} is no result of a bench; give a file that --json wrote")
     return found

@@ -172,8 +172,13 @@ def _named(repo_id: str, error: Exception) -> ModelError:
         return ModelError(
             f"{repo_id}: the hub answered {response.status_code}; try again later: inkstream models fetch {repo_id}"
         )
+    if type(error).__name__ == "OfflineModeIsEnabled":
+        return ModelError(
+            f"{repo_id}: not on this computer, and HF_HUB_OFFLINE keeps the hub away; unset it, then run: "
+            f"inkstream models fetch {repo_id}"
+        )
     return ModelError(
-        f"{repo_id}: not on this computer, and the hub cannot be reached ({type(error).__name__}: {str(error)[:160]}). "
+        f"{repo_id}: not on this computer, and the hub cannot be reached ({type(error).__name__}). "
         f"Connect to the internet and run: inkstream models fetch {repo_id}"
     )
 

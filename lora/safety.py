@@ -81,8 +81,12 @@ def check_safetensors(path: str | Path, max_bytes: int = 64 * 2**30) -> Header:
     """
     path = Path(path)
     refuse_pickle(path)
-    if not path.is_file():
-        raise ModelError(f"{path}: no such file")
+    try:
+        regular_file(path)
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from None
     refuse_stand_in(path)
     if path.suffix.lower() != ".safetensors":
         raise UnsafeWeightsError(f"{path}: got a file of type {path.suffix or 'none'!r}; {CONVERT}")
@@ -189,7 +193,8 @@ def _parse(path: Path, text: bytes) -> dict[str, Any]:
     try:
         table = json.loads(text.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: damaged: its JSON cannot be read: {str(error)[:200]}") from error
+        at = f"it stops being JSON at character {error.pos}" if isinstance(error, json.JSONDecodeError) else str(error)
+        raise ModelError(f"{path}: damaged: its JSON cannot be read: {at[:200]}") from error
     if not isinstance(table, dict):
         raise ModelError(f"{path}: damaged: got a {type(table).__name__}, expected a JSON table")
     return table

@@ -6,7 +6,7 @@ from inkstream.stream.base.config import ControlNetConfig, StreamConfig
 from inkstream.stream.base.errors import ConfigError
 
 WRONG_SETTINGS = [
-    ({"width": "abc"}, "width: got 'abc', expected a valid integer"),
+    ({"width": "abc"}, "width: got 'abc', expected a whole number"),
     ({"widht": 512}, "widht: unknown setting; did you mean 'width'?"),
     ({"xyzzy": 1}, "xyzzy: unknown setting; known are: prompt, "),
     ({"mode": "sketc"}, "mode: got 'sketc', expected 'img2img', 'txt2img' or 'sketch'"),
@@ -24,7 +24,7 @@ WRONG_SETTINGS = [
         {"controlnets": [{"control_guidance_start": 0.5, "control_guidance_end": 0.2}]},
         "controlnets.0.control_guidance_start: got 0.5, expected at most control_guidance_end = 0.2",
     ),
-    ({"lora_dict": {"a": "loud"}}, "lora_dict.a: got 'loud', expected a valid number"),
+    ({"lora_dict": {"a": "loud"}}, "lora_dict.a: got 'loud', expected a number"),
     ({"t_index_list": [0, 50]}, "t_index_list: got [0, 50], expected indices from 0 to num_inference_steps - 1 = 49"),
     ({"t_index_list": [25, 0]}, "t_index_list: got [25, 0], expected strictly increasing"),
     ({"t_index_list": 0}, "t_index_list: got 0, expected a list"),

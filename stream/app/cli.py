@@ -47,12 +47,12 @@ class _Commands(TyperGroup):
         except typer.Abort:
             return FAULT
         except _ClickException as error:
-            return _refused(error)
+            return _refused(error, args)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody is shown a traceback unasked
             if "--debug" in args:
                 traceback.print_exc()
-            if isinstance(error, OSError) and error.errno == errno.EPIPE:
-                return _nobody_reads()
+            if isinstance(error, OSError) and error.filename is None and _flushed(0):
+                return FAULT  # of what was printed, and that was said
             terminal.say(f"error: {_words(error)}")
             return USAGE if isinstance(error, ConfigError) else FAULT
 
@@ -71,15 +71,29 @@ def _words(error: Exception) -> str:
     return f"unforeseen: {reason(error)}; inkstream --debug ... says where it comes from"
 
 
-def _refused(error: Any) -> int:
+def _refused(error: Any, args: list[str]) -> int:
     """Say what was wrong with the words of a command, and where to read which there are."""
+    from ..base.wording import ours
+
     where = error.ctx.command_path if getattr(error, "ctx", None) is not None else "inkstream"
-    text = error.format_message()
+    names = getattr(getattr(error, "param", None), "opts", [])
     if type(error).__name__ == "NoArgsIsHelpError":
+        text = error.format_message()
         terminal.stderr().write(f"{text}\n" if text else "")
+    elif type(error).__name__ == "BadParameter" and names:
+        terminal.say(f"error: {names[0]}: {_got(names, args)}{ours(error.message).rstrip('.')}; see: {where} --help")
     else:
-        terminal.say(f"error: {text.rstrip('.')}; see: {where} --help")
+        terminal.say(f"error: {error.format_message().rstrip('.')}; see: {where} --help")
     return error.exit_code
+
+
+def _got(names: list[str], args: list[str]) -> str:
+    """What stands behind an option, as far as it can be told: the last word counts."""
+    for index in range(len(args) - 1, -1, -1):
+        name, equals, value = args[index].partition("=")
+        if name in names and (equals or index + 1 < len(args)):
+            return f"got {value if equals else args[index + 1]!r}, "
+    return ""
 
 
 def _flushed(code: int) -> int:

@@ -16,6 +16,7 @@ from .blends import NegativePrompt, Prompt, Seed, texts_of
 from .errors import ConfigError
 from .names import did_you_mean, short
 from .prompt import parse_prompt
+from .wording import ours
 
 CfgType = Literal["none", "full", "self", "initialize"]
 Mode = Literal["img2img", "txt2img", "sketch"]
@@ -265,14 +266,6 @@ def may_be_none(model: type[BaseModel], name: str) -> bool:
     return field is not None and type(None) in get_args(field.annotation)
 
 
-_WORDS = {
-    "input should be": "expected",
-    "a valid dictionary or instance of ControlNetConfig": "a mapping of settings",
-    "a valid dictionary": "a mapping",
-    "a valid tuple": "a list",
-}
-
-
 def explain(model: type[BaseModel], error: ValidationError) -> list[tuple[str, str]]:
     """Say each fault of a validation in this project's words: [(path of the setting, got / expected), ...]."""
     faults = []
@@ -283,7 +276,7 @@ def explain(model: type[BaseModel], error: ValidationError) -> list[tuple[str, s
             len(each["loc"]) > len(parts) and list(each["loc"])[: len(parts)] == parts for each in found
         ):
             continue  # pydantic counts only those items that have no fault of their own
-        text = f"got {short(fault['input'])}, {fault['msg'][0].lower()}{fault['msg'][1:]}"
+        text = f"got {short(fault['input'])}, {ours(fault['msg'])}"
         if fault["type"] == "extra_forbidden":
             names = _owner(model, parts).model_fields
             text = f"unknown setting{did_you_mean(parts[-1], names) or '; known are: ' + ', '.join(names)}"
@@ -295,8 +288,6 @@ def explain(model: type[BaseModel], error: ValidationError) -> list[tuple[str, s
             if colon and name in _owner(model, [*parts, name]).model_fields:  # a check of several settings at once
                 parts, text = ([*parts, name] if parts[-1:] != [name] else parts), rest
         path = ".".join(str(part) for part in parts)
-        for theirs, ours in _WORDS.items():
-            text = text.replace(theirs, ours)
         faults.append((path or "configuration", text))
     return faults
 

@@ -95,7 +95,8 @@ def dump_yaml(config: BaseModel, descriptions: bool = False) -> str:
 def build(document: Document, model: type[Model]) -> Model:
     """Check a document against a pydantic model. Raises ConfigError that gives the place of each fault."""
     if not isinstance(document.value, dict):
-        got = "nothing" if document.value is None else f"a {type(document.value).__name__}"
+        kinds = {type(None): "nothing", str: "text", list: "a list", bool: "true or false"}
+        got = kinds.get(type(document.value), "a number")
         raise ConfigError(
             f"{document.place('')}: got {got}, expected settings such as: {', '.join(model.model_fields)}"
         )

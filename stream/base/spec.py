@@ -17,6 +17,8 @@ from typing import Any
 
 from .errors import ConfigError
 
+_EXPECTED = {int: "expected a whole number", float: "expected a number"}
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -35,6 +37,9 @@ class Spec:
         """
         values = {}
         for key, value in self._with_bare_flags(accepted).items():
+            if key == "path" and "path" not in accepted:
+                known = ", ".join(accepted) or "no options"
+                raise ConfigError(f"{self.text}: got {value!r} without a name; {self.kind} takes: {known}")
             if key not in accepted:
                 known = ", ".join(accepted) or "none"
                 hint = f'; a value with "," or "=" goes in quotes: {self.kind}:"a=b, c"' if accepted else ""
@@ -44,7 +49,8 @@ class Spec:
             except ConfigError:
                 raise
             except (ValueError, TypeError) as error:
-                raise ConfigError(f"{self.text}: {key}={value!r} cannot be read: {error}") from error
+                expected = _EXPECTED.get(accepted[key]) or str(error)
+                raise ConfigError(f"{self.text}: {key}: got {value!r}, {expected}") from error
         return values
 
     def _with_bare_flags(self, accepted: dict[str, Any]) -> dict[str, str]:

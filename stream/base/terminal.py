@@ -22,6 +22,7 @@ from typing import Any, TextIO, cast
 from .plain import plain
 
 WAITING = 1000  # pieces of text; the oldest are left out when more wait
+LINES = 10  # of one message
 _guarding: Channel | None = None
 _bar: Any = None  # the console of a progress bar, which text must be written above
 
@@ -121,7 +122,7 @@ def stderr() -> TextIO:
 
 def say(text: str) -> None:
     """Write a message of one or a few lines to stderr, above a progress bar if there is one."""
-    text = plain(text)
+    text = "\n".join(map(plain, text.split("\n")[:LINES]))
     if _bar is not None:
         _bar.print(text, markup=False, highlight=False, soft_wrap=True)
     else:

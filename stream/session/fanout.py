@@ -64,6 +64,7 @@ class Fanout:
     def open(self, controls: Controls) -> None:
         """Open all sinks. Raises ConfigError, and SinkUnavailable when none can be opened; one of several is let go."""
         seen: Counter[str] = Counter()
+        refused: list[tuple[str, SinkUnavailable]] = []
         for item in self._sinks:
             plain = item if isinstance(item, str) else type(item).__name__
             seen[plain] += 1
@@ -73,13 +74,15 @@ class Fanout:
                     sink = open_sink(item) if isinstance(item, str) else item
             except SinkUnavailable as error:
                 self.dropped[name] = str(error)
-                self._say(f"{name} is off: {reason(error)}", error)
+                refused.append((name, error))
                 continue
             if hasattr(sink, "controls"):
                 sink.controls = controls  # type: ignore[attr-defined]
             self.outlets.append(Outlet(sink, name, self._metrics, self._clock, self._status))
         if not self.outlets:
             raise SinkUnavailable(f"none of the sinks can be opened: {self._reasons()}")
+        for name, error in refused:  # else the error that is raised says it
+            self._say(f"{name} is off: {reason(error)}", error)
 
     @property
     def files_only(self) -> bool:

@@ -40,11 +40,14 @@ class FakeSink:
         main: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        if keep < 1 or delay < 0 or (interval is not None and interval <= 0):
-            raise ConfigError(
-                f"fake sink: got keep={keep}, delay={delay}, interval={interval}; "
-                "expected keep of at least 1, delay of at least 0, interval above 0"
-            )
+        for name, value, good in (
+            ("keep", keep, keep >= 1),
+            ("delay", delay, delay >= 0),
+            ("interval", interval, interval is None or interval > 0),
+        ):
+            if not good:
+                least = "0 or more" if name == "delay" else "more than 0"
+                raise ConfigError(f"fake sink: {name}: got {value}, expected {least}")
         self.interval = interval
         self.on_main_thread = main
         self.controls: Controls | None = None

@@ -112,6 +112,8 @@ class FakeSource:
         for each in (size, *([resize] if resize else [])):
             if min(each) < 1 or (self._mark and each.width < COUNTER_BITS + CHECK_BITS):
                 raise ConfigError(f"fake: got size {each}, expected at least {COUNTER_BITS + CHECK_BITS} pixels a side")
+        if frames is not None and frames < 1:
+            raise ConfigError(f"fake: frames: got {frames}, expected at least 1")
         self._size = size
         self._resize = resize or Size(max(1, size.width // 2), max(1, size.height // 2))
         self._pattern = _pattern(pattern)

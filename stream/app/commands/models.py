@@ -113,5 +113,5 @@ def _here(name: str) -> ModelInfo:
     wanted = PRESETS[name].model if name in PRESETS else name
     found = {model.name: model for model in list_models()}
     if wanted not in found:
-        raise ModelError(f"{wanted}: not on this computer; fetch it with: inkstream models fetch {name}")
+        raise ModelError(f"{wanted or repr(name)}: not on this computer; fetch it with: inkstream models fetch {name}")
     return found[wanted]
