@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..stream.base.errors import ConfigError
 from ..stream.base.names import did_you_mean
+from ..stream.base.wording import ours
 from .lines import Lines, draw_lines, draw_marks, find_lines, stretch, thin, without_specks
 from .tone import Paper, check_pixels, find_paper, largest, scalar
 

@@ -14,7 +14,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from doubles.mistakes import CASES, HOSTILE
+from doubles.mistakes import CASES, HOSTILE, RUN
 from doubles.program import Loaded
 from typer.testing import CliRunner
 
@@ -157,3 +157,35 @@ def test_a_process_says_nothing_else(folder, arguments, words):
     assert done.returncode in (1, 2) and not done.stdout
     assert words in done.stderr and done.stderr.startswith(b"error: ")
     assert done.stderr.count(b"\n") == 1 and b"\x1b" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX")
+def test_t16_a_user_without_a_home_folder_is_told_so(light, monkeypatch):
+    def nobody(_):
+        raise KeyError("uid not found")
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    images = ("run", "-s", "images:~/x", "-t", "null")
+    for arguments in (images, (*RUN, "--json", "~/x.json"), ("prepare", "~/x", "-o", "y")):
+        message = check(CliRunner().invoke(app, list(arguments)), arguments)
+        assert message == "error: this user has no home folder; set HOME to a folder"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs ulimit -v")
+def test_t16_a_process_without_memory_is_told_so(folder):
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_AS, (400_000_000,) * 2)"
+    command = [sys.executable, "-c", f"{limited}; from inkstream.stream.app.cli import main; main()", *RUN]
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 1 and not done.stdout
+    assert done.stderr.startswith(b"error: ") and done.stderr.count(b"\n") == 1, done.stderr
+    assert b"unforeseen" not in done.stderr
+
+
+def test_t16_an_allocation_that_fails_is_named(monkeypatch):
+    def full(*_):
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried")
+
+    monkeypatch.setattr("inkstream.stream.app.commands.config.load_run", full)
+    message = check(CliRunner().invoke(app, ["config", "show"]), ())
+    assert message.startswith("error: this computer has no memory left for it")

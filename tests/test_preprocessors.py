@@ -94,7 +94,7 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_and_the_defaults():
         ("scribble", {"threshold": "high"}, "threshold: got 'high', expected a number"),
         ("scribble", {"threshold": True}, "threshold: got True, expected a number"),
         ("scribble", {"line_width": 0}, r"line_width: got 0, expected at least 0.5 \(default 2.5\)"),
-        ("softedge", {"safe": "yes"}, "safe: got 'yes', expected a valid boolean"),
+        ("softedge", {"safe": "yes"}, "safe: got 'yes', expected true or false"),
         ("canny", {"blur": float("nan")}, "blur: got nan, expected a finite number"),
         ("canny", {"low_threshold": 200, "high_threshold": 100}, "got 200, expected at most high_threshold = 100"),
         ("lineart", {"areas": "paint"}, "areas: got 'paint', expected 'outline' or 'keep'"),

@@ -194,7 +194,8 @@ def test_a_file_that_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(errno.EIO, "input/output error")
 
     monkeypatch.setattr(os, "link", refuse)
-    monkeypatch.setattr(os, "rename", refuse)
+    for call in ("rename", "replace"):
+        monkeypatch.setattr(os, call, refuse)
     with pytest.raises(OSError, match="input/output"):
         write_new(tmp_path / "a.png", b"new")
     assert os.listdir(tmp_path) == []

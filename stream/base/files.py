@@ -176,7 +176,11 @@ def _claim(part: Path, free: Path) -> None:
         raise
     except OSError:  # a file system without hard links, as on many memory cards
         os.close(os.open(free, _NEW))  # so that nobody else takes the name
-        part.replace(free)
+        try:
+            part.replace(free)
+        except OSError:
+            free.unlink(missing_ok=True)
+            raise
 
 
 def new_array(path: Path, shape: tuple[int, ...], dtype: Any) -> Any:
