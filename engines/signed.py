@@ -30,7 +30,7 @@ from typing import Any, BinaryIO
 from ..stream.base.errors import EngineError
 from ..stream.base.files import open_regular, part_of, write_whole
 from ..stream.base.locks import Busy, locked
-from ..stream.base.private import user_cache
+from ..stream.base.private import make_private, user_cache
 
 log = logging.getLogger(__name__)
 MAGIC = b"INKPLAN1"
@@ -54,12 +54,11 @@ def private_folder(folder: Path) -> Path:
     Raises CacheUnavailable when it cannot be made.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return make_private(folder)
     except OSError as error:
         raise CacheUnavailable(
             f"{folder}: cannot be made ({error.strerror or error}); choose another folder with engine_dir"
         ) from error
-    return folder
 
 
 def write_atomically(path: Path, *parts: bytes) -> None:

@@ -124,7 +124,9 @@ def test_t1_a_link_is_judged_by_where_it_leads(own):
 def test_t1_an_open_mask_opens_nothing(own):
     before = os.umask(0)
     try:
-        assert not private.others_can_change(private.code_folder("x"))
+        folder = private.code_folder("x")
+        assert not private.others_can_change(folder)
+        assert folder.is_relative_to(own / "cache")  # its parents are private, too
     finally:
         os.umask(before)
 

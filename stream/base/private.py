@@ -57,6 +57,17 @@ def _home(*parts: str) -> Path | None:
     return home.joinpath(*parts) if home.is_absolute() else None
 
 
+def make_private(folder: Path) -> Path:
+    """Make a folder that only this user can enter, and those above it that are missing, whatever the mask is.
+
+    What exists already stays as its owner set it up. Raises OSError.
+    """
+    for path in (*reversed(folder.parents), folder):
+        if not path.is_dir():
+            path.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
 def others_can_change(folder: Path) -> str:
     """Why another user could change what lies in a folder, in a few words; empty: nobody could.
 
@@ -156,7 +167,7 @@ def _new_code_folder() -> Path:
 def _private_in(parent: Path) -> Path:
     """A new folder in ``parent`` whose name nobody can guess. Raises OSError, also where others could change it."""
     if parent.name == "code":
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(parent)
     folder = Path(os.path.realpath(parent)) / f"inkstream-code-{os.getpid()}-{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)
     why_not = others_can_change(folder)
