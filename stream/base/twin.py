@@ -19,8 +19,9 @@ def twin(module: nn.Module) -> Any:
     """
     from torch import nn
 
-    refers = (nn.Module, MethodType, partial)
-    if not all(_simple(layer, refers) for layer in module.modules()):
+    kinds = (nn.Module, MethodType, partial)
+    values = (value for layer in module.modules() for name, value in vars(layer).items() if name != "_modules")
+    if any(_refers(value, kinds) for value in values):  # not as children only: every value must be looked at
         tensors = [*module.parameters(), *module.buffers()]
         return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
     return _twin(module, {})
@@ -41,14 +42,10 @@ def _copy(value: Any) -> Any:
     return value.copy() if type(value) in (dict, OrderedDict, list, set) else value  # others, as FrozenDict, stay
 
 
-def _simple(module: nn.Module, refers: tuple[type, ...]) -> bool:
-    """Whether a layer refers to other layers as its children only."""
-    return not any(
-        isinstance(value, refers)
-        or (
-            isinstance(value, dict | list | set)
-            and any(isinstance(item, refers) for item in (value.values() if isinstance(value, dict) else value))
-        )
-        for name, value in vars(module).items()
-        if name != "_modules"
-    )
+def _refers(value: Any, kinds: tuple[type, ...]) -> bool:
+    """Whether a value is of one of these kinds, or holds one, however deep."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple | set):
+        return isinstance(value, kinds)
+    return any(_refers(item, kinds) for item in value)
