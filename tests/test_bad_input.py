@@ -183,7 +183,7 @@ def test_t16_a_process_without_memory_is_told_so(folder):
 
 
 def test_t16_an_allocation_that_fails_is_named(monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried")
 
     monkeypatch.setattr("inkstream.stream.app.commands.config.load_run", full)
