@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..stream.base.config import StreamConfig
-from ..stream.base.errors import MemoryFull
+from ..stream.base.errors import EngineError, MemoryFull
 from ..stream.base.frame import Frame, Output, Size, place
 from ..stream.base.metrics import Metrics
 from ..stream.base.pixels import as_rgb
@@ -116,6 +116,10 @@ class FakeStream:
             raise MemoryFull(f"nothing smaller than {self.config.width}x{self.config.height} is left")
         self.update(**step[1])
         return step[0]
+
+    def take_back(self) -> str:
+        """Raises EngineError: its pictures are always usable."""
+        raise EngineError("no other settings gave a usable picture")
 
     def close(self) -> None:
         """Drop what is pending."""

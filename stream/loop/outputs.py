@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 from torch import Tensor
 
+from ..base.config import StreamConfig
 from ..base.errors import ConfigError, EngineError, FrameError
 from ..base.frame import Output, Size
 from ..base.metrics import Metrics
@@ -36,6 +37,7 @@ class Outputs:
         self._safe: np.ndarray | None = None  # the last picture that the checker let through
         self._ready: deque[Output] = deque()
         self._unusable = 0
+        self.proven: StreamConfig | None = None  # the newest configuration that gave a usable picture
 
     def __len__(self) -> int:
         return len(self._ready)
@@ -75,6 +77,23 @@ class Outputs:
                 f"the network gave {self._unusable} unusable pictures in a row (NaN, infinity or all black), "
                 f"expected a picture: try dtype=float32, another autoencoder (vae_id), or lower LoRA scales"
             )
+
+    def prove(self, config: StreamConfig, revision: int, tags: Sequence[Tag | None]) -> None:
+        """Usable pictures came out: of this configuration, if they entered under its revision."""
+        if any(tag is not None and tag.revision == revision for tag in tags):
+            self.proven = config
+
+    def differences(self, config: StreamConfig) -> str:
+        """Names of the settings in which one differs from ``proven``; raises EngineError where there are none."""
+        old = self.proven or config
+        names = [name for name in type(config).model_fields if getattr(old, name) != getattr(config, name)]
+        if not names:
+            raise EngineError("no other settings gave a usable picture")
+        return ", ".join(names)
+
+    def forgive(self) -> None:
+        """Begin to count unusable pictures anew: what gave them is no more."""
+        self._unusable = 0
 
     def hand_out(self) -> Output | None:
         """The oldest, if there is one."""

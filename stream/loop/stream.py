@@ -178,7 +178,7 @@ class Stream(ChangedByUpdate):
             self._calling = tag
             if len(self._waiting) == plan.config.frame_buffer_size:
                 self._enter(plan, self._waiting)
-            return self._hand_out()
+            return self._outputs.hand_out()
 
     def txt2img(self) -> Output:
         """A picture of new noise, in mode txt2img; no frame goes in.
@@ -232,6 +232,17 @@ class Stream(ChangedByUpdate):
         said = step_down(self.config, self.update, self._networks.work_in_tiles)
         self._networks.keep_newest()
         return said
+
+    def take_back(self) -> str:
+        """After EngineError: return to the settings of the last usable picture; gives the names of those that change.
+
+        Raises EngineError where no others gave a usable picture.
+        """
+        with self._updating, memory_named(self._networks.keep_newest):
+            changed = self._outputs.differences(self.config)
+            self._plan = self._make_plan(self._outputs.proven or self.config, self._plan)
+            self._outputs.forgive()
+            return changed
 
     def close(self) -> None:
         """Let go of everything in flight."""
@@ -363,7 +374,7 @@ class Stream(ChangedByUpdate):
     def _advance(self) -> Output | None:
         if not self._outputs and self._running and (self._waiting or self._running.steps.pending):
             self._push_through(self._running)
-        return self._hand_out()
+        return self._outputs.hand_out()
 
     def _push_through(self, plan: Plan) -> None:
         """One tick without a new frame; a buffer that is not full enters with copies of its last frame."""
@@ -379,9 +390,8 @@ class Stream(ChangedByUpdate):
             return
         with self._lost(finished.tags):
             usable = self._outputs.take(finished, plan.steps.shared.units.decode, self.metrics)
-        if not usable:
+        if usable:
+            self._outputs.prove(plan.config, plan.recipe.revision, finished.tags)
+        else:
             self._gate.reset()
             self._outputs.check()
-
-    def _hand_out(self) -> Output | None:
-        return self._outputs.hand_out()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..base.config import StreamConfig
-from ..base.errors import FrameError, MemoryFull
+from ..base.errors import EngineError, FrameError, MemoryFull
 from ..base.frame import Frame, Origin, Output, Size
 from ..base.mailbox import Mailbox, MailboxClosed
 from ..base.metrics import Metrics
@@ -41,6 +41,7 @@ class StreamLike(Protocol):
     def advance(self) -> Output | None: ...
     def update(self, **changes: Any) -> int: ...
     def step_down(self) -> str: ...
+    def take_back(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,9 @@ class Driver:
             self._step_down(error)
             self._submit(frame)
             return
+        except EngineError as error:
+            self._take_back(error)
+            return
         except FrameError as error:
             self._metrics.count("frames_refused")
             self._refused += 1
@@ -195,6 +199,16 @@ class Driver:
             self._hand_on(self._stream.advance())
         except MemoryFull as error:
             self._step_down(error)
+        except EngineError as error:
+            self._take_back(error)
+
+    def _take_back(self, error: EngineError) -> None:
+        """Go on with the settings before a change that made pictures unusable; raises ``error`` without one."""
+        try:
+            changed = self._stream.take_back()
+        except EngineError:
+            raise error from None
+        self._say(f"changed {changed}: then no usable picture came, so that this is taken back")
 
     def _step_down(self, error: MemoryFull) -> None:
         """Go on with less; raises MemoryFull where nothing smaller is left, so that this ends."""
