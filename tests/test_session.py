@@ -708,7 +708,10 @@ def test_a_refused_change_is_said_and_changes_nothing(caplog):
         session.update(guidance_scale=-1.0)
         until(lambda: any("guidance_scale" in status.message for status in said))
         assert stream.revision == 0
-        assert "guidance_scale" in session.status.message and "guidance_scale" in caplog.text
+        assert (
+            session.status.message.startswith("not changed: guidance_scale: got -1.0")
+            and session.status.message in caplog.text
+        )
         session.update(no_such_setting=1)
         until(lambda: "no_such_setting" in session.status.message)
         session.update(guidance_scale=1.5)

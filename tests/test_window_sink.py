@@ -400,6 +400,43 @@ def test_escape_leaves_the_prompt_as_it_was(window, pygame, press):
     assert window.controls.updates == []
 
 
+def test_f14_a_prompt_that_cannot_be_read_stays_in_its_line_with_the_reason(window, pygame, press):
+    press("p", shown=output())
+    typed(pygame, " (red:1.2.3)")
+    press("RETURN")
+    assert window.controls.updates == [] and window.shown.prompt[0] == "a fox (red:1.2.3)"
+    assert window.shown.toast == "got the weight '1.2.3', expected a number, as in (words:1.3)"
+    press("BACKSPACE", "BACKSPACE", "BACKSPACE")
+    typed(pygame, ")")
+    press("RETURN")
+    assert window.controls.updates == [{"prompt": "a fox (red:1.2)"}] and window.shown.prompt is None
+
+
+def test_f14_a_refused_prompt_is_there_to_be_mended(window, pygame, press):
+    press("p", shown=output())
+    typed(pygame, " <lora:nihgt:1>")
+    press("RETURN")
+    said = "not changed: prompt: got the LoRA 'nihgt', expected one of lora_dict; did you mean 'night'?"
+    press("p", shown=output(), status=Status(state="live", values=VALUES, message=said))
+    assert window.shown.toast == said
+    assert window.shown.prompt[0] == "a fox <lora:nihgt:1>"
+    press("ESCAPE", "p")
+    assert window.shown.prompt[0] == "a fox", "after Esc it is forgotten"
+    typed(pygame, " in snow")
+    press("RETURN")
+    press("p", shown=output(), status=Status(state="live", values={**VALUES, "prompt": "from a program"}))
+    assert window.shown.prompt[0] == "from a program"
+
+
+def test_a_long_message_is_wrapped_and_not_cut(window, pygame, press):
+    painter = window._painter
+    press(shown=output())
+    words = "not changed: prompt: got the LoRA 'nihgt', expected one of lora_dict; did you mean 'night'?"
+    lines = painter._wrapped(words, 200, 0.95)
+    assert len(lines) > 1 and " ".join(lines) == words
+    assert all(painter._font(line, 0.95).size(line)[0] <= 200 for line in lines)
+
+
 def test_an_input_method_composes_in_the_line(window, pygame, press):
     press("p", "CTRL+u")
     pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="すみ", start=0, length=2))

@@ -70,8 +70,10 @@ def _negative(value: Any) -> str:
 
 
 def _one_seed(value: Any) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     try:
-        number = int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)
+        number = operator.index(value)
     except TypeError:
         number = -2
     if isinstance(value, bool) or not -1 <= number < SEEDS:

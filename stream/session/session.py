@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -335,7 +335,7 @@ class Session:
             try:
                 self._stream.update(**changes)
             except Exception as error:  # noqa: BLE001 - whatever a change meets, the picture goes on without it
-                self._say(f"{', '.join(changes)} not changed: {reason(error)}", error)
+                self._say(_not_changed(changes, error), error)
             self._driver.look()
             self._inbox.wake()
 
@@ -368,6 +368,12 @@ class Session:
             self._intake.close()
         except Exception as error:  # noqa: BLE001 - a driver may fail in any way, and the session ends all the same
             log.warning("source %s cannot be closed: %s", self._intake.name, error)
+
+
+def _not_changed(changes: Mapping[str, Any], error: Exception) -> str:
+    """What was refused, named once: most errors begin with the setting's name."""
+    said = reason(error)
+    return f"not changed: {said}" if said.startswith(tuple(changes)) else f"{', '.join(changes)} not changed: {said}"
 
 
 def _join(thread: threading.Thread, timeout: float | None) -> None:

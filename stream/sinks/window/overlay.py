@@ -181,7 +181,7 @@ class Painter:
     def _toast(self, surface: Any, scene: Scene, bottom: int) -> None:
         unit = self._unit
         most = max(4 * unit, surface.get_width() - 6 * unit)
-        lines = [line for line in scene.toast.splitlines() if line.strip()][:5]
+        lines = [part for line in scene.toast.splitlines() for part in self._wrapped(line, most, 0.95)][:5]
         drawn = [self._text(self._shortened(line, most, 0.95), TEXT, 0.95) for line in lines]
         step = round(1.4 * unit)
         width = max(text.get_width() for text in drawn) + 2 * unit
@@ -245,6 +245,17 @@ class Painter:
             middle = (keep + drop) // 2
             keep, drop = (middle, drop) if font.size(text[:middle] + "...")[0] <= most else (keep, middle)
         return text[:keep] + "..."
+
+    def _wrapped(self, line: str, most: int, scale: float) -> list[str]:
+        """A line as several that are at most so wide, where it has spaces."""
+        lines: list[str] = []
+        for word in line.split():
+            longer = f"{lines[-1]} {word}" if lines else word
+            if lines and self._font(longer, scale).size(longer)[0] <= most:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+        return lines
 
     def _panel(self, surface: Any, box: Any, strength: int, radius: int) -> None:
         """A dark translucent sheet with smooth round corners."""

@@ -13,6 +13,7 @@ from typing import Any, get_args
 from ...base.errors import ConfigError, SinkClosed
 from ...base.frame import Output, Size
 from ...base.preview import PREVIEW_TITLE
+from ...base.prompt import parse_prompt
 from .. import Controls, Status
 from .desktop import NativeWindow, fitting, hide_from_capture, open_display
 from .keep import Keeper
@@ -63,6 +64,7 @@ class WindowSink:
         self._inset: Inset = inset
         self._stats, self._help, self._frozen, self._fullscreen = stats, False, False, False
         self._prompt: PromptLine | None = None
+        self._asked: tuple[str, Any] | None = None  # the prompt that was written last, and the one there was before
         self._statistics: tuple[tuple[str, str], ...] = ()
         self._statistics_at = -math.inf
         self._toast, self._toast_until = "", -math.inf
@@ -317,7 +319,10 @@ class WindowSink:
             self._say("the prompt cannot be changed here")
             return
         prompt = self._status.values.get("prompt")
-        self._prompt = PromptLine(prompt if isinstance(prompt, str) else "")
+        text = prompt if isinstance(prompt, str) else ""
+        if self._asked is not None and self._asked[1] == prompt:  # it was refused: there it is, to be mended
+            text = self._asked[0]
+        self._prompt = PromptLine(text)
         self._pygame.key.start_text_input()
         self._pygame.key.set_repeat(400, 40)
 
@@ -328,10 +333,19 @@ class WindowSink:
 
     def _write_prompt(self, event: Any, line: PromptLine) -> None:
         done = line.handle(self._pygame, event, self._window.clipboard)
+        text = line.text.strip()
+        if done == "apply":
+            try:
+                parse_prompt(text)
+            except ValueError as error:
+                self._say(str(error))
+                return
         if done:
             self._end_prompt()
+            self._asked = None
         if done == "apply" and self.controls:
-            self.controls.update(prompt=line.text.strip())
+            self._asked = text, self._status.values.get("prompt")
+            self.controls.update(prompt=text)
 
 
 def _worded(value: Any) -> str:
