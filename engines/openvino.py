@@ -53,7 +53,7 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
     device = (options.where or "cpu").upper()
     compiler = _Compiler(device, pipe.unet.dtype, EngineCache(options.folder))
     # An autoencoder may be in float32 because half precision is too small for it.
-    exact = _Compiler(device, torch.float32, compiler.cache) if pipe.vae.dtype == torch.float32 else compiler
+    exact = compiler if pipe.vae.dtype == pipe.unet.dtype else _Compiler(device, pipe.vae.dtype, compiler.cache)
     exported = positional_units(pipe, controlnets, shapes, float32_units(options))
     units = {name: _adapted(name, unit) for name, unit in exported.items()}
     calls = {}

@@ -86,8 +86,10 @@ def file_family(path: Path, header: Header) -> Family:
     if len(shape) != 4:
         raise ModelError(f"{path}: {prefix}input_blocks.0.0.weight has the shape {list(shape)}, expected 4 dimensions")
     refuse_channels(shape[1], str(path))
-    families = (kind for start, kind in _ENCODERS.items() if any(name.startswith(start) for name in names))
-    family: Family | Literal["refiner"] | None = next(families, None)
+    family: Family | Literal["refiner"] | None = None
+    for start, kind in _ENCODERS.items():
+        if family is None and any(name.startswith(start) for name in names):
+            family = kind
     if family == "refiner":
         raise ModelError(f"{path}: {REFINER}")
     positions = [names[name][1] for name in _POSITIONS if name in names]

@@ -246,6 +246,19 @@ def test_l15_a_float16_model_from_a_folder_runs_its_large_autoencoder_in_float32
     assert (stream.config.dtype, stream.config.use_tiny_vae) == ("float16", False)
 
 
+def test_l15_openvino_follows(engine_dir, capfd):
+    pytest.importorskip("openvino", reason="needs openvino")
+    pipe = tiny_sdxl(vae="kl")
+    pipe.unet.to(torch.float16)
+    pipe.vae.to(torch.float16)
+    settings = {**SMALL, "t_index_list": [20], "cfg_type": "none"}
+    capfd.readouterr()
+    eager = Stream(pipe, **settings)(FRAME).pixels.astype(int)
+    assert capfd.readouterr() == ("", "")
+    pixels = Stream(pipe, **{**settings, "acceleration": "openvino"}, engine_dir=engine_dir)(FRAME).pixels
+    assert np.abs(pixels - eager).mean() < 0.5
+
+
 # --- settings of a pipeline that is given ready
 
 

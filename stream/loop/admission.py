@@ -13,6 +13,7 @@ from ...lora.devices import DTYPES
 from ...lora.tokens import fit_tokenizers
 from ..base.config import StreamConfig
 from ..base.errors import ConfigError, ModelError
+from ..base.quiet import quiet
 from ..base.twin import twin
 
 Prediction = Literal["epsilon", "v_prediction"]
@@ -59,7 +60,8 @@ def working_vae(vae: Any, unet: Any) -> Any:
     """
     sdxl = unet.config.addition_embed_type == "text_time"
     if sdxl and vae.dtype == torch.float16 and vae.config.get("force_upcast"):
-        return copy.deepcopy(vae).to(torch.float32)
+        with quiet():  # that it may be less exact so is not meant for this direction
+            return copy.deepcopy(vae).to(torch.float32)
     return twin(vae)
 
 
