@@ -20,15 +20,16 @@ from ..stream.base.config import StreamConfig
 from ..stream.base.errors import InkstreamError, ModelError
 from ..stream.base.progress import Progress, silent
 from ..stream.base.quiet import quiet
+from .declared import check_sizes
 from .describe import FAMILY_NAMES, Family, unet_family
 from .devices import resolve_device, resolve_dtype
 from .parts import INCOMPLETE, MAX_CONTROLNETS, OwnVae, load_part, load_parts
 from .places import locate
 from .prediction import scheduler_with
 from .registry import PRESETS, TINY_VAE
-from .safety import check_folder, check_safetensors, read_config
+from .safety import check_folder, check_safetensors, read_config, refuse_quantised
 from .singlefile import load_file
-from .trial import try_networks
+from .trial import try_controlnet, try_networks
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def load_pipeline(model: str | Path, config: StreamConfig, progress: Progress | 
         pipe = _assemble(parts, nets)
         say("moving to the device", None)
         _settle(pipe, device)
-        try_networks(pipe)
+        try_networks(pipe, nets)
     return pipe
 
 
@@ -84,6 +85,7 @@ def load_controlnet(model_id: str | Path, pipe: Any) -> Any:
     with quiet(), _named_faults(str(model_id)):
         net = _read_controlnet(model_id, pipe.unet, pipe.unet.dtype, silent)
         _settle_network(net, str(model_id), pipe.unet.device)
+        try_controlnet(net, pipe)
     _loaded_from[net] = str(model_id)
     return net
 
@@ -176,8 +178,9 @@ def _read_controlnet_file(path: Path, unet: Any, dtype: torch.dtype) -> Any:
     if not inner or not any("input_hint_block.0" in name or "controlnet_cond_embedding" in name for name in names):
         raise ModelError(f"{path}: this is no ControlNet, expected one for {FAMILY_NAMES[unet_family(unet.config)]}")
     _check_fit(str(path), "cross_attention_dim", names[inner[0]][1][1], unet)
+    refuse_quantised(names, path)
     if (path.parent / "config.json").is_file():
-        read_config(path.parent / "config.json")
+        check_sizes(read_config(path.parent / "config.json"), path.parent / "config.json", len(names))
         return ControlNetModel.from_single_file(
             str(path), config=str(path.parent), torch_dtype=dtype, local_files_only=True
         )

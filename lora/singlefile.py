@@ -11,11 +11,12 @@ import torch
 from ..stream.base.errors import ModelError
 from ..stream.base.progress import Progress
 from . import hub
+from .declared import check_sizes
 from .describe import FAMILY_NAMES, file_family
 from .parts import NO_VAE, OwnVae, load_scheduler, read_index
 from .prediction import find_parameterisation, scheduler_with
 from .registry import CONFIGS
-from .safety import check_folder, check_safetensors, refuse_quantised
+from .safety import check_folder, check_safetensors, read_config, refuse_quantised
 from .tokens import fit_tokenizers, load_tokenizer
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,9 @@ def load_file(path: Path, dtype: torch.dtype, own_vae: OwnVae, say: Progress) ->
         configs = hub.fetch_folder(source, say, configs_only=True)
     check_folder(configs)
     classes, settings = read_index(configs)
+    for name in ("unet", "vae", "text_encoder", "text_encoder_2"):
+        if name in classes:
+            check_sizes(read_config(configs / name / "config.json"), configs / name, len(header.tensors))
     scheduler = load_scheduler(getattr(diffusers, classes["scheduler"]), configs / "scheduler")
     given: dict[str, Any] = {"scheduler": scheduler_with(scheduler, found.prediction, found.zero_snr)}
     given |= {name: load_tokenizer(configs / name) for name in ("tokenizer", "tokenizer_2") if name in classes}

@@ -14,25 +14,52 @@ from ..stream.base.errors import ModelError
 
 
 @torch.no_grad()
-def try_networks(pipe: Any) -> None:
-    """Encode a text, predict, encode and decode a picture of 8x8 latents. Raises ModelError where a result has another
-    shape than it must have, and whatever the networks raise."""
-    unet, vae, device = pipe.unet, pipe.vae, pipe.unet.device
-    encoded = pipe.encode_prompt("a", device=device, num_images_per_prompt=1, do_classifier_free_guidance=False)
-    text = encoded[0].to(unet.dtype)
-    latent = torch.zeros(1, unet.config.in_channels, 8, 8, device=device, dtype=unet.dtype)
-    added = None
-    if unet.config.addition_embed_type == "text_time":
-        sizes = torch.tensor([[64.0, 64.0, 0.0, 0.0, 64.0, 64.0]], device=device)
-        added = {"text_embeds": encoded[2].to(unet.dtype), "time_ids": sizes}
-    step = torch.tensor([500], device=device)
-    _expect("unet", unet(latent, step, text, added_cond_kwargs=added, return_dict=False)[0], latent.shape)
-    side = 8 * int(pipe.vae_scale_factor)
-    image = vae.decode(latent.to(vae.dtype), return_dict=False)[0]
-    _expect("vae", image, (1, 3, side, side))
+def try_networks(pipe: Any, controlnets: list[Any]) -> None:
+    """Encode a text, predict, encode and decode a picture of 8x8 latents.
+
+    Raises ModelError where a result has another shape than it must have, and whatever the networks raise.
+    """
+    unet, vae = pipe.unet, pipe.vae
+    given = _inputs(unet)
+    text = pipe.encode_prompt("a", device=unet.device, num_images_per_prompt=1, do_classifier_free_guidance=False)
+    given["encoder_hidden_states"] = text[0].to(unet.dtype)
+    if given["added_cond_kwargs"]:
+        given["added_cond_kwargs"]["text_embeds"] = text[2].to(unet.dtype)
+    shape = given["sample"].shape
+    _expect("unet", unet(**given, return_dict=False)[0], shape)
+    image = vae.decode(given["sample"].to(vae.dtype), return_dict=False)[0]
+    _expect("vae", image, (1, 3, _side(pipe), _side(pipe)))
     found = vae.encode(image)
-    found = found.latents if hasattr(found, "latents") else found.latent_dist.mode()
-    _expect("vae", found, latent.shape)
+    _expect("vae", found.latents if hasattr(found, "latents") else found.latent_dist.mode(), shape)
+    for net in controlnets:
+        try_controlnet(net, pipe)
+
+
+@torch.no_grad()
+def try_controlnet(net: Any, pipe: Any) -> None:
+    """Run a ControlNet for 8x8 latents, without the UNet, which may be rendering. Raises whatever it raises."""
+    drawing = torch.zeros(1, net.config.get("conditioning_channels", 3), _side(pipe), _side(pipe))
+    given = _inputs(pipe.unet)
+    net(**given, controlnet_cond=drawing.to(given["sample"]), return_dict=False)
+
+
+def _side(pipe: Any) -> int:
+    return 8 * int(pipe.vae_scale_factor)
+
+
+def _inputs(unet: Any) -> dict[str, Any]:
+    config = unet.config
+    like = {"device": unet.device, "dtype": unet.dtype}
+    added = None
+    if config.addition_embed_type == "text_time":
+        pooled = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
+        added = {"text_embeds": torch.zeros(1, pooled, **like), "time_ids": torch.zeros(1, 6, device=unet.device)}
+    return {
+        "sample": torch.zeros(1, config.in_channels, 8, 8, **like),
+        "timestep": torch.tensor([500], device=unet.device),
+        "encoder_hidden_states": torch.zeros(1, 2, config.cross_attention_dim, **like),
+        "added_cond_kwargs": added,
+    }
 
 
 def _expect(name: str, result: torch.Tensor, shape: tuple[int, ...]) -> None:
