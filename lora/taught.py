@@ -37,21 +37,25 @@ class TaughtWords:
             name: encoder.get_input_embeddings() for name, encoder in encoders.items() if encoder is not None
         }
         self._taught: dict[str, int] = {}  # word, in small letters -> its number of vectors
+        self._convert_others = getattr(pipe, "maybe_convert_prompt", None)  # words that the pipeline came with
+        self._asked: Any = ({}, ())  # what was given to ``learn``
         self._pattern = re.compile("(?!)")
 
-    def learn(self, files: Mapping[str, str], more: Iterable[Embedding] = ()) -> None:
+    def learn(self, files: Mapping[str, str], more: Iterable[Embedding] = ()) -> bool:
         """Teach the words of these files (path or hub id -> the word, or "" for its own), and more, and no others.
 
-        What was encoded before is out of date. Raises ModelError or UnsafeWeightsError, and changes nothing then.
+        Returns whether these are others than before; then what was encoded is out of date. Raises ModelError or
+        UnsafeWeightsError, and changes nothing then.
         """
+        asked = dict(files), tuple(more)
+        if asked == self._asked:
+            return False
         wanted: dict[str, Embedding] = {}
-        for each in [*(read_embedding(path, self.pipe, word) for path, word in files.items()), *more]:
+        for each in [*(read_embedding(path, self.pipe, word) for path, word in files.items()), *asked[1]]:
             if wanted.setdefault(each.word.lower(), each) is not each:
                 raise ModelError(
                     f"textual_inversion: got the word {quoted(each.word)} twice; give one another: path: word"
                 )
-        if not wanted and not self._taught:
-            return
         new: dict[str, Any] = {}
         for name, table in self._tables.items():
             tokenizer, encoder = copy.deepcopy(self._own[_TOKENIZERS[name]]), twin(getattr(self.pipe, name))
@@ -60,34 +64,36 @@ class TaughtWords:
                 if getattr(part, "eos_token_id", None) == _NO_EOS:
                     part.eos_token_id = tokenizer.eos_token_id
             new |= {_TOKENIZERS[name]: tokenizer, name: encoder}
-        self._put(new, {word: len(next(iter(each.vectors.values()))) for word, each in wanted.items()})
+        self._put(new, {word: len(next(iter(each.vectors.values()))) for word, each in wanted.items()}, asked)
+        return True
 
     def state(self) -> Any:
         """What is taught now, for ``restore``."""
-        return {name: getattr(self.pipe, name, None) for name in (*self._tables, *self._own)}, dict(self._taught)
+        return {name: getattr(self.pipe, name, None) for name in (*self._tables, *self._own)}, self._taught, self._asked
 
     def restore(self, state: Any) -> None:
         """Be again as when ``state`` was taken."""
         self._put(*state)
 
-    def convert(self, prompt: Any, tokenizer: Any = None) -> Any:
+    def convert(self, prompt: Any, tokenizer: Any) -> Any:
         """A prompt, or a list of them, with every taught word as the tokenizer knows it; capitals make no difference.
 
         Takes the place of diffusers' ``maybe_convert_prompt``, which replaces a word in the midst of others, too.
         """
         if not isinstance(prompt, str):
-            return [self.convert(each) for each in prompt]
-        return self._pattern.sub(lambda found: self._spelt(found[0]), prompt)
+            return [self.convert(each, tokenizer) for each in prompt]
+        text = self._pattern.sub(lambda found: self._spelt(found[0]), prompt)
+        return text if self._convert_others is None else self._convert_others(text, tokenizer)
 
     def _spelt(self, word: str) -> str:
         vectors = self._taught.get(word.lower())
         return word if vectors is None else _spelt(word.lower(), vectors)
 
-    def _put(self, parts: Mapping[str, Any], taught: dict[str, int]) -> None:
+    def _put(self, parts: Mapping[str, Any], taught: dict[str, int], asked: Any) -> None:
         for name, part in parts.items():
             if part is not None:
                 setattr(self.pipe, name, part)
-        self._taught = taught
+        self._taught, self._asked = taught, asked
         self.pipe.maybe_convert_prompt = self.convert
         longest_first = sorted(taught, key=len, reverse=True)
         whole = "|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in longest_first)

@@ -83,10 +83,23 @@ def test_a_word_is_a_whole_word_and_capitals_make_no_difference(tmp_path):
     pipe, plain = tiny_sd(), tiny_sd()
     words = TaughtWords(pipe)
     words.learn({str(saved(tmp_path / "Bad.safetensors", emb_params=vectors(2))): ""})
-    assert words.convert("a bad badge, BAD") == "a bad_1 bad_2 badge, bad_1 bad_2"
+    assert words.convert("a bad badge, BAD", pipe.tokenizer) == "a bad_1 bad_2 badge, bad_1 bad_2"
     assert torch.equal(encode(pipe, "a badge"), encode(plain, "a badge"))
     assert torch.equal(encode(pipe, "a Bad car"), encode(pipe, "a bad car"))
     assert not torch.allclose(encode(pipe, "a bad car"), encode(plain, "a bad car"), atol=0.1)
+
+
+def test_words_that_a_pipeline_came_with_stay_known(tmp_path):
+    theirs, both = tiny_sd(), tiny_sd()
+    for pipe in (theirs, both):
+        pipe.load_textual_inversion({"<own>": vectors(3, seed=7)}, token="<own>")
+    path = saved(tmp_path / "x.safetensors", emb_params=vectors(2))
+    taught(both, path)
+    assert torch.equal(encode(both, "an <own> car"), encode(theirs, "an <own> car"))
+    theirs.load_textual_inversion({"<cat-toy>": vectors(2)}, token="<cat-toy>")
+    assert torch.equal(encode(both, "an <own> <cat-toy>"), encode(theirs, "an <own> <cat-toy>"))
+    with pytest.raises(ModelError, match="the tokenizer has '<own>_1' already; choose another word"):
+        taught(both, path, "<own>")
 
 
 def everything(pipe):

@@ -137,10 +137,11 @@ class Networks:
             self._lora_names, self._controlnet_ids, self._lcm_lora, self._built, self._asked = rest
             raise
 
-    def load(self, config: StreamConfig, old: StreamConfig | None) -> None:
+    def load(self, config: StreamConfig, old: StreamConfig | None, only: bool = False) -> None:
         """Load ControlNets, LoRAs and words of an admitted configuration that comes after ``old`` (None: the first).
 
-        Networks that run already are not touched. Raises ConfigError, ModelError or LoraError.
+        ``only``: LoRAs that it does not name are unloaded, where they would rest with scale 0 (which leaves NaN what it
+        is). Networks that run already are not touched. Raises ConfigError, ModelError or LoraError.
         """
         scales = self._prompt_loras.scales(config)
         paths = list(scales)
@@ -153,8 +154,9 @@ class Networks:
         self._load_controlnets(config)
         new = [path for path in paths if path not in self._lora_names]
         self._load_loras(new)
-        if new or old is None or config.textual_inversion != old.textual_inversion:
-            self._taught.learn(config.textual_inversion, self._loras.embeddings)
+        if only:
+            self._leave_loras(config)
+        if self._taught.learn(config.textual_inversion, self._loras.embeddings) or new:
             self._prompts.forget()
         if old is None or scales != self._asked:
             self._asked = scales
@@ -194,6 +196,11 @@ class Networks:
     def _load_loras(self, paths: list[str]) -> None:
         for file, path in [(self._loras.read(path), path) for path in paths]:  # all are read before one is put in
             self._lora_names[path] = self._loras.load(file, scale=0.0)  # rows bring their own scales
+
+    def _leave_loras(self, config: StreamConfig) -> None:
+        wanted = {self._lcm_lora, *self._prompt_loras.scales(config)}
+        for path in [path for path in self._lora_names if path not in wanted]:
+            self._loras.remove(self._lora_names.pop(path))
 
     def _lora_scales(self, config: StreamConfig) -> dict[str, float]:
         """The scale of every loaded LoRA, by its name, in the order of the loop's rows."""
