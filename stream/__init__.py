@@ -23,6 +23,7 @@ from .base.errors import (
     SourceLost,
     SourceUnavailable,
     UnsafeWeightsError,
+    UnusablePictures,
 )
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ __all__ = [
     "Stream",
     "StreamConfig",
     "UnsafeWeightsError",
+    "UnusablePictures",
     "as_rgb",
     "load_config",
     "open_sink",

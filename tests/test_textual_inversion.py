@@ -98,7 +98,7 @@ def test_words_that_a_pipeline_came_with_stay_known(tmp_path):
     assert torch.equal(encode(both, "an <own> car"), encode(theirs, "an <own> car"))
     theirs.load_textual_inversion({"<cat-toy>": vectors(2)}, token="<cat-toy>")
     assert torch.equal(encode(both, "an <own> <cat-toy>"), encode(theirs, "an <own> <cat-toy>"))
-    with pytest.raises(ModelError, match="the tokenizer has '<own>_1' already; choose another word"):
+    with pytest.raises(ModelError, match="the tokenizer has the word '<own>' already; choose another"):
         taught(both, path, "<own>")
 
 
