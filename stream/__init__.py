@@ -23,7 +23,6 @@ from .base.errors import (
     SourceLost,
     SourceUnavailable,
     UnsafeWeightsError,
-    UnusablePictures,
 )
 
 if TYPE_CHECKING:
@@ -73,7 +72,6 @@ __all__ = [
     "Stream",
     "StreamConfig",
     "UnsafeWeightsError",
-    "UnusablePictures",
     "as_rgb",
     "load_config",
     "open_sink",

@@ -240,8 +240,10 @@ class Stream(ChangedByUpdate):
         """
         with self._updating, memory_named(self._networks.keep_newest):
             changed = self._outputs.differences(self.config)
-            self._plan = self._make_plan(self._outputs.proven or self.config, self._plan)
-            self._outputs.forgive()
+            self._plan = self._make_plan(self._outputs.proven or self.config, self._plan, only=True)
+            with self._rendering:
+                self._abandon()
+                self._outputs.forgive()
             return changed
 
     def close(self) -> None:
@@ -261,14 +263,14 @@ class Stream(ChangedByUpdate):
         self.metrics.count("frames_dropped", self.pending - len(self._outputs))
         self._let_go()
 
-    def _make_plan(self, config: StreamConfig, old: Plan | None) -> Plan:
-        """What a configuration that comes after ``old`` (None: the first) is rendered with."""
+    def _make_plan(self, config: StreamConfig, old: Plan | None, only: bool = False) -> Plan:
+        """What a configuration that comes after ``old`` (None: the first) is rendered with; ``only``: see ``load``."""
         networks, before = self._networks, old.config if old else None
         config = networks.admit(config, before)
         # They refuse what needs no loading to be wrong.
         schedule, preparer = networks.schedule(config), Preparer(config)
         with networks.all_or_nothing():
-            networks.load(config, before)
+            networks.load(config, before, only)
             recipe = networks.recipe(config, old.recipe.revision + 1 if old else 0, schedule)
             shape = networks.shape(config)
             steps = old.steps if old is not None and old.shape == shape else self._make_steps(config)

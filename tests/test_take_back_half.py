@@ -1,4 +1,4 @@
-"""A change that gives no usable pictures is taken back: the stream goes on as it was before."""
+"""A change that gives no usable pictures is taken back in float16, where a LoRA at scale 0 may still give NaN."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,8 @@ from doubles.pages import growing_pages
 from doubles.tiny_models import tiny_sd
 from safetensors.torch import load_file, save_file
 
-from inkstream.bench.synthetic import FakeStream
-from inkstream.stream import Session, Stream
-from inkstream.stream.base.errors import EngineError, UnusablePictures
-from inkstream.stream.sinks.null import NullSink
-from inkstream.stream.sources import open_source
+from inkstream.stream import Stream
+from inkstream.stream.base.errors import EngineError
 
 SETTINGS = {"width": 64, "height": 64, "prompt": "a car", "warmup": 0, "acceleration": "none", "t_index_list": (20, 35)}
 
@@ -44,7 +41,7 @@ def test_t8_a_change_that_gives_no_pictures_is_taken_back(loud, tmp_path):
     assert len(pictures(stream, pages[:4])) == 4
     before = stream.config
     stream.update(lora_dict={loud: 1.0, quiet: 0.1}, prompt="a house")
-    with pytest.raises(UnusablePictures, match="10 unusable pictures in a row"):
+    with pytest.raises(EngineError, match="10 unusable pictures in a row"):
         pictures(stream, pages)
     assert stream.take_back() == "prompt, lora_dict"
     assert stream.config == before
@@ -52,10 +49,10 @@ def test_t8_a_change_that_gives_no_pictures_is_taken_back(loud, tmp_path):
     assert len(after) == 4
     for one, other in zip(after.values(), expected.values(), strict=True):
         assert np.abs(one.astype(int) - other).max() <= 1
-    with pytest.raises(UnusablePictures, match="no configuration before"):
+    with pytest.raises(EngineError, match="no other settings"):
         stream.take_back()
     stream.update(lora_dict={loud: 0.0})  # loaded again, at rest: infinity times 0 is no number
-    with pytest.raises(UnusablePictures):
+    with pytest.raises(EngineError):
         pictures(stream, pages)
     assert stream.take_back() == "lora_dict"
     assert len(pictures(stream, pages[:4])) == 4
@@ -65,35 +62,17 @@ def test_a_stream_that_never_gave_a_picture_has_nothing_to_go_back_to(loud):
     stream = Stream(half(), **SETTINGS, lora_dict={loud: 1.0})
     with pytest.raises(EngineError, match="10 unusable pictures in a row"):
         pictures(stream, list(growing_pages(24)))
-    with pytest.raises(UnusablePictures, match="no configuration before"):
+    with pytest.raises(EngineError, match="no other settings"):
         stream.take_back()
 
 
-def test_t8_a_session_says_so_and_goes_on(loud):
-    stream = Stream(half(), **SETTINGS)
-    said, sent = [], []
-
-    class Sink(NullSink):
-        def write(self, output, *more):
-            super().write(output, *more)
-            sent.extend([] if output is None else [output.revision])
-            if len(sent) == 3 and output is not None:
-                session.update(lora_dict={str(loud): 1.0})
-
-    session = Session(
-        open_source("fake:fps=60"), stream, [Sink()], on_status=lambda status: said.append(status.message)
-    )
-    session.run(frames=40)
-    assert any(
-        "nothing usable came of the last change, so it is taken back: lora_dict" in each for each in said if each
-    )
-    assert sent[-1] == 2 and stream.config.lora_dict == {}
-
-
-def test_without_a_change_before_them_the_error_ends_the_session():
-    class Broken(FakeStream):
-        def __call__(self, frame, gated=True):
-            raise UnusablePictures("10 unusable pictures in a row")
-
-    with pytest.raises(UnusablePictures, match="10 unusable"):
-        Session(open_source("fake:fps=60"), Broken(), [NullSink()]).run(frames=3)
+def test_t8_frames_in_flight_are_no_second_reason(loud):
+    """Four steps of four frames: more unusable pictures are under way than would end the stream."""
+    stream = Stream(half(), **SETTINGS | {"t_index_list": (10, 20, 30, 40)}, frame_buffer_size=4)
+    pages = list(growing_pages(64))
+    assert len(pictures(stream, pages[:8])) == 8
+    stream.update(lora_dict={loud: 1.0})
+    with pytest.raises(EngineError, match="unusable pictures in a row"):
+        pictures(stream, pages)
+    assert stream.take_back() == "lora_dict"
+    assert len(pictures(stream, pages[:8])) == 8
