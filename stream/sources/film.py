@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +21,7 @@ from .shaping import linear_part, shaped
 
 MAX_BROKEN = 100  # packets in a row that cannot be decoded, before the file is given up
 FALLBACK_FPS = 25.0
+MOST_REORDERED = 16  # pictures between decoding and showing, in H.264 and H.265
 FURTHEST = 1e9  # seconds, 31 years: FFmpeg counts them in 64 bits, a millionth each
 OPTIONS = {"protocol_whitelist": "file", "pattern_type": "none"}  # a file may not lead to others
 WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders leave the alpha out
@@ -102,7 +105,11 @@ class MovingPicture:
         return frame
 
     def length(self) -> float:
-        return sum(picture.shown or USUAL for picture in read_pictures(self._path))
+        length = 0.0
+        with contextlib.suppress(FrameError):  # it is as long as what can be read of it
+            for picture in read_pictures(self._path):
+                length += picture.shown or USUAL
+        return length
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -179,17 +186,23 @@ class Video:
         from av.error import FFmpegError
 
         timeline, longest = Timeline(self.step), 0.0
+        waiting: list[float] = []  # stamps of packets, which come in the order of decoding
+        before = -math.inf
         packets = self._container.demux(self._stream)
         while True:
             try:
                 packet = next(packets)
             except StopIteration:
-                return longest + self.step
+                return max([longest, *map(timeline.place, sorted(waiting))]) + self.step
             except FFmpegError:
                 continue
-            if packet.size:
-                stamp = packet.pts if packet.dts is None else packet.dts
-                longest = timeline.place(None if stamp is None else float(stamp * packet.time_base))
+            order = before if packet.dts is None else packet.dts
+            while waiting and (len(waiting) > MOST_REORDERED or order < before):
+                longest = timeline.place(heapq.heappop(waiting))
+            before = order
+            stamp = packet.dts if packet.pts is None else packet.pts
+            if packet.size and stamp is not None:
+                heapq.heappush(waiting, float(stamp * packet.time_base))
 
     def close(self) -> None:
         self._container.close()

@@ -164,12 +164,19 @@ class VideoSource:
                 return
         self._reopen()
         length = self._film.length()
-        if self._start >= length:
+        if self._start >= length - ROUNDING:
             raise ConfigError(
                 f"video: start: got {self._start:g}, expected less than {length:.2f} s, the length of {self.path.name}"
             )
         self._reopen()
-        yield from (each for each in self._film.frames() if each[1] >= self._start - ROUNDING)
+        last: tuple[Any, float] | None = None
+        begun = False
+        for frame, seconds in self._film.frames():
+            last = frame, seconds
+            if begun := begun or seconds >= self._start - ROUNDING:
+                yield last
+        if last is not None and not begun:  # it lies in the time of the last picture
+            yield last
 
     def _reopen(self) -> None:
         self._broken += self._film.broken
