@@ -111,7 +111,7 @@ def _opened(path: Path, formats: Sequence[str]) -> Iterator[Any]:
     regular_file(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of large sizes, which are judged here, and of metadata that nobody reads
-        image = Image.open(path, formats=formats)
+        image = Image.open(path, formats=list(formats))
     with image:
         width, height = image.size
         if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:

@@ -77,7 +77,7 @@ class Soundtrack:
             if packet is None or at >= seconds:
                 break
             yield from self._made(at, packet)
-        if self._encoder:
+        if self._encoder and self._track is not None:
             yield from self._track.encode(None)
         self.close()
 

@@ -126,6 +126,7 @@ class Video:
         self.stamp = 0.0
         self._path = path
         self._origin: float | None = None  # time stamp of the first picture
+        self._landing = False  # after a jump, before the first picture
         self._matrix: bytes | None = None  # of the track, where the decoder does not hand it on
         try:
             self._container: Any = av.open(f"file:{path.absolute()}", options=OPTIONS)
@@ -144,6 +145,9 @@ class Video:
         timeline = Timeline(self.step, self._origin)
         before: float | None = None
         for frame in self._decoded():
+            if self._landing and not frame.key_frame:
+                return  # FFmpeg went to a place from which nothing can be decoded as it was
+            self._landing = False
             stamp = None if frame.time is None else float(frame.time)
             seconds = timeline.place(stamp)
             if (
@@ -168,6 +172,7 @@ class Video:
             self._decoder.flush_buffers()
         except FFmpegError:
             return False
+        self._landing = True
         return True
 
     def pixels(self, frame: Any) -> np.ndarray:
