@@ -115,7 +115,7 @@ def _list(repo_id: str) -> dict[str, int]:
     try:
         info = HfApi().model_info(repo_id, files_metadata=True, timeout=10)
     except _hub_faults() as error:
-        raise _named(repo_id, error) from error
+        raise _named(repo_id, error) from None
     return {file.rfilename: file.size or 0 for file in info.siblings or []}
 
 
@@ -136,7 +136,7 @@ def _download(repo_id: str, sizes: dict[str, int], progress: Progress | None) ->
     try:
         return Path(snapshot_download(repo_id, allow_patterns=[_literal(name) for name in sizes], tqdm_class=bars))
     except _hub_faults() as error:
-        raise _named(repo_id, error) from error
+        raise _named(repo_id, error) from None
 
 
 def _literal(name: str) -> str:

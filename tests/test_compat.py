@@ -435,3 +435,9 @@ def test_receive_images_shows_the_newest_until_the_window_is_closed(monkeypatch)
     assert np.array_equal(output.pixels, pictures(2)[1])
     assert (status.fps, status.size, status.state) == (12.5, (SIDE, SIDE), "live")
     assert viewer.receive_images is receive_images
+
+
+def test_an_embedded_model_takes_no_lcm_lora():
+    wrapper = StreamDiffusionWrapper("ink-tiny", [32, 45], width=64, height=64, acceleration="none", warmup=0)
+    wrapper.prepare("a red car")
+    assert wrapper(PIL.Image.new("RGB", (64, 64), "white")).size == (64, 64)

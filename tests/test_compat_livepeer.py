@@ -152,7 +152,7 @@ def test_a_turbo_model_gets_no_lora_as_there():
         ("model_id: a/b\nwidht: 5\n", "theirs.yaml:2:1: widht: unknown key; did you mean 'width'?"),
         ("model_id: a/b\nxyzzy: 5\n", "theirs.yaml:2:1: xyzzy: unknown key; it is none of livepeer's"),
         ("width: 512\n", "theirs.yaml:1:1: model_id: got None, expected the name of a model"),
-        ("model_id: a/b\nwidth: wide\n", "theirs.yaml:2:8: stream.width: got 'wide', expected a valid integer"),
+        ("model_id: a/b\nwidth: wide\n", "theirs.yaml:2:8: stream.width: got 'wide', expected a whole number"),
         ("model_id: a/b\nt_index_list: [0, 60]\n", "theirs.yaml:2:15: stream.t_index_list: got [0, 60], expected"),
         ("model_id: a/b\ndtype: int4\n", "theirs.yaml:2:8: dtype: got 'int4', expected one of: float16, half"),
         ("model_id: a/b\ndevice_ids: [0, 1]\n", "theirs.yaml:2:13: device_ids: got [0, 1], expected one number"),

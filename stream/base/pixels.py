@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ def as_rgb(pixels: Any, order: ChannelOrder = "rgb", value_range: tuple[float, f
     Raises FrameError for an empty picture, NaN or infinity, an unknown layout, mode or range, or a side above 16,384.
     """
     first = False
+    if isinstance(pixels, str | bytes | os.PathLike):
+        raise FrameError(f"frame: got {type(pixels).__name__}, expected a picture: open a file first, with Pillow say")
     if _of_pillow(pixels):
         array, order = _from_pillow(pixels), "rgb"
     elif _of_torch(pixels):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ...lora.load import load_pipeline
+from ...lora.registry import embedded
 from ..base.config import CfgType, StreamConfig
 from ..base.errors import ConfigError, FrameError
 from ..base.pixels import as_rgb
@@ -55,7 +56,7 @@ class StreamDiffusionWrapper:
         use_safety_checker: bool = False,
         engine_dir: str | Path | None = None,
     ) -> None:
-        """Load a model. ``use_lcm_lora`` does nothing for a model with "turbo" in its name, which needs none.
+        """Load a model. ``use_lcm_lora`` does nothing for one that needs none: with "turbo" in its name, or embedded.
         ``dtype`` is the precision of the networks, and where it is a torch.dtype that of the tensors, else float16.
 
         Raises ConfigError, ModelError, LoraError or EngineError.
@@ -69,7 +70,7 @@ class StreamDiffusionWrapper:
         self.sd_turbo = "turbo" in str(model_id_or_path)
         self.mode, self.output_type = mode, output_type
         self.use_denoising_batch, self.use_safety_checker = use_denoising_batch, use_safety_checker
-        lcm = use_lcm_lora and not self.sd_turbo
+        lcm = use_lcm_lora and not self.sd_turbo and str(model_id_or_path) not in embedded()
         runs: dict[str, Any] = {
             "device": _one_device(device, device_ids),
             "dtype": dtype,

@@ -18,7 +18,7 @@ from ...lora.registry import lcm_lora_id
 from ...lora.switch import LoraSet
 from ...lora.taught import TaughtWords
 from ..base.config import ControlNetConfig, StreamConfig
-from ..base.errors import ConfigError
+from ..base.errors import ConfigError, LoraError
 from ..base.frame import Size
 from ..base.progress import Progress, silent
 from .admission import (
@@ -144,16 +144,16 @@ class Networks:
         is). Networks that run already are not touched. Raises ConfigError, ModelError or LoraError.
         """
         scales = self._prompt_loras.scales(config)
-        paths = list(scales)
         if old is None:
             self._controlnet_ids = [loaded_from(net) for net in self._controlnets]
             self._load_vae(config)
             if config.use_lcm_lora:
                 self._lcm_lora = config.lcm_lora_id or lcm_lora_id(self.pipe)
-                paths = [self._lcm_lora, *paths]
+                self._load_lcm_lora(self._lcm_lora)
         self._load_controlnets(config)
-        new = [path for path in paths if path not in self._lora_names]
-        self._load_loras(new)
+        before = len(self._lora_names)
+        self._load_loras([path for path in scales if path not in self._lora_names])
+        new = len(self._lora_names) > before or old is None
         if only:
             self._leave_loras(config)
         if self._taught.learn(config.textual_inversion, self._loras.embeddings) or new:
@@ -192,6 +192,12 @@ class Networks:
             loaded = load_controlnet(net.model_id, self.pipe)
             self._controlnets[index : index + 1] = [loaded]
             self._controlnet_ids[index : index + 1] = [net.model_id]
+
+    def _load_lcm_lora(self, path: str) -> None:
+        try:
+            self._load_loras([path])
+        except LoraError as error:
+            raise LoraError(f"{error}; or set use_lcm_lora=False, where the model needs none") from None
 
     def _load_loras(self, paths: list[str]) -> None:
         for file, path in [(self._loras.read(path), path) for path in paths]:  # all are read before one is put in

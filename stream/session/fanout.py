@@ -56,6 +56,12 @@ class Fanout:
         return bool(self.outlets) and all(outlet.closed or outlet.left for outlet in self.outlets)
 
     @property
+    def kept(self) -> dict[str, str]:
+        """Where each sink that keeps pictures has put them, by its name."""
+        places = {outlet.name: getattr(outlet.sink, "path", None) for outlet in self.outlets}
+        return {name: str(place) for name, place in places.items() if place is not None}
+
+    @property
     def stuck(self) -> str:
         """Which sinks do not come back; empty: all do."""
         stuck = [outlet.name for outlet in self.outlets if outlet.stuck() > STUCK_AFTER]

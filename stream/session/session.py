@@ -271,6 +271,7 @@ class Session:
         """What was measured (see ``Metrics.summary``), state and message, and the sinks that are gone, with why."""
         status = self.status
         about = {"state": status.state, "message": status.message, "dropped": dict(self._fanout.dropped)}
+        about["kept"] = self._fanout.kept
         return {**self.metrics.summary(), **about}
 
     def _state(self, now: float) -> tuple[State, str]:

@@ -28,6 +28,11 @@ class ImagesSink:
     on_main_thread = False
     stores = True
 
+    @property
+    def path(self) -> Path:
+        """Where the pictures lie."""
+        return self.folder
+
     def __init__(self, folder: str | Path, every: int = 1) -> None:
         if every < 1:
             raise ConfigError(f"images: got every={every}, expected at least 1")

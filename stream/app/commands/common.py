@@ -100,6 +100,8 @@ def say_results(session: Session, run: RunConfig, json: Path | None, more: dict[
     console().print(figures(summary))
     for sink, why in summary["dropped"].items():
         note(f"{sink}: {why}")
+    for sink, place in summary["kept"].items():
+        note(f"{sink}: {place}")
     return kept
 
 

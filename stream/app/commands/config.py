@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ...base.options import ModelOption, SetOption, load_run
+from ...base.terminal import say
 
 app = typer.Typer(no_args_is_help=True, help="Presets, and the settings that are in effect.")
 
@@ -64,7 +65,7 @@ def convert(
     except OSError as error:
         raise ConfigError(f"{theirs}: cannot be read: {error.strerror or 'it is no file'}") from error
     for note in made.notes:
-        typer.echo(str(note), err=True)
+        say(str(note))
     if ours is None:
         typer.echo(made.yaml(), nl=False)
         return
