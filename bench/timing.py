@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from logging.handlers import QueueHandler, QueueListener
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -162,13 +163,33 @@ def alternate(
 
 
 def in_process(work: Callable[..., T], *arguments: Any) -> T:
-    """What ``work(*arguments)`` gives in a fresh process with as many threads of PyTorch as this one has."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_fresh, torch.get_num_threads(), work, *arguments).result()
+    """What ``work(*arguments)`` gives in a fresh process with as many threads of PyTorch as this one has.
+
+    What it logs is logged here.
+    """
+    context = multiprocessing.get_context("spawn")
+    records = context.Queue()
+    listener = QueueListener(records, _Here())
+    listener.start()
+    try:
+        with ProcessPoolExecutor(1, mp_context=context, initializer=_log_to, initargs=(records,)) as pool:
+            return pool.submit(_fresh, torch.get_num_threads(), work, *arguments).result()
+    finally:
+        listener.stop()
+
+
+class _Here(logging.Handler):
+    """Takes records of another process for one's own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logging.getLogger(record.name).handle(record)
+
+
+def _log_to(records: Any) -> None:
+    logging.basicConfig(level=logging.WARNING, handlers=[QueueHandler(records)])
 
 
 def _fresh(threads: int, work: Callable[..., T], *arguments: Any) -> T:
-    logging.basicConfig(level=logging.WARNING)
     torch.set_num_threads(threads)
     return work(*arguments)
 

@@ -176,6 +176,11 @@ def test_memory_notices_what_was_there_for_a_moment():
     assert after - before > 100, f"{memory.since}: {before:.0f} to {after:.0f} MB"
 
 
+def test_what_a_process_of_its_own_logs_is_logged_here(caplog):
+    in_process(logging.getLogger("inkstream.somewhere").warning, "too slow")
+    assert [(record.name, record.getMessage()) for record in caplog.records] == [("inkstream.somewhere", "too slow")]
+
+
 def test_the_machine_is_measured():
     found = matmul_peak("cpu", seconds=0.0, side=128)
     assert set(found) == {"float32", "bfloat16"} and all(value > 0 for value in found.values())
