@@ -186,7 +186,7 @@ class _Here(logging.Handler):
 
 
 def _log_to(records: Any) -> None:
-    logging.basicConfig(level=logging.WARNING, handlers=[QueueHandler(records)])
+    logging.getLogger().addHandler(QueueHandler(records))
 
 
 def _fresh(threads: int, work: Callable[..., T], *arguments: Any) -> T:
