@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from doubles.clips import clip, number_of
 from PIL import Image
+from typer.testing import CliRunner
 
 from inkstream.bench.synthetic import FakeStream
+from inkstream.stream.app.cli import app
 from inkstream.stream.base.frame import Size
 from inkstream.stream.session.session import Session
 
@@ -114,6 +116,8 @@ def test_l18_what_is_said_of_it(tmp_path):
     Session(f"video:{source}", FakeStream(size=SMALL), ["null"], on_status=said.append).run()
     Session(f"video:{source}", FakeStream(size=SMALL), [f"images:{tmp_path}/out"], on_status=said.append).run()
     assert {status.newest_wins for status in said} == {True, False}
+    text = " ".join(CliRunner().invoke(app, ["run", "--help"]).output.split())
+    assert "Live, the newest frame wins. From a file to files" in text and "every frame is rendered" in text
 
 
 @pytest.mark.parametrize(("count", "buffer", "steps"), [(7, 2, 1), (7, 2, 3), (5, 3, 2), (1, 4, 2)])

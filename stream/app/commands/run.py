@@ -107,6 +107,6 @@ class _Narrator:
         lost = status.state in ("stalled", "reconnecting")
         if status.state == "live" and not self._begun:
             self._begun = True
-            note("live: the newest frame wins" if status.newest_wins else "live: every frame is rendered")
+            note("live: the newest frame wins" if status.newest_wins else "every frame is rendered")
         else:
             note(f"{status.state}: {status.message}" if lost else status.state)
