@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.errors import ConfigError
-from inkstream.stream.base.prompt import MOST_CHARACTERS, parse_prompt
+from inkstream.stream.base.prompt import MOST_CHARACTERS, escaped, parse_prompt
 
 
 def read(text):
@@ -170,21 +170,15 @@ def test_text_without_marks_is_itself(text):
     assert (parse_prompt(text).parts, parse_prompt(text).loras) == ((((text, 1.0),),), ())
 
 
-def escaped(text):
-    for mark in "\\()[]<>:+-":
-        text = text.replace(mark, f"\\{mark}")
-    return text
-
-
 @settings(max_examples=fuzz_examples(100))
-@given(st.text(st.characters(codec="utf-8"), max_size=60).filter(lambda text: "BREAK" not in text and text.strip()))
+@given(
+    (MARKED | PIECES | st.text(max_size=60)).map(lambda text: text.encode("utf-8", "ignore").decode()).filter(str.strip)
+)
 def test_escaped_text_is_itself(text):
     assert parse_prompt(escaped(text)).parts == (((text, 1.0),),)
 
 
-WORDS = st.text(string.ascii_letters + " ()[]\\:+-,", min_size=1, max_size=12).filter(
-    lambda text: "BREAK" not in text and text.strip()
-)
+WORDS = st.text(string.ascii_letters + " ()[]\\:+-,", min_size=1, max_size=12).filter(str.strip)
 
 
 @settings(max_examples=fuzz_examples(100))
@@ -205,3 +199,10 @@ def test_long_prompts_are_read_in_no_time(piece):
         parse_prompt.__wrapped__(with_end)
     except ValueError as error:
         assert "expected" in str(error)
+
+
+def test_captions_of_pictures_are_text_and_nothing_more():
+    assert escaped("a car") == "a car"
+    for caption in ("miku (vocaloid), [a|b]", "C++ BREAK <lora:x:1> (a:9.9.9)", r"\(^_^)/"):
+        assert parse_prompt(escaped(caption)).parts == (((caption, 1.0),),)
+        assert StreamConfig.build(prompt=escaped(caption)).prompt == escaped(caption)

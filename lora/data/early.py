@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...stream.base.errors import ConfigError, EngineError
+from ...stream.base.prompt import escaped
 
 PLAN = (20, 24, 28, 32, 36, 40, 44, 48)  # of 50 steps, as a whole img2img generation would take them
 
@@ -45,7 +46,7 @@ class Early:
     def __call__(self, picture: np.ndarray, prompt: str) -> np.ndarray:
         """What the generation has come to: (S, S, 3) uint8 RGB of a picture (H, W, 3)."""
         if prompt != self._prompt:
-            self._stream.update(prompt=prompt)
+            self._stream.update(prompt=escaped(prompt))
             self._prompt = prompt
         for output in [self._stream(picture, gated=False), *self._stream.drain()]:
             if output is not None:

@@ -13,6 +13,7 @@ from ...stream.base.config import DEFAULT_T_INDEX, StreamConfig
 from ...stream.base.configfile import RunConfig, load_config, parse_config, presets
 from ...stream.base.errors import ConfigError
 from ...stream.base.frame import Frame
+from ...stream.base.prompt import escaped
 from ...stream.loop.stream import Stream
 from ..describe import is_turbo
 from ..parts import load_part
@@ -148,7 +149,7 @@ class Renderer:
         stream.update(**changes, controlnets=nets)
         self.milliseconds = []
         for index, (picture, prompt) in enumerate(jobs):
-            stream.update(prompt=prompt)
+            stream.update(prompt=escaped(prompt))
             start = self._clock()
             output = stream(Frame(picture, id=index), gated=False)
             self.milliseconds.append((self._clock() - start) * 1e3)

@@ -7,7 +7,8 @@
 ``(words)1.3``            weight 1.3
 ``BREAK``                 what comes after it is encoded apart from what came before
 ``<lora:name:0.8>``       no text: the LoRA ``name`` with scale 0.8
-``\\(``                    the character itself; so are ``) [ ] < > : + -`` and the backslash after a backslash
+``\\(``                    the character itself; so are ``) [ ] < > : + -`` and the backslash after a backslash, and
+                          ``\\BREAK`` is the word
 ========================  ==========================================================
 
 As in AUTOMATIC1111's ``prompt_parser.py`` and damian0815's compel; ``(words)``, which both read differently, is as in
@@ -36,7 +37,7 @@ _TAG = re.compile(r"\\.|<([^\W\d]\w*):([^<>]*)>", re.DOTALL)
 _MARKS = re.compile(r"[()\[\]\\<]|[+-]" + _END + r"|\bBREAK\b")  # text without any of them means itself
 _TOKEN = re.compile(
     rf"""
-      \\(?P<literal>[\\()\[\]<>:+-])
+      \\(?P<literal>[\\()\[\]<>:+-]|BREAK\b)
     | (?P<open>[(\[])
     | :\s*(?P<weight>[+-]?[.\d]+)\s*\)
     | \)(?P<suffix>(?:\++|-+){_END}|(?:\d+(?:\.\d+)?|\.\d+){_END})?
@@ -85,6 +86,11 @@ def parse_prompt(text: str) -> ParsedPrompt:
     text, loras = _take_loras(text)
     _refuse_what_is_done_elsewhere(text)
     return ParsedPrompt(_parts(text), loras)
+
+
+def escaped(text: str) -> str:
+    """``text`` as a prompt in which nothing is more than text: captions of pictures, for example."""
+    return re.sub(r"[\\()\[\]<>:+-]|\bBREAK\b", r"\\\g<0>", text) if _MARKS.search(text) else text
 
 
 def check_text(text: str) -> None:
