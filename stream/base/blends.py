@@ -70,10 +70,9 @@ def _negative(value: Any) -> str:
 
 
 def _one_seed(value: Any) -> int:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
+    whole: Any = int(value) if isinstance(value, float) and value.is_integer() else value
     try:
-        number = operator.index(value)
+        number = operator.index(whole)
     except TypeError:
         number = -2
     if isinstance(value, bool) or not -1 <= number < SEEDS:
