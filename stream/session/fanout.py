@@ -58,8 +58,7 @@ class Fanout:
     @property
     def kept(self) -> dict[str, str]:
         """Where each sink that keeps pictures has put them, by its name."""
-        places = {outlet.name: getattr(outlet.sink, "path", None) for outlet in self.outlets}
-        return {name: str(place) for name, place in places.items() if place is not None}
+        return {outlet.name: outlet.path for outlet in self.outlets if outlet.path}
 
     @property
     def stuck(self) -> str:

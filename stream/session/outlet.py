@@ -49,6 +49,11 @@ class Outlet:
         self._newest: Delivery | None = None
         self._unwritten = False
 
+    @property
+    def path(self) -> str:
+        """Where the sink has put the pictures that it keeps; empty where it keeps none."""
+        return str(getattr(self._sink, "path", None) or "")
+
     def accompany(self, sound: Sound) -> None:
         """Give the sink the sound that belongs to the pictures, before the first of them, if it records any."""
         take = getattr(self._sink, "accompany", None)
