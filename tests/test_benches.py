@@ -177,7 +177,7 @@ def test_memory_notices_what_was_there_for_a_moment():
 
 
 def test_what_a_process_of_its_own_logs_is_logged_here(caplog):
-    in_process(logging.getLogger("inkstream.somewhere").warning, "too slow")
+    in_process(logging.getLogger("inkstream.somewhere").error, "too slow")
     assert [(record.name, record.getMessage()) for record in caplog.records] == [("inkstream.somewhere", "too slow")]
 
 

@@ -187,7 +187,8 @@ def test_paint_program_to_window_and_video(xvfb, tmp_path):
 
     summary = json.loads(figures.read_text())
     summary = summary.get("figures", summary)
-    assert summary["frames_rendered"] == len(stamped)
+    rendered, at_rest = summary["frames_rendered"], stamped[-1][0] / 0.5  # the last picture again, twice a second
+    assert rendered <= len(stamped) <= rendered + at_rest
     assert summary["frames_skipped"] > 60, "the engine did not go idle"
     pairs = itertools.pairwise(stamped)
     assert all(before[0] < after[0] for before, after in pairs)
