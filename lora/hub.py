@@ -10,7 +10,7 @@ import io
 import re
 import shutil
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..stream.base.errors import ModelError, UnsafeWeightsError
@@ -25,6 +25,7 @@ _CONFIGS = re.compile(
 _PARTS = ("", "unet/", "vae/", "text_encoder/", "text_encoder_2/", "controlnet/", "controlnet_1/", "controlnet_2/")
 _WEIGHTS = re.compile(r"(diffusion_pytorch_model|model)(\.fp16)?(-\d{5}-of-\d{5})?(\.fp16)?\.safetensors")
 LORA_FILE = "pytorch_lora_weights.safetensors"
+PEFT_FILE, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"  # which has what PEFT's tensors do not say
 
 
 def is_repo_id(text: str) -> bool:
@@ -65,7 +66,8 @@ def fetch_folder(repo_id: str, progress: Progress | None = None, configs_only: b
 def fetch_file(repo_id: str, file: str | None = None, progress: Progress | None = None) -> Path:
     """Download one .safetensors file of a repository, or find it in the cache; returns its path.
 
-    Without a name it is the repository's LoRA, or its only .safetensors file. Raises like ``fetch_folder``.
+    Without a name it is the repository's LoRA, or its only .safetensors file. PEFT's settings come along with its file.
+    Raises like ``fetch_folder``.
     """
     found = cached(repo_id, file or LORA_FILE)
     if found is not None:
@@ -81,7 +83,9 @@ def fetch_file(repo_id: str, file: str | None = None, progress: Progress | None 
         file = choices[0]
     if file not in sizes:
         raise ModelError(f"{repo_id}: it has no file {file!r}; it has: {', '.join(sorted(sizes)[:12])}")
-    return _download(repo_id, {file: sizes[file]}, progress) / file
+    beside = str(PurePosixPath(file).with_name(PEFT_CONFIG)) if PurePosixPath(file).name == PEFT_FILE else file
+    wanted = {name: sizes[name] for name in (file, beside) if name in sizes}
+    return _download(repo_id, wanted, progress) / file
 
 
 def select_files(repo_id: str, files: Iterable[str]) -> list[str]:

@@ -6,6 +6,7 @@ Every kind comes to one form (``lorakinds.Change``), so that what is left to be 
 from __future__ import annotations
 
 import json
+import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from ..stream.base.errors import LoraError, ModelError, UnsafeWeightsError
 from ..stream.base.names import quoted
 from ..stream.base.quiet import quiet
+from . import hub
 from .describe import FAMILY_NAMES, unet_family
 from .inversion import BUNDLED, Embedding, bundled
 from .locate import locate, word_of
@@ -24,6 +26,7 @@ from .lorakinds import Change, read_change
 from .safety import Header, check_safetensors, read_table, read_tensors
 from .styles import styles_of
 
+log = logging.getLogger(__name__)
 MAX_LORA_BYTES = 8 * 2**30
 _TEXT_WIDTHS = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 _OTHER_KINDS = {
@@ -37,7 +40,8 @@ _OTHER_KINDS = {
     ".w_norm": "trained normalisation layers",
     ".b_norm": "trained normalisation layers",
 }
-_PEFT_FILE, _PEFT_NOTES = "adapter_model.safetensors", "adapter_config.json"
+# Ways to begin a training that also change the weights below; what comes out is no difference to the model's own.
+_OTHER_WEIGHTS = ("pissa", "olora", "corda", "loftq", "lora_ga")
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,15 +164,20 @@ def _notes(path: Path, header: Header) -> dict[str, Any]:
         raise LoraError(f"{path}: damaged lora_adapter_metadata: {str(error)[:100]}") from error
     if not isinstance(settings, dict):
         raise LoraError(f"{path}: damaged lora_adapter_metadata: got a {type(settings).__name__}")
-    beside = path.with_name(_PEFT_NOTES)
-    if path.name == _PEFT_FILE and beside.is_file():
+    beside = path.with_name(hub.PEFT_CONFIG)
+    if path.name == hub.PEFT_FILE and beside.is_file():
         settings |= {f"{part}.{name}": value for part in COMPONENTS for name, value in read_table(beside).items()}
+    elif path.name == hub.PEFT_FILE and not settings:
+        log.warning("%s: no %s beside it, which says alpha; so it is taken to be the rank", path, beside.name)
     return settings
 
 
 def _change(parts: dict[str, Tensor], weight: Tensor, notes: dict[str, Any], component: str, module: str) -> Change:
     if notes.get(f"{component}.use_dora") and not parts.keys() & {"magnitude", "dora_scale"}:
         raise LoraError("this is a DoRA, as its notes say, and has no magnitude; expected one, as PEFT saves it")
+    start = notes.get(f"{component}.init_lora_weights")
+    if isinstance(start, str) and start.lower().startswith(_OTHER_WEIGHTS):
+        raise LoraError(f"it starts from changed weights ({quoted(start)}), expected a LoRA; PEFT can save it as one")
     return read_change(parts, weight, lambda rank: _ratio(notes, component, module, rank))
 
 

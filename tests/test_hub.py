@@ -194,6 +194,16 @@ def test_one_file_of_a_repository(folders, tmp_path, monkeypatch):
         hub.fetch_file("owner/loras", "c.safetensors")
 
 
+def test_the_settings_of_peft_come_along_with_its_weights(tmp_path, monkeypatch):
+    place = tmp_path / "repo" / "style"
+    place.mkdir(parents=True)
+    save_file({"x": torch.zeros(1)}, place / hub.PEFT_FILE)
+    (place / hub.PEFT_CONFIG).write_text('{"lora_alpha": 4}')
+    calls = a_hub(monkeypatch, tmp_path, place.parent)
+    hub.fetch_file("owner/loras", f"style/{hub.PEFT_FILE}")
+    assert set(calls[-1][1]) == {f"style/{hub.PEFT_FILE}", f"style/{hub.PEFT_CONFIG}"}
+
+
 def test_a_full_disk_is_said_before_the_download(folders, tmp_path, monkeypatch):
     calls = a_hub(monkeypatch, tmp_path, folders / "sd")
     monkeypatch.setattr(hub.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))

@@ -252,7 +252,7 @@ def test_alpha_in_the_files_notes_is_used(tmp_path, rslora, ratio):
 def test_notes_in_a_file_cannot_have_anything_imported_or_changed(tmp_path):
     pipe, other = tiny_sd(), tiny_sd()
     path = tiny_lora(pipe, tmp_path / "x.safetensors")
-    notes = {"unet.r": 4, "unet.lora_alpha": 4, "unet.init_lora_weights": "pissa", "unet.target_modules": "(a+)+$"}
+    notes = {"unet.r": 4, "unet.lora_alpha": 4, "unet.init_lora_weights": "gaussian", "unet.target_modules": "(a+)+$"}
     notes |= {"unet.megatron_config": {"a": 1}, "unet.megatron_core": "antigravity", "unet.layer_replication": [[0, 4]]}
     save_file(load_file(path), path, {"lora_adapter_metadata": json.dumps(notes)})
     LoraSet(pipe).load(path)
@@ -524,6 +524,7 @@ def test_damaged_files_are_lora_errors(tmp_path, data):
         ('{"unet.lora_alpha": 1e999}', "expected a number"),
         ('{"unet.alpha_pattern": [1]}', "not a table"),
         ('{"unet.use_dora": true}', "this is a DoRA"),
+        ('{"unet.init_lora_weights": "pissa_niter_4"}', "starts from changed weights .'pissa_niter_4'"),
     ],
 )
 def test_damaged_notes_are_lora_errors(tmp_path, notes, said):

@@ -164,12 +164,16 @@ def test_f9_biases_are_scaled_as_weights_are(tmp_path):
     assert torch.allclose(read_lora(path, pipe).changes["unet"][layer].bias, bias * 2.0 / RANK)
 
 
-def test_f9_alpha_of_peft_lies_beside_its_file(tmp_path):
+def test_f9_alpha_of_peft_lies_beside_its_file(tmp_path, caplog):
     pipe = tiny_sd()
     tensors = {name_by_peft_saved(*place): value for *place, value in factors(pipe, text_encoder=False)}
     save_file(tensors, tmp_path / "adapter_model.safetensors")
     (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": RANK, "lora_alpha": 12}))
     is_read(tmp_path, pipe, differences(pipe, text_encoder=False, ratio=3.0))
+    assert not caplog.records
+    (tmp_path / "adapter_config.json").unlink()
+    is_read(tmp_path, pipe, differences(pipe, text_encoder=False))
+    assert "no adapter_config.json beside it, which says alpha" in caplog.text
 
 
 @pytest.mark.parametrize("shape", ["sd15", "sdxl"])

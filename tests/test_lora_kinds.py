@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from doubles.pages import growing_pages
 from doubles.tiny_models import tiny_sd, tiny_sdxl
 from peft import LoHaConfig, LoKrConfig, LoraConfig, get_peft_model
 from peft.utils import get_peft_model_state_dict
@@ -11,6 +12,7 @@ from test_lora import close, encode, far, run, run_rows
 
 from inkstream.lora.lorafile import read_lora
 from inkstream.lora.switch import LoraSet
+from inkstream.stream import Stream
 from inkstream.stream.base.errors import LoraError
 
 LINEAR = "mid_block.attentions.0.transformer_blocks.0.ff.net.0.proj"  # (512, 64)
@@ -200,6 +202,7 @@ CONFIGS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*lora_bias")
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_f9_what_peft_trains_gives_the_picture_that_peft_gives(tmp_path, config):
     pipe, theirs = tiny_sd(), tiny_sd()
@@ -279,6 +282,27 @@ def test_all_kinds_act_row_by_row_in_text_and_fused(tmp_path, family):
     assert close(run(pipe), merged[0.3][0], 1e-4)
     assert close(encode(pipe), merged[0.3][1], 1e-4) and far(encode(pipe), words)
     assert not hasattr(pipe.unet.get_submodule(LINEAR), "lora_A")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["compile", "openvino", "onnxruntime"])
+def test_every_engine_switches_all_kinds_live(tmp_path, engine):
+    path = of_all_kinds(tiny_sd(), tmp_path / "all.safetensors")
+    pages = list(growing_pages(6))
+    settings = {"width": 64, "height": 64, "prompt": "a car", "warmup": 0, "dtype": "float32", "t_index_list": (20, 35)}
+
+    def pictures(acceleration):
+        options = {**settings, "acceleration": acceleration, "engine_dir": tmp_path / "engines"}
+        with Stream(tiny_sd(), **options, lora_dict={path: 0.6}) as stream:
+            outputs = [stream(page, gated=False) for page in pages[:3]]
+            stream.update(lora_dict={path: 0.2})
+            outputs += [stream(page, gated=False) for page in pages[3:]] + stream.drain()
+        return {output.source_id: output.pixels.astype(int) for output in outputs if output is not None}
+
+    ours, eager = pictures(engine), pictures("none")
+    assert ours.keys() == eager.keys() == set(range(6))
+    for number, pixels in ours.items():
+        assert np.abs(pixels - eager[number]).max() <= 1
 
 
 def test_kinds_stand_beside_each_other_and_leave_no_trace(tmp_path):
