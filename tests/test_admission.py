@@ -16,6 +16,8 @@ from inkstream.stream.base.errors import ConfigError, ModelError
 from inkstream.stream.loop.admission import admitted
 from inkstream.stream.loop.schedule import scheduler_of
 
+pytestmark = pytest.mark.slow  # together they take minutes
+
 SMALL = {"width": 64, "height": 64, "acceleration": "eager", "warmup": 0}
 FRAME = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
 
