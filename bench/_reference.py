@@ -117,6 +117,10 @@ class DiffusersRender:
         )
         self._timesteps = [int(each) for each in schedule.timestep]
         self._guidance = config.guidance_scale if guided else 1.0
+        if not isinstance(config.seed, int):
+            raise ConfigError(
+                f"seed: got a blend of {len(config.seed)}, expected one number: diffusers blends no seeds"
+            )
         self._seed, self._dtype = config.seed, pipe.unet.dtype
 
     @torch.inference_mode()
