@@ -56,18 +56,19 @@ class Outputs:
                 pictures, usable = to_pixels(image)  # (F, H, W, 3), (F,)
             else:
                 pictures, usable = on_host(finished.levels), on_host(finished.usable)
-        refused = 0
+        refused, outputs = 0, []
         for index, (pixels, good, tag) in enumerate(zip(pictures, usable, finished.tags, strict=True)):
             if tag is None:
                 continue
             if good:
                 self._unusable = 0
                 tensor = image[index] if self._with_tensors and image is not None else None
-                self._ready.append(self._output(pixels, tag, tensor, metrics))
+                outputs.append(self._output(pixels, tag, tensor, metrics))
                 continue
             refused += 1
             self._unusable += 1
             metrics.count("outputs_refused")
+        self._ready.extend(outputs)  # all or, where the checker fails, none
         return not refused
 
     def check(self) -> None:

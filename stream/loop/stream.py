@@ -108,7 +108,7 @@ class Stream(ChangedByUpdate):
 
     @property
     def pipe(self) -> Any:
-        """The diffusers pipeline that this stream runs."""
+        """The diffusers pipeline that this stream runs: a copy that shares the weights of the one that was given."""
         return self._networks.pipe
 
     @property
@@ -162,6 +162,7 @@ class Stream(ChangedByUpdate):
         if not isinstance(frame, Frame):
             frame = Frame(frame, self._next_id, self.metrics.clock())
         with self._rendering, torch.inference_mode(), memory_named(self._abandon):
+            self._calling = None
             plan = self._take_plan()
             with self.metrics.span("prepare"):
                 fitted = plan.preparer.fitted(as_rgb(frame.pixels))

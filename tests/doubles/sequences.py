@@ -18,7 +18,7 @@ from torch import Tensor
 
 from doubles.lora import tiny_lora
 from doubles.tiny_models import tiny_sd
-from inkstream.stream import Stream, StreamConfig
+from inkstream.stream import Frame, Stream, StreamConfig
 from inkstream.stream.base.errors import InkstreamError
 
 SIDE = 64
@@ -179,7 +179,7 @@ class Life:
     def _frame(self, index: int) -> None:
         number = len(self.entered)
         self.entered[number] = index
-        self._step(lambda: self.stream(self.world.frames[index], gated=False), number)
+        self._step(lambda: self.stream(Frame(self.world.frames[index], number, 0.0), gated=False), number)
 
     def _advance(self, _: None) -> None:
         self._step(self.stream.advance)
