@@ -27,7 +27,7 @@ def test_it_measures_prints_and_writes(tmp_path):
     assert written["configuration"]["frames"] == 40
     assert written["machine"]["python"]
     overhead, backlog = written["overhead"], written["backlog"]
-    assert overhead["end_to_end"]["count"] == 40
+    assert 20 < overhead["end_to_end"]["count"] <= 40, "of those rendered, a busy machine's sink gets the newest"
     assert overhead["end_to_end"]["p50_ms"] > overhead["prepare"]["p50_ms"] > 0
     assert backlog["rendered"] == 20
     assert backlog["dropped"] > 40, "the source is twelve times as fast"

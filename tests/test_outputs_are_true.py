@@ -75,7 +75,8 @@ def test_l3_l4_changes_of_shape_and_loras_from_another_thread_meet_no_frame(worl
 
 
 def test_what_waits_and_fails_when_it_is_pushed_through_is_counted(world):
-    steps = [("frame", 0), ("fail", "denoise"), ("update", {"prompt": "a blue boat"}), *[("frame", n) for n in (1, 2, 3)]]
+    steps = [("frame", 0), ("fail", "denoise"), ("update", {"prompt": "a blue boat"})]
+    steps += [("frame", number) for number in (1, 2, 3)]
     Life(world, {"use_denoising_batch": False, "frame_buffer_size": 2}, steps).run()
 
 
