@@ -5,15 +5,18 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.app import commands
 from inkstream.stream.app.cli import app
+from inkstream.stream.app.commands import run
 from inkstream.stream.base.configfile import load_config, parse_config
 from inkstream.stream.base.errors import ModelError, SinkUnavailable
 from inkstream.stream.base.frame import Size
@@ -240,6 +243,10 @@ def test_run_fails_when_no_sink_is_left(stream):
     [
         (["-s", "scren"], "--source: got 'scren', expected one of: screen"),
         (["-t", "windw:scale=2"], "--sink: got 'windw:scale=2', expected one of: window"),
+        (
+            ["-s", "Car.PNG"],
+            "--source: got 'Car.PNG', expected one of: screen, camera, video, images, demo, fake; did ",
+        ),
         (["-s", "fake", "-t", "null", "--json", "no/such/folder.json"], "--json: got 'no/such/folder.json'"),
         (["-s", "fake", "-t", "null", "--set", "seed"], "--set: got 'seed', expected NAME=VALUE"),
     ],
@@ -247,6 +254,28 @@ def test_run_fails_when_no_sink_is_left(stream):
 def test_what_is_wrong_is_said_before_a_model_is_loaded(stream, arguments, message):
     assert f"error: {message}" in command("run", *arguments, code=2).stderr
     assert stream.asked == []
+
+
+def test_the_share_of_a_file_that_is_rendered_is_shown_and_the_newest_does_not_win(stream, tmp_path, monkeypatch):
+    bars = []
+
+    @contextmanager
+    def shown(text, remaining=False):
+        bars.append([])
+        yield lambda text, part=None: bars[-1].append(part)
+        bars[-1].append("closed")
+
+    monkeypatch.setattr(run, "shown", shown)
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((64, 64, 3), number, np.uint8))
+    result = command("run", "-s", "images:.", "-t", "images:out")
+    (shares,) = bars
+    assert shares[-2:] == [1.0, "closed"] and shares[:-1] == sorted(shares[:-1])
+    assert "every frame is rendered" in result.stderr and "live" not in result.stderr
+    assert "unique pictures a second" in result.stdout and "shown" not in result.stdout
+    bars.clear()
+    command("run", "-s", "fake:frames=10,size=64", "-t", "null")
+    assert not bars
 
 
 def test_a_wrong_option_of_a_source_leaves_with_2(stream):

@@ -177,6 +177,33 @@ def test_a_folder_of_rubbish_ends_with_an_error_instead_of_spinning(tmp_path):
         assert not isinstance(caught.value, FrameError)
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("nowhere", "there is no file or folder '.*nowhere'"),
+        ("no*.jpg", r"no file is like '.*no\*\.jpg'"),
+        ("empty", "the folder '.*empty' has no PNG, .*put some there"),
+    ],
+)
+def test_where_nothing_is_it_is_said_what_is_missing(tmp_path, path, said):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceUnavailable, match=f"^images: {said}"):
+        ImagesSource(tmp_path / path)
+
+
+def test_pictures_say_which_share_of_them_was_read(tmp_path):
+    for number in range(4):
+        picture(number).save(tmp_path / f"{number}.png")
+    source, shares = ImagesSource(tmp_path, pace=False), []
+    for _ in range(4):
+        source.read()
+        shares.append(source.origin.done)
+    assert shares == [0.25, 0.5, 0.75, 1.0]
+    one = ImagesSource(tmp_path / "0.png")
+    one.read()
+    assert one.origin.done is None
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_come_upright(tmp_path, orientation):
     pixels = np.random.default_rng(1).integers(0, 255, (8, 12, 3), np.uint8)

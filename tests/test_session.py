@@ -287,6 +287,25 @@ def test_a_stall_is_reported_even_when_its_time_comes_just_after_a_report():
     assert reports == [0.0, 5.0]
 
 
+@pytest.mark.parametrize(
+    ("shape", "fit", "said"),
+    [
+        ((64, 200), "crop", "cropped: of 200x64 pixels the middle 64x64 are rendered; set fit to letterbox, or width"),
+        ((64, 70), "crop", ""),
+        ((64, 200), "letterbox", ""),
+    ],
+)
+def test_much_that_is_cropped_is_said_once(shape, fit, said, caplog):
+    source, stream = Scripted(), FakeStream(1, size=SMALL)
+    stream.update(fit=fit)
+    source.push(*(np.full((*shape, 3), level, np.uint8) for level in (1, 90)), SourceEnded("done"))
+    Session(source, stream, [FakeSink()]).run()
+    assert [record.message for record in caplog.records if record.message.startswith("cropped")] == (
+        [caplog.records[0].message] if said else []
+    )
+    assert said in caplog.text
+
+
 def test_the_size_of_the_source_may_change():
     sink = FakeSink()
     source = FakeSource(SMALL, frames=10, resize_at=5, resize=Size(200, 100), live=False)

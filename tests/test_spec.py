@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from inkstream.stream.base.errors import ConfigError, SourceUnavailable
 from inkstream.stream.base.frame import Rect
-from inkstream.stream.base.spec import Spec, flag, parse_spec
+from inkstream.stream.base.spec import Spec, check_kind, flag, parse_spec
 from inkstream.stream.sinks import open_sink
 from inkstream.stream.sources import open_source
 
@@ -197,3 +197,21 @@ def test_f6_any_text_is_read_or_refused_by_name(text):
     except ConfigError:
         return
     assert spec.kind and set(spec.options) >= spec.quoted
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("vdeo:clip.mp4", "; did you mean 'video'?"),
+        ("clip.MP4", "; did you mean 'video:clip.MP4'?"),
+        ("drawings", "; did you mean 'images:drawings'?"),
+        ("C:\\films\\clip.mp4", "; did you mean 'video:C:\\\\films\\\\clip.mp4'?"),
+        ("quite another", ""),
+    ],
+)
+def test_a_kind_that_is_not_known_is_refused_and_a_plain_path_is_helped(tmp_path, monkeypatch, text, hint):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "drawings").mkdir()
+    with pytest.raises(ConfigError) as caught:
+        check_kind(text, ("video", "images"), {".mp4": "video", "": "images"}, "--source")
+    assert str(caught.value) == f"--source: got {text!r}, expected one of: video, images{hint}"

@@ -121,6 +121,19 @@ def test_start_skips(tmp_path):
     assert numbers(open_source(f"video:{file},pace=0,start=0.2")) == list(range(5, 12))
 
 
+def test_it_says_which_share_of_it_was_read(tmp_path):
+    write_video(tmp_path / "clip.mp4", count=10)
+    for start, shares in ((0.0, [number / 10 for number in range(1, 11)]), (0.2, [each / 5 for each in range(1, 6)])):
+        source, found = VideoSource(tmp_path / "clip.mp4", pace=False, start=start), []
+        for _ in range(len(shares)):
+            source.read()
+            found.append(source.origin.done)
+        assert found == pytest.approx(shares, abs=0.01)
+    looped = VideoSource(tmp_path / "clip.mp4", pace=False, loop=True)
+    looped.read()
+    assert looped.origin.done is None
+
+
 def test_close_wakes_a_waiting_read(tmp_path):
     source = VideoSource(write_video(tmp_path / "a.mkv", 2, pts=[0, 9000]))
     source.read()

@@ -88,6 +88,8 @@ class Origin:
     """Seconds until the next picture, where the file says so in advance: its usual step."""
     name: str = ""
     """What its renders are called: the name of its file, without ending; empty for a number."""
+    done: float | None = None
+    """Which share of its source has been read with this picture, 0 to 1; None where nobody knows."""
 
 
 @dataclass(frozen=True)

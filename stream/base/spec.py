@@ -11,11 +11,13 @@ twice: ``video:"a=b, loop",loop=1``, ``screen:window="Krita, untitled"``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
+from .names import did_you_mean
 
 _EXPECTED = {int: "expected a whole number", float: "expected a number"}
 
@@ -107,6 +109,22 @@ def parse_spec(text: str) -> Spec:
         elif key:
             quoted.discard(key)
     return Spec(kind.strip().lower(), options, text, frozenset(quoted))
+
+
+def check_kind(text: str, kinds: Iterable[str], by_ending: Mapping[str, str], name: str) -> Spec:
+    """Parse a specification, and refuse one of an unknown kind.
+
+    ``by_ending`` says which kind takes files with an ending (``.mp4``), or folders (an empty ending): who gives a plain
+    path is told how to write it. ``name`` is what the specification was given as. Raises ConfigError.
+    """
+    spec = parse_spec(text)
+    known = list(kinds)
+    if spec.kind in known:
+        return spec
+    path = Path(text).expanduser()
+    kind = by_ending.get("" if path.is_dir() else path.suffix.lower() or ".")
+    hint = did_you_mean(spec.kind, known) or (f"; did you mean {f'{kind}:{text}'!r}?" if kind else "")
+    raise ConfigError(f"{name}: got {text!r}, expected one of: {', '.join(known)}{hint}")
 
 
 def _pieces(rest: str, text: str) -> Iterator[tuple[str, str, bool]]:

@@ -10,13 +10,14 @@ from typing import Any, Protocol
 
 from ..base.config import StreamConfig
 from ..base.errors import EngineError, FrameError, MemoryFull
-from ..base.frame import Frame, Origin, Output, Size
+from ..base.frame import Frame, Origin, Output, Size, place
 from ..base.mailbox import Mailbox, MailboxClosed
 from ..base.metrics import Metrics
 from .intake import MAX_REFUSED, Intake
 
 log = logging.getLogger(__name__)
 GROUP_WAIT = 0.1  # seconds that a group of frames (frame_buffer_size) is given to become full
+SEEN = 0.9  # a frame of which less is rendered is cropped without that having been wished for
 FADE_EVERY = 0.05  # seconds between frames of a fade when no new ones come; below that a source keeps its own pace
 
 
@@ -78,6 +79,7 @@ class Driver:
         self.frozen = False  # the mailbox is held
         self.static = False  # the newest frame was like the last rendered one
         self.shown = 0  # source frames whose picture came out
+        self.done: float | None = None  # which share of the source that is, where it knows
         self.limit: int | None = None  # end after this many of them
         self._stream = stream
         self._intake = intake
@@ -185,6 +187,8 @@ class Driver:
             if self._refused >= MAX_REFUSED:
                 raise FrameError(f"{MAX_REFUSED} unusable frames in a row, the last: {error}") from error
             return
+        if self._last is None:
+            self._tell_cut(Size.of(frame.pixels))
         self._refused = 0
         self.static = self._metrics.counter("frames_skipped") > skipped
         self._revision = revision
@@ -193,6 +197,14 @@ class Driver:
         if not self.static:
             self._last, self._entered_at = frame, self._clock()
         self._hand_on(output)
+
+    def _tell_cut(self, size: Size) -> None:
+        """Say it when much of the first frame lies outside of what is rendered: nobody would look for the setting."""
+        config = self._stream.config
+        used = place(size, self._stream.size, config.fit).crop.size
+        if config.mode != "txt2img" and used.width * used.height < SEEN * size.width * size.height:
+            whole = "set fit to letterbox, or width and height in that shape, to see all of it"
+            self._say(f"cropped: of {size} pixels the middle {used} are rendered; {whole}")
 
     def _advance(self) -> None:
         try:
@@ -225,6 +237,7 @@ class Driver:
             return
         if origin := self._origins.get(output.source_id):
             output = replace(output, origin=origin)
+            self.done = None if origin.live else origin.done
             for number in [number for number in self._origins if number < output.source_id]:
                 del self._origins[number]
         if self._deliver(output):

@@ -264,14 +264,16 @@ class Session:
         values = {"prompt": config.prompt, "drawing_influence": config.drawing_influence}
         for name in ("frames_dropped", "frames_skipped"):
             values[name] = self.metrics.counter(name)
-        newest_wins = self._intake.live
-        return Status(state, message, fps, latency, (size.width, size.height), values, newest_wins, self._intake.about)
+        newest_wins, done = self._intake.live, self._driver.done
+        sides = (size.width, size.height)
+        return Status(state, message, fps, latency, sides, values, newest_wins, done, self._intake.about)
 
     def summary(self) -> dict[str, Any]:
-        """What was measured (see ``Metrics.summary``), state and message, and the sinks that are gone, with why."""
+        """What was measured (see ``Metrics.summary``), state and message, whether the newest frame won, the sinks that
+        are gone, with why, and where the others kept pictures."""
         status = self.status
         about = {"state": status.state, "message": status.message, "dropped": dict(self._fanout.dropped)}
-        about["kept"] = self._fanout.kept
+        about["kept"], about["newest_wins"] = self._fanout.kept, status.newest_wins
         return {**self.metrics.summary(), **about}
 
     def _state(self, now: float) -> tuple[State, str]:
@@ -300,11 +302,13 @@ class Session:
         self._notice = (text, self._clock())
         self._inbox.wake()  # so that the engine's thread reports it
 
-    def _reported(self) -> tuple[tuple[str, ...], Status]:
+    def _reported(self) -> tuple[tuple[object, ...], Status]:
         """What is reported when it changes, and as what."""
         state, _ = self._state(self._clock())
         intake = self._intake
-        return (state, intake.lost, intake.about, intake.notice, self._fanout.stuck, self._notice[0]), self.status
+        percent = int((self._driver.done or 0) * 100)
+        key = (state, intake.lost, intake.about, intake.notice, self._fanout.stuck, self._notice[0], percent)
+        return key, self.status
 
     # --- what its threads do
 

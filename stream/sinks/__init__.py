@@ -22,9 +22,8 @@ import importlib
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from ..base.errors import ConfigError
 from ..base.frame import Output
-from ..base.spec import parse_spec
+from ..base.spec import Spec, check_kind
 
 State = Literal["warming", "live", "settling", "idle", "stalled", "reconnecting", "stopped"]
 
@@ -46,6 +45,8 @@ class Status:
     """Prompt, drawing_influence, counters: shown as they are."""
     newest_wins: bool = True
     """Whether frames that come faster than they are rendered are left out; False: every one is rendered."""
+    done: float | None = None
+    """Which share of the source is rendered, 0 to 1; None where nobody knows, and when the newest wins."""
     source: str = ""
     """Which of several things the source took, a window for example; empty where there is no question."""
 
@@ -92,12 +93,22 @@ KINDS = {
 }
 
 
+_BY_ENDING = {
+    **dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".webm"), "video"),
+    **dict.fromkeys((".gif", ".webp", ".apng"), "animation"),
+    "": "images",
+}
+
+
+def check_sink(text: str, name: str = "sink") -> Spec:
+    """Parse a specification; raises ConfigError that begins with ``name`` for an unknown kind."""
+    return check_kind(text, KINDS, _BY_ENDING, name)
+
+
 def open_sink(text: str) -> Sink:
     """Open a sink from its specification, for example ``"window"`` or ``"video:out.mp4,fps=30"``.
 
     Raises ConfigError for an unknown kind or option and SinkUnavailable when the device cannot be opened.
     """
-    spec = parse_spec(text)
-    if spec.kind not in KINDS:
-        raise ConfigError(f"sink: got {spec.kind!r}, expected one of: {', '.join(KINDS)}")
+    spec = check_sink(text)
     return importlib.import_module(KINDS[spec.kind], __name__).open(spec)

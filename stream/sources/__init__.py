@@ -34,8 +34,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..base.errors import ConfigError
-from ..base.spec import Spec, parse_spec
+from ..base.pictures import SUFFIXES
+from ..base.spec import Spec, check_kind
 
 
 @runtime_checkable
@@ -67,12 +67,21 @@ KINDS = {
 }
 
 
+_MOVIES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ogv")
+_BY_ENDING = {**dict.fromkeys(SUFFIXES, "images"), **dict.fromkeys(_MOVIES, "video"), "": "images"}
+
+
+def check_source(text: str, name: str = "source") -> Spec:
+    """Parse a specification; raises ConfigError that begins with ``name`` for an unknown kind."""
+    return check_kind(text, KINDS, _BY_ENDING, name)
+
+
 def open_source(text: str) -> Source:
     """Open a source from its specification, for example ``"screen:window=Krita"`` or ``"video:clip.mp4,loop=1"``.
 
     Raises ConfigError for an unknown kind or option and SourceUnavailable when the device cannot be opened.
     """
-    spec = parse_spec(text)
+    spec = check_source(text)
     return _module(spec).open(spec)
 
 
@@ -81,12 +90,10 @@ def source_present(text: str) -> bool | None:
 
     Raises ConfigError for an unknown kind or option.
     """
-    spec = parse_spec(text)
+    spec = check_source(text)
     present = getattr(_module(spec), "present", None)
     return None if present is None else present(spec)
 
 
 def _module(spec: Spec) -> Any:
-    if spec.kind not in KINDS:
-        raise ConfigError(f"source: got {spec.kind!r}, expected one of: {', '.join(KINDS)}")
     return importlib.import_module(KINDS[spec.kind], __name__)

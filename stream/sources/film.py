@@ -39,6 +39,8 @@ class Film(Protocol):
     stamp: float
     """Time stamp in the file of the picture that came last, in seconds."""
     has_sound: bool
+    promised: float | None
+    """Seconds that the file says it lasts, which may be wrong; None where it does not say."""
 
     def frames(self) -> Iterator[tuple[Any, float]]:
         """Every picture from here on, not yet converted, and the seconds since the first one of the file."""
@@ -83,6 +85,7 @@ class MovingPicture:
     broken = 0
     stamp = 0.0
     has_sound = False
+    promised = None
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -140,6 +143,7 @@ class Video:
             raise
         self.step = 1.0 / float(self._stream.average_rate or FALLBACK_FPS)
         self.has_sound = bool(self._container.streams.audio)
+        self.promised = self._container.duration / 1_000_000 if self._container.duration else None
 
     def frames(self) -> Iterator[tuple[Any, float]]:
         timeline = Timeline(self.step, self._origin)

@@ -77,7 +77,10 @@ class ImagesSource:
         self.files = _find(str(where))
         if not self.files:
             kinds = f"{', '.join(FORMATS)} files"
-            raise SourceUnavailable(f"images: got {str(path)!r}, expected a file, folder or pattern with {kinds}")
+            if where.is_dir():
+                raise SourceUnavailable(f"images: the folder {str(path)!r} has no {kinds}; put some there")
+            what = "no file is like" if glob.has_magic(str(where)) else "there is no file or folder"
+            raise SourceUnavailable(f"images: {what} {str(path)!r}, expected {kinds}")
         self.origin = Origin(live=self.live)
         self._fps, self._loop = fps, loop
         self._stop = stop or threading.Event()
@@ -113,7 +116,9 @@ class ImagesSource:
         name = self._names[self._next - 1]
         if self._shown > 1 or picture.shown is not None:
             name += f"-{self._shown:04d}"
-        self.origin = Origin(self.live, *self._time(picture), name)
+        # Of one file the pictures may be many, and nobody knows how many.
+        done = None if self._loop or len(self.files) == 1 else self._next / len(self.files)
+        self.origin = Origin(self.live, *self._time(picture), name, done)
         self._read += 1
         return picture.pixels
 
@@ -151,7 +156,9 @@ class ImagesSource:
     def _next_file(self) -> Path:
         if self._next == len(self.files):
             if not self._good:
-                raise SourceError(f"images: none of the {len(self.files)} files can be read")
+                count = len(self.files)
+                none = f"none of the {count} files can" if count > 1 else f"{self.files[0].name}, the only file, cannot"
+                raise SourceError(f"images: {none} be read")
             if not self._loop:
                 raise SourceEnded(f"images: all {len(self.files)} files were read")
             self._next = self._good = 0

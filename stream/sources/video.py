@@ -112,7 +112,7 @@ class VideoSource:
             pixels = self._film.pixels(frame)
         if self.live and not self._wait_for(due):
             raise SourceEnded(f"video: {self.path.name} was closed")
-        self.origin = Origin(self.live, due, self._film.step)
+        self.origin = Origin(self.live, due, self._film.step, done=self._done(due))
         return pixels
 
     def close(self) -> None:
@@ -123,6 +123,10 @@ class VideoSource:
                 self._film.close()
             finally:
                 self._lock.release()
+
+    def _done(self, due: float) -> float | None:
+        length = 0.0 if self._loop else (self._film.promised or 0.0) - self._start
+        return min(1.0, (due + self._film.step) / length) if length > 0 else None
 
     def _next(self) -> tuple[Any, float]:
         try:

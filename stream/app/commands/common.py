@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ...base.errors import ConfigError
 from ...base.plain import reason
 from ...base.progress import note, shown
 from ...base.signals import INTERRUPTED, saving
@@ -35,13 +34,12 @@ def console(stderr: bool = False) -> Console:
 
 def check_kinds(source: str, sinks: list[str]) -> None:
     """Refuse a misspelt source or sink before a model is loaded for it; raises ConfigError."""
-    from ...base.spec import parse_spec
-    from ...sinks import KINDS as SINKS
-    from ...sources import KINDS as SOURCES
+    from ...sinks import check_sink
+    from ...sources import check_source
 
-    for option, text, kinds in [("--source", source, SOURCES), *(("--sink", sink, SINKS) for sink in sinks)]:
-        if parse_spec(text).kind not in kinds:
-            raise ConfigError(f"{option}: got {text!r}, expected one of: {', '.join(kinds)}")
+    check_source(source, "--source")
+    for sink in sinks:
+        check_sink(sink, "--sink")
 
 
 @contextmanager
@@ -62,7 +60,9 @@ def figures(summary: dict[str, Any]) -> Table:
     from rich.table import Table
 
     counts = {name: value for name, value in summary.items() if isinstance(value, int) and value}
-    caption = [f"{summary['unique_fps']:.1f} unique pictures a second, {summary['emitted_fps']:.1f} shown a second"]
+    caption = [f"{summary['unique_fps']:.1f} unique pictures a second"]
+    if summary["newest_wins"]:
+        caption[0] += f", {summary['emitted_fps']:.1f} shown a second"
     caption.append(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items()))
     table = Table(caption="\n".join(filter(None, caption)), caption_justify="left", caption_style="")
     table.add_column("milliseconds")
@@ -97,7 +97,8 @@ def say_results(session: Session, run: RunConfig, json: Path | None, more: dict[
     # Before anything is printed, because a terminal may not take it.
     kept = json is None or kept_as("figures", json, json_bytes({**made, **(more or {}), **summary})) is not None
     drain()
-    console().print(figures(summary))
+    if summary["frames_rendered"]:
+        console().print(figures(summary))
     for sink, why in summary["dropped"].items():
         note(f"{sink}: {why}")
     for sink, place in summary["kept"].items():

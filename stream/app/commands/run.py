@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +18,7 @@ from ...base.options import (
     check_writable,
     load_run,
 )
-from ...base.progress import note
+from ...base.progress import Progress, note, shown
 from .common import check_kinds, exit_code, loaded, say_results
 
 if TYPE_CHECKING:
@@ -80,20 +81,24 @@ def run(
     from ...session.session import Session
 
     with loaded(chosen) as stream:
-        session = Session(source, stream, sinks or ["window"], on_status=_Narrator())
         kept = True
-        try:
-            session.run(frames=frames, seconds=seconds)
-        finally:
-            if session.metrics.counter("frames_captured"):
-                kept = say_results(session, chosen, json)
+        with ExitStack() as bars:
+            session = Session(source, stream, sinks or ["window"], on_status=_Narrator(bars))
+            try:
+                session.run(frames=frames, seconds=seconds)
+            finally:
+                bars.close()
+                if session.metrics.counter("frames_captured"):
+                    kept = say_results(session, chosen, json)
         exit_code(session, fault=not kept)
 
 
 class _Narrator:
-    """Says each change of state in one line; notices are in the log already."""
+    """Says each change of state in one line, and how much of a file is rendered; notices are in the log already."""
 
-    def __init__(self) -> None:
+    def __init__(self, bars: ExitStack) -> None:
+        self._bars = bars
+        self._progress: Progress | None = None
         self._said = self._source = ""
         self._begun = False
 
@@ -101,12 +106,20 @@ class _Narrator:
         if status.source != self._source:
             self._source = status.source
             note(f"source: {status.source}")
-        if status.state in ("idle", "settling", "stopped") or status.state == self._said:
+        if status.state in ("idle", "settling", "stopped"):
             return
-        self._said = status.state
+        if status.state != self._said:
+            self._said = status.state
+            self._say(status)
+        if status.done is not None:
+            if self._progress is None:
+                self._progress = self._bars.enter_context(shown("rendering", remaining=True))
+            self._progress("rendering", status.done)
+
+    def _say(self, status: Status) -> None:
         lost = status.state in ("stalled", "reconnecting")
         if status.state == "live" and not self._begun:
             self._begun = True
             note("live: the newest frame wins" if status.newest_wins else "every frame is rendered")
-        else:
+        elif status.newest_wins or status.state != "live":
             note(f"{status.state}: {status.message}" if lost else status.state)
