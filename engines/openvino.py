@@ -157,7 +157,10 @@ class _Compiler:
         try:
             compiled = fresh[0] if fresh else self._core.import_model(plan.data, self._device, self._settings)
         except RuntimeError as error:
-            raise EngineError(f"openvino: {first_line(error)}; remove it: {self.cache.path(key)}") from error
+            raise EngineError(
+                f"openvino: the plan {self.cache.path(key)} cannot be loaded ({first_line(error)}); "
+                f"close other programs if the memory is full, else remove it, and it is built again"
+            ) from error
         precision = compiled.get_property("INFERENCE_PRECISION_HINT")
         self._kept += [plan.notes["kept"]] if "kept" in plan.notes else []
         names = ["int8 in " * (quantiser is not None) + precision.get_type_name(), *self._kept]

@@ -271,11 +271,13 @@ def test_the_share_of_a_file_that_is_rendered_is_shown_and_the_newest_does_not_w
     result = command("run", "-s", "images:.", "-t", "images:out")
     (shares,) = bars
     assert shares[-2:] == [1.0, "closed"] and shares[:-1] == sorted(shares[:-1])
+    assert "newest wins" not in result.stdout
     assert "every frame is rendered" in result.stderr and "live" not in result.stderr
     assert "unique pictures a second" in result.stdout and "shown" not in result.stdout
     bars.clear()
-    command("run", "-s", "fake:frames=10,size=64", "-t", "null")
+    live = command("run", "-s", "fake:frames=10,size=64", "-t", "null")
     assert not bars
+    assert "newest wins" not in live.stdout and "shown a second" in live.stdout
 
 
 def test_a_wrong_option_of_a_source_leaves_with_2(stream):

@@ -59,12 +59,12 @@ def figures(summary: dict[str, Any]) -> Table:
     """What was measured, as a table: stages in milliseconds, and the counters that are not zero below."""
     from rich.table import Table
 
-    counts = {name: value for name, value in summary.items() if isinstance(value, int) and value}
-    caption = [f"{summary['unique_fps']:.1f} unique pictures a second"]
-    if summary["newest_wins"]:
-        caption[0] += f", {summary['emitted_fps']:.1f} shown a second"
-    caption.append(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items()))
-    table = Table(caption="\n".join(filter(None, caption)), caption_justify="left", caption_style="")
+    counts = {name: value for name, value in summary.items() if type(value) is int and value}
+    rate = f"{summary['unique_fps']:.1f} unique pictures a second" if summary["frames_rendered"] > 1 else ""
+    if rate and summary["newest_wins"]:
+        rate += f", {summary['emitted_fps']:.1f} shown a second"
+    counted = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items())
+    table = Table(caption="\n".join(filter(None, (rate, counted))), caption_justify="left", caption_style="")
     table.add_column("milliseconds")
     for name in ("count", "p50", "p95", "p99", "max"):
         table.add_column(name, justify="right")
