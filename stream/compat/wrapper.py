@@ -82,29 +82,23 @@ class StreamDiffusionWrapper:
             "lcm_lora_id": lcm_lora_id if lcm else None,
             "fuse_lora": lcm or bool(lora_dict),
         }
-        config = StreamConfig.build(  # what is wrong is said before a model is loaded
-            t_index_list=tuple(t_index_list),
-            mode=mode,
-            cfg_type=cfg_type,
-            frame_buffer_size=frame_buffer_size,
-            width=width,
-            height=height,
-            seed=seed,
-            vae_id=vae_id,
-            use_tiny_vae=use_tiny_vae,
-            **runs,
-        )
+        loop: dict[str, Any] = {
+            "width": width,
+            "height": height,
+            "use_denoising_batch": use_denoising_batch,
+            "frame_buffer_size": frame_buffer_size,
+            "cfg_type": cfg_type,
+        }
+        loads = {"mode": mode, "seed": seed, "vae_id": vae_id, "use_tiny_vae": use_tiny_vae}
+        # What is wrong is said before a model is loaded.
+        config = StreamConfig.build(t_index_list=tuple(t_index_list), **loads, **loop, **runs)
         pipe = load_pipeline(model_id_or_path, config)
         self.stream = StreamDiffusion(
             pipe,
             t_index_list,
             torch_dtype=dtype if isinstance(dtype, torch.dtype) else torch.float16,
-            width=width,
-            height=height,
             do_add_noise=do_add_noise,
-            use_denoising_batch=use_denoising_batch,
-            frame_buffer_size=frame_buffer_size,
-            cfg_type=cfg_type,
+            **loop,
         )
         self.device, self.dtype = self.stream.device, self.stream.dtype
         self.width, self.height = self.stream.width, self.stream.height
