@@ -16,8 +16,6 @@ from inkstream.stream.base.errors import ConfigError, ModelError
 from inkstream.stream.loop.admission import admitted
 from inkstream.stream.loop.schedule import scheduler_of
 
-pytestmark = pytest.mark.slow  # together they take minutes
-
 SMALL = {"width": 64, "height": 64, "acceleration": "eager", "warmup": 0}
 FRAME = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
 
@@ -248,6 +246,7 @@ def test_l15_a_float16_model_from_a_folder_runs_its_large_autoencoder_in_float32
     assert (stream.config.dtype, stream.config.use_tiny_vae) == ("float16", False)
 
 
+@pytest.mark.slow
 def test_l15_openvino_follows(engine_dir, capfd):
     pytest.importorskip("openvino", reason="needs openvino")
     pipe = tiny_sdxl(vae="kl")

@@ -22,8 +22,6 @@ from inkstream.lora.devices import resolve_device
 from inkstream.stream import Stream
 from inkstream.stream.app.cli import app
 
-pytestmark = pytest.mark.slow  # together they take minutes
-
 RAW = re.compile(
     r"Traceback|File \"|site-packages|Errno|pydantic|validation error|huggingface_hub\.|errors\.pydantic|0x[0-9a-f]{6,}"
     r"|<class|safetensors_rust|HTTPSConnection|Input should be"

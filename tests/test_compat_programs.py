@@ -16,8 +16,6 @@ from doubles.tiny_models import tiny_sd, tiny_sd21
 from inkstream.lora import registry
 from inkstream.stream.compat import StreamDiffusionWrapper, pil2tensor, postprocess_image
 
-pytestmark = pytest.mark.slow  # together they take minutes
-
 SMALL = {"width": SIDE, "height": SIDE}
 NEGATIVE = "low quality, bad quality"
 

@@ -19,8 +19,6 @@ from inkstream.lora.lorakeys import Layers
 from inkstream.lora.safety import check_safetensors
 from inkstream.stream.base.errors import InkstreamError
 
-pytestmark = pytest.mark.slow  # together they take minutes
-
 PIPES = [tiny_sd(), tiny_sdxl()]
 MOST = 400  # characters of a message, without the path
 QUICK = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}

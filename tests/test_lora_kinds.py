@@ -18,8 +18,6 @@ from inkstream.stream import Stream
 from inkstream.stream.base.errors import LoraError
 from inkstream.stream.base.twin import twin
 
-pytestmark = pytest.mark.slow  # together they take minutes
-
 LINEAR = "mid_block.attentions.0.transformer_blocks.0.ff.net.0.proj"  # (512, 64)
 CONV = "down_blocks.0.resnets.0.conv1"  # (32, 32, 3, 3)
 TEXT = "encoder.layers.0.self_attn.q_proj"  # (32, 32)

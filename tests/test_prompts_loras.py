@@ -13,8 +13,6 @@ from inkstream.stream.base.errors import ConfigError
 from inkstream.stream.loop.stream import Stream
 from inkstream.stream.loop.tags import PromptLoras
 
-pytestmark = pytest.mark.slow  # together they take minutes
-
 SMALL = {"t_index_list": (20,), "width": 64, "height": 64, "acceleration": "eager", "warmup": 0}
 FRAME = next(growing_pages(1))
 

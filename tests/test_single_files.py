@@ -22,8 +22,6 @@ from inkstream.lora.safety import Header, check_safetensors
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.errors import InkstreamError, ModelError
 
-pytestmark = pytest.mark.slow  # together they take minutes
-
 PLAIN = StreamConfig(device="cpu", dtype="float32", use_tiny_vae=False)
 UNET = "model.diffusion_model."
 BIAS = UNET + "output_blocks.11.1.transformer_blocks.0.norm1.bias"

@@ -11,8 +11,6 @@ from inkstream.stream.session.session import Session
 from inkstream.stream.sinks.fake import FakeSink
 from inkstream.stream.sources.fake import FakeSource
 
-pytestmark = pytest.mark.slow  # together they take minutes
-
 SCALE = 1e30
 SMALL = {"width": 64, "height": 64, "cfg_type": "none", "warmup": 0, "acceleration": "eager", "prompt": "a car"}
 

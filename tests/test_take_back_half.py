@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from inkstream.stream import Stream
 from inkstream.stream.base.errors import EngineError
 
-pytestmark = pytest.mark.slow  # together they take minutes
+pytestmark = pytest.mark.slow  # it takes many frames until a stream gives up
 
 SETTINGS = {"width": 64, "height": 64, "prompt": "a car", "warmup": 0, "acceleration": "none", "t_index_list": (20, 35)}
 

@@ -15,8 +15,6 @@ from inkstream.lora.taught import TaughtWords
 from inkstream.stream import Stream
 from inkstream.stream.base.errors import InkstreamError, ModelError, UnsafeWeightsError
 
-pytestmark = pytest.mark.slow  # together they take minutes
-
 PROMPT = "a <cat-toy> on grass, badge"
 
 

@@ -98,7 +98,7 @@ def test_the_embedded_model_in_int8_shows_what_eager_shows(traced):
 
 
 def test_the_weights_of_the_pipeline_stay_as_they_are(traced):
-    pipe = tiny_sd(controlnets=1)
+    pipe = tiny_sd(controlnets=1, levels=1)
     before = [(weight, weight.clone()) for part in (pipe.unet, pipe.controlnet) for weight in part.parameters()]
     plain = Stream(pipe, acceleration="eager", **SETTINGS)
     expected = pictures(plain, 1)
@@ -110,10 +110,10 @@ def test_the_weights_of_the_pipeline_stay_as_they_are(traced):
 
 
 def test_scales_of_a_lora_change_live_beside_quantised_layers(tmp_path, traced):
-    style = str(tiny_lora(tiny_sd(), tmp_path / "style.safetensors"))
+    style = str(tiny_lora(tiny_sd(levels=1), tmp_path / "style.safetensors"))
     lora = {"lora_dict": {style: 0.0}}
-    eager = Stream(tiny_sd(controlnets=1), acceleration="eager", **SETTINGS, **lora)
-    int8 = Stream(tiny_sd(controlnets=1), acceleration="compile", dtype="int8", **SETTINGS, **lora)
+    eager = Stream(tiny_sd(controlnets=1, levels=1), acceleration="eager", **SETTINGS, **lora)
+    int8 = Stream(tiny_sd(controlnets=1, levels=1), acceleration="compile", dtype="int8", **SETTINGS, **lora)
     engine, without = int8.engine, pictures(int8, 1)
     for stream in (eager, int8):
         stream.update(lora_dict={style: 0.8})
@@ -219,7 +219,7 @@ def test_fp8_as_torchao_computes_it(monkeypatch):
 
 
 def test_the_command_measures_and_judges(tmp_path, traced):
-    tiny_sd(controlnets=1).save_pretrained(tmp_path / "model")
+    tiny_sd(controlnets=1, levels=1).save_pretrained(tmp_path / "model")
     file = tmp_path / "price.json"
     small = ["--set", "width=64", "--set", "height=64", "--set", "device=cpu", "--set", "acceleration=compile"]
     few = ["--judge", "2", "--frames", "1", "--rounds", "1", "--json", str(file)]
