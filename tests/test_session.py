@@ -739,6 +739,16 @@ def test_a_refused_change_is_said_and_changes_nothing(caplog):
     assert "not changed" in caplog.text.splitlines()[-1]
 
 
+def test_every_notice_is_told_however_fast_they_come():
+    told = []
+    session = Session(Scripted(), FakeStream(), [FakeSink()], on_status=lambda status: told.append(status.message))
+    session.start()
+    for number in range(20):
+        session._say(f"notice {number}")
+    session.stop()
+    assert [text for text in told if "notice" in text][:20] == [f"notice {number}" for number in range(20)]
+
+
 def test_a_change_that_fails_badly_does_not_end_the_session():
     class Fragile(FakeStream):
         def update(self, **changes):

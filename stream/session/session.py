@@ -300,7 +300,7 @@ class Session:
         # An error of ours says all that is needed; of any other the place matters, too.
         log.warning(text, exc_info=None if isinstance(error, InkstreamError) else error)
         self._notice = (text, self._clock())
-        self._inbox.wake()  # so that the engine's thread reports it
+        self._reporter.report()  # now, before another notice takes its place
 
     def _reported(self) -> tuple[tuple[object, ...], Status]:
         """What is reported when it changes, and as what."""
