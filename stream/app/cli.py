@@ -202,11 +202,12 @@ def main() -> None:
     terminal.guard(everything="--debug" in sys.argv[1:])
     interrupts_for_good(_raise)
     try:
-        app(prog_name="inkstream")
+        try:
+            app(prog_name="inkstream")
+        finally:
+            too_late()  # which may be interrupted itself
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    finally:
-        too_late()
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ class MovingPicture:
     broken = 0
     stamp = 0.0
     has_sound = False
-    promised = None
+    promised: float | None = None
 
     def __init__(self, path: Path) -> None:
         self._path = path
