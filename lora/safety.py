@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..stream.base.errors import ModelError, UnsafeWeightsError
 from ..stream.base.files import regular_file
-from ..stream.base.names import quoted
+from ..stream.base.names import quoted, short
 from ..stream.base.plain import reason
 from .declared import refuse_code
 
@@ -168,9 +168,9 @@ def _entry(path: Path, name: str, entry: Any) -> tuple[str, tuple[int, ...], int
         raise ModelError(f"{path}: {quoted(name)}: got dtype {quoted(str(dtype))}, expected one of: {kinds}")
     sides = shape if isinstance(shape, list) and len(shape) <= 8 else [None]
     if not all(type(side) is int and 0 <= side < 2**40 for side in sides):
-        raise ModelError(f"{path}: damaged header: {quoted(name)} has the shape {str(shape)[:80]}")
+        raise ModelError(f"{path}: damaged header: {quoted(name)} has the shape {short(shape)}")
     if not (isinstance(offsets, list) and len(offsets) == 2 and all(_offset(each) for each in offsets)):
-        raise ModelError(f"{path}: damaged header: {quoted(name)} has the offsets {str(offsets)[:80]}")
+        raise ModelError(f"{path}: damaged header: {quoted(name)} has the offsets {short(offsets)}")
     return dtype, tuple(shape), *offsets
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..stream.base.errors import ModelError
 from ..stream.base.files import write_whole
+from ..stream.base.names import short
 from .safety import read_config
 from .styles import model_folder
 
@@ -30,7 +31,7 @@ def read_steps(folder: str | Path) -> dict[int, tuple[int, ...]]:
     for count, listed in read_config(path).items():
         if not _right(count, listed):
             raise ModelError(
-                f"{path}: {str(count)[:20]}: got {str(listed)[:80]}, expected as many indices as that, rising from 0 "
+                f"{path}: {short(count)}: got {short(listed)}, expected as many indices as that, rising from 0 "
                 f"or more to {TOTAL - 1} or less"
             )
         found[int(count)] = tuple(listed)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..stream.base.errors import ModelError
 from ..stream.base.files import regular_file, write_json
+from ..stream.base.names import short
 from .safety import read_config
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ def _check_length(length: Any, path: Path) -> None:
     number = isinstance(length, int | float) and not isinstance(length, bool)
     if length is not None and not (number and math.isfinite(length) and length >= _SHORTEST):
         raise ModelError(
-            f"{path}: model_max_length: got {str(length)[:40]}, expected a number of tokens, {_SHORTEST} or more"
+            f"{path}: model_max_length: got {short(length)}, expected a number of tokens, {_SHORTEST} or more"
         )
 
 

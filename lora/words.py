@@ -18,6 +18,7 @@ from typing import Any
 
 from ..stream.base.errors import ModelError
 from ..stream.base.files import write_whole
+from ..stream.base.names import short
 from .safety import read_config
 from .styles import model_folder
 
@@ -70,7 +71,7 @@ def read_vocabulary(folder: str | Path) -> Vocabulary | None:
     table = read_config(path)
     for tag, words in table.items():
         if not isinstance(words, list) or not all(isinstance(word, str) and word.strip() for word in words):
-            raise ModelError(f"{path}: {tag}: got {str(words)[:80]}, expected a list of words")
+            raise ModelError(f"{path}: {tag}: got {short(words)}, expected a list of words")
     if not 1 <= sum(map(len, table.values())) <= MOST_WORDS:
         raise ModelError(f"{path}: got {sum(map(len, table.values())):,} words, expected 1 to {MOST_WORDS:,}")
     return Vocabulary(Path(folder).resolve().name, {tag: tuple(words) for tag, words in table.items()})

@@ -15,6 +15,7 @@ from diffusers import LCMScheduler
 from torch import Tensor
 
 from ..base.errors import ConfigError, ModelError
+from ..base.names import short
 
 MOST_SCALING = 1e6
 # Below this, sqrt(alpha_bar) divides float32 noise up to visible size; schedules with zero terminal SNR start there.
@@ -48,14 +49,12 @@ def scheduler_of(config: Any) -> LCMScheduler:
     total, original = config.get("num_train_timesteps", 1000), config.get("original_inference_steps", 50)
     if not (isinstance(total, int) and isinstance(original, int) and 1 <= original <= total <= 100_000):
         raise ModelError(
-            f"{name}: got original_inference_steps {str(original)[:20]} and num_train_timesteps {str(total)[:20]}, "
+            f"{name}: got original_inference_steps {short(original)} and num_train_timesteps {short(total)}, "
             f"expected 1 or more, and no more of the first than of the second"
         )
     scaling = config.get("timestep_scaling", 10.0)
     if not (type(scaling) in (int, float) and 0 <= scaling <= MOST_SCALING):
-        raise ModelError(
-            f"{name}: timestep_scaling: got {str(scaling)[:20]}, expected 0 to {MOST_SCALING:g}; LCM has 10"
-        )
+        raise ModelError(f"{name}: timestep_scaling: got {short(scaling)}, expected 0 to {MOST_SCALING:g}; LCM has 10")
     try:
         # Where a scheduler kept its own defaults, LCM's are not meant.
         scheduler: Any = LCMScheduler.from_config({k: v for k, v in config.items() if k != "_use_default_values"})
