@@ -9,6 +9,7 @@ import pytest
 
 from inkstream.stream.base import folders
 from inkstream.stream.base.folders import replacing_folder, tidy
+from inkstream.stream.base.private import user_state
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows forks no processes, and links need rights there")
 
@@ -169,3 +170,12 @@ def test_what_a_link_leads_to_stays_and_a_file_is_not_taken_for_a_folder(tmp_pat
     with pytest.raises(NotADirectoryError, match="expected a folder"), replacing_folder(tmp_path / "file"):
         pass
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have their own places")
+def test_what_is_remembered_lies_where_the_desktop_keeps_such_things(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert user_state() == tmp_path / "inkstream"
+    monkeypatch.setenv("XDG_STATE_HOME", "relative/is/ignored")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert user_state() == tmp_path / ".local" / "state" / "inkstream"

@@ -49,6 +49,22 @@ def user_cache() -> Path:
     return Path(base) / "inkstream"
 
 
+def user_state() -> Path:
+    """Where inkstream remembers what this user did, between runs; it may not exist yet. Without a home as ``user_cache``.
+
+    https://specifications.freedesktop.org/basedir-spec (``XDG_STATE_HOME``); on Windows and macOS the folders that
+    programs have for that.
+    """
+    if sys.platform == "win32":
+        return user_cache() / "state"
+    if sys.platform == "darwin":
+        base = _home("Library", "Application Support")
+    else:
+        given = os.environ.get("XDG_STATE_HOME", "")
+        base = Path(given) if os.path.isabs(given) else _home(".local", "state")
+    return user_cache() / "state" if base is None else base / "inkstream"
+
+
 def _home(*parts: str) -> Path | None:
     try:
         home = Path.home()
