@@ -50,10 +50,10 @@ def user_cache() -> Path:
 
 
 def user_state() -> Path:
-    """Where inkstream remembers what this user did, between runs; it may not exist yet. Without a home as ``user_cache``.
+    """Where inkstream remembers what this user did; it may not exist yet. Without a home as ``user_cache``.
 
-    https://specifications.freedesktop.org/basedir-spec (``XDG_STATE_HOME``); on Windows and macOS the folders that
-    programs have for that.
+    https://specifications.freedesktop.org/basedir-spec (``XDG_STATE_HOME``); elsewhere the folders
+    that programs have for this.
     """
     if sys.platform == "win32":
         return user_cache() / "state"
