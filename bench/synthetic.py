@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from ..stream.base.config import StreamConfig
 from ..stream.base.errors import EngineError, MemoryFull
 from ..stream.base.frame import Frame, Output, Size, place
+from ..stream.base.making import Making
 from ..stream.base.metrics import Metrics
 from ..stream.base.pixels import as_rgb
 from ..stream.loop.gate import Gate
@@ -49,6 +51,7 @@ class FakeStream:
         self._lock = threading.Lock()
         self._gate = Gate(self.config.similar_image_filter_threshold, self.config.similar_image_filter_max_skip_frame)
         self._seen = -1  # revision of the last frame that entered
+        self._making = Making("fake", self.config, "no network")
         self._to_fade = 0  # frames until a prompt has faded in
         self._rows: deque[Output | None] = deque([None] * (steps - 1))
         self._next_id = 0
@@ -94,7 +97,9 @@ class FakeStream:
         self._seen = revision
         with self._lock:
             self._to_fade = max(0, self._to_fade - 1)
-        return self._step(Output(255 - pixels, frame.id, frame.captured_at, revision, pixels))
+        if self._making.stream is not config:
+            self._making = Making("fake", config, "no network")
+        return self._step(Output(255 - pixels, frame.id, frame.captured_at, revision, pixels, making=self._making))
 
     def advance(self) -> Output | None:
         """Run one step without a new frame; None when nothing is pending or nothing came out."""
@@ -133,4 +138,4 @@ class FakeStream:
         done = self._rows.popleft()
         if done is None:
             return None
-        return Output(done.pixels, done.source_id, done.captured_at, done.revision, done.input, self._clock())
+        return replace(done, rendered_at=self._clock())

@@ -63,6 +63,7 @@ def load_pipeline(model: str | Path, config: StreamConfig, progress: Progress | 
             parts["scheduler"] = scheduler_with(parts["scheduler"], config.prediction_type)
         nets = _choose_controlnets(config, parts.pop("controlnet"), parts["unet"], dtype, say)
         pipe = _assemble(parts, nets)
+        pipe.register_to_config(_name_or_path=str(model))  # as diffusers does; pictures say what they were made with
         say("moving to the device", None)
         _settle(pipe, device)
         try_networks(pipe, nets)

@@ -1,6 +1,5 @@
 """The preview window: with SDL's dummy driver, and once on a real X server with real keys."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -14,8 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
+from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.errors import ConfigError, SinkClosed, SinkUnavailable
 from inkstream.stream.base.frame import Output, Size
+from inkstream.stream.base.kept import read_recipe
+from inkstream.stream.base.making import Making
 from inkstream.stream.sinks import Status, open_sink
 from inkstream.stream.sinks.window import WindowSink
 from inkstream.stream.sinks.window.keep import MOST_WAITING, Keeper
@@ -26,12 +28,13 @@ NOON = datetime(2031, 2, 3, 12, 0, 0)
 VALUES = {"prompt": "a fox", "drawing_influence": 50.0, "rendered": 12}
 LIVE = Status(state="live", values=VALUES)
 RED, BLUE = (220, 40, 40), (40, 40, 220)
+MAKING = Making("ink-tiny", StreamConfig.build(prompt="a red car"))
 
 
 def output(colour=RED, number: int = 1, revision: int = 1, drawing=BLUE, size=(64, 64)) -> Output:
     pixels = np.full((size[1], size[0], 3), colour, np.uint8)
     drawn = None if drawing is None else np.full((64, 64, 3), drawing, np.uint8)
-    return Output(pixels, number, float(number), revision, drawn)
+    return Output(pixels, number, float(number), revision, drawn, making=MAKING)
 
 
 class Session:
@@ -480,33 +483,33 @@ def test_editing_a_line(pygame):
 # --- keeping
 
 
-def test_saving_keeps_output_input_and_what_is_known(window, press, tmp_path):
+def test_saving_keeps_output_input_and_recipe(window, press, tmp_path):
     press("CTRL+s", shown=output(number=7, revision=3))
-    assert toast_with(window, "saved").endswith("20310203-120000-000007.png")
+    assert toast_with(window, "saved").endswith("20310203-120000-a-red-car.png")
     folder = tmp_path / "kept"
-    names = ["20310203-120000-000007-input.png", "20310203-120000-000007.json", "20310203-120000-000007.png"]
+    names = ["20310203-120000-a-red-car-input.png", "20310203-120000-a-red-car.png"]
     assert sorted(os.listdir(folder)) == names
-    assert (cv2.imread(str(folder / names[2]))[..., ::-1] == RED).all()
+    assert (cv2.imread(str(folder / names[1]))[..., ::-1] == RED).all()
     assert (cv2.imread(str(folder / names[0]))[..., ::-1] == BLUE).all()
-    known = json.loads((folder / names[1]).read_text(encoding="utf-8"))
-    assert (known["source_id"], known["captured_at"], known["revision"]) == (7, 7.0, 3)
-    assert known["values"] == VALUES
-    assert (known["output"], known["input"]) == (names[2], names[0])
+    recipe = read_recipe(folder / names[1])
+    assert (recipe["model"], recipe["stream"]["prompt"]) == ("ink-tiny", "a red car")
+    known = recipe["picture"]
+    assert known.pop("saved").startswith("2031-02-03T12:00:00")
+    assert known == {"frame": 7, "revision": 3, "input": names[0]}
 
 
 def test_saving_saves_what_is_seen(window, press, tmp_path):
     press("SPACE", shown=output(RED))
     press("RETURN", shown=output(BLUE, number=2))
     toast_with(window, "saved")
-    assert (cv2.imread(str(tmp_path / "kept" / "20310203-120000-000001.png"))[..., ::-1] == RED).all()
+    assert (cv2.imread(str(tmp_path / "kept" / "20310203-120000-a-red-car.png"))[..., ::-1] == RED).all()
 
 
 def test_saving_again_never_replaces(window, press, tmp_path):
     press("RETURN", "RETURN", "RETURN", shown=output(drawing=None))
-    toast_with(window, "000001-3.png")
+    toast_with(window, "car-3.png")
     names = sorted(os.listdir(tmp_path / "kept"))
-    stems = ["20310203-120000-000001", "20310203-120000-000001-2", "20310203-120000-000001-3"]
-    assert names == sorted(f"{stem}.{end}" for stem in stems for end in ("json", "png"))
+    assert names == sorted(f"20310203-120000-a-red-car{more}.png" for more in ("", "-2", "-3"))
 
 
 def test_there_may_be_nothing_to_save(window, press):
@@ -526,14 +529,14 @@ def test_a_folder_that_refuses_becomes_a_toast(pygame, tmp_path, clock):
 
 def test_a_slow_disk_neither_blocks_the_window_nor_grows_a_queue(tmp_path, monkeypatch):
     go_on = threading.Event()
-    monkeypatch.setattr("inkstream.stream.sinks.window.keep.png", lambda pixels: (go_on.wait(30), b"png")[1])
+    monkeypatch.setattr("inkstream.stream.sinks.window.keep.png_with", lambda *what: (go_on.wait(30), b"png")[1])
     keeper = Keeper(tmp_path, now=lambda: NOON)
     taken = [keeper.save(output(number=number, drawing=None), LIVE) for number in range(MOST_WAITING + 3)]
     assert taken == [True] * MOST_WAITING + [False] * 3
     assert keeper.news() == []
     go_on.set()
     keeper.close()
-    assert len(list(tmp_path.glob("*.json"))) == MOST_WAITING  # nothing that was asked for is lost at the end
+    assert len(list(tmp_path.glob("*.png"))) == MOST_WAITING  # nothing that was asked for is lost at the end
 
 
 # --- opening and closing
@@ -598,7 +601,10 @@ PREVIEW = """
 import sys, threading, time
 import numpy as np
 from inkstream.stream.base.errors import SinkClosed
+from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.frame import Output, Size
+from inkstream.stream.base.kept import read_recipe
+from inkstream.stream.base.making import Making
 from inkstream.stream.sinks import Status
 from inkstream.stream.sinks.window import WindowSink
 

@@ -1,4 +1,4 @@
-"""Configuration files: presets by name, files by path, ``--set`` on top, all checked with the place of every fault.
+"""Configurations: presets by name, YAML files and pictures by path, ``--set`` on top; every fault with its place.
 
 A file has up to three keys::
 
@@ -24,9 +24,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ... import configs
-from . import safeyaml
+from . import kept, safeyaml
 from .config import BY_PATH, StreamConfig, explain
 from .errors import ConfigError
+from .making import settings_of
 from .names import did_you_mean
 from .safeyaml import Document, Place
 
@@ -56,7 +57,7 @@ def presets() -> dict[str, str]:
 
 
 def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None, *, model: str | None = None) -> RunConfig:
-    """Load a preset by name or a YAML file by path.
+    """Load a preset by name, a YAML file by path, or the recipe inside a PNG that inkstream kept.
 
     ``overrides`` are settings of the stream by dotted path (``{"controlnets.0.conditioning_scale": 0.5}``) and come on
     top of the file; ``model`` replaces the file's. Raises ConfigError: ``file:line:column: setting: got, expected``.
@@ -131,6 +132,8 @@ def _read(name: str | Path) -> Document:
     if str(name) in known:
         return safeyaml.read((files(configs) / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")
     try:
+        if kept.is_png(Path(name)):
+            return _of_picture(Path(name))
         return safeyaml.read_file(Path(name))
     except ConfigError:
         raise
@@ -141,6 +144,14 @@ def _read(name: str | Path) -> Document:
         raise ConfigError(f"config: {str(name)!r} cannot be read: {why}; name a preset or a YAML file") from error
     hint = did_you_mean(name, known)
     raise ConfigError(f"config: got {str(name)!r}, expected a file, or a preset: {', '.join(known)}{hint}")
+
+
+def _of_picture(path: Path) -> Document:
+    recipe = kept.read_recipe(path)
+    try:
+        return Document(settings_of(recipe), {"": Place(str(path))})
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def _layered(document: Document, above: tuple[str, ...] = ()) -> Document:

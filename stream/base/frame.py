@@ -9,12 +9,15 @@ import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
 
 from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from .making import Making
 
 FitMode = Literal["crop", "letterbox", "stretch"]
 ChannelOrder = Literal["rgb", "bgr"]
@@ -137,6 +140,10 @@ class Output:
     """Whether the stream's safety checker refused the picture: then ``pixels`` are others, shown in its place."""
     origin: Origin = field(default_factory=Origin)
     """Where that frame came from; a session sets it."""
+    making: Making | None = None
+    """How it was made, the same object for all pictures of a revision; ``kept.recipe_of`` says it for files."""
+    faded: float = 1.0
+    """How far its prompt had faded in, as a share; 1 where none fades."""
 
 
 @dataclass(frozen=True)

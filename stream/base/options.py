@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PICTURE = "What is drawn"
 RUNNING = "How long"
 RESULTS = "Results"
+DEFAULT_CONFIG = "ink-tiny"
 
 ConfigOption = Annotated[
     str,
@@ -25,7 +26,16 @@ ConfigOption = Annotated[
         "-c",
         metavar="NAME|FILE",
         rich_help_panel=PICTURE,
-        help="A preset (inkstream config list) or a YAML file.",
+        help="A preset (inkstream config list), a YAML file or a kept picture.",
+    ),
+]
+LikeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--like",
+        metavar="PICTURE.png",
+        rich_help_panel=PICTURE,
+        help="Go on as a picture was made that inkstream kept: its model and all its settings; other options win.",
     ),
 ]
 ModelOption = Annotated[
@@ -56,6 +66,18 @@ JsonOption = Annotated[
         "--json", metavar="FILE", dir_okay=False, rich_help_panel=RESULTS, help="Write the figures to a file, too."
     ),
 ]
+
+
+def chosen_config(config: str, like: Path | None) -> str:
+    """What ``--config`` and ``--like`` name, of which one may be given. Raises ConfigError, also for no picture."""
+    if like is None:
+        return config
+    if config != DEFAULT_CONFIG:
+        raise ConfigError(f"--like: got it beside --config {config}, expected one of them: both say all settings")
+    from .kept import read_recipe
+
+    read_recipe(like.expanduser())
+    return str(like.expanduser())
 
 
 def load_run(

@@ -20,6 +20,7 @@ from ...lora.taught import TaughtWords
 from ..base.config import ControlNetConfig, StreamConfig
 from ..base.errors import ConfigError, LoraError
 from ..base.frame import Size
+from ..base.making import Making
 from ..base.progress import Progress, silent
 from .admission import (
     Prediction,
@@ -170,6 +171,13 @@ class Networks:
         guidance = make_guidance(config.cfg_type, config.guidance_scale)
         loop = config.mode, config.do_add_noise, config.use_denoising_batch, len(config.t_index_list), type(guidance)
         return self._units_key(config), loop
+
+    def making(self, config: StreamConfig, units: Units, old: Making | None) -> Making:
+        """How pictures of an admitted configuration that comes after ``old`` are made, for people."""
+        same = old is not None and old.stream.prompt == config.prompt
+        before = None if old is None else old.before if same else old.stream.prompt
+        model = str(getattr(self.pipe, "name_or_path", None) or "")
+        return Making(model, config, units.about or units.name, before)
 
     def _load_vae(self, config: StreamConfig) -> None:
         """Put in the autoencoder that the first configuration asks for, where it is another than the pipeline's."""

@@ -109,7 +109,8 @@ class Outputs:
         if tensor is not None:  # the next picture may be written to the same place
             tensor = to_image([shown], tensor.device)[0] if unsafe else tensor.float().clone()
         now = metrics.clock()
-        return Output(shown, tag.source_id, tag.captured_at, tag.revision, tag.fitted, now, tensor, unsafe)
+        made = {"making": tag.making, "faded": tag.faded}
+        return Output(shown, tag.source_id, tag.captured_at, tag.revision, tag.fitted, now, tensor, unsafe, **made)
 
     def _shown(self, pixels: np.ndarray) -> np.ndarray:
         """``pixels`` itself where it may be shown, else what comes in its place: the checker's own, the last picture

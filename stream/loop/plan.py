@@ -10,7 +10,8 @@ import numpy as np
 from ...adapters import open_preprocessor
 from ...adapters.paper import fill_paper
 from ..base.config import StreamConfig
-from ..base.frame import FitMode, Size, place
+from ..base.frame import FitMode, Frame, Size, place
+from ..base.making import Making
 from .batch import StreamBatch
 from .prompt import mix
 from .recipe import Embeds, Recipe
@@ -28,6 +29,8 @@ class Tag:
     captured_at: float
     revision: int
     fitted: np.ndarray
+    making: Making
+    faded: float  # see ``Output``
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +76,18 @@ class Plan:
     preparer: Preparer
     shape: Hashable  # equal for plans that share their steps
     steps: Steps
+    making: Making
     fade_from: Embeds | None = None  # the prompt that this one fades in over
     fade_over: int = 0  # frames that this takes
 
     def fade_left(self, faded: int) -> int:
         """Frames until the prompt has faded in."""
         return max(0, self.fade_over - faded)
+
+    def tag(self, frame: Frame, fitted: np.ndarray, faded: int) -> Tag:
+        """What becomes known of a frame that enters as the ``faded``-th since the prompt began to fade in."""
+        share = min(1.0, faded / self.fade_over) if self.fade_over else 1.0
+        return Tag(frame.id, frame.captured_at, self.recipe.revision, fitted, self.making, share)
 
     def prompt_after(self, faded: int) -> Embeds:
         """The prompt of the newest frame, which may be half-way between two."""

@@ -174,7 +174,7 @@ class Stream(ChangedByUpdate):
                 self.metrics.count("frames_skipped")
                 return self._advance()
             self._gate.accept(fitted)
-            tag = Tag(frame.id, frame.captured_at, plan.recipe.revision, fitted)
+            tag = plan.tag(frame, fitted, self._faded + 1)
             self._waiting.append((tag, prepared))
             self._calling = tag
             if len(self._waiting) == plan.config.frame_buffer_size:
@@ -267,15 +267,15 @@ class Stream(ChangedByUpdate):
     def _make_plan(self, config: StreamConfig, old: Plan | None, only: bool = False) -> Plan:
         """What a configuration that comes after ``old`` (None: the first) is rendered with; ``only``: see ``load``."""
         networks, before = self._networks, old.config if old else None
-        config = networks.admit(config, before)
-        # They refuse what needs no loading to be wrong.
+        config = networks.admit(config, before)  # this and the next refuse what needs no loading to be wrong
         schedule, preparer = networks.schedule(config), Preparer(config)
         with networks.all_or_nothing():
             networks.load(config, before, only)
             recipe = networks.recipe(config, old.recipe.revision + 1 if old else 0, schedule)
             shape = networks.shape(config)
             steps = old.steps if old is not None and old.shape == shape else self._make_steps(config)
-            return Plan(config, recipe, preparer, shape, steps, *self._fade(config, old))
+            making = networks.making(config, steps.shared.units, old.making if old else None)
+            return Plan(config, recipe, preparer, shape, steps, making, *self._fade(config, old))
 
     def _make_steps(self, config: StreamConfig) -> Steps:
         shared = Shared(

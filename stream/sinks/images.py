@@ -1,4 +1,4 @@
-"""Numbered pictures in a folder: ``images:out``, ``images:out,every=10``."""
+"""Numbered pictures in a folder: ``images:out``, ``images:out,every=10``, ``images:out,input=1``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 from ..base.errors import ConfigError, SinkUnavailable
 from ..base.files import new_folder, png, write_new
 from ..base.frame import Output
-from ..base.spec import Spec
+from ..base.kept import png_with, recipe_of
+from ..base.spec import Spec, flag
 from . import Status
 
 LONGEST = 180  # bytes of a name
@@ -16,7 +17,7 @@ LONGEST = 180  # bytes of a name
 
 class ImagesSink:
     """Writes every N-th output as a PNG named by the file that it came from, or else by the id of the frame,
-    ``00000042.png``.
+    ``00000042.png``. Its recipe is inside; with ``input`` the drawing lies beside it, ``00000042-input.png``.
 
     A run never mixes with an earlier one: when ``folder`` holds something, ``folder-2``, ``folder-3``, ... is made, and
     the attribute ``folder`` says which. What was rendered more than once gives ``00000042-2.png`` and so on.
@@ -33,12 +34,13 @@ class ImagesSink:
         """Where the pictures lie."""
         return self.folder
 
-    def __init__(self, folder: str | Path, every: int = 1) -> None:
+    def __init__(self, folder: str | Path, every: int = 1, input: bool = False) -> None:
         if every < 1:
             raise ConfigError(f"images: got every={every}, expected at least 1")
         self.folder = new_folder(Path(folder).expanduser(), "images")
         self.written = 0
         self._every = every
+        self._with_input = input
         self._seen = 0
 
     def write(self, output: Output | None, status: Status) -> None:
@@ -50,7 +52,11 @@ class ImagesSink:
             return
         try:
             name = _short(output.origin.name) or f"{output.source_id:08d}"
-            write_new(self.folder / f"{name}.png", png(output.pixels))
+            drawing = None
+            if self._with_input and output.input is not None:
+                drawing = write_new(self.folder / f"{name}-input.png", png(output.input)).name
+            recipe = recipe_of(output, **({"input": drawing} if drawing else {}))
+            write_new(self.folder / f"{name}.png", png_with(output.pixels, recipe))
         except OSError as error:
             raise SinkUnavailable(
                 f"images: stopped: {error.strerror or error}; {self.written} pictures were kept in {self.folder}"
@@ -67,8 +73,8 @@ def _short(name: str) -> str:
 
 
 def open(spec: Spec) -> ImagesSink:
-    """``images:FOLDER``; option ``every`` (default 1)."""
-    values = spec.take({"path": str, "every": int})
+    """``images:FOLDER``; options ``every`` (default 1) and ``input`` (default 0)."""
+    values = spec.take({"path": str, "every": int, "input": flag})
     folder = values.pop("path", "")
     if not folder:
         raise ConfigError(f"{spec.text}: no folder given; write for example images:out")

@@ -27,15 +27,18 @@ def list_presets() -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A preset or a YAML file.")] = "ink-tiny",
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|FILE", help="A preset, a YAML file, or a kept picture (PNG).")
+    ] = "ink-tiny",
     model: ModelOption = None,
     sets: SetOption = None,
 ) -> None:
     """Print every setting in effect, with what it means, as YAML that can be saved, changed and run.
 
-    Example:
+    Examples:
 
         inkstream config show sd15-lcm > mine.yaml
+        inkstream config show inkstream-output/20310203-120000-a-red-sports-car.png
     """
     from ...base.configfile import dump_yaml
 

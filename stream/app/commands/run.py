@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...base.options import (
+    DEFAULT_CONFIG,
     RUNNING,
     ConfigOption,
     JsonOption,
+    LikeOption,
     ModelOption,
     PromptOption,
     SeedOption,
     SetOption,
     check_writable,
+    chosen_config,
     load_run,
 )
 from ...base.progress import Progress, note, shown
@@ -50,7 +53,8 @@ def run(
             "Can be repeated.",
         ),
     ] = None,
-    config: ConfigOption = "ink-tiny",
+    config: ConfigOption = DEFAULT_CONFIG,
+    like: LikeOption = None,
     model: ModelOption = None,
     prompt: PromptOption = None,
     seed: SeedOption = None,
@@ -73,11 +77,12 @@ def run(
 
         inkstream run --source screen:window=Krita --sink window
         inkstream run -s screen:pick -t window -t virtualcam -c sd15-lcm -p "an oil painting of a harbour"
+        inkstream run --like inkstream-output/20310203-120000-a-red-sports-car.png -s screen:window=Krita
         inkstream run -s video:sketching.mp4 -t video:render.mp4 --json figures.json
     """
     check_writable(json, "--json")
     check_kinds(source, sinks or [])
-    chosen = load_run(config, sets, model=model, prompt=prompt, seed=seed)
+    chosen = load_run(chosen_config(config, like), sets, model=model, prompt=prompt, seed=seed)
     from ...session.session import Session
 
     with loaded(chosen) as stream:

@@ -1,8 +1,7 @@
-"""Keeping a result that flashed by: output, input, and what is known about them, written by a thread of its own."""
+"""Keeping a result that flashed by, with what it was made of and how, by a thread of its own."""
 
 from __future__ import annotations
 
-import json
 import logging
 import queue
 import threading
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from ...base.files import png, unused, write_new
 from ...base.frame import Output
+from ...base.kept import name_of, png_with, recipe_of
 from .. import Status
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,8 @@ CLOSE_WITHIN = 1.5  # seconds; a disk that takes longer does not keep the proces
 
 
 class Keeper:
-    """Saves ``NAME.png``, ``NAME-input.png`` and ``NAME.json`` in ``folder``; the name is the time and the frame's id.
+    """Saves ``NAME.png``, with the recipe inside, and ``NAME-input.png`` in ``folder``; the name is the time and the
+    first words of the prompt.
 
     No file is ever replaced or left half written. ``now`` gives the time of the name.
     """
@@ -77,21 +78,9 @@ class Keeper:
 
     def _save(self, output: Output, status: Status, now: datetime) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
-        name = unused(self.folder / f"{now:%Y%m%d-%H%M%S}-{output.source_id:06d}.json").stem
-        drawing = None
+        name = unused(self.folder / f"{name_of(now, output)}.png").stem
+        more = {"saved": now.astimezone().isoformat(timespec="seconds")}
         if output.input is not None:
             drawing = write_new(self.folder / f"{name}-input.png", png(output.input), durable=True)
-        picture = write_new(self.folder / f"{name}.png", png(output.pixels), durable=True)
-        known = {
-            "output": picture.name,
-            "input": drawing and drawing.name,
-            "saved_at": now.astimezone().isoformat(timespec="seconds"),
-            "source_id": output.source_id,
-            "captured_at": output.captured_at,
-            "rendered_at": output.rendered_at,
-            "revision": output.revision,
-            "values": status.values,
-        }
-        text = json.dumps(known, indent=2, ensure_ascii=False, default=str)
-        write_new(self.folder / f"{name}.json", text.encode(), durable=True)
-        return picture
+            more["input"] = drawing.name
+        return write_new(self.folder / f"{name}.png", png_with(output.pixels, recipe_of(output, **more)), durable=True)

@@ -1,0 +1,147 @@
+"""How a picture was made: everything that it takes to make it again, for people and for files.
+
+What is kept with a picture is called its recipe. The recipe of the loop (``stream/loop/recipe.py``) is another thing:
+the tensors of one configuration on one device.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ...models import embedded
+from .blends import texts_of
+from .config import BY_PATH, StreamConfig
+from .errors import ConfigError
+
+FORMAT = 1  # of the recipe; a later one is refused, because what it says may mean something else
+LONGEST = 256 * 1024  # bytes of a recipe
+HOME = "~/"
+_PACKAGES = ("inkstream", "torch", "diffusers", "numpy", "opencv-python-headless")
+_PATHS = ("lora_folder", "lcm_lora_id", "vae_id")  # settings that may be the name of a file
+
+
+@dataclass(frozen=True)
+class Making:
+    """What pictures of one revision are made with."""
+
+    model: str
+    """As it was asked for: an embedded model's name, a folder, a hub id or a file; empty where a program made it."""
+    stream: StreamConfig
+    """Everything that affects a picture; a drawn seed is there as it was drawn."""
+    engine: str = ""
+    """What ran the networks, and on what."""
+    before: Any = None
+    """The prompt that the present one fades in from, where it does: text or a blend."""
+    versions: Mapping[str, str] = field(default_factory=lambda: versions())
+    """Of inkstream and of the libraries that decide about numbers."""
+
+    def at(self, faded: float) -> Making:
+        """What a picture was made with whose prompt had faded in by a share ``faded`` in [0, 1].
+
+        In the middle of a fade that is a blend of both prompts, and the same numbers. A fade that began in the middle
+        of another one, or at a blend, cannot be told so: its newer prompt stands for it.
+        """
+        if faded >= 1 or not isinstance(self.before, str) or not isinstance(self.stream.prompt, str):
+            return self
+        blend = [(self.before, 1 - faded), (self.stream.prompt, faded)]
+        return replace(self, stream=self.stream.changed(prompt=blend, prompt_transition_frames=0), before=None)
+
+    def recipe(self) -> dict[str, Any]:
+        """What is kept of it, for JSON: plain values.
+
+        Files are named as they must be to be found again, and no more: below the user's home from there (``~/``),
+        which names no user; the folder of built engines, which affects no picture, and a folder of LoRAs that no
+        prompt takes one from, not at all.
+        """
+        stream = self.stream.model_dump(mode="json", exclude={"engine_dir"})
+        if not any("<lora:" in text for text in texts_of(self.stream.prompt)):
+            stream.pop("lora_folder")
+        for name in _PATHS:
+            if stream.get(name):
+                stream[name] = _named(stream[name])
+        for net in stream["controlnets"]:
+            net["model_id"] = net["model_id"] and _named(net["model_id"])
+        for name in BY_PATH:
+            stream[name] = {_named(path, bare=True): value for path, value in stream[name].items()}
+        model = self.model if self.model in embedded() else _named(self.model)
+        made = {"engine": self.engine, "versions": dict(self.versions)}
+        return {"inkstream": FORMAT, "model": model, "stream": stream, **made}
+
+    @classmethod
+    def of(cls, recipe: Mapping[str, Any]) -> Making:
+        """From ``recipe``, checked as a configuration of a stranger; raises ConfigError."""
+        values = settings_of(recipe)
+        made = {name: recipe.get(name) for name in ("engine", "versions")}
+        known = made["versions"] if isinstance(made["versions"], dict) else {}
+        said = {str(name)[:80]: str(text)[:80] for name, text in list(known.items())[:20]}
+        stream = StreamConfig.build(**values["stream"])
+        return cls(values["model"], stream, str(made["engine"] or "")[:200], versions=said)
+
+
+@cache
+def versions() -> Mapping[str, str]:
+    """Versions of what decides about numbers, by the names of packages; what is not installed is left out."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # another build of it, under another name
+            continue
+    return found
+
+
+def settings_of(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a recipe is a configuration: ``model`` and ``stream``, as in a file; not yet checked.
+
+    Raises ConfigError for what is no recipe, and for one of a later format.
+    """
+    number, model, stream = (recipe.get(name) for name in ("inkstream", "model", "stream"))
+    if type(number) is not int or not isinstance(model, str) or not isinstance(stream, dict):
+        raise ConfigError("got something else, expected a recipe of inkstream: inkstream, model and stream")
+    if number > FORMAT:
+        raise ConfigError(f"got a recipe of format {number}, expected at most {FORMAT}; a newer inkstream reads it")
+    return {"model": model, "stream": {name: value for name, value in stream.items() if name != "engine_dir"}}
+
+
+def to_text(recipe: Mapping[str, Any]) -> str:
+    """A recipe as one line of JSON, for a file."""
+    return json.dumps(recipe, ensure_ascii=False, allow_nan=False)
+
+
+def from_text(text: str | bytes) -> dict[str, Any]:
+    """What ``to_text`` wrote; raises ConfigError for anything else. Nothing in it is ever run."""
+    if len(text) > LONGEST:
+        raise ConfigError(f"got a recipe of {len(text):,} characters, expected at most {LONGEST:,}")
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError, too
+        raise ConfigError("got a damaged recipe, expected JSON; take another picture") from error
+    if not isinstance(found, dict):
+        raise ConfigError("got a damaged recipe, expected a mapping; take another picture")
+    return found
+
+
+def _named(text: str, bare: bool = False) -> str:
+    """The name of a file or folder that is there, so that it is found from elsewhere; any other text as it is.
+
+    ``bare``: a word without a folder before it is a style of the model, and stays.
+    """
+    if bare and os.path.basename(text) == text and not text.endswith(".safetensors"):
+        return text
+    try:
+        path = Path(text).expanduser()
+        if not path.exists():
+            return text
+        path = path.absolute()
+        home = Path.home()
+    except (OSError, RuntimeError, ValueError):
+        return text
+    return HOME + path.relative_to(home).as_posix() if path.is_relative_to(home) else str(path)
