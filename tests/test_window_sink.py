@@ -487,11 +487,11 @@ def test_saving_keeps_output_input_and_recipe(window, press, tmp_path):
     press("CTRL+s", shown=output(number=7, revision=3))
     assert toast_with(window, "saved").endswith("20310203-120000-a-red-car.png")
     folder = tmp_path / "kept"
-    names = ["20310203-120000-a-red-car-input.png", "20310203-120000-a-red-car.png"]
+    names = [f"20310203-120000-a-red-car{end}" for end in ("-input.png", ".ora", ".png")]
     assert sorted(os.listdir(folder)) == names
-    assert (cv2.imread(str(folder / names[1]))[..., ::-1] == RED).all()
+    assert (cv2.imread(str(folder / names[2]))[..., ::-1] == RED).all()
     assert (cv2.imread(str(folder / names[0]))[..., ::-1] == BLUE).all()
-    recipe = read_recipe(folder / names[1])
+    recipe = read_recipe(folder / names[2])
     assert (recipe["model"], recipe["stream"]["prompt"]) == ("ink-tiny", "a red car")
     known = recipe["picture"]
     assert known.pop("saved").startswith("2031-02-03T12:00:00")
@@ -509,7 +509,9 @@ def test_saving_again_never_replaces(window, press, tmp_path):
     press("RETURN", "RETURN", "RETURN", shown=output(drawing=None))
     toast_with(window, "car-3.png")
     names = sorted(os.listdir(tmp_path / "kept"))
-    assert names == sorted(f"20310203-120000-a-red-car{more}.png" for more in ("", "-2", "-3"))
+    assert names == sorted(
+        f"20310203-120000-a-red-car{more}{end}" for more in ("", "-2", "-3") for end in (".ora", ".png")
+    )
 
 
 def test_there_may_be_nothing_to_save(window, press):

@@ -13,6 +13,7 @@ from pathlib import Path
 from ...base.files import png, unused, write_new
 from ...base.frame import Output
 from ...base.kept import name_of, png_with, recipe_of
+from ...base.openraster import layers_of, openraster
 from .. import Status
 
 log = logging.getLogger(__name__)
@@ -22,8 +23,8 @@ CLOSE_WITHIN = 1.5  # seconds; a disk that takes longer does not keep the proces
 
 
 class Keeper:
-    """Saves ``NAME.png``, with the recipe inside, and ``NAME-input.png`` in ``folder``; the name is the time and the
-    first words of the prompt.
+    """Saves ``NAME.png``, with the recipe inside, ``NAME-input.png``, and both as layers in ``NAME.ora`` (OpenRaster)
+    in ``folder``; the name is the time and the first words of the prompt.
 
     No file is ever replaced or left half written. ``now`` gives the time of the name.
     """
@@ -83,4 +84,8 @@ class Keeper:
         if output.input is not None:
             drawing = write_new(self.folder / f"{name}-input.png", png(output.input), durable=True)
             more["input"] = drawing.name
-        return write_new(self.folder / f"{name}.png", png_with(output.pixels, recipe_of(output, **more)), durable=True)
+        recipe = recipe_of(output, **more)
+        picture = write_new(self.folder / f"{name}.png", png_with(output.pixels, recipe), durable=True)
+        layers = openraster(layers_of(output), output.pixels, recipe)
+        write_new(self.folder / f"{name}.ora", layers, durable=True)
+        return picture
