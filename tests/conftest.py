@@ -4,6 +4,7 @@ A test that lacks something skips with a reason that begins "needs X". Where INK
 commas between), that is a failure instead: so a machine that claims to test everything cannot skip in silence.
 """
 
+import atexit
 import importlib
 import importlib.metadata
 import importlib.util
@@ -13,6 +14,7 @@ import select
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,11 @@ settings.load_profile("inkstream")
 # Processes that tests start find the stand-ins as the tests do.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
 
+# What inkstream remembers between runs is not this user's in tests; each test run begins with nothing.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="inkstream-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
+
+pytest_plugins = ("doubles.preview",)
 REFERENCE = "0.1.1"
 REQUIRED = {name.strip().lower() for name in os.environ.get("INKSTREAM_REQUIRE", "").split(",")} - {""}
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..base.errors import ConfigError, FrameError, SourceEnded, SourceError, SourceLost, SourceUnavailable
-from ..base.frame import Frame, Origin, Sound
+from ..base.frame import Frame, Origin, Rect, Sound
 from ..base.mailbox import Mailbox, MailboxClosed
 from ..base.metrics import Metrics
 from ..sources import Source, open_source, source_present
@@ -81,6 +81,11 @@ class Intake:
     def about(self) -> str:
         """Which of several things the source took; empty where there is no question."""
         return getattr(self._source, "about", "")
+
+    @property
+    def area(self) -> Rect | None:
+        """Where on the desktop the source is; None where it is nowhere there."""
+        return getattr(self._source, "area", None)
 
     @property
     def notice(self) -> str:

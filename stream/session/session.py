@@ -266,7 +266,8 @@ class Session:
             values[name] = self.metrics.counter(name)
         newest_wins, done = self._intake.live, self._driver.done
         sides = (size.width, size.height)
-        return Status(state, message, fps, latency, sides, values, newest_wins, done, self._intake.about)
+        which, area = self._intake.about, self._intake.area
+        return Status(state, message, fps, latency, sides, values, newest_wins, done, which, area)
 
     def summary(self) -> dict[str, Any]:
         """What was measured (see ``Metrics.summary``), state and message, whether the newest frame won, the sinks that

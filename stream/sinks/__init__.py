@@ -22,7 +22,7 @@ import importlib
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from ..base.frame import Output
+from ..base.frame import Output, Rect
 from ..base.spec import Spec, check_kind
 
 State = Literal["warming", "live", "settling", "idle", "stalled", "reconnecting", "stopped"]
@@ -49,6 +49,10 @@ class Status:
     """Which share of the source is rendered, 0 to 1; None where nobody knows, and when the newest wins."""
     source: str = ""
     """Which of several things the source took, a window for example; empty where there is no question."""
+    area: Rect | None = None
+    """Where on the desktop the source is, in the desktop's own coordinates; None where it is nowhere there."""
+    step: str = ""
+    """What is being done before the first picture can come, in people's words; ``done`` says how much of it."""
 
 
 @runtime_checkable

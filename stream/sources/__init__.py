@@ -19,8 +19,9 @@ Contract of a backend:
   name). And ``sound``, a ``Sound``, or None: what is to be heard with its pictures.
 - The constructor opens the device; it raises ``SourceUnavailable`` with a hint, or ``ConfigError`` for bad options.
 - A source may have ``again() -> Source``, which opens a new one of exactly what this one was on (the window that was
-  chosen and no other) after ``SourceLost``; ``about: str``, which of several things it took; and ``notice: str``, what
-  keeps its picture from being what is there now. They may be asked from any thread, and after ``close``.
+  chosen and no other) after ``SourceLost``; ``about: str``, which of several things it took; ``area: Rect | None``,
+  where on the desktop it is; and ``notice: str``, what keeps its picture from being what is there now. They may be
+  asked from any thread, and after ``close``.
 - A module may have ``present(spec) -> bool | None``: whether the thing is there that the specification names, None when
   only opening it can tell. A source that knows better what it was on has ``is_back() -> bool | None`` instead. It is
   asked while a lost source is waited for, twice a second at most, so it is cheap (a few milliseconds), opens no device

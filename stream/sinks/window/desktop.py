@@ -14,13 +14,15 @@ import cv2
 import numpy as np
 
 from ...base.errors import SinkUnavailable
-from ...base.frame import Size
+from ...base.frame import Rect, Size
 from ..slate import BACKGROUND, INK
 from .lifeline import check_display
+from .place import Border
 
 log = logging.getLogger(__name__)
 
 SDL_INIT_VIDEO = 0x20
+MOST_SCREENS = 16
 SDL_WINDOW_ALWAYS_ON_TOP = 0x8000
 SDL_WINDOW_FULLSCREEN_DESKTOP = 0x1001
 WDA_EXCLUDEFROMCAPTURE = 0x11
@@ -46,8 +48,11 @@ def _import_pygame() -> Any:
     return pygame
 
 
-def open_display(title: str, size: Size) -> Any:
-    """Open the one window that a process can have, and return pygame; raises SinkUnavailable with a hint."""
+def open_display(title: str, size: Size, exact: bool = False) -> Any:
+    """Open the one window that a process can have, and return pygame; raises SinkUnavailable with a hint.
+
+    The window is made smaller where the screen is, unless its size is to be ``exact``.
+    """
     check_display()
     pygame = _import_pygame()
     hint = (
@@ -68,7 +73,7 @@ def open_display(title: str, size: Size) -> Any:
         pygame.font.init()
         pygame.display.set_caption(title)
         pygame.display.set_icon(_icon(pygame))
-        pygame.display.set_mode(fitting(pygame, size), pygame.RESIZABLE)
+        pygame.display.set_mode(size if exact else fitting(pygame, size), pygame.RESIZABLE)
         pygame.key.stop_text_input()  # or an input method would take the keys
     except pygame.error as error:
         pygame.display.quit()
@@ -78,11 +83,14 @@ def open_display(title: str, size: Size) -> Any:
 
 def fitting(pygame: Any, size: Size) -> Size:
     """The size, made smaller in proportion where the screen is."""
-    screens = [Size(*each) for each in pygame.display.get_desktop_sizes()]
-    if not screens:
-        return size
-    scale = min(1.0, LARGEST * screens[0].width / size.width, LARGEST * screens[0].height / size.height)
+    screen = _desktop(pygame)
+    scale = min(1.0, LARGEST * screen.width / size.width, LARGEST * screen.height / size.height)
     return Size(*(max(1, round(scale * side)) for side in size))
+
+
+def _desktop(pygame: Any) -> Size:
+    """The size of the first screen."""
+    return next((Size(*each) for each in pygame.display.get_desktop_sizes()), Size(1280, 800))
 
 
 def _icon(pygame: Any) -> Any:
@@ -105,6 +113,7 @@ class NativeWindow:
     def __init__(self, pygame: Any) -> None:
         from pygame._sdl2.video import Window
 
+        self._pygame = pygame
         self._window: Any = Window.from_display_module()
         self._windowed = self._window.size  # the size to come back to
         self._sdl = _sdl(Path(pygame.__file__).parent)
@@ -126,15 +135,43 @@ class NativeWindow:
         if not on:
             self._resize(self._windowed)  # most drivers do this by themselves
 
-    def resize(self, size: Size) -> None:
-        """Change the size of the content, and keep its middle where it is (``set_mode`` may make a new window)."""
-        (x, y), (width, height) = self._window.position, self._window.size
-        self._resize(size)
-        place = max(0, x + (width - size.width) // 2), max(0, y + (height - size.height) // 2)
+    @property
+    def place(self) -> Rect:
+        """Its content, in pixels of the desktop."""
+        return Rect(*self._window.position, *self._window.size)
+
+    def move(self, place: Rect) -> None:
+        """Give its content a place and a size (pygame's ``set_mode`` may make a new window)."""
         if self._pointer:
-            self._sdl.SDL_SetWindowPosition(self._pointer, *place)
+            self._sdl.SDL_SetWindowSize(self._pointer, *place.size)
+            self._sdl.SDL_SetWindowPosition(self._pointer, place.x, place.y)
         else:
-            self._window.position = place
+            self._window.size = place.size
+            self._window.position = place.x, place.y
+
+    def resize(self, size: Size) -> None:
+        """Change the size of the content, and keep its middle where it is."""
+        x, y, width, height = self.place
+        self.move(Rect(max(0, x + (width - size.width) // 2), max(0, y + (height - size.height) // 2), *size))
+
+    def screens(self) -> list[Rect]:
+        """The part of each screen that windows may cover, without docks and panels; at least one."""
+        found: list[Rect] = []
+        if self._sdl:
+            corners = (ctypes.c_int * 4)()
+            for index in range(min(MOST_SCREENS, self._sdl.SDL_GetNumVideoDisplays())):
+                if not self._sdl.SDL_GetDisplayUsableBounds(index, corners):
+                    found.append(Rect(*corners))
+        return [each for each in found if min(each.size) > 0] or [Rect(0, 0, *_desktop(self._pygame))]
+
+    def border(self) -> Border:
+        """What the desktop puts around the window; a usual one where it does not say."""
+        sides = (ctypes.c_int * 4)()  # top, left, bottom, right
+        if self._pointer:
+            addresses = [ctypes.byref(sides, index * ctypes.sizeof(ctypes.c_int)) for index in range(4)]
+            if not self._sdl.SDL_GetWindowBordersSize(self._pointer, *addresses) and any(sides):
+                return Border(sides[1], sides[0], sides[3], sides[2])
+        return Border()
 
     def _resize(self, size: tuple[int, int]) -> None:
         if self._pointer:
@@ -142,12 +179,17 @@ class NativeWindow:
         else:
             self._window.size = size
 
-    def keep_on_top(self) -> bool:
-        """Keep the window above the others; False where the desktop does not let a program decide that."""
+    def keep_on_top(self, on: bool = True) -> bool:
+        """Keep the window above the others, or no longer; False where the desktop does not let a program decide."""
         if not self._pointer:
             return False
-        self._sdl.SDL_SetWindowAlwaysOnTop(self._pointer, 1)
-        return bool(self._sdl.SDL_GetWindowFlags(self._pointer) & SDL_WINDOW_ALWAYS_ON_TOP)
+        self._sdl.SDL_SetWindowAlwaysOnTop(self._pointer, int(on))
+        return bool(self._sdl.SDL_GetWindowFlags(self._pointer) & SDL_WINDOW_ALWAYS_ON_TOP) == on
+
+    def copy(self, text: str) -> None:
+        """Put a text into the clipboard."""
+        if self._sdl:
+            self._sdl.SDL_SetClipboardText(text.encode("utf-8", "replace"))
 
     def clipboard(self) -> str:
         """The text in the clipboard, or nothing."""
@@ -191,6 +233,10 @@ def _declared(library: Any) -> Any:
     for name in ("SDL_SetWindowSize", "SDL_SetWindowPosition"):
         getattr(library, name).argtypes = [pointer, ctypes.c_int, ctypes.c_int]
         getattr(library, name).restype = None
+    library.SDL_GetNumVideoDisplays.argtypes = []
+    library.SDL_GetDisplayUsableBounds.argtypes = [ctypes.c_int, pointer]
+    library.SDL_GetWindowBordersSize.argtypes = [pointer] * 5
+    library.SDL_SetClipboardText.argtypes = [ctypes.c_char_p]
     library.SDL_GetClipboardText.argtypes, library.SDL_GetClipboardText.restype = [], pointer
     library.SDL_free.argtypes, library.SDL_free.restype = [pointer], None
     return library

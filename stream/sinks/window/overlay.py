@@ -1,73 +1,26 @@
-"""Draws the preview: picture, input, and the few words over them. Knows pygame surfaces, no events and no session."""
+"""Draws the preview: its pictures, and the few words over them. Knows pygame surfaces, no events and no session."""
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import cv2
-import numpy as np
-
-from ...base.frame import Output, Size, place
+from ...base.frame import Output, Rect, Size
 from ..slate import BACKGROUND, INK, slate
+from .fonts import Fonts
+from .pictures import Pictures
+from .scene import KEYS, PANEL, QUIET, STATES, TEXT, WARN, Colour, Line, Scene
 
-Inset = Literal["off", "small", "side"]
-Colour = tuple[int, int, int]
-
-TEXT: Colour = (226, 226, 222)
-QUIET: Colour = (164, 164, 160)
-PANEL: Colour = (16, 16, 17)
 LONGEST_TEXT = 400  # characters that are ever drawn in one line; a font fails at very long ones
-STATES: dict[str, tuple[str, Colour]] = {
-    "warming": ("warming up", (150, 150, 150)),
-    "live": ("live", (112, 196, 128)),
-    "settling": ("settling", (120, 168, 232)),
-    "idle": ("idle", (128, 132, 138)),
-    "frozen": ("frozen", (176, 206, 240)),
-    "stalled": ("stalled", (236, 178, 84)),
-    "reconnecting": ("reconnecting", (236, 178, 84)),
-    "stopped": ("stopped", (214, 96, 84)),
-}
-KEYS = (
-    ("Space", "freeze, and go on"),
-    ("Ctrl+S or Enter", "keep this picture and its input"),
-    ("P, Tab or /", "write the prompt"),
-    ("Up, Down or +, -", "influence of the drawing"),
-    ("I", "input: off, small, side by side"),
-    ("S", "statistics"),
-    ("F or F11", "full screen"),
-    ("H or ?", "these keys"),
-    ("Q or Esc", "quit"),
-)
-
-
-@dataclass(frozen=True)
-class Scene:
-    """All that can be seen. Two equal scenes give the same pixels, so only another one is drawn."""
-
-    size: tuple[int, int] = (1, 1)  # of the window
-    picture: int = 0  # counts the pictures; 0 is none yet
-    inset: Inset = "off"
-    state: str = "warming"
-    statistics: tuple[tuple[str, str], ...] = ()
-    help: bool = False
-    toast: str = ""
-    toast_strength: float = 1.0  # 1 is there, 0 is gone
-    prompt: tuple[str, int, str] | None = None  # text, cursor, and what an input method is composing at the cursor
+MOST_NOTES = 4  # lines under a prompt
 
 
 class Painter:
     """Draws scenes; keeps what was expensive for as long as it can be used again."""
 
     def __init__(self, pygame: Any) -> None:
-        from PIL import ImageFont
-
+        self.fonts = Fonts(pygame)
         self._pygame = pygame
-        font: Any = ImageFont.load_default(16)
-        self._letters: bytes = font.font_bytes
-        self._fonts: dict[int, Any] = {}
-        self._scaled: dict[str, tuple[tuple[int, Size], Any]] = {}
+        self._pictures = Pictures(pygame)
         self._unit = 16
 
     def draw(self, surface: Any, scene: Scene, output: Output | None) -> None:
@@ -75,12 +28,20 @@ class Painter:
         width, height = surface.get_size()
         self._unit = int(min(30, max(11, min(width, height * 1.4) / 46)))
         area = self._pygame.Rect(0, 0, width, height)
+        caption: Rect | None = None
         if output is None:
-            self._blit_pixels(surface, slate(Size(width, height)), area)
+            note = "" if scene.clean or scene.step else "warming up"
+            self._pictures.pixels(surface, slate(Size(width, height), note=note), area)
         else:
             surface.fill((BACKGROUND,) * 3)
-            self._pictures(surface, scene, output, area)
-        bottom = height - self._prompt(surface, scene, area)
+            caption = self._pictures.draw(surface, scene, output, self._unit)
+        if scene.clean is not None:
+            if caption is not None and scene.caption:
+                self._caption(surface, scene.caption, caption)
+            return
+        if output is None and scene.step:
+            self._step(surface, scene.step, scene.done)
+        bottom = height - (0 if scene.prompt is None else self._prompt(surface, scene.prompt, area))
         if output is not None or scene.state != "warming":
             self._pill(surface, scene.state)
         if scene.statistics:
@@ -89,53 +50,8 @@ class Painter:
             self._help(surface, area)
         if scene.toast:
             self._toast(surface, scene, bottom)
-
-    # --- pictures
-
-    def _pictures(self, surface: Any, scene: Scene, output: Output, area: Any) -> None:
-        drawing = output.input if scene.inset != "off" else None
-        if drawing is not None and scene.inset == "side":
-            wide = area.width >= area.height
-            gap = max(2, self._unit // 4)
-            if wide:
-                half = (area.width - gap) // 2
-                first, second = (0, 0, half, area.height), (half + gap, 0, area.width - half - gap, area.height)
-            else:
-                half = (area.height - gap) // 2
-                first, second = (0, 0, area.width, half), (0, half + gap, area.width, area.height - half - gap)
-            self._picture(surface, "input", drawing, scene.picture, self._pygame.Rect(first))
-            self._picture(surface, "output", output.pixels, scene.picture, self._pygame.Rect(second))
-            return
-        shown = self._picture(surface, "output", output.pixels, scene.picture, area)
-        if drawing is not None:
-            side = max(24, round(0.26 * min(shown.width, shown.height)))
-            box = self._pygame.Rect(0, 0, side, side)
-            box.bottomright = shown.right - self._unit, shown.bottom - self._unit
-            frame = self._inside(drawing, box)
-            frame.bottomright = box.bottomright
-            edge = frame.inflate(4, 4)
-            surface.fill(PANEL, edge)
-            self._picture(surface, "input", drawing, scene.picture, frame)
-
-    def _picture(self, surface: Any, name: str, pixels: np.ndarray, number: int, area: Any) -> Any:
-        """Draw pixels as large as they fit into ``area``; returns the rectangle that they cover."""
-        inside = self._inside(pixels, area)
-        key = (number, Size(*inside.size))
-        if self._scaled.get(name, (None,))[0] != key:
-            larger = inside.width > pixels.shape[1]
-            way = cv2.INTER_CUBIC if larger else cv2.INTER_AREA
-            same = inside.size == Size.of(pixels)
-            self._scaled[name] = (key, pixels if same else cv2.resize(pixels, inside.size, interpolation=way))
-        self._blit_pixels(surface, self._scaled[name][1], inside)
-        return inside
-
-    def _inside(self, pixels: np.ndarray, area: Any) -> Any:
-        target = Size(max(1, area.width), max(1, area.height))
-        inside = place(Size.of(pixels), target, "letterbox").inside
-        return self._pygame.Rect(area.x + inside.x, area.y + inside.y, inside.width, inside.height)
-
-    def _blit_pixels(self, surface: Any, pixels: np.ndarray, area: Any) -> None:
-        surface.blit(self._pygame.image.frombuffer(pixels, Size.of(pixels), "RGB"), area)
+        if scene.question:
+            self._question(surface, scene.question, area)
 
     # --- words
 
@@ -193,76 +109,140 @@ class Painter:
         card.set_alpha(round(255 * scene.toast_strength))
         surface.blit(card, card.get_rect(midbottom=(surface.get_width() // 2, bottom - round(1.4 * unit))))
 
-    def _prompt(self, surface: Any, scene: Scene, area: Any) -> int:
-        """Draw the line in which the prompt is written; returns its height."""
-        if scene.prompt is None:
-            return 0
+    def _prompt(self, surface: Any, line: Line, area: Any) -> int:
+        """Draw the line in which the prompt is written, and what is said of it below; returns the height of both."""
         unit = self._unit
-        text, cursor, composed = scene.prompt
-        before, after = text[max(0, cursor - LONGEST_TEXT) : cursor], text[cursor : cursor + LONGEST_TEXT]
+        most = max(4 * unit, area.width - 2 * unit)
+        notes = [part for note in line.notes for part in self._wrapped(note, most, 0.8)][:MOST_NOTES]
+        step = round(1.2 * unit)
+        below = step * len(notes) + (unit // 2 if notes else 0)
+        box = self._pygame.Rect(0, area.bottom - round(2.9 * unit) - below, area.width, round(2.9 * unit))
+        self._panel(surface, self._pygame.Rect(0, box.y, box.width, box.height + below), 232, 0)
+        self._edited(surface, line, box)
+        for index, note in enumerate(notes):
+            text = self._text(self._shortened(note, most, 0.8), WARN, 0.8)
+            surface.blit(text, text.get_rect(midleft=(unit, box.bottom + index * step + step // 2 - unit // 4)))
+        return box.height + below
+
+    def _edited(self, surface: Any, line: Line, box: Any) -> None:
+        """The text with its cursor and what is selected of it."""
+        unit, cursor = self._unit, line.cursor
+        before, after = line.text[max(0, cursor - LONGEST_TEXT) : cursor], line.text[cursor : cursor + LONGEST_TEXT]
         label = self._text("prompt", QUIET, 0.86)
-        hint = self._text("Enter applies   Esc cancels", QUIET, 0.72)
-        parts = ((before, TEXT), (composed, INK), (after, TEXT))
-        head, composing, tail = (self._text(part, colour, 1.05, before + composed + after) for part, colour in parts)
-        box = self._pygame.Rect(0, area.bottom - round(2.9 * unit), area.width, round(2.9 * unit))
-        self._panel(surface, box, 232, 0)
+        hint = self._text("Enter applies   Esc cancels   Tab completes", QUIET, 0.72)
+        parts, whole = ((before, TEXT), (line.composing, INK), (after, TEXT)), before + line.composing + after
+        head, composing, tail = (self._text(part, colour, 1.05, whole) for part, colour in parts)
         surface.blit(label, label.get_rect(midleft=(unit, box.centery)))
         left, right = 2 * unit + label.get_width(), box.width - unit
-        if box.width > 40 * unit:
+        if box.width > 48 * unit:
             surface.blit(hint, hint.get_rect(midright=(right, box.centery)))
             right -= hint.get_width() + unit
         caret = head.get_width() + composing.get_width()
         start = left - max(0, caret - max(1, right - left - 2))  # a long text moves left, so that the caret is seen
         surface.set_clip(self._pygame.Rect(left, box.y, max(1, right - left), box.height))
+        first, last = (min(max(each - cursor + len(before), 0), len(before) + len(after)) for each in line.selected)
+        if first < last:
+            font, drawn = self._font(whole, 1.05), before + after
+            x, wide = start + font.size(drawn[:first])[0], font.size(drawn[first:last])[0]
+            self._panel(surface, self._pygame.Rect(x, box.y + 0.6 * unit, wide, box.height - 1.2 * unit), 110, 0, INK)
         for part in (head, composing, tail):
             surface.blit(part, part.get_rect(midleft=(start, box.centery + 1)))
             start += part.get_width()
         x = min(right - 2, start - tail.get_width())
         self._pygame.draw.line(surface, INK, (x, box.y + 0.7 * unit), (x, box.bottom - 0.7 * unit), 2)
         surface.set_clip(None)
-        return box.height
+
+    def _question(self, surface: Any, question: str, area: Any) -> None:
+        unit = self._unit
+        text = self._text(self._shortened(question, max(4 * unit, area.width - 4 * unit), 1.15), TEXT, 1.15)
+        box = text.get_rect(center=area.center).inflate(3 * unit, 2 * unit)
+        self._panel(surface, box, 240, unit)
+        surface.blit(text, text.get_rect(center=box.center))
+
+    def _step(self, surface: Any, words: str, done: float | None) -> None:
+        """What comes before the first picture, and how much of it is done."""
+        width, height = surface.get_size()
+        unit, top = self._unit, height // 2 + round(0.1 * min(width, height * 1.4))
+        whole = self._pygame.Rect(0, 0, round(0.36 * width), max(2, unit // 5))
+        whole.midtop = width // 2, min(height - 4, top)
+        if done is not None:
+            surface.fill((60, 60, 62), whole)
+            surface.fill(INK, (*whole.topleft, round(whole.width * min(1.0, max(0.0, done))), whole.height))
+        lines = [part for line in words.splitlines() for part in self._wrapped(line, max(1, width - 3 * unit), 0.9)]
+        for index, line in enumerate(lines[:6]):
+            text = self._text(line, QUIET if index else TEXT, 0.9)
+            surface.blit(text, text.get_rect(midtop=(width // 2, whole.bottom + unit + index * round(1.4 * unit))))
+
+    def _caption(self, surface: Any, words: str, area: Rect) -> None:
+        """The prompt, as large as it fits in a few lines; over a picture it has a panel of its own."""
+        unit, tall = self._unit, max(1, area.height)
+        beside = area.height > area.width // 4
+        scale = 1.35
+        while True:
+            step = round(1.45 * scale * unit)
+            room = max(1, (tall - (0 if beside else unit)) // step)
+            lines = self._wrapped(words, area.width - (0 if beside else 2 * unit), scale, room + 1)
+            if len(lines) <= room or scale <= 0.7:
+                break
+            scale -= 0.1
+        lines = lines[:room]
+        drawn = [self._text(line, TEXT, scale) for line in lines]
+        left, top = area.x, area.y
+        if not beside:
+            wide, high = max(text.get_width() for text in drawn) + 2 * unit, step * len(drawn) + unit
+            box = self._pygame.Rect(area.x, area.y + area.height - high, wide, high)
+            self._panel(surface, box, 190, unit // 2)
+            left, top = box.x + unit, box.y + unit // 2
+        for index, text in enumerate(drawn):
+            surface.blit(text, (left, top + index * step))
 
     # --- pieces
 
     def _font(self, text: str, scale: float) -> Any:
-        """The calm font that Pillow brings has ASCII letters only; for others pygame's bolder one."""
-        size = max(9, round(scale * self._unit))
-        if size not in self._fonts:
-            font = self._pygame.font.Font
-            self._fonts[size] = font(io.BytesIO(self._letters), round(1.12 * size)), font(None, round(1.4 * size))
-        calm, other = self._fonts[size]
-        return calm if text.isascii() else other
+        return self.fonts.of(text, max(9, round(scale * self._unit)))
 
     def _text(self, text: str, colour: Colour, scale: float, whole: str = "") -> Any:
         return self._font(whole or text, scale).render(text, True, colour)
 
     def _shortened(self, text: str, most: int, scale: float) -> str:
-        font = self._font(text, scale)
-        if font.size(text)[0] <= most:
+        if self._font(text, scale).size(text)[0] <= most:
             return text
-        keep, drop = 0, len(text)
+        return text[: self._start(text, most, scale, "...")] + "..."
+
+    def _start(self, text: str, most: int, scale: float, end: str = "") -> int:
+        """How many characters of a text, at least one, are at most so wide with ``end`` behind them."""
+        font, keep, drop = self._font(text, scale), 1, len(text)
         while drop - keep > 1:
             middle = (keep + drop) // 2
-            keep, drop = (middle, drop) if font.size(text[:middle] + "...")[0] <= most else (keep, middle)
-        return text[:keep] + "..."
+            keep, drop = (middle, drop) if font.size(text[:middle] + end)[0] <= most else (keep, middle)
+        return keep
 
-    def _wrapped(self, line: str, most: int, scale: float) -> list[str]:
-        """A line as several that are at most so wide, where it has spaces."""
+    def _wrapped(self, line: str, most: int, scale: float, lines_at_most: int = 8) -> list[str]:
+        """A line as several that are at most so wide: at its spaces, and where it has none, anywhere.
+
+        What does not fit into ``lines_at_most`` is left out.
+        """
         lines: list[str] = []
         for word in line.split():
+            while len(word) > 1 and self._font(word, scale).size(word[:LONGEST_TEXT])[0] > most:  # without spaces
+                start = self._start(word[:LONGEST_TEXT], most, scale)
+                lines.append(word[:start])
+                word = word[start:]
+                if len(lines) > lines_at_most:
+                    return lines[:lines_at_most]
             longer = f"{lines[-1]} {word}" if lines else word
             if lines and self._font(longer, scale).size(longer)[0] <= most:
                 lines[-1] = longer
             else:
                 lines.append(word)
-        return lines
+        return lines[:lines_at_most]
 
-    def _panel(self, surface: Any, box: Any, strength: int, radius: int) -> None:
-        """A dark translucent sheet with smooth round corners."""
+    def _panel(self, surface: Any, box: Any, strength: int, radius: int, colour: Colour = PANEL) -> None:
+        """A translucent sheet with smooth round corners."""
         finer = 3 if radius else 1
         sheet = self._pygame.Surface((box.width * finer, box.height * finer), self._pygame.SRCALPHA)
-        sheet.fill((*PANEL, 0))
-        self._pygame.draw.rect(sheet, (*PANEL, strength), sheet.get_rect(), border_radius=radius * finer)
+        sheet.fill((*colour, 0))
+        self._pygame.draw.rect(sheet, (*colour, strength), sheet.get_rect(), border_radius=radius * finer)
         if finer > 1:
             sheet = self._pygame.transform.smoothscale(sheet, box.size)
         surface.blit(sheet, box)

@@ -1,48 +1,117 @@
-"""One line of text that is being typed."""
+"""One line of text that is being typed, with the keys that such lines have everywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol
+
+Ended = Literal["apply", "cancel"]
+_WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_BEFORE = re.compile(r"[^\W\d_][\w'-]*$")
+
+
+class Clipboard(Protocol):
+    """The desktop's clipboard."""
+
+    def clipboard(self) -> str:
+        """The text in it, or nothing."""
+        ...
+
+    def copy(self, text: str) -> None:
+        """Put a text into it."""
+        ...
 
 
 class PromptLine:
-    """Text with a cursor. ``composing`` is what an input method is still working on; it stands at the cursor."""
+    """Text with a cursor. ``composing`` is what an input method is still working on; it stands at the cursor.
 
-    def __init__(self, text: str = "") -> None:
+    ``before`` are the lines that were written earlier, the newest last; ``words`` is what Tab completes from, and
+    ``instead`` gives for a word that stands before the cursor what Tab puts in its place, or "".
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        before: Sequence[str] = (),
+        words: Sequence[str] = (),
+        instead: Callable[[str], str] = lambda word: "",
+    ) -> None:
         self.text = printable(text)
         self.cursor = len(self.text)
         self.composing = ""
+        self._anchor = self.cursor  # where the selection began
+        self._before = [*before, self.text]
+        self._place = len(self._before) - 1  # of the line that is being edited
+        self._words, self._instead = words, instead
+        self._offered: tuple[int, list[str], int] | None = None  # where a word begins, what fits, which is shown
+
+    @property
+    def selected(self) -> tuple[int, int]:
+        """From where to where the text is selected; equal: nothing is."""
+        return min(self._anchor, self.cursor), max(self._anchor, self.cursor)
 
     def insert(self, text: str) -> None:
-        """Put ``text`` at the cursor; line ends and tabs become spaces."""
-        text = printable(text)
-        self.text = self.text[: self.cursor] + text + self.text[self.cursor :]
-        self.cursor += len(text)
+        """Put ``text`` in the place of what is selected, or at the cursor; line ends and tabs become spaces."""
+        self._replace(*self.selected, printable(text))
         self.composing = ""
 
     def backspace(self, word: bool = False) -> None:
-        """Take away the character, or the word, before the cursor."""
-        keep = self.cursor - 1
-        if word:
-            keep = self.text[: self.cursor].rstrip().rfind(" ") + 1
-        keep = max(0, keep)
-        self.text = self.text[:keep] + self.text[self.cursor :]
-        self.cursor = keep
+        """Take away what is selected, or the character, or the word, before the cursor."""
+        first, last = self.selected
+        if first == last:
+            first = self._word_before() if word else max(0, self.cursor - 1)
+        self._replace(first, last, "")
 
-    def delete(self) -> None:
-        """Take away the character after the cursor."""
-        self.text = self.text[: self.cursor] + self.text[self.cursor + 1 :]
+    def delete(self, word: bool = False) -> None:
+        """Take away what is selected, or the character, or the word, after the cursor."""
+        first, last = self.selected
+        if first == last:
+            last = self._word_after() if word else min(len(self.text), self.cursor + 1)
+        self._replace(first, last, "")
 
-    def move(self, by: int) -> None:
-        """Move the cursor, as far as there is text."""
-        self.cursor = min(len(self.text), max(0, self.cursor + by))
+    def move(self, to: int, select: bool = False) -> None:
+        """Put the cursor somewhere, as far as there is text; ``select`` what lies between."""
+        self.cursor = min(len(self.text), max(0, to))
+        if not select:
+            self._anchor = self.cursor
 
     def clear(self) -> None:
         """Start over."""
-        self.text, self.cursor, self.composing = "", 0, ""
+        self._replace(0, len(self.text), "")
+        self.composing = ""
 
-    def handle(self, pygame: Any, event: Any, clipboard: Callable[[], str]) -> Literal["apply", "cancel"] | None:
+    def earlier(self, by: int) -> None:
+        """Show a line that was written before (-1: the one before this), and come back to this one (1)."""
+        place = min(len(self._before) - 1, max(0, self._place + by))
+        if place != self._place:
+            self._before[self._place] = self.text
+            self._place = place
+            self.text = printable(self._before[place])
+            self.move(len(self.text))
+
+    def complete(self, back: bool = False) -> None:
+        """Put in what ``instead`` says of the word before the cursor, else a word that begins so; again: the next."""
+        if self._offered is None:
+            found = _BEFORE.search(self.text[: self.cursor])
+            if found is None:
+                return
+            typed = found[0]
+            better = self._instead(typed.lower())
+            # Words come first that go on with what was typed, in the model's own order.
+            fits = [word for word in self._words if word.startswith(typed.lower()) and word != typed.lower()]
+            offers = list(dict.fromkeys([*([better] if better else []), *fits]))
+            if not offers:
+                return
+            self._offered = found.start(), [*offers, typed], 0
+        else:
+            start, offers, index = self._offered
+            self._offered = start, offers, (index + (-1 if back else 1)) % len(offers)
+        start, offers, index = offered = self._offered
+        self._replace(start, self.cursor, offers[index])
+        self._offered = offered
+
+    def handle(self, pygame: Any, event: Any, clipboard: Clipboard) -> Ended | None:
         """Take one event; says when the line is done with, and how."""
         if event.type == pygame.TEXTINPUT:
             self.insert(event.text)
@@ -52,25 +121,68 @@ class PromptLine:
             return self._press(pygame, event, clipboard)
         return None
 
-    def _press(self, pygame: Any, event: Any, clipboard: Callable[[], str]) -> Literal["apply", "cancel"] | None:
+    def _press(self, pygame: Any, event: Any, clipboard: Clipboard) -> Ended | None:
         control = bool(event.mod & (pygame.KMOD_CTRL | pygame.KMOD_META))
-        if event.key in (pygame.K_RETURN, pygame.K_KP_ENTER):
+        # Word by word: with Ctrl, and with Alt (Option) on macOS.
+        wordwise, shift = control or bool(event.mod & pygame.KMOD_ALT), bool(event.mod & pygame.KMOD_SHIFT)
+        key = event.key
+        if key in (pygame.K_RETURN, pygame.K_KP_ENTER):
             return "apply"
-        if event.key == pygame.K_ESCAPE:
+        if key == pygame.K_ESCAPE:
             return "cancel"
-        if event.key == pygame.K_BACKSPACE:
-            self.backspace(word=control)
-        elif event.key == pygame.K_DELETE:
-            self.delete()
-        elif event.key in (pygame.K_LEFT, pygame.K_RIGHT):
-            self.move(1 if event.key == pygame.K_RIGHT else -1)
-        elif event.key in (pygame.K_HOME, pygame.K_END):
-            self.move(len(self.text) if event.key == pygame.K_END else -len(self.text))
-        elif control and event.key == pygame.K_u:
-            self.clear()
-        elif control and event.key == pygame.K_v:
-            self.insert(clipboard().strip())
+        if key == pygame.K_TAB:
+            self.complete(back=shift)
+        elif key == pygame.K_BACKSPACE:
+            self.backspace(word=wordwise)
+        elif key == pygame.K_DELETE:
+            self.delete(word=wordwise)
+        elif key in (pygame.K_LEFT, pygame.K_RIGHT):
+            self._step(key == pygame.K_RIGHT, wordwise, shift)
+        elif key in (pygame.K_HOME, pygame.K_END):
+            self.move(len(self.text) if key == pygame.K_END else 0, shift)
+        elif key in (pygame.K_UP, pygame.K_DOWN):
+            self.earlier(1 if key == pygame.K_DOWN else -1)
+        elif control:
+            self._command(pygame, key, clipboard)
+        if key not in (pygame.K_TAB, pygame.K_LSHIFT, pygame.K_RSHIFT):
+            self._offered = None
         return None
+
+    def _step(self, right: bool, word: bool, select: bool) -> None:
+        first, last = self.selected
+        if first != last and not select and not word:
+            self.move(last if right else first)
+        elif word:
+            self.move(self._word_after() if right else self._word_before(), select)
+        else:
+            self.move(self.cursor + (1 if right else -1), select)
+
+    def _command(self, pygame: Any, key: int, clipboard: Clipboard) -> None:
+        first, last = self.selected
+        if key == pygame.K_a:
+            self._anchor, self.cursor = 0, len(self.text)
+        elif key == pygame.K_u:
+            self.clear()
+        elif key == pygame.K_w:
+            self.backspace(word=True)
+        elif key == pygame.K_v:
+            self.insert(clipboard.clipboard().strip())
+        elif key in (pygame.K_c, pygame.K_x) and first < last:
+            clipboard.copy(self.text[first:last])
+            if key == pygame.K_x:
+                self._replace(first, last, "")
+
+    def _word_before(self) -> int:
+        starts = [each.start() for each in _WORD.finditer(self.text) if each.start() < self.cursor]
+        return starts[-1] if starts else 0
+
+    def _word_after(self) -> int:
+        return next((each.end() for each in _WORD.finditer(self.text) if each.end() > self.cursor), len(self.text))
+
+    def _replace(self, first: int, last: int, text: str) -> None:
+        self.text = self.text[:first] + text + self.text[last:]
+        self.cursor = self._anchor = first + len(text)
+        self._offered = None
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The window sink: what it shows of each picture, and what its keys do (``KEYS`` in ``overlay`` lists them)."""
+"""The window sink: what it shows of each picture, and what its keys do (``KEYS`` in ``scene`` lists them)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ...base.errors import ConfigError, SinkClosed
-from ...base.frame import Output, Size
+from ...base.frame import Output, Rect, Size
 from ...base.preview import PREVIEW_TITLE
-from ...base.prompt import parse_prompt
 from .. import Controls, Status
-from .desktop import NativeWindow, fitting, hide_from_capture, open_display
+from .desktop import NativeWindow, hide_from_capture, open_display
+from .focus import open_focus
 from .keep import Keeper
+from .keys import Keyboard
+from .leave import Leaving
 from .lifeline import Lifeline
-from .overlay import Inset, Painter, Scene
-from .prompt import PromptLine, printable
+from .memory import Memory
+from .overlay import Painter
+from .prompt import printable
+from .scene import Inset, Layout, Scene
+from .stand import Stand
+from .writing import Writing
 
 TOAST_SECONDS, FADE_SECONDS = 4.0, 0.4
 STATISTICS_EVERY = 0.25  # seconds; faster numbers cannot be read
@@ -30,10 +36,13 @@ SETTLED_AFTER = 1.0  # seconds until the session's own value of the influence is
 class WindowSink:
     """Shows the newest output as large as it fits, and takes keys. One window for each process.
 
-    ``size`` is the window's size, else ``scale`` times the size of outputs (default 1.5). ``inset`` shows the input:
-    off, small, side. ``top`` keeps the window above others where the desktop allows it. ``capturable`` lets screen
-    captures see the window on Windows too, where it hides from them otherwise (unverified). Kept pictures go to
-    ``save_dir``.
+    ``size`` is the window's size, else ``scale`` times the size of outputs (default 1.5), or as it was left. It opens
+    where it was left, or beside the source (``Status.area``). ``inset`` shows the input: off, small, side. ``top``
+    keeps the window above others where the desktop allows it; None: as it was left. ``clean`` shows pictures and
+    nothing else, for captures, in a ``layout``: the render alone, or a stage of render, sketch and prompt.
+    ``capturable`` lets screen captures see the window on Windows too, where it hides from them otherwise, unless it
+    opens ``clean`` (unverified). Kept pictures go to ``save_dir``; what the window remembers to ``state``, by default
+    the user's state folder.
 
     Raises SinkUnavailable, with a hint, when there is no display.
     """
@@ -48,23 +57,26 @@ class WindowSink:
         fullscreen: bool = False,
         stats: bool = False,
         inset: Inset = "off",
-        top: bool = False,
+        top: bool | None = None,
         capturable: bool = False,
         save_dir: str | Path = "inkstream-output",
+        clean: bool = False,
+        layout: Layout = "alone",
         clock: Callable[[], float] = time.perf_counter,
         now: Callable[[], datetime] = datetime.now,
+        state: Path | None = None,
     ) -> None:
-        if inset not in get_args(Inset):
-            raise ConfigError(f"window: got inset={inset!r}, expected one of: {', '.join(get_args(Inset))}")
+        for name, value, kinds in (("inset", inset, Inset), ("layout", layout, Layout)):
+            if value not in get_args(kinds):
+                raise ConfigError(f"window: got {name}={value!r}, expected one of: {', '.join(get_args(kinds))}")
         if not 0.1 <= scale <= 16:
             raise ConfigError(f"window: got scale={scale:g}, expected 0.1 to 16")
         self.controls: Controls | None = None
         self._clock = clock
-        self._size, self._scale = size, scale
         self._inset: Inset = inset
-        self._stats, self._help, self._frozen, self._fullscreen = stats, False, False, False
-        self._prompt: PromptLine | None = None
-        self._asked: tuple[str, Any] | None = None  # the prompt that was written last, and the one there was before
+        self._clean = clean
+        self._layout: Layout = layout
+        self._stats, self._help, self._frozen = stats, False, False
         self._statistics: tuple[tuple[str, str], ...] = ()
         self._statistics_at = -math.inf
         self._toast, self._toast_until = "", -math.inf
@@ -75,18 +87,26 @@ class WindowSink:
         self._held: int | None = None  # revision of the picture that was frozen
         self._pictures = self._seen = 0
         self._seen_after = 0.0  # ms from capture to the screen
-        self._shown = Scene()
+        self._shown = Scene(title=PREVIEW_TITLE)
         self._lost = True  # what was drawn may no longer be on the screen
         self._closed = False
-        self._pygame = open_display(PREVIEW_TITLE, size or Size(*(round(scale * side) for side in self._status.size)))
+        exact = clean and size is not None
+        first = size or Size(*(round(scale * side) for side in self._status.size))
+        self._pygame = open_display(PREVIEW_TITLE, first, exact)
         self._lifeline = Lifeline(self._pygame)
         self._keeper = Keeper(save_dir, now)
         self._painter = Painter(self._pygame)
-        self._window = NativeWindow(self._pygame)
-        self._actions = self._keys()
-        if not capturable:
+        window, memory = NativeWindow(self._pygame), Memory("clean" if clean else "preview", state)
+        self._memory = memory
+        self._stand = Stand(self._pygame, window, memory, size, scale, exact, clock)
+        focus = open_focus(self._pygame)
+        self._writing = Writing(self._pygame, window, memory, focus, self._painter.fonts, self._say, clock)
+        self._leaving = Leaving(clock)
+        self._keyboard = Keyboard(self._pygame)
+        self._actions = self._by_name()
+        if not capturable and not clean:
             hide_from_capture(self._pygame)
-        if top and not self._window.keep_on_top():
+        if (memory.left.top if top is None else top) and not self._stand.keep_on_top(True):
             self._say("this desktop does not keep windows on top")
         if fullscreen:
             self._toggle_fullscreen()
@@ -104,16 +124,20 @@ class WindowSink:
 
     def _turn(self, output: Output | None, status: Status) -> None:
         self._status = status
-        self._fit_to(status)
+        self._stand.settle(Size(*status.size), status.area, self._side)
         self._take(output)
+        self._writing.look()
         for event in self._pygame.event.get():
             self._handle(event)
+        if self._leaving.due:
+            self._quit()
         if status.message != self._message:
             self._message = status.message
             if status.message:
                 self._say(status.message)
         for words in self._keeper.news():
             self._say(words)
+        self._stand.remember()
         self._draw()
 
     def close(self) -> None:
@@ -121,6 +145,8 @@ class WindowSink:
         if self._closed:
             return
         self._closed = True
+        if not self._lifeline.lost:
+            self._stand.remember(now=True)
         self._pygame.font.quit()
         self._lifeline.quit()
         self._keeper.close()
@@ -132,6 +158,15 @@ class WindowSink:
         """Everything that is on the screen now, in words and numbers: for who cannot see it, and for tests."""
         return self._shown
 
+    @property
+    def place(self) -> Rect:
+        """Where the window's content is on the desktop, in its pixels."""
+        return self._stand.place
+
+    @property
+    def _side(self) -> bool:
+        return self._inset == "side" and not self._clean
+
     def _take(self, output: Output | None) -> None:
         if output is None or output is self._output:
             return
@@ -142,19 +177,12 @@ class WindowSink:
         self._output = output
         self._pictures += 1
 
-    def _fit_to(self, status: Status) -> None:
-        """Give the window the shape of the outputs, once, unless the user chose one."""
-        if self._size is not None:
-            return
-        self._size = fitting(self._pygame, Size(*(round(self._scale * side) for side in status.size)))
-        if not self._fullscreen and self._pygame.display.get_surface().get_size() != self._size:
-            self._window.resize(self._size)
-
     def _draw(self) -> None:
-        now = self._clock()
-        scene = self._see(now)
+        scene = self._see(self._clock())
         if scene == self._shown and not self._lost:
             return
+        if scene.title != self._shown.title:
+            self._pygame.display.set_caption(scene.title)
         self._painter.draw(self._pygame.display.get_surface(), scene, self._output)
         self._pygame.display.flip()
         self._shown, self._lost = scene, False
@@ -163,22 +191,32 @@ class WindowSink:
             self._seen_after = 1e3 * (self._clock() - self._output.captured_at)
 
     def _see(self, now: float) -> Scene:
+        size = self._pygame.display.get_surface().get_size()
         strength = 0.0
         if now < self._toast_until:
             strength = math.ceil(8 * min(1.0, (self._toast_until - now) / FADE_SECONDS)) / 8
+        toast, question, line = self._toast if strength else "", self._leaving.question, self._writing.seen()
+        if self._clean:
+            said = question or (f"prompt: {line.text[: line.cursor]}|{line.text[line.cursor :]}" if line else toast)
+            title = f"{PREVIEW_TITLE}: {' '.join(said.split())}" if said else PREVIEW_TITLE
+            caption = _caption(self._status.values.get("prompt")) if self._layout == "stage" else ""
+            return Scene(size, self._pictures, clean=self._layout, caption=caption, title=title)
         if self._stats and now >= self._statistics_at + STATISTICS_EVERY:
             self._statistics, self._statistics_at = self._count(), now
-        line = self._prompt
         return Scene(
-            size=self._pygame.display.get_surface().get_size(),
+            size=size,
             picture=self._pictures,
             inset=self._inset,
             state="frozen" if self._frozen else self._status.state,
             statistics=self._statistics if self._stats else (),
             help=self._help,
-            toast=self._toast if strength else "",
+            toast=toast,
             toast_strength=strength,
-            prompt=line and (line.text, line.cursor, line.composing),
+            prompt=line,
+            step=self._status.step if self._output is None else "",
+            done=self._status.done if self._output is None else None,
+            question=question,
+            title=PREVIEW_TITLE,
         )
 
     def _count(self) -> tuple[tuple[str, str], ...]:
@@ -204,71 +242,67 @@ class WindowSink:
             self._quit()
         elif event.type in (pygame.VIDEOEXPOSE, pygame.VIDEORESIZE, pygame.WINDOWEXPOSED):
             self._lost = True
-        elif self._prompt is not None:
-            self._write_prompt(event, self._prompt)
+        elif event.type in (pygame.WINDOWMOVED, pygame.WINDOWRESIZED):
+            self._stand.changed()
+        elif event.type == pygame.WINDOWFOCUSLOST:
+            self._leaving.let_go()
+        elif self._writing.line is not None:
+            self._writing.handle(event, self.controls, self._status, stay=self._stand.fullscreen)
+        elif event.type == pygame.KEYUP and self._keyboard.letter(event) == pygame.K_q:
+            self._let_go()
         elif event.type == pygame.KEYDOWN:
             self._press(event)
 
     def _press(self, event: Any) -> None:
-        pygame = self._pygame
-        key = self._letter(event)
-        if event.mod & (pygame.KMOD_CTRL | pygame.KMOD_META):
-            if key == pygame.K_s:
-                self._save()
-            elif key == pygame.K_q:
+        action = self._keyboard.asked(event)
+        if action is None:
+            return
+        if self._clean and action in ("help", "inset", "statistics"):
+            self._say("not in the clean output: O leaves it, L changes its layout")
+            return
+        if self._leaving.asked and action != "quit":
+            self._leaving.asked = False
+            if action == "save":  # Enter
                 self._quit()
             return
-        if event.mod & pygame.KMOD_ALT:
-            return
-        if event.unicode == "?" or (key == pygame.K_SLASH and event.mod & pygame.KMOD_SHIFT):
-            self._toggle_help()
-            return
-        action = self._actions.get(key) or self._actions.get(event.unicode)
-        if action:
-            action()
+        self._actions[action]()
 
-    def _letter(self, event: Any) -> int:
-        """The key; where a layout has no Latin letters, the one that a US keyboard has in that place."""
-        first, place = self._pygame.KSCAN_A, getattr(event, "scancode", 0)
-        if 0x80 <= event.key < 0x40000000 and first <= place <= self._pygame.KSCAN_Z:
-            return self._pygame.K_a + place - first
-        return event.key
-
-    def _keys(self) -> dict[Any, Callable[[], None]]:
-        """Actions by key, and by character for what keyboards of other countries have on other keys."""
-        pygame = self._pygame
-        more, less = partial(self._influence_by, INFLUENCE_STEP), partial(self._influence_by, -INFLUENCE_STEP)
+    def _by_name(self) -> dict[str, Callable[[], None]]:
+        """What ``ACTIONS`` in ``keys`` do."""
         return {
-            pygame.K_h: self._toggle_help,
-            pygame.K_F1: self._toggle_help,
-            pygame.K_f: self._toggle_fullscreen,
-            pygame.K_F11: self._toggle_fullscreen,
-            pygame.K_i: self._next_inset,
-            pygame.K_s: self._toggle_statistics,
-            pygame.K_SPACE: self._freeze,
-            pygame.K_RETURN: self._save,
-            pygame.K_KP_ENTER: self._save,
-            pygame.K_p: self._start_prompt,
-            pygame.K_TAB: self._start_prompt,
-            pygame.K_SLASH: self._start_prompt,
-            "/": self._start_prompt,
-            pygame.K_q: self._quit,
-            pygame.K_ESCAPE: self._escape,
-            **dict.fromkeys((pygame.K_UP, pygame.K_PLUS, pygame.K_EQUALS, pygame.K_KP_PLUS, "+"), more),
-            **dict.fromkeys((pygame.K_DOWN, pygame.K_MINUS, pygame.K_KP_MINUS, "-"), less),
+            "help": self._toggle_help,
+            "fullscreen": self._toggle_fullscreen,
+            "inset": self._next_inset,
+            "statistics": self._toggle_statistics,
+            "clean": self._toggle_clean,
+            "layout": self._next_layout,
+            "top": self._toggle_top,
+            "freeze": self._freeze,
+            "save": self._save,
+            "prompt": lambda: self._writing.start(self.controls, self._status),
+            "hold": self._leaving.hold,
+            "quit": self._quit,
+            "escape": self._escape,
+            "more": partial(self._influence_by, INFLUENCE_STEP),
+            "less": partial(self._influence_by, -INFLUENCE_STEP),
         }
 
     def _quit(self) -> None:
         raise SinkClosed("window: closed by the user")
 
     def _escape(self) -> None:
-        """Leave the help, else full screen, else the program."""
+        """Leave the help, else full screen, else ask whether this is the end."""
         if self._help:
             self._toggle_help()
-        elif self._fullscreen:
+        elif self._stand.fullscreen:
             self._toggle_fullscreen()
         else:
-            self._quit()
+            self._leaving.asked = True
+
+    def _let_go(self) -> None:
+        if self._leaving.question and not self._leaving.asked:
+            self._say("hold Q for a second to close")
+        self._leaving.let_go()
 
     def _toggle_help(self) -> None:
         self._help = not self._help
@@ -280,12 +314,33 @@ class WindowSink:
     def _next_inset(self) -> None:
         modes = get_args(Inset)
         self._inset = modes[(modes.index(self._inset) + 1) % len(modes)]
+        self._stand.widen(self._side)
         if self._inset != "off" and self._output is not None and self._output.input is None:
             self._say("this picture came without its input")
 
+    def _toggle_clean(self) -> None:
+        self._clean, self._help = not self._clean, False
+        self._stand.widen(self._side)
+        if not self._clean:
+            self._say("the output is no longer clean")
+
+    def _next_layout(self) -> None:
+        layouts = get_args(Layout)
+        if not self._clean:
+            self._say("O shows the clean output, which has layouts")
+            return
+        self._layout = layouts[(layouts.index(self._layout) + 1) % len(layouts)]
+
+    def _toggle_top(self) -> None:
+        on = not self._stand.top
+        if not self._stand.keep_on_top(on):
+            self._say("this desktop does not keep windows on top")
+            return
+        self._memory.leave(top=on)
+        self._say("always on top" if on else "no longer on top")
+
     def _toggle_fullscreen(self) -> None:
-        self._fullscreen = not self._fullscreen
-        self._window.set_fullscreen(self._fullscreen)
+        self._stand.toggle_fullscreen()
         self._lost = True
 
     def _freeze(self) -> None:
@@ -312,40 +367,13 @@ class WindowSink:
         self.controls.update(drawing_influence=value)
         self._say(f"influence of the drawing {value:g}")
 
-    # --- the prompt
 
-    def _start_prompt(self) -> None:
-        if self.controls is None:
-            self._say("the prompt cannot be changed here")
-            return
-        prompt = self._status.values.get("prompt")
-        text = prompt if isinstance(prompt, str) else ""
-        if self._asked is not None and self._asked[1] == prompt:  # it was refused: there it is, to be mended
-            text = self._asked[0]
-        self._prompt = PromptLine(text)
-        self._pygame.key.start_text_input()
-        self._pygame.key.set_repeat(400, 40)
-
-    def _end_prompt(self) -> None:
-        self._prompt = None
-        self._pygame.key.set_repeat()
-        self._pygame.key.stop_text_input()
-
-    def _write_prompt(self, event: Any, line: PromptLine) -> None:
-        done = line.handle(self._pygame, event, self._window.clipboard)
-        text = line.text.strip()
-        if done == "apply":
-            try:
-                parse_prompt(text)
-            except ValueError as error:
-                self._say(str(error))
-                return
-        if done:
-            self._end_prompt()
-            self._asked = None
-        if done == "apply" and self.controls:
-            self._asked = text, self._status.values.get("prompt")
-            self.controls.update(prompt=text)
+def _caption(prompt: Any) -> str:
+    """A prompt, or a blend of several, as people read it."""
+    if isinstance(prompt, str):
+        return printable(prompt)
+    parts = prompt if isinstance(prompt, list | tuple) else ()
+    return printable(" + ".join(str(part[0]) for part in parts if part))
 
 
 def _worded(value: Any) -> str:

@@ -105,6 +105,13 @@ class ScreenSource:
         return str(self._followed.chosen) if self._followed else ""
 
     @property
+    def area(self) -> Rect | None:
+        """Where on the desktop it is; of a window with its frame."""
+        if self._followed:
+            return self._followed.chosen.frame if self._followed.chosen else None
+        return self._area()
+
+    @property
     def notice(self) -> str:
         """Why the picture is not wholly what is there now; empty: it is."""
         if self._followed:

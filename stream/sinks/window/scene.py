@@ -1,0 +1,71 @@
+"""What can be seen of the preview, in words and numbers; ``overlay`` and ``pictures`` draw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Inset = Literal["off", "small", "side"]
+Layout = Literal["alone", "stage"]
+Colour = tuple[int, int, int]
+
+TEXT: Colour = (226, 226, 222)
+QUIET: Colour = (164, 164, 160)
+PANEL: Colour = (16, 16, 17)
+WARN: Colour = (236, 178, 84)
+STATES: dict[str, tuple[str, Colour]] = {
+    "warming": ("warming up", (150, 150, 150)),
+    "live": ("live", (112, 196, 128)),
+    "settling": ("settling", (120, 168, 232)),
+    "idle": ("idle", (128, 132, 138)),
+    "frozen": ("frozen", (176, 206, 240)),
+    "stalled": ("stalled", WARN),
+    "reconnecting": ("reconnecting", WARN),
+    "stopped": ("stopped", (214, 96, 84)),
+}
+KEYS = (
+    ("Space", "freeze, and go on"),
+    ("Ctrl+S or Enter", "keep this picture and its input"),
+    ("P, Tab or /", "write the prompt"),
+    ("Up, Down or +, -", "influence of the drawing"),
+    ("I", "input: off, small, side by side"),
+    ("O", "clean output, for broadcasts"),
+    ("L", "layout of the clean output"),
+    ("S", "statistics"),
+    ("T", "always on top"),
+    ("F or F11", "full screen"),
+    ("H or ?", "these keys"),
+    ("Esc, or hold Q", "close"),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """The line in which a prompt is written, and what is to be said of it."""
+
+    text: str
+    cursor: int
+    composing: str = ""  # what an input method is still working on; it stands at the cursor
+    selected: tuple[int, int] = (0, 0)  # from where to where; equal: nothing
+    notes: tuple[str, ...] = ()  # what the model makes of it: words that it does not know, what it has no room for
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that can be seen. Two equal scenes give the same pixels, so only another one is drawn."""
+
+    size: tuple[int, int] = (1, 1)  # of the window
+    picture: int = 0  # counts the pictures; 0 is none yet
+    inset: Inset = "off"
+    state: str = "warming"
+    statistics: tuple[tuple[str, str], ...] = ()
+    help: bool = False
+    toast: str = ""
+    toast_strength: float = 1.0  # 1 is there, 0 is gone
+    prompt: Line | None = None
+    clean: Layout | None = None  # the clean output's layout: pictures and a caption, and nothing else
+    caption: str = ""  # of the clean output
+    step: str = ""  # what is being done before the first picture
+    done: float | None = None  # how much of that, 0 to 1
+    question: str = ""  # waits for an answer
+    title: str = ""  # of the window: where a clean output says what has to be said
