@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -92,8 +93,19 @@ def load_run(
     from .configfile import load_config, parse_set
 
     overrides = dict(parse_set(text) for text in sets or [])
-    overrides |= {name: value for name, value in (("prompt", prompt), ("seed", seed)) if value is not None}
-    return load_config(config, overrides, model=model)
+    options = {"prompt": None if prompt is None else _blend_or_text(prompt), "seed": seed}
+    given = {name: value for name, value in options.items() if value is not None}
+    said = {name: f"--{name}" for name in given}
+    return load_config(config, {**overrides, **given}, model=model, said=said)
+
+
+def _blend_or_text(text: str) -> Any:
+    """``[["a car", 0.3], ["a house", 0.7]]`` as the blend that it is; square brackets around words are a weight."""
+    from .configfile import parse_set
+
+    if not re.match(r"""\s*\[\s*\[\s*["']""", text):
+        return text
+    return parse_set(f"prompt={text}")[1]
 
 
 def listed(text: str) -> list[str]:

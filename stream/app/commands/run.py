@@ -95,7 +95,9 @@ def run(
                 bars.close()
                 if session.metrics.counter("frames_captured"):
                     kept = say_results(session, chosen, json)
-        exit_code(session, fault=not kept)
+        # Somebody watches a live source; a script that renders files wants to know.
+        refused = session.metrics.counter("frames_refused") and not session.status.newest_wins
+        exit_code(session, fault=not kept or bool(refused))
 
 
 class _Narrator:
