@@ -25,6 +25,9 @@ from hypothesis import settings
 settings.register_profile("inkstream", deadline=None)
 settings.load_profile("inkstream")
 
+# Nothing that tests draw is anybody's history.
+os.environ["INKSTREAM_HISTORY"] = "0"
+
 # Processes that tests start find the stand-ins as the tests do.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
 

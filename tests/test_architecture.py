@@ -24,6 +24,7 @@ LAYERS = {
     "adapters": "adapters",
     "engines": "engines",
     "lora": "weights",
+    "stream/history": "history",
     "stream/sources": "sources",
     "stream/sinks": "sinks",
     "stream/loop": "loop",
@@ -42,16 +43,17 @@ MAY = {
     "adapters": {"base"},
     "engines": {"base"},
     "weights": {"base"},
+    "history": {"base"},
     "sources": {"base"},
-    "sinks": {"base"},
+    "sinks": {"base", "history"},
     "loop": {"base", "adapters", "engines", "weights"},
-    "session": {"base", "sources", "sinks"},
+    "session": {"base", "history", "sources", "sinks"},
     "compat": {"base", "weights", "sources", "sinks", "loop"},
     "lora/data": {"base", "adapters", "weights", "loop"},
     "lora/evaluate": {"base", "engines", "weights", "lora/data", "loop"},
     "lora/train": {"base", "weights", "lora/data", "lora/evaluate"},
     "bench": {"base", "engines", "weights", "sources", "sinks", "loop", "session"},
-    "app": {"base", "adapters", "engines", "weights", "sources", "sinks", "loop", "session"}
+    "app": {"base", "adapters", "engines", "weights", "history", "sources", "sinks", "loop", "session"}
     | {"compat", "lora/data", "lora/evaluate", "lora/train", "bench"},
 }
 
@@ -149,6 +151,7 @@ def test_no_file_is_too_long():
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 NAMES = {"lora": "weights", "stream/sources": "sources", "stream/sinks": "sinks", "stream/loop": "loop"}
 NAMES |= {"stream/session": "session", "stream/base": "base", "stream/app": "app", "stream/compat": "compat"}
+NAMES |= {"stream/history": "history"}
 
 
 def section(title):

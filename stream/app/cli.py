@@ -17,7 +17,22 @@ from ..base import terminal
 from ..base.errors import ConfigError, InkstreamError
 from ..base.plain import reason
 from ..base.signals import INTERRUPTED, interrupts, interrupts_for_good, too_late
-from .commands import bench, build, config, demo, doctor, engines, evaluate, models, prepare, quantize, run, train
+from .commands import (
+    bench,
+    build,
+    config,
+    demo,
+    doctor,
+    engines,
+    evaluate,
+    history,
+    models,
+    prepare,
+    quantize,
+    render,
+    run,
+    train,
+)
 
 FAULT, USAGE = 1, 2
 _UsageError = typer.BadParameter.__bases__[0]  # typer 0.29 brings a click of its own
@@ -185,6 +200,7 @@ def _inkstream(
 
 app.command()(demo.demo)
 app.command()(run.run)
+app.command()(render.render)
 app.command()(doctor.doctor)
 app.command()(build.build)
 app.command()(quantize.quantize)
@@ -194,6 +210,7 @@ app.command()(train.train)
 app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")
 app.add_typer(engines.app, name="engines")
+app.add_typer(history.app, name="history")
 app.add_typer(bench.app, name="bench")
 
 

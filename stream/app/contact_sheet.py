@@ -39,7 +39,7 @@ def contact_sheet(drawings: Sequence[Sequence[Shot]], title: str) -> np.ndarray:
             fitted = place(Size.of(picture), size, "letterbox").apply(picture)
             page.picture(x, y + number * (size.height + GAP // 2), fitted)
         y += 2 * size.height + GAP
-        page.write(x, y, _stage(shot.done), FONT, FAINT)
+        page.write(x, y, shot.said or _stage(shot.done), FONT, FAINT)
         page.write(x, y + line, shot.prompt, FONT, width=size.width, lines=LINES)
     return page.pixels()
 

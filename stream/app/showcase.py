@@ -107,6 +107,7 @@ class Shot(NamedTuple):
     render: np.ndarray
     prompt: str
     done: float | None  # how much of the drawing there is, in (0, 1]; None when nobody knows, because it was broken off
+    said: str = ""  # what stands below it in place of that
 
 
 class Album:

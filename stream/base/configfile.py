@@ -56,27 +56,27 @@ def presets() -> dict[str, str]:
     return found
 
 
-def load_config(
-    name: str | Path,
-    overrides: Mapping[str, Any] | None = None,
-    *,
-    model: str | None = None,
-    said: Mapping[str, str] | None = None,
-) -> RunConfig:
+def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None, *, model: str | None = None) -> RunConfig:
     """Load a preset by name, a YAML file by path, or the recipe inside a PNG that inkstream kept.
 
     ``overrides`` are settings of the stream by dotted path (``{"controlnets.0.conditioning_scale": 0.5}``) and come on
-    top of the file; ``model`` replaces the file's. ``said`` says what some of them were given as, if not as ``--set``.
-    Raises ConfigError: ``file:line:column: setting: got, expected``.
+    top of the file; ``model`` replaces the file's. Raises ConfigError: ``file:line:column: setting: got, expected``.
     """
-    return _run_config(_read(name), overrides, model, said or {})
+    return _run_config(_read(name), overrides, model)
 
 
 def parse_config(
     text: str, name: str = "configuration", overrides: Mapping[str, Any] | None = None, *, model: str | None = None
 ) -> RunConfig:
     """As ``load_config``, from text; ``name`` stands for the file in messages."""
-    return _run_config(safeyaml.read(text, name), overrides, model, {})
+    return _run_config(safeyaml.read(text, name), overrides, model)
+
+
+def from_recipe(
+    recipe: Mapping[str, Any], name: str, overrides: Mapping[str, Any] | None = None, *, model: str | None = None
+) -> RunConfig:
+    """As ``load_config``, from the recipe of a picture; ``name`` stands for the file in messages."""
+    return _run_config(_of_recipe(recipe, name), overrides, model)
 
 
 def parse_set(text: str) -> tuple[str, Any]:
@@ -122,9 +122,7 @@ def build(document: Document, model: type[Model]) -> Model:
     raise ConfigError("\n".join(lines))
 
 
-def _run_config(
-    document: Document, overrides: Mapping[str, Any] | None, model: str | None, said: Mapping[str, str]
-) -> RunConfig:
+def _run_config(document: Document, overrides: Mapping[str, Any] | None, model: str | None) -> RunConfig:
     document = _layered(document)
     if not isinstance(document.value, dict):
         return build(document, RunConfig)
@@ -132,7 +130,7 @@ def _run_config(
         document.value["model"] = model
         document.places["model"] = Place("--model")
     if overrides:
-        document = _overridden(document, overrides, said)
+        document = _overridden(document, overrides)
     return build(document, RunConfig)
 
 
@@ -142,7 +140,7 @@ def _read(name: str | Path) -> Document:
         return safeyaml.read((files(configs) / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")
     try:
         if kept.is_png(Path(name)):
-            return _of_picture(Path(name))
+            return _of_recipe(kept.read_recipe(Path(name)), str(name))
         return safeyaml.read_file(Path(name))
     except ConfigError:
         raise
@@ -155,12 +153,11 @@ def _read(name: str | Path) -> Document:
     raise ConfigError(f"config: got {str(name)!r}, expected a file, or a preset: {', '.join(known)}{hint}")
 
 
-def _of_picture(path: Path) -> Document:
-    recipe = kept.read_recipe(path)
+def _of_recipe(recipe: Mapping[str, Any], name: str) -> Document:
     try:
-        return Document(settings_of(recipe), {"": Place(str(path))})
+        return Document(settings_of(recipe), {"": Place(name)})
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{name}: {error}") from error
 
 
 def _layered(document: Document, above: tuple[str, ...] = ()) -> Document:
@@ -188,7 +185,7 @@ def _settings_over(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _overridden(document: Document, overrides: Mapping[str, Any], said: Mapping[str, str]) -> Document:
+def _overridden(document: Document, overrides: Mapping[str, Any]) -> Document:
     value = {"stream": {}, **copy.deepcopy(document.value)}
     if not isinstance(value["stream"], dict):
         return document
@@ -196,7 +193,7 @@ def _overridden(document: Document, overrides: Mapping[str, Any], said: Mapping[
     places = dict(document.places)
     for path, new in overrides.items():
         put(settings, path, new)
-        places[f"stream.{path}"] = Place(said.get(path, f"--set {path}"))
+        places[f"stream.{path}"] = Place(f"--set {path}")
     return Document({**value, "stream": settings}, places, document.keys)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -90,22 +89,17 @@ def load_run(
     seed: int | None = None,
 ) -> RunConfig:
     """The configuration with everything that was asked for on top; raises ConfigError."""
-    from .configfile import load_config, parse_set
+    from .configfile import load_config
 
-    overrides = dict(parse_set(text) for text in sets or [])
-    options = {"prompt": None if prompt is None else _blend_or_text(prompt), "seed": seed}
-    given = {name: value for name, value in options.items() if value is not None}
-    said = {name: f"--{name}" for name in given}
-    return load_config(config, {**overrides, **given}, model=model, said=said)
+    return load_config(config, asked_for(sets, prompt, seed), model=model)
 
 
-def _blend_or_text(text: str) -> Any:
-    """``[["a car", 0.3], ["a house", 0.7]]`` as the blend that it is; square brackets around words are a weight."""
+def asked_for(sets: list[str] | None, prompt: str | None, seed: int | None) -> dict[str, Any]:
+    """Settings that options give, by dotted path; raises ConfigError."""
     from .configfile import parse_set
 
-    if not re.match(r"""\s*\[\s*\[\s*["']""", text):
-        return text
-    return parse_set(f"prompt={text}")[1]
+    overrides = dict(parse_set(text) for text in sets or [])
+    return overrides | {name: value for name, value in (("prompt", prompt), ("seed", seed)) if value is not None}
 
 
 def listed(text: str) -> list[str]:

@@ -43,9 +43,11 @@ class Session:
     ``source``: a Source, its specification as text, or a function without arguments that opens one; a source that is
     lost can be opened again in the latter two cases only. ``sinks``: Sinks, or their specifications. The session closes
     its source and its sinks; the stream stays open, it belongs to the caller.
-    ``on_status`` is called from a thread of its own when state or notice changes. ``stall_after`` and ``retry`` are
-    seconds: after how long without a frame a source counts as stalled, and the pauses before each try to open a lost
-    source. Pauses above 1.5 s are for a source that is known to be gone, and end when it is seen to come back.
+    ``on_status`` is called from a thread of its own when state or notice changes. ``on_output`` are called with every
+    picture on the engine's thread, so they must return at once; one that raises is not called again.
+    ``stall_after`` and ``retry`` are seconds: after how long without a frame a source counts as stalled, and the pauses
+    before each try to open a lost source. Pauses above 1.5 s are for a source that is known to be gone, and end when it
+    is seen to come back.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Session:
         clock: Callable[[], float] = time.perf_counter,
         metrics: Metrics | None = None,
         on_status: Callable[[Status], None] | None = None,
+        on_output: Sequence[Callable[[Output], None]] = (),
         stall_after: float = 1.0,
         retry: Sequence[float] = RETRY,
     ) -> None:
@@ -70,6 +73,7 @@ class Session:
         self._stream = stream
         self._clock = clock
         self._reporter = Reporter(self._reported, on_status)
+        self._on_output = list(on_output)
         self._stall_after = stall_after
         self._stop = threading.Event()  # asked to end now
         self._bell = threading.Event()  # something for the main thread to look at
@@ -327,6 +331,12 @@ class Session:
 
     def _deliver(self, output: Output) -> bool:
         """Hand a picture to all sinks; returns whether it is the first one of its source frame."""
+        for look in list(self._on_output):
+            try:
+                look(output)
+            except Exception as error:  # noqa: BLE001 - who only looks on must not end the stream
+                self._on_output.remove(look)
+                self._say(reason(error), error)
         unique = self.metrics.rendered(output.source_id, output.captured_at, self._clock())
         # Of a source that is not live every picture counts, so the engine waits for the sinks.
         self._fanout.deliver(output, unique, not self._intake.live, self._reporter.report)

@@ -23,6 +23,7 @@ from ...base.options import (
 )
 from ...base.progress import Progress, note, shown
 from .common import check_kinds, exit_code, loaded, say_results
+from .recording import MEGABYTES, HistoryOption, JournalOption, recording
 
 if TYPE_CHECKING:
     from ...sinks import Status
@@ -65,6 +66,8 @@ def run(
     seconds: Annotated[
         float | None, typer.Option(min=0.0, rich_help_panel=RUNNING, help="Stop after this long.")
     ] = None,
+    history: HistoryOption = MEGABYTES,
+    journal: JournalOption = None,
     json: JsonOption = None,
 ) -> None:
     """Show what you draw, in any program, as a finished render while the pen is still moving.
@@ -81,26 +84,26 @@ def run(
         inkstream run -s video:sketching.mp4 -t video:render.mp4 --json figures.json
     """
     check_writable(json, "--json")
+    check_writable(journal, "--journal")
     check_kinds(source, sinks or [])
     chosen = load_run(chosen_config(config, like), sets, model=model, prompt=prompt, seed=seed)
     from ...session.session import Session
 
-    with loaded(chosen) as stream:
+    with loaded(chosen) as stream, recording(history, journal) as on_output:
         kept = True
         with ExitStack() as bars:
-            session = Session(source, stream, sinks or ["window"], on_status=_Narrator(bars))
+            narrator = Narrator(bars)
+            session = Session(source, stream, sinks or ["window"], on_status=narrator, on_output=on_output)
             try:
                 session.run(frames=frames, seconds=seconds)
             finally:
                 bars.close()
                 if session.metrics.counter("frames_captured"):
                     kept = say_results(session, chosen, json)
-        # Somebody watches a live source; a script that renders files wants to know.
-        refused = session.metrics.counter("frames_refused") and not session.status.newest_wins
-        exit_code(session, fault=not kept or bool(refused))
+        exit_code(session, fault=not kept)
 
 
-class _Narrator:
+class Narrator:
     """Says each change of state in one line, and how much of a file is rendered; notices are in the log already."""
 
     def __init__(self, bars: ExitStack) -> None:

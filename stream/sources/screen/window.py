@@ -1,21 +1,12 @@
-"""One window of the desktop, and the pointer."""
+"""One window of the desktop."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from ...base.frame import Rect
 from ...base.names import quoted
 from ...base.preview import PREVIEW_TITLE
-
-
-class Pointer(NamedTuple):
-    """The mouse or the pen: where it is, and whether a button is down, or the pen touches."""
-
-    x: int
-    y: int
-    pressed: bool = False
 
 
 @dataclass(frozen=True)
