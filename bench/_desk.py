@@ -1,4 +1,4 @@
-"""A desktop for the latency bench: an X server where there is none, a paint program, a hand, and an eye. Linux only."""
+"""A desktop for benches: an X server where there is none, a paint program, a hand, and an eye. Linux only."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Desk(AbstractContextManager["Desk"]):
 
     def __enter__(self) -> Desk:
         try:
-            display = self._wanted or self._start_server()
+            display = self._wanted or start_server(self._stack)
             self._set("DISPLAY", display)
             self._set("SDL_VIDEODRIVER", "x11")
             for name in ("WAYLAND_DISPLAY", "XDG_SESSION_TYPE"):
@@ -101,28 +101,36 @@ class Desk(AbstractContextManager["Desk"]):
         return self._canvas.stdout.readline().strip() if ready else ""
 
     def _start(self, command: list[str], **pipes: Any) -> Any:
-        program = subprocess.Popen(command, text=True, stderr=subprocess.DEVNULL, **pipes)
-        self._stack.callback(_end, program)
-        return program
-
-    def _start_server(self) -> str:
-        reader, writer = os.pipe()
-        command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", SCREEN, "-nolisten", "tcp", "-noreset"]
-        try:
-            self._start(command, pass_fds=[writer], stdout=subprocess.DEVNULL)
-        finally:
-            os.close(writer)
-        with open(reader, "rb") as answer:  # it writes the number when it is ready for clients
-            ready, _, _ = select.select([answer], [], [], STARTED)
-            number = answer.readline().strip().decode() if ready else ""
-        if not number:
-            raise ConfigError(f"latency: Xvfb gave no display within {STARTED:g} s")
-        return f":{number}"
+        return _started(self._stack, command, **pipes)
 
     def _set(self, name: str, value: str | None) -> None:
         before = os.environ.get(name)
-        self._stack.callback(_put, name, before)
-        _put(name, value)
+        self._stack.callback(put, name, before)
+        put(name, value)
+
+
+def start_server(stack: ExitStack) -> str:
+    """Start Xvfb, which ends with ``stack``; the name of its display. Raises ConfigError where there is none."""
+    if shutil.which("Xvfb") is None:
+        raise ConfigError("needs Xvfb (Debian, Ubuntu: apt install xvfb), or a --display")
+    reader, writer = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", SCREEN, "-nolisten", "tcp", "-noreset"]
+    try:
+        _started(stack, command, pass_fds=[writer], stdout=subprocess.DEVNULL)
+    finally:
+        os.close(writer)
+    with open(reader, "rb") as answer:  # it writes the number when it is ready for clients
+        ready, _, _ = select.select([answer], [], [], STARTED)
+        number = answer.readline().strip().decode() if ready else ""
+    if not number:
+        raise ConfigError(f"Xvfb gave no display within {STARTED:g} s")
+    return f":{number}"
+
+
+def _started(stack: ExitStack, command: list[str], **pipes: Any) -> Any:
+    program = subprocess.Popen(command, text=True, stderr=subprocess.DEVNULL, **pipes)
+    stack.callback(_end, program)
+    return program
 
 
 class Eye:
@@ -183,7 +191,7 @@ def spots(side: int, margin: int = 3 * SPOT) -> list[tuple[int, int]]:
     return [(x, y) for y in line for x in line]
 
 
-def _put(name: str, value: str | None) -> None:
+def put(name: str, value: str | None) -> None:
     if value is None:
         os.environ.pop(name, None)
     else:

@@ -156,6 +156,18 @@ def _goals(result: Result) -> str:
     return f"Goals on an NVIDIA GPU, which `inkstream bench goals` measures all at once:\n\n{_filled(columns, rows)}"
 
 
+def _start(result: Result) -> str:
+    columns = {
+        "": "{case}",
+        "first window s": "{first_window_s:.1f}",
+        "first render s": "{first_render_s:.1f}",
+    }
+    count = result["configuration"]["count"]
+    busy = f"while {result['machine']['load']:.1f} processes wanted a core"
+    what = f"From the command `inkstream run` to what is seen, median of {count}, {busy} ({_machine(result)})"
+    return f"{what}:\n\n{_filled(columns, result['rows'])}"
+
+
 SECTIONS: dict[str, Callable[[Result], str]] = {
     "torch_vs_trt": _engines,
     "compare": _compare,
@@ -163,6 +175,7 @@ SECTIONS: dict[str, Callable[[Result], str]] = {
     "quantize": _quantize,
     "changes": _changes,
     "goals": _goals,
+    "start": _start,
 }
 
 

@@ -13,7 +13,7 @@ from doubles.tiny_models import empty_part
 from typer.testing import CliRunner
 
 from inkstream import engines
-from inkstream.bench import changes, compare, fidelity, fps, goals, latency, paper, scale, soak, torch_vs_trt
+from inkstream.bench import changes, compare, fidelity, fps, goals, latency, paper, scale, soak, start, torch_vs_trt
 from inkstream.bench.bench import Wanted
 from inkstream.bench.models import Models, plain_run, row_of, spread
 from inkstream.bench.older import compare as compare_results
@@ -24,7 +24,7 @@ from inkstream.bench.timing import Memory, StreamRender, alternate, drive, in_pr
 from inkstream.bench.work import gflop_per_frame, unet_rows
 from inkstream.stream import Stream, StreamConfig
 from inkstream.stream.base.configfile import load_config
-from inkstream.stream.base.errors import ConfigError, EngineError
+from inkstream.stream.base.errors import ConfigError, EngineError, InkstreamError
 from inkstream.stream.base.frame import Size
 from inkstream.stream.base.results import machine_name
 
@@ -528,6 +528,32 @@ def test_latency_from_the_event_to_the_pixel(xvfb):
     shown_and_drawn(latency, result)
 
 
+@pytest.mark.desktop
+def test_start_sees_the_window_and_then_the_first_render(xvfb, monkeypatch):
+    script = """
+import sys, time
+import numpy as np
+from inkstream.stream.base.frame import Output
+from inkstream.stream.sinks import Status
+from inkstream.stream.sinks.window import WindowSink
+window = WindowSink()
+for turn in range(1000):
+    made = Output(np.full((64, 64, 3), 200, np.uint8), 1, 0.0, 1) if turn >= 20 else None
+    window.write(made, Status(size=(128, 128), step="loading"))
+    time.sleep(0.02)
+"""
+    monkeypatch.setattr(start, "COMMAND", script)
+    result = start.measure("ink-tiny", 1, xvfb)
+    rows = {row["case"]: row for row in result["rows"]}
+    assert list(rows) == ["warm", "fresh home"]
+    for row in rows.values():
+        assert row["first_window_s"] + 0.3 < row["first_render_s"] <= row["slowest_render_s"]
+    shown_and_drawn(start, result)
+    monkeypatch.setattr(start, "COMMAND", "raise SystemExit('error: no such model')")
+    with pytest.raises(InkstreamError, match="ended before anything was seen: error: no such model"):
+        start.measure("ink-tiny", 1, xvfb)
+
+
 def test_latency_needs_its_programs(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(ConfigError, match=r"needs xdotool|on X11 only"):
@@ -537,7 +563,7 @@ def test_latency_needs_its_programs(monkeypatch):
 def test_every_bench_explains_itself_on_the_command_line():
     from inkstream.stream.app.commands.bench import BENCHES
 
-    for name in ("fps", "compare", "paper", "latency", "scale", "torch_vs_trt", "soak", "goals"):
+    for name in ("fps", "compare", "paper", "latency", "start", "scale", "torch_vs_trt", "soak", "goals"):
         module = importlib.import_module(f"inkstream.bench.{name}")
         done = run_cli(module, "--help")
         assert done.exit_code == 0 and "--json" in done.output and "--plot" in done.output, name

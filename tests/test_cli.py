@@ -341,7 +341,7 @@ def test_demo_without_a_display_goes_on_without_a_window(stream, monkeypatch, tm
     def no_display(text):
         raise SinkUnavailable("no display was found")
 
-    monkeypatch.setattr("inkstream.stream.sinks.open_sink", no_display)
+    monkeypatch.setattr("inkstream.stream.app.commands.demo.open_window", no_display)
     result = command("demo", "--frames", 3)
     assert "no window (no display was found)" in result.stderr
     assert (tmp_path / "inkstream-demo.mp4").is_file()
@@ -349,7 +349,7 @@ def test_demo_without_a_display_goes_on_without_a_window(stream, monkeypatch, tm
 
 def test_demo_with_a_window_is_live_and_ends_when_it_is_closed(stream, monkeypatch, tmp_path):
     window = FakeSink(close_at=20, interval=0.02, main=True)
-    monkeypatch.setattr("inkstream.stream.sinks.open_sink", lambda text: window)
+    monkeypatch.setattr("inkstream.stream.app.commands.demo.open_window", lambda text: window)
     result = command("demo")
     assert window.closed
     assert window.outputs

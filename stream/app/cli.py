@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from ..base import terminal
 from ..base.errors import ConfigError, InkstreamError
 from ..base.plain import reason
-from ..base.signals import INTERRUPTED, interrupts, interrupts_for_good, too_late
+from ..base.signals import INTERRUPTED, interrupts, interrupts_for_good, leave, too_late
 from .commands import (
     bench,
     build,
@@ -48,7 +48,7 @@ class _Commands(TyperGroup):
             code = self._code(list(sys.argv[1:] if args is None else args), prog_name, extra)
             code = _flushed(code)
         terminal.drain()
-        sys.exit(code)
+        leave(code)
 
     def invoke(self, ctx: Any) -> Any:
         _set_up_logging(ctx.params.get("debug", False))

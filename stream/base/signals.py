@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 INTERRUPTED = 130  # exit code
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -29,6 +29,7 @@ AFTER_SAVING = 0.5  # seconds that are left after that at least
 SAME = 0.05  # seconds in which two signals count as one: a shell and its terminal both send them
 
 _watch: _Watch | None = None
+_left: list[threading.Thread] = []
 
 
 class _Block(NamedTuple):
@@ -92,6 +93,29 @@ def too_late() -> None:
     """The process ends by itself now: a first signal changes nothing any more."""
     if _watch is not None:
         _watch.blocks.append(_Block(lambda number: None, None))
+
+
+def left_behind(thread: threading.Thread) -> None:
+    """A thread is still at work, and nobody waits for it any more: ``leave`` ends the process with it."""
+    _left.append(thread)
+
+
+def leave(code: int) -> NoReturn:
+    """Raise SystemExit; where a thread was left behind end the process at once.
+
+    Python's own end would take the thread's lock away in the middle of a library's work, which may crash it.
+    """
+    if any(thread.is_alive() for thread in _left):
+        _end(code)
+    sys.exit(code)
+
+
+def _end(code: int) -> NoReturn:
+    if "multiprocessing" in sys.modules:
+        for child in sys.modules["multiprocessing"].active_children():
+            with contextlib.suppress(OSError):
+                child.kill()
+    os._exit(code)
 
 
 def _ignore() -> None:
@@ -165,8 +189,4 @@ class _Watch:
     def _die(self) -> None:
         if self._ended:
             return
-        if "multiprocessing" in sys.modules:
-            for child in sys.modules["multiprocessing"].active_children():
-                with contextlib.suppress(OSError):
-                    child.kill()
-        os._exit(INTERRUPTED)
+        _end(INTERRUPTED)

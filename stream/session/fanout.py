@@ -71,7 +71,7 @@ class Fanout:
         seen: Counter[str] = Counter()
         refused: list[tuple[str, SinkUnavailable]] = []
         for item in self._sinks:
-            plain = item if isinstance(item, str) else type(item).__name__
+            plain = item if isinstance(item, str) else getattr(item, "called", "") or type(item).__name__
             seen[plain] += 1
             name = plain if seen[plain] == 1 else f"{plain} #{seen[plain]}"
             try:

@@ -71,7 +71,8 @@ class Controls(Protocol):
 @runtime_checkable
 class Sink(Protocol):
     """Anything that takes pictures. A sink with keys also has an attribute ``controls``, which the session sets; one
-    that keeps pictures may have a ``path``: where they lie, which may be beside the place that was asked for."""
+    that keeps pictures may have a ``path``: where they lie, which may be beside the place that was asked for. One that
+    people know by a name may have it in ``called``."""
 
     interval: float | None
     on_main_thread: bool

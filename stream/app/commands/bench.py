@@ -16,6 +16,7 @@ BENCHES = {
     "compare": "Our loop against streamdiffusion 0.1.1 and plain diffusers, taking turns.",
     "paper": "StreamDiffusion's published tables, as ratios beside the published ones.",
     "scale": "What a frame costs with more sessions, size, steps and ControlNets.",
+    "start": "From the command to the first window and the first render, warm and in a fresh home (X11).",
     "latency": "From the stroke to the changed pixel in the preview, with every stage (X11).",
     "fidelity": "How near every engine's pictures are to those of eager float32.",
     "torch_vs_trt": "The fastest engine there is against torch: fps, latency, memory.",

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ...base.plain import reason
-from ...base.progress import note, shown
+from ...base.progress import Progress, note, shown
 from ...base.signals import INTERRUPTED, saving
 from ...base.terminal import drain
+from ..opening import behind
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ...base.configfile import RunConfig
     from ...loop.stream import Stream
     from ...session.session import Session
+    from ..opening import Preview
 
 FAULT = 1  # exit code
 
@@ -43,12 +45,19 @@ def check_kinds(source: str, sinks: list[str]) -> None:
 
 
 @contextmanager
-def loaded(run: RunConfig) -> Iterator[Stream]:
-    """The stream of a configuration, loaded with its progress shown on stderr, and closed at the end."""
-    from ...loop.stream import Stream
+def loaded(run: RunConfig, preview: Preview | None = None) -> Iterator[Stream]:
+    """The stream of a configuration, loaded with its progress shown on stderr, and closed at the end.
+
+    Where there is a ``preview``, that shows the progress, too, and what goes wrong.
+    """
+
+    def load(progress: Progress) -> Stream:
+        from ...loop.stream import Stream
+
+        return Stream.from_pretrained(run.model, run.stream, progress=progress)
 
     with shown(f"loading {run.model}") as progress:
-        stream = Stream.from_pretrained(run.model, run.stream, progress=progress)
+        stream = load(progress) if preview is None else behind(preview, load, progress)
     try:
         yield stream
     finally:

@@ -21,13 +21,14 @@ from ...base.options import (
     load_run,
 )
 from ...base.progress import Progress, note, shown
+from ..opening import Preview, Steps, open_window
 from .common import exit_code, kept_as, loaded, say_results
 
 if TYPE_CHECKING:
     from ...base.configfile import RunConfig
     from ...base.frame import Output
     from ...session.session import Session
-    from ...sinks import Sink, Status
+    from ...sinks import Status
     from ..showcase import Album
 
 HEADLESS_FRAMES = 240
@@ -82,13 +83,13 @@ def demo(
         raise ConfigError(f"--output: got {str(output)!r}, expected a name that ends in {', '.join(CONTAINERS)}")
     run = load_run(config, sets, seed=seed)
     follow = not any(text.partition("=")[0].strip() == "prompt" for text in sets or [])
-    with loaded(run) as stream:
-        window = None if headless else _open_window(run)
+    with ExitStack() as opened:
+        preview = None if headless else _open_window(run, opened)
+        window = preview and preview.window
         frames = frames or (None if window else HEADLESS_FRAMES)
         speed, live = (1.0, True) if window else (HEADLESS_SPEED, False)
+        stream = opened.enter_context(loaded(run, preview))
         with ExitStack() as stack:
-            if window:
-                stack.callback(window.close)
             number = run.stream.seed if seed is not None and isinstance(run.stream.seed, int) else 0  # -1 was drawn
             hand = Narrated(DemoSource(seed=number, subject=subject, speed=speed, live=live))
             album = Album(hand.moments)
@@ -123,12 +124,14 @@ def _say(session: Session, run: RunConfig, album: Album, video: Path, json: Path
     return say_results(session, run, json, {"files": files}) and whole
 
 
-def _open_window(run: RunConfig) -> Sink | None:
-    from ...sinks import open_sink
-
+def _open_window(run: RunConfig, stack: ExitStack) -> Preview | None:
     size = f"{3 * run.stream.width}x{3 * run.stream.height // 2}"  # two pictures of 1.5 times their size
     try:
-        return open_sink(f"window:inset=side,size={size}")
+        window = open_window(f"window:inset=side,size={size}")
+        stack.callback(window.close)
+        preview = Preview(window, Steps(run))
+        preview.show()
+        return preview
     except SinkUnavailable as error:
         note(f"no window ({error}): going on as with --headless")
         return None

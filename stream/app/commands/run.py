@@ -22,6 +22,7 @@ from ...base.options import (
     load_run,
 )
 from ...base.progress import Progress, note, shown
+from ..opening import Opening
 from .common import check_kinds, exit_code, loaded, say_results
 from .recording import MEGABYTES, HistoryOption, JournalOption, recording
 
@@ -87,20 +88,25 @@ def run(
     check_writable(journal, "--journal")
     check_kinds(source, sinks or [])
     chosen = load_run(chosen_config(config, like), sets, model=model, prompt=prompt, seed=seed)
-    from ...session.session import Session
+    kept = True
+    with ExitStack() as opened:
+        opening = Opening(source, sinks or ["window"], chosen, opened)
+        stream = opened.enter_context(loaded(chosen, opening.preview))
+        on_output = opened.enter_context(recording(history, journal))
+        from ...session.session import Session
 
-    with loaded(chosen) as stream, recording(history, journal) as on_output:
-        kept = True
         with ExitStack() as bars:
             narrator = Narrator(bars)
-            session = Session(source, stream, sinks or ["window"], on_status=narrator, on_output=on_output)
+            session = Session(opening.source, stream, opening.sinks, on_status=narrator, on_output=on_output)
             try:
                 session.run(frames=frames, seconds=seconds)
             finally:
                 bars.close()
                 if session.metrics.counter("frames_captured"):
                     kept = say_results(session, chosen, json)
-        exit_code(session, fault=not kept)
+    # Somebody watches a live source; a script that renders files wants to know.
+    refused = session.metrics.counter("frames_refused") and not session.status.newest_wins
+    exit_code(session, fault=not kept or bool(refused))
 
 
 class Narrator:

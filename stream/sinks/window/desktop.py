@@ -51,7 +51,8 @@ def _import_pygame() -> Any:
 def open_display(title: str, size: Size, exact: bool = False) -> Any:
     """Open the one window that a process can have, and return pygame; raises SinkUnavailable with a hint.
 
-    The window is made smaller where the screen is, unless its size is to be ``exact``.
+    The window is made smaller where the screen is, unless its size is to be ``exact``. It is hidden until
+    ``NativeWindow.show``, so that it is first seen where it belongs.
     """
     check_display()
     pygame = _import_pygame()
@@ -73,7 +74,7 @@ def open_display(title: str, size: Size, exact: bool = False) -> Any:
         pygame.font.init()
         pygame.display.set_caption(title)
         pygame.display.set_icon(_icon(pygame))
-        pygame.display.set_mode(size if exact else fitting(pygame, size), pygame.RESIZABLE)
+        pygame.display.set_mode(size if exact else fitting(pygame, size), pygame.RESIZABLE | pygame.HIDDEN)
         pygame.key.stop_text_input()  # or an input method would take the keys
     except pygame.error as error:
         pygame.display.quit()
@@ -139,6 +140,15 @@ class NativeWindow:
     def place(self) -> Rect:
         """Its content, in pixels of the desktop."""
         return Rect(*self._window.position, *self._window.size)
+
+    def show(self) -> None:
+        """Let it be seen, at its place."""
+        place = self.place
+        if self._pointer:
+            self._sdl.SDL_ShowWindow(self._pointer)
+            self._sdl.SDL_SetWindowPosition(self._pointer, place.x, place.y)  # a window manager may have its own idea
+        else:
+            self._window.show()
 
     def move(self, place: Rect) -> None:
         """Give its content a place and a size (pygame's ``set_mode`` may make a new window)."""
@@ -233,6 +243,7 @@ def _declared(library: Any) -> Any:
     for name in ("SDL_SetWindowSize", "SDL_SetWindowPosition"):
         getattr(library, name).argtypes = [pointer, ctypes.c_int, ctypes.c_int]
         getattr(library, name).restype = None
+    library.SDL_ShowWindow.argtypes = [pointer]
     library.SDL_GetNumVideoDisplays.argtypes = []
     library.SDL_GetDisplayUsableBounds.argtypes = [ctypes.c_int, pointer]
     library.SDL_GetWindowBordersSize.argtypes = [pointer] * 5

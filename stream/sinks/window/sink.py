@@ -72,6 +72,7 @@ class WindowSink:
         if not 0.1 <= scale <= 16:
             raise ConfigError(f"window: got scale={scale:g}, expected 0.1 to 16")
         self.controls: Controls | None = None
+        self.called = ""  # the text that it was opened from, if any
         self._clock = clock
         self._inset: Inset = inset
         self._clean = clean
@@ -125,6 +126,7 @@ class WindowSink:
     def _turn(self, output: Output | None, status: Status) -> None:
         self._status = status
         self._stand.settle(Size(*status.size), status.area, self._side)
+        self._stand.show()
         self._take(output)
         self._writing.look()
         for event in self._pygame.event.get():

@@ -33,6 +33,7 @@ class Stand:
         clock: Callable[[], float],
     ) -> None:
         self.fullscreen = False
+        self._shown = False
         self.top = False
         self._pygame, self._window, self._memory, self._clock = pygame, window, memory, clock
         self._size, self._scale, self._exact = size, scale, exact
@@ -70,6 +71,12 @@ class Stand:
         self._wide = wide
         self._put(whole, self._remembered(left, whole), area)
 
+    def show(self) -> None:
+        """Let the window be seen, from when it has its place."""
+        if not self._shown:
+            self._shown, self._own_until = True, self._clock() + OWN
+            self._window.show()
+
     def widen(self, wide: bool) -> None:
         """Make room for a second picture beside the first one, each as large as that was; or take it away again."""
         if wide == self._wide or self.fullscreen or not self._shaped:
@@ -95,6 +102,7 @@ class Stand:
 
     def toggle_fullscreen(self) -> None:
         """Fill the screen, or come back."""
+        self.show()
         self.fullscreen = not self.fullscreen
         self._own_until = self._clock() + OWN
         self._window.set_fullscreen(self.fullscreen)
