@@ -180,7 +180,7 @@ def test_a_real_paint_program(painter):
         due, source = time.perf_counter() + 30, None
         while source is None:
             try:
-                source = open_source("screen:window=mtPaint,fps=50")
+                source = open_source("screen:window=mtPaint,fps=50,area=window")
             except SourceUnavailable:
                 assert time.perf_counter() < due, "mtPaint did not open a window"
                 running.poll()

@@ -158,6 +158,9 @@ class Desktop:
     def monitor(rect):
         return {"left": rect.x, "top": rect.y, "width": rect.width, "height": rect.height}
 
+    def pointer(self):
+        return None
+
     def desktop(self):
         return Rect(*self.monitors[0].values())
 

@@ -158,7 +158,7 @@ def test_s2_a_window_that_was_covered_before_shows_nothing_of_the_cover(painter,
     monkeypatch.setattr(follow, "SETTLE", 30)
     painter.window("Krita", PLACE, None, program="krita")  # it paints itself, and has not done so
     painter.window("mail: a secret", (0, 0, 150, 400), RED)
-    source = open_source("screen:window=Krita,fps=200")
+    source = open_source("screen:window=Krita,fps=200,area=window")
     picture = source.read()
     assert RED not in colours(picture) and (picture[:, :110] == 255).all()
     source.close()

@@ -1,10 +1,11 @@
 """What is on the screen: a monitor, a region, a window that is followed, or a part chosen with the mouse.
 
-``source`` decides what is captured and leaves our own preview out, ``follow`` stays with one window, ``held`` keeps
-what cannot be seen now, ``grab`` reads the pixels, ``pick`` asks the user, ``windows`` says which window is meant, and
-``processes`` which of them belong to our terminal; ``x11``, ``win32`` and ``quartz`` each ask one kind of desktop for
-its windows and for their pictures. Of X11, ``x11_link`` is the connection, ``x11_pixels`` reads pictures, ``x11_text``
-reads titles.
+``source`` decides what is captured and leaves our own preview out, and ``follow`` stays with one window. ``area`` says
+which part of that is given: ``canvas`` finds the sheet of paper, by the straight ``lines`` in the window, ``track``
+stays with it, ``steady`` leaves the pointer out. ``held`` keeps what cannot be seen now, ``grab`` reads the pixels,
+``pick`` asks the user, ``windows`` says which window is meant, and ``processes`` which of them belong to our terminal;
+``x11``, ``win32`` and ``quartz`` each ask one kind of desktop for its windows and for their pictures. Of X11,
+``x11_link`` is the connection, ``x11_pixels`` reads pictures, ``x11_text`` reads titles.
 
 Coordinates are those of the virtual desktop, with all monitors side by side:
 
@@ -22,6 +23,7 @@ from typing import Any
 from ...base.errors import ConfigError
 from ...base.frame import Rect
 from ...base.spec import Spec, flag
+from .area import parse_area
 from .source import ScreenSource
 
 
@@ -32,7 +34,7 @@ def open(spec: Spec) -> ScreenSource:
 
 def _options(spec: Spec) -> dict[str, Any]:
     accepted = {"path": str, "monitor": int, "region": Rect.parse, "window": str, "pick": flag, "fps": float}
-    values = spec.take({**accepted, "cursor": flag})
+    values = spec.take({**accepted, "cursor": flag, "area": parse_area})
     path = values.pop("path", None)
     if path == "pick":
         values["pick"] = True

@@ -15,7 +15,7 @@ import numpy as np
 from ...base.errors import SourceUnavailable
 from ...base.frame import Rect
 from .processes import ancestors
-from .window import Window
+from .window import Pointer, Window
 
 NULL_WINDOW = 0
 ALL = 0
@@ -23,6 +23,7 @@ ON_SCREEN_ONLY = 1 << 0
 INCLUDING_WINDOW = 1 << 3
 WITHOUT_DESKTOP = 1 << 4
 WITHOUT_SHADOW = 1 << 0  # kCGWindowImageBoundsIgnoreFraming
+MOUSE_BUTTONS = (0, 1, 2)  # left, right, middle
 DOCK_LAYER = 20  # the Dock, the menu bar and overlays lie on this level and above
 
 
@@ -68,6 +69,13 @@ class QuartzWindows:
     def stirred(self) -> bool:
         """Not asked for: who comes and goes between two looks is not noticed."""
         return False
+
+    def pointer(self) -> Pointer | None:
+        quartz = self._quartz
+        place = quartz.CGEventGetLocation(quartz.CGEventCreate(None))
+        state = quartz.kCGEventSourceStateCombinedSessionState
+        pressed = any(quartz.CGEventSourceButtonState(state, button) for button in MOUSE_BUTTONS)
+        return Pointer(round(place.x), round(place.y), pressed)
 
     def desktop(self) -> Rect | None:
         """Not asked for: a change of the desktop is met when the next capture fails."""

@@ -21,9 +21,11 @@ import numpy as np
 from ...base.errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
 from ...base.frame import Rect
 from ...base.pacing import Clock, Pacer
+from .area import Area
 from .follow import Followed
 from .grab import WAYLAND_HINT, Grabber, grab, layout, let_go, open_mss
 from .held import Held
+from .window import Pointer
 from .windows import WindowSystem, intersect, open_window_system, preview_mask
 
 LOOK_AROUND = 0.25  # seconds between two looks for previews
@@ -38,9 +40,12 @@ class ScreenSource:
 
     ``monitor`` counts from 1 (0: all of them as one picture). ``region`` is in coordinates of the virtual desktop.
     ``window`` is an id, a program, or a part of a title, in any case; the window is followed when it moves or changes
-    size. ``pick`` asks the user, on ``monitor``. ``cursor`` draws the mouse pointer (X11 only).
+    size, and ``area`` says which part of it is given: ``"canvas"``, the sheet of paper, by default; ``"window"``; or a
+    rectangle in pixels of the window. ``pick`` asks the user, on ``monitor``. ``cursor`` draws the mouse pointer (X11
+    only).
     ``open_grabber`` is given ``cursor``, see ``Grabber``; ``open_windows`` see ``WindowSystem``. ``picker`` is called
-    like ``pick_region``, on the main thread only. ``followed`` is the window of a source that was closed.
+    like ``pick_region``, on the main thread only. ``followed`` is the window of a source that was closed, and then
+    ``area`` may be its ``Area``.
     Raises SourceUnavailable when there is no screen, monitor or window; ConfigError for options that exclude each
     other.
     """
@@ -62,8 +67,9 @@ class ScreenSource:
         open_windows: Callable[[], WindowSystem] = open_window_system,
         picker: Callable[[np.ndarray, int], Rect] | None = None,
         followed: Followed | None = None,
+        area: str | Rect | Area | None = None,
     ) -> None:
-        _check_options(monitor, region, window, pick, cursor)
+        _check_options(monitor, region, window, pick, cursor, area)
         self._again = partial(ScreenSource, fps=fps, cursor=cursor, clock=clock)
         self._again = partial(self._again, open_grabber=open_grabber, open_windows=open_windows)
         self._stop = stop or threading.Event()
@@ -77,6 +83,7 @@ class ScreenSource:
         self._windows: WindowSystem | None = None
         self._blind = False  # there is no way to see other windows here
         self._followed = followed or (None if window is None else Followed(window, cursor, clock))
+        self._part = area if isinstance(area, Area) else Area(area or "canvas")
         self._monitor = 1 if monitor is None else monitor
         self._region = region
         self._layout = [Rect(0, 0, 1, 1)]  # the whole desktop, then each monitor
@@ -115,7 +122,7 @@ class ScreenSource:
     def notice(self) -> str:
         """Why the picture is not wholly what is there now; empty: it is."""
         if self._followed:
-            return self._followed.notice
+            return "; ".join(filter(None, (self._followed.notice, self._part.notice)))
         if self._region and self._outside:
             where = f"leaves the screen, {_say(self._layout[0])}: what lies outside stays white, or as it was"
             return f"region {_say(self._region)} {where}"
@@ -153,7 +160,7 @@ class ScreenSource:
     def again(self) -> ScreenSource:
         """A new source of the very same part: the window that was chosen, the part that was picked."""
         if self._followed:
-            return self._again(followed=self._followed)
+            return self._again(followed=self._followed, area=self._part)
         return self._again(region=self._region) if self._region else self._again(monitor=self._monitor)
 
     def is_back(self) -> bool | None:
@@ -235,7 +242,10 @@ class ScreenSource:
     def _capture(self) -> np.ndarray:
         if self._followed:
             assert self._windows is not None
-            return self._followed.capture(self._windows, self._layout[0], self._grab)
+            picture = self._followed.capture(self._windows, self._layout[0], self._grab)
+            assert self._followed.chosen is not None
+            self._part.begin(self._followed.chosen.id)
+            return self._part.take(picture, self._pointer(picture), self._clock())
         area = self._area()
         looked = self._look_around(area)
         visible = intersect(area, self._layout[0])
@@ -248,6 +258,16 @@ class ScreenSource:
         if looked:
             self._held.keep(picture)
         return picture
+
+    def _pointer(self, picture: np.ndarray) -> Pointer | None:
+        """The pointer in pixels of the window's picture."""
+        assert self._windows is not None and self._followed is not None and self._followed.chosen is not None
+        pointer, content = self._windows.pointer(), self._followed.chosen.content
+        if pointer is None:
+            return None
+        scale = picture.shape[1] / content.width
+        place = (round((pointer.x - content.x) * scale), round((pointer.y - content.y) * scale))
+        return Pointer(*place, pointer.pressed)
 
     def _look_around(self, area: Rect) -> bool:
         """A few times a second, or when the captured part moved: see where previews are. True when it was time to."""
@@ -265,7 +285,14 @@ class ScreenSource:
         return True
 
 
-def _check_options(monitor: int | None, region: Rect | None, window: str | None, pick: bool, cursor: bool) -> None:
+def _check_options(
+    monitor: int | None,
+    region: Rect | None,
+    window: str | None,
+    pick: bool,
+    cursor: bool,
+    area: str | Rect | Area | None,
+) -> None:
     if monitor is not None and monitor < 0:
         raise ConfigError(f"monitor: got {monitor}, expected 0 (all), or a number from 1")
     chosen = [name for name, value in (("region", region), ("window", window), ("pick", pick)) if value]
@@ -273,6 +300,8 @@ def _check_options(monitor: int | None, region: Rect | None, window: str | None,
         raise ConfigError(f"screen: got {' and '.join(chosen)}, expected one of monitor, region, window, pick")
     if window is not None and not window.strip():
         raise ConfigError("window: got an empty title, expected an id, a program, or a part of the window's title")
+    if area is not None and not isinstance(area, Area) and window is None:
+        raise ConfigError("area: got no window=, expected one: it says which part of a window is taken")
     if cursor and not sys.platform.startswith("linux"):
         raise ConfigError("cursor: only X11 can capture the mouse pointer; leave it out")
 

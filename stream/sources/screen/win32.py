@@ -15,7 +15,7 @@ import numpy as np
 from ...base.errors import SourceUnavailable
 from ...base.frame import Rect
 from .processes import ancestors
-from .window import Window
+from .window import Pointer, Window
 
 GWL_EXSTYLE = -20
 WS_EX_TRANSPARENT = 0x20
@@ -24,11 +24,16 @@ DWMWA_EXTENDED_FRAME_BOUNDS = 9
 DWMWA_CLOAKED = 14
 RENDER_FULL_CONTENT = 2  # PW_RENDERFULLCONTENT: also what a graphics card draws
 QUERY_LIMITED_INFORMATION = 0x1000
+MOUSE_BUTTONS = (1, 2, 4)  # VK_LBUTTON, VK_RBUTTON, VK_MBUTTON
 VIRTUAL_SCREEN = (76, 77, 78, 79)  # SM_XVIRTUALSCREEN, SM_YVIRTUALSCREEN, SM_CXVIRTUALSCREEN, SM_CYVIRTUALSCREEN
 
 
 class _RECT(ctypes.Structure):
     _fields_ = (("left", ctypes.c_long), ("top", ctypes.c_long), ("right", ctypes.c_long), ("bottom", ctypes.c_long))
+
+
+class _POINT(ctypes.Structure):
+    _fields_ = (("x", ctypes.c_long), ("y", ctypes.c_long))
 
 
 class _BITMAPINFO(ctypes.Structure):
@@ -170,6 +175,14 @@ class Win32Windows:
     def stirred(self) -> bool:
         """Not asked for: who comes and goes between two looks is not noticed."""
         return False
+
+    def pointer(self) -> Pointer | None:
+        place = _POINT()
+        if not self._user32.GetCursorPos(ctypes.byref(place)):
+            return None
+        # The highest bit says that it is down now; the lowest, that it was since somebody asked last.
+        pressed = any(self._user32.GetAsyncKeyState(button) & 0x8000 for button in MOUSE_BUTTONS)
+        return Pointer(place.x, place.y, pressed)
 
     def desktop(self) -> Rect | None:
         return Rect(*(self._user32.GetSystemMetrics(index) for index in VIRTUAL_SCREEN))

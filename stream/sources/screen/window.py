@@ -1,12 +1,21 @@
-"""One window of the desktop."""
+"""One window of the desktop, and the pointer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...base.frame import Rect
 from ...base.names import quoted
 from ...base.preview import PREVIEW_TITLE
+
+
+class Pointer(NamedTuple):
+    """The mouse or the pen: where it is, and whether a button is down, or the pen touches."""
+
+    x: int
+    y: int
+    pressed: bool = False
 
 
 @dataclass(frozen=True)

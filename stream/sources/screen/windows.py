@@ -16,7 +16,7 @@ import numpy as np
 from ...base.errors import SourceUnavailable
 from ...base.frame import Rect
 from ...base.names import quoted
-from .window import Window
+from .window import Pointer, Window
 
 MOST_LISTED = 12
 
@@ -41,6 +41,10 @@ class WindowSystem(Protocol):
 
     def stirred(self) -> bool:
         """Whether any window was shown, moved or raised since this was asked last. Raises SourceLost."""
+        ...
+
+    def pointer(self) -> Pointer | None:
+        """The pointer now, in coordinates of the desktop; None where it cannot be asked for. Raises SourceLost."""
         ...
 
     def desktop(self) -> Rect | None:

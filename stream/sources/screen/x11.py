@@ -15,7 +15,7 @@ import numpy as np
 
 from ...base.frame import Rect
 from .processes import ancestors
-from .window import Window
+from .window import Pointer, Window
 from .x11_link import XLink
 from .x11_pixels import XPixels
 from .x11_text import decode_text
@@ -25,6 +25,7 @@ VIEWABLE = 2
 CHANGE_ATTRIBUTES, EVENT_MASK, OF_CHILDREN = 2, 1 << 11, 1 << 19
 STIRS = {19, 21, 22, 26}  # a window was shown, put elsewhere in the tree, moved or raised
 ICONIC = 3
+QUERY_POINTER, BUTTONS = 38, 0x700  # a request of the core protocol; the first three buttons in its answer
 
 
 class X11Windows:
@@ -82,6 +83,13 @@ class X11Windows:
 
     def stirred(self) -> bool:
         return not STIRS.isdisjoint(self._link.events())
+
+    def pointer(self) -> Pointer | None:
+        reply = self._link.receive(self._link.send(QUERY_POINTER, 0, self.root, void=False))
+        if not reply or not reply[1]:  # it is on another screen
+            return None
+        x, y, buttons = struct.unpack_from("=hh4xH", reply, 16)
+        return Pointer(x, y, bool(buttons & BUTTONS))
 
     def desktop(self) -> Rect | None:
         (reply,) = self._link.ask("xcb_get_geometry", [(self.root,)])

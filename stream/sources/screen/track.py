@@ -1,0 +1,132 @@
+"""The sheet of paper in a window, followed: found once, checked in every picture, searched for when it moved."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...base.frame import Rect, Size
+from .canvas import LEAST, Sheet, find_sheet
+
+SURE = 0.88  # how certain a sheet must be
+GIVE_UP = 3.0  # seconds after a change of the window's size in which the sheet must be found again
+AGREE = 0.12  # seconds between two searches that must find the same
+AGAIN = 1.0  # seconds until a search that found nothing is tried again
+OUTSIDE = 0.25  # share of one side's surroundings that may change while the sheet stays: pointers and guides
+INSIDE = 0.5  # share of the pixels along one side; a stroke along the border changes as many
+GRID = 16  # pixels between those that are compared of everything
+MOVED = 0.1  # share of them that a zoom or a scroll changes
+
+
+class Tracker:
+    """Where the sheet is in the pictures of one window.
+
+    ``sheet`` is the last that was found, ``there`` says whether it is there now, and ``stirred`` that all of the
+    picture changed at once since the last search, so that what is seen may be another part of the sheet.
+    """
+
+    def __init__(self) -> None:
+        self.sheet: Sheet | None = None
+        self.there = False
+        self.stirred = False
+        self._size: Size | None = None
+        self._borders: list[np.ndarray] = []  # outside and inside of each side, as they were when it was found
+        self._grid: np.ndarray | None = None  # of the last picture
+        self._candidate: Sheet | None = None
+        self._searched_at = -np.inf
+        self._sized_at: float | None = None  # when the window got another size; None: the sheet was found since
+        self._due = True  # a search is to be made
+
+    def look(self, picture: np.ndarray, now: float, pressed: bool = False) -> None:
+        """Check ``(H, W, 3)`` uint8 RGB at a time in seconds; while a button is ``pressed`` nothing is searched."""
+        size = Size.of(picture)
+        grid = picture[GRID // 2 :: GRID, GRID // 2 :: GRID]
+        rests = self._grid is not None and grid.shape == self._grid.shape
+        changed = float((grid != self._grid).any(2).mean()) if rests else 1.0
+        self._grid = grid.copy()
+        self._check(picture, size, changed, pressed)
+        if not self._due or (pressed and size == self._size):
+            return
+        if size != self._size:  # whatever was known is void
+            self._size, self._sized_at = size, now
+            self._search(picture, now, sure=True)
+            if min(size) < LEAST:
+                self.sheet = None
+        elif self.sheet is None and self._candidate is None:
+            if now - self._searched_at >= AGAIN:
+                self._search(picture, now, sure=True)
+        elif changed < MOVED / 10 and now - self._searched_at >= (AGREE if self._candidate or self.there else AGAIN):
+            self._search(picture, now, sure=False)
+
+    def _check(self, picture: np.ndarray, size: Size, changed: float, pressed: bool) -> None:
+        """See whether its borders are still there."""
+        if self.sheet is None:
+            self._due |= changed > 0
+            return
+        if size != self._size:
+            self._leave()
+            return
+        if changed >= MOVED and not pressed:
+            self._due = self.stirred = True
+        borders = _borders(picture, self.sheet.rect)
+        differ = [_share(now, before) for now, before in zip(borders, self._borders, strict=True)]
+        outside, inside = differ[:4], differ[4:]
+        if max(outside) > OUTSIDE:
+            self._leave()
+        elif min(inside) > INSIDE and not pressed:
+            # All of it has another colour, or it became smaller.
+            found = find_sheet(picture, self.sheet)
+            if found is None or not _near(found.rect, self.sheet.rect):
+                self._leave()
+            self._borders = borders
+        elif max(inside) > INSIDE and not pressed:
+            self._due = True
+
+    def _leave(self) -> None:
+        if self.there:
+            self._searched_at, self._candidate = -np.inf, None
+        self.there, self._due = False, True
+
+    def _search(self, picture: np.ndarray, now: float, sure: bool) -> None:
+        found = find_sheet(picture, self.sheet)
+        self._searched_at = now
+        if found is None or found.sure < SURE:
+            self._candidate = None
+            self._due = not self.there
+            if not self.there and self._sized_at is not None and now - self._sized_at > GIVE_UP:
+                self.sheet = None
+            return
+        same = self._candidate is not None and _near(self._candidate.rect, found.rect)
+        if sure or same or (self.sheet is not None and self.there and _near(self.sheet.rect, found.rect)):
+            self.sheet, self.there, self._due, self._candidate = found, True, False, None
+            self._sized_at = None
+            self._borders = _borders(picture, found.rect)
+        else:
+            self._candidate = found
+
+    def settled(self) -> None:
+        """What had stirred was looked at."""
+        self.stirred = False
+
+
+def _near(a: Rect, b: Rect) -> bool:
+    return max(abs(one - other) for one, other in zip(a, b, strict=True)) <= 2
+
+
+def _share(now: np.ndarray, before: np.ndarray) -> float:
+    """How much of a line differs from before; 0 where there is no line."""
+    return float((now != before).any(-1).mean()) if now.size and now.shape == before.shape else 0.0
+
+
+def _borders(picture: np.ndarray, rect: Rect) -> list[np.ndarray]:
+    """The lines of pixels outside of the four sides, then those inside; empty where the window ends."""
+    height, width = picture.shape[:2]
+    left, top, right, bottom = rect.x, rect.y, rect.x + rect.width, rect.y + rect.height
+    rows, columns = slice(top, bottom), slice(left, right)
+    lines = []
+    for away in (1, 0):
+        lines += [picture[max(0, top - away) : max(0, top - away) + 1, columns][0] if top >= away else picture[0, :0]]
+        row, column = bottom - 1 + away, right - 1 + away
+        lines += [picture[row, columns] if row < height else picture[0, :0]]
+        lines += [picture[rows, left - away] if left >= away else picture[0, :0]]
+        lines += [picture[rows, column] if column < width else picture[0, :0]]
+    return [np.ascontiguousarray(line) for line in lines]
