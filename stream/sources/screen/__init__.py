@@ -2,10 +2,11 @@
 
 ``source`` decides what is captured and leaves our own preview out, and ``follow`` stays with one window. ``area`` says
 which part of that is given: ``canvas`` finds the sheet of paper, by the straight ``lines`` in the window, ``track``
-stays with it, ``steady`` leaves the pointer out. ``held`` keeps what cannot be seen now, ``grab`` reads the pixels,
-``pick`` asks the user, ``windows`` says which window is meant, and ``processes`` which of them belong to our terminal;
-``x11``, ``win32`` and ``quartz`` each ask one kind of desktop for its windows and for their pictures. Of X11,
-``x11_link`` is the connection, ``x11_pixels`` reads pictures, ``x11_text`` reads titles.
+stays with it, ``steady`` leaves the pointer out, and ``lock`` keeps it whole when a detail is seen, which ``register``
+places. ``held`` keeps what cannot be seen now, ``grab`` reads pixels, ``pick`` asks the user, ``windows`` says which
+window is meant, and ``processes`` which of them belong to our terminal; ``x11``, ``win32`` and ``quartz`` each ask one
+kind of desktop for its windows and for their pictures. Of X11, ``x11_link`` is the connection, ``x11_pixels`` reads
+pictures, ``x11_text`` reads titles.
 
 Coordinates are those of the virtual desktop, with all monitors side by side:
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...base.errors import ConfigError
 from ...base.frame import Rect
+from .lock import Lock
 from .steady import Steady
 from .track import Tracker
 from .window import Pointer
@@ -21,6 +22,7 @@ class Area:
         self._window: int | None = None
         self._tracker = Tracker()
         self._steady = Steady()
+        self._lock = Lock()
         self._rect: Rect | None = None  # what was given last
         self._given: np.ndarray | None = None
         self._seen_at = -np.inf
@@ -35,6 +37,11 @@ class Area:
             return (
                 "no sheet of paper was found in this window, so all of it is taken: open or make a drawing, zoom out "
                 "until the sheet's borders are seen, or name the part with area=x,y,width,height or screen:pick"
+            )
+        if self._lock.lost:
+            return (
+                "a part of the sheet of paper is seen, and it cannot be told which: the picture holds; zoom out until "
+                "all of the sheet is seen, or until more of the drawing is"
             )
         if self._lost:
             return (
@@ -58,14 +65,19 @@ class Area:
         if rect is None:
             assert self._given is not None
             return self._given
-        if rect != self._rect:
+        sheet, stirred = self._tracker.sheet, self._tracker.stirred
+        if rect != self._rect or stirred:
             self._rect = rect
             self._steady.restart()
         part = picture[rect.y : rect.y + rect.height, rect.x : rect.x + rect.width]
         if pointer is not None:
             pointer = pointer._replace(x=pointer.x - rect.x, y=pointer.y - rect.y)
-        self._given = self._steady.take(np.ascontiguousarray(part), pointer, now)
-        return self._given
+        given = self._steady.take(np.ascontiguousarray(part), pointer, now)
+        if sheet is not None:
+            given = self._lock.take(given, picture, sheet, stirred, self._tracker.rests, now)
+            self._tracker.settled()
+        self._given = given
+        return given
 
     def _part(self, picture: np.ndarray, pointer: Pointer | None, now: float) -> Rect | None:
         """What is to be given; None: what was given last, as the sheet cannot be seen now."""

@@ -20,14 +20,15 @@ MOVED = 0.1  # share of them that a zoom or a scroll changes
 class Tracker:
     """Where the sheet is in the pictures of one window.
 
-    ``sheet`` is the last that was found, ``there`` says whether it is there now, and ``stirred`` that all of the
-    picture changed at once since the last search, so that what is seen may be another part of the sheet.
+    ``sheet`` is the last that was found, ``there`` says whether it is there now, ``stirred`` that much of the picture
+    changed at once, so that another part of the sheet may be seen, and ``rests`` that hardly anything changes now.
     """
 
     def __init__(self) -> None:
         self.sheet: Sheet | None = None
         self.there = False
         self.stirred = False
+        self.rests = False
         self._size: Size | None = None
         self._borders: list[np.ndarray] = []  # outside and inside of each side, as they were when it was found
         self._grid: np.ndarray | None = None  # of the last picture
@@ -42,7 +43,7 @@ class Tracker:
         grid = picture[GRID // 2 :: GRID, GRID // 2 :: GRID]
         rests = self._grid is not None and grid.shape == self._grid.shape
         changed = float((grid != self._grid).any(2).mean()) if rests else 1.0
-        self._grid = grid.copy()
+        self._grid, self.rests = grid.copy(), changed < MOVED / 10
         self._check(picture, size, changed, pressed)
         if not self._due or (pressed and size == self._size):
             return
@@ -54,7 +55,7 @@ class Tracker:
         elif self.sheet is None and self._candidate is None:
             if now - self._searched_at >= AGAIN:
                 self._search(picture, now, sure=True)
-        elif changed < MOVED / 10 and now - self._searched_at >= (AGREE if self._candidate or self.there else AGAIN):
+        elif self.rests and now - self._searched_at >= (AGREE if self._candidate or self.there else AGAIN):
             self._search(picture, now, sure=False)
 
     def _check(self, picture: np.ndarray, size: Size, changed: float, pressed: bool) -> None:
