@@ -7,18 +7,19 @@ Models without the file, such as those with CLIP's own text encoder, are taken t
 
 from __future__ import annotations
 
-import difflib
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..stream.base.errors import ModelError
 from ..stream.base.files import write_whole
 from ..stream.base.names import short
+from ..stream.base.prompt import Fragment, ParsedPrompt
+from .meanings import meant
 from .safety import read_config
 from .styles import model_folder
 
@@ -26,8 +27,8 @@ log = logging.getLogger(__name__)
 FILE = "vocabulary.json"
 OTHER = "other"  # the tag of words that a caption has and no tag names
 MOST_WORDS = 100_000
-ALIKE = 0.65  # by difflib's ratio; words less alike are no hint, only odd
 # They carry no picture, so nobody has to be told that a model does not know them.
+_WORD = re.compile(r"[^\W\d_]+")
 LITTLE = frozenset({"a", "an", "and", "at", "by", "for", "from", "in", "is", "of", "on", "the", "to", "with"})
 
 
@@ -45,19 +46,35 @@ class Vocabulary:
         object.__setattr__(self, "known", frozenset(single_words(" ".join(map(" ".join, self.tags.values())))))
 
     def unknown(self, text: str) -> dict[str, str | None]:
-        """The words of a prompt that the model does not know, each with the known one that is spelt most like it."""
-        missing = dict.fromkeys(word for word in single_words(text) if word not in self.known | LITTLE)
-        return {word: self.nearest(word) for word in missing}
+        """The words of a prompt that the model does not know, each with what says nearly the same in words it knows.
 
-    def nearest(self, word: str) -> str | None:
-        """The known word that is spelt most like ``word``; None where none is alike."""
-        close = difflib.get_close_matches(word, sorted(self.known), n=1, cutoff=ALIKE)
-        return close[0] if close else None
+        See ``meanings.meant``.
+        """
+        missing = dict.fromkeys(word for word in single_words(text) if word not in self.known | LITTLE)
+        return {word: meant(word, self.known) for word in missing}
+
+
+def without(prompt: ParsedPrompt, words: Set[str]) -> ParsedPrompt:
+    """A prompt without some of its words, in lower case, and without what makes no sense then ("a", a comma)."""
+    parts = tuple(tuple(Fragment(_without(each.text, words), each.weight) for each in part) for part in prompt.parts)
+    return replace(prompt, parts=parts)
+
+
+def _without(text: str, words: Set[str]) -> str:
+    if words.isdisjoint(single_words(text)):
+        return text
+    kept = []
+    for clause in text.split(","):
+        left = _WORD.sub(lambda found: "" if found[0].lower() in words else found[0], clause)
+        if left == clause or not set(single_words(left)) <= LITTLE:
+            # A space at the ends parts this fragment from the one beside it.
+            kept.append(re.sub(r"(?<=\S)\s{2,}(?=\S)", " ", left))
+    return ",".join(kept)
 
 
 def single_words(text: str) -> list[str]:
     """The words of a text in lower case, in order: runs of letters, as the embedded model's tokenizer parts them."""
-    return re.findall(r"[^\W\d_]+", text.lower())
+    return _WORD.findall(text.lower())
 
 
 def read_vocabulary(folder: str | Path) -> Vocabulary | None:
@@ -98,7 +115,7 @@ def vocabulary_of(pipe: Any) -> Vocabulary | None:
 
 
 class UnknownWords:
-    """Tells the user of a stream, in the log, each word of a prompt that its model does not know, and each once."""
+    """What a stream's model does not know of a prompt: told to the user, in the log, each word once, and left out."""
 
     def __init__(self, pipe: Any) -> None:
         """A vocabulary that is damaged is said, and then not used: nothing of a picture depends on it."""
@@ -110,14 +127,33 @@ class UnknownWords:
         except ModelError as error:
             log.warning("%s; so no unknown words are told", error)
 
-    def tell(self, text: str) -> None:
-        """Log a warning for every word of ``text`` that is unknown and new."""
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All words that the model knows, phrases first as they are, for completion; empty: any word may do."""
         if self._vocabulary is None:
-            return
-        model = self._vocabulary.model
-        self._told.update(single_words(" ".join(self._pipe.tokenizer.added_tokens_encoder)))  # textual inversion
-        for word, nearest in self._vocabulary.unknown(text).items():
+            return ()
+        phrases = [each for tag, words in self._vocabulary.tags.items() if tag != OTHER for each in words]
+        return tuple(dict.fromkeys([*phrases, *sorted(self._vocabulary.known)]))
+
+    def unknown(self, text: str) -> dict[str, str]:
+        """The unknown words of a text, each with what could be said in its place, or ""."""
+        if self._vocabulary is None:
+            return {}
+        taught = set(single_words(" ".join(self._pipe.tokenizer.added_tokens_encoder)))  # by textual inversion
+        return {word: better or "" for word, better in self._vocabulary.unknown(text).items() if word not in taught}
+
+    def heed(self, prompt: ParsedPrompt, whole: bool) -> ParsedPrompt:
+        """Log a warning for every word of a prompt that is unknown and new; gives the prompt without those words.
+
+        A small text encoder makes something of any word, which has nothing to do with it and takes the place of what it
+        knows. ``whole``: nothing is left out, because a LoRA may have taught the model more.
+        """
+        if self._vocabulary is None:
+            return prompt
+        model, unknown = self._vocabulary.model, self.unknown(prompt.text)
+        for word, better in unknown.items():
             if word not in self._told:
                 self._told.add(word)
-                hint = f'nearest: "{nearest}"' if nearest else f"its words: inkstream models show {model}"
-                log.warning('%s does not know "%s"; %s', model, word, hint)
+                hint = f'try "{better}"' if better else f"its words: inkstream models show {model}"
+                log.warning('%s does not know "%s"%s; %s', model, word, "" if whole else ", and leaves it out", hint)
+        return prompt if whole else without(prompt, unknown.keys())

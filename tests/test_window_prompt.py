@@ -1,9 +1,14 @@
 """Writing a prompt in the preview, with SDL's dummy driver."""
 
-import pytest
-from doubles.preview import VALUES, output, typed
+import os
 
+import numpy as np
+import pytest
+from doubles.preview import VALUES, Session, output, seen, typed
+
+from inkstream.stream.base.reading import Reading
 from inkstream.stream.sinks import Status
+from inkstream.stream.sinks.window import fonts
 from inkstream.stream.sinks.window.prompt import PromptLine
 from inkstream.stream.sinks.window.scene import Line
 
@@ -118,3 +123,103 @@ def test_editing_a_line(pygame):
     key("u", pygame.KMOD_CTRL)
     key("BACKSPACE")
     assert (line.text, line.cursor) == ("", 0)
+
+
+class Reader(Session):
+    """Knows a few words."""
+
+    def words(self) -> tuple[str, ...]:
+        return ("red", "rear", "a stone house")
+
+    def read_prompt(self, text: str) -> Reading:
+        unknown = [(word, {"crimson": "red"}.get(word, "")) for word in text.split() if word in ("crimson", "fox")]
+        return Reading(tuple(unknown), cut="end" if "end" in text else "")
+
+
+def test_what_the_model_makes_of_a_prompt_stands_under_it_while_it_is_written(window, pygame, press):
+    window.controls = Reader()
+    press("p", shown=output())
+    assert window.shown.prompt.notes == ('"fox" is not known, and left out',)
+    low = seen(pygame)
+    typed(pygame, " crimson")
+    press()
+    assert window.shown.prompt.notes == (
+        '"crimson" is not known, and left out; try "red"',
+        '"fox" is not known, and left out',
+    )
+    assert not np.array_equal(seen(pygame)[:250], low[:250])
+    press("TAB")
+    assert window.shown.prompt.text == "a fox red"
+    typed(pygame, " re")
+    press("TAB")
+    assert window.shown.prompt.text == "a fox red red"
+    press("TAB")
+    assert window.shown.prompt.text == "a fox red rear"
+    press("TAB", "TAB")  # what was typed, and around again
+    assert window.shown.prompt.text == "a fox red red"
+    typed(pygame, " end")
+    press()
+    assert window.shown.prompt.notes[-1] == 'too long: what comes from "end" on is cut'
+
+
+def test_notes_of_a_prompt_that_came_from_elsewhere_are_said(window, press):
+    notes = ('"crimson" is not known, and left out; try "red"', "two")
+    press(shown=output(), status=Status(state="live", values=VALUES, notes=notes))
+    assert window.shown.toast == "\n".join(notes)
+
+
+def test_selecting_going_by_words_and_the_clipboard(pygame):
+    line, board = PromptLine("a red house on grass"), Board()
+
+    def key(name: str, *mods: str) -> None:
+        mod = sum(getattr(pygame, f"KMOD_{each}") for each in mods)
+        event = pygame.event.Event(pygame.KEYDOWN, key=getattr(pygame, f"K_{name}"), mod=mod, unicode="")
+        line.handle(pygame, event, board)
+
+    key("LEFT", "CTRL")
+    key("LEFT", "CTRL", "SHIFT")
+    assert line.selected == (12, 15)
+    key("x", "CTRL")
+    assert (line.text, board.text) == ("a red house grass", "on ")
+    key("HOME")
+    key("RIGHT", "CTRL")
+    key("DELETE", "CTRL")
+    assert line.text == "a house grass"
+    key("END", "SHIFT")
+    key("LEFT")
+    assert line.selected == (1, 1), "to where the selection began"
+    key("a", "CTRL")
+    assert line.selected == (0, 13)
+    key("c", "CTRL")
+    typed_over = "teal"
+    line.insert(typed_over)
+    assert (line.text, board.text) == ("teal", "a house grass")
+    key("w", "CTRL")
+    key("v", "CTRL")
+    assert line.text == "a house grass"
+
+
+def test_earlier_prompts_come_back_and_are_remembered(window, pygame, press):
+    for text in (" in snow", " at night"):
+        press("p")
+        typed(pygame, text)
+        press("RETURN")
+    press("p")
+    typed(pygame, "!")
+    press("UP", "UP")
+    assert window.shown.prompt.text == "a fox in snow"
+    press("DOWN")
+    assert window.shown.prompt.text == "a fox in snow at night"
+    press("DOWN", "DOWN")
+    assert window.shown.prompt.text.endswith("!"), "what was being written is still there"
+
+
+def test_where_no_font_has_a_glyph_the_line_says_so(window, pygame, press, monkeypatch):
+    monkeypatch.setattr(fonts, "system_font", lambda character: "")
+    press("p")
+    typed(pygame, " 墨")
+    press()
+    assert window.shown.prompt.notes == ("no font on this computer shows 墨: what is written is right",)
+    face = os.path.join(os.path.dirname(pygame.__file__), pygame.font.get_default_font())
+    monkeypatch.setattr(fonts, "system_font", lambda character: face)  # any file will do
+    assert fonts.Fonts(pygame).of("墨", 16).get_height() > 0

@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as some
 from typer.testing import CliRunner
 
-from inkstream.lora.words import FILE, read_vocabulary, single_words, vocabulary_of, write_vocabulary
+from inkstream.lora.meanings import FOREIGN, MEANINGS, distance, meant
+from inkstream.lora.words import FILE, read_vocabulary, single_words, vocabulary_of, without, write_vocabulary
 from inkstream.models import embedded
 from inkstream.stream import Stream
 from inkstream.stream.app.cli import app
 from inkstream.stream.base.errors import ModelError
+from inkstream.stream.base.prompt import parse_prompt
+from inkstream.stream.base.reading import Reading
 from inkstream.stream.sources.drawing import prompt_for, subjects
 
 INK = embedded()["ink-tiny"]
@@ -62,11 +65,56 @@ def test_the_model_card_names_every_word():
 # --- unknown words
 
 
-def test_unknown_words_come_with_what_is_spelt_like_them():
+def test_unknown_words_come_with_what_means_nearly_the_same():
     words = read_vocabulary(INK)
-    assert words.unknown("a shiny Red sedans, on the gras") == {"shiny": None, "sedans": "sedan", "gras": "grass"}
+    assert words.unknown("a shiny Red sedans, on the gras") == {"shiny": "glossy", "sedans": "sedan", "gras": "grass"}
     assert words.unknown("") == {} and words.unknown("a, the: of 42!") == {}
     assert list(words.unknown("dragon castle dragon")) == ["dragon", "castle"]
+
+
+@pytest.mark.parametrize(
+    ("word", "instead"),
+    [
+        *(("crimson", "red"), ("dawn", "sunset"), ("tree", "trees"), ("castle", "stone house"), ("automobile", "car")),
+        *(("houses", "house"), ("bricks", "brick"), ("wooden", "wood"), ("sandy", "sand"), ("forests", "trees")),
+        *(("reddish", "red"), ("balcony", "balconies"), ("rainy", "overcast"), ("skyscaper", "skyscraper")),
+        *(("tael", "teal"), ("hatchbcak", "hatchback")),  # two letters changed places
+        *((word, None) for word in ("horse", "bride", "zeppelin", "dragon", "xqzt", "og", "墨")),
+    ],
+)
+def test_meaning_comes_before_spelling_and_only_a_slip_is_told_by_spelling(word, instead):
+    assert read_vocabulary(INK).unknown(word) == {word: instead}
+
+
+def test_a_meaning_is_told_only_where_the_model_knows_its_words():
+    assert meant("castle", {"house"}) is None and meant("castle", {"house", "stone"}) == "stone house"
+    assert meant("dusk", {"dust"}) is None, "its meaning is known, so its spelling says nothing"
+    assert distance("teal", "tael") == 1 and distance("", "ab") == 2 and distance("kitten", "sitting") == 3
+
+
+def test_the_table_says_each_word_once_and_nothing_that_is_its_own_meaning():
+    said = [word for words in MEANINGS.values() for word in words.split()]
+    assert len(said) == len(set(said)) and not set(said) & set(MEANINGS) and not set(said) & FOREIGN
+    known = read_vocabulary(INK).known
+    assert not set(said) & known
+    for phrase in MEANINGS:
+        assert set(single_words(phrase)) - {"the"} <= known, phrase
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "left"),
+    [
+        ("a shiny red car", {"shiny"}, "a red car"),
+        ("a dragon, on grass", {"dragon"}, " on grass"),
+        ("a red car with a dragon, day", {"dragon"}, "a red car with a , day"),
+        ("Dragon", {"dragon"}, ""),
+        ("a car, in the  city", set(), "a car, in the  city"),
+        ("(a Crimson:1.2) car BREAK a castle", {"crimson", "castle"}, "car"),
+    ],
+)
+def test_words_are_left_out_and_what_makes_no_sense_without_them(text, words, left):
+    found = without(parse_prompt(text), words)
+    assert " ".join(found.text.split()) == " ".join(left.split())
 
 
 @given(some.text(max_size=200))
@@ -95,7 +143,7 @@ def test_a_model_without_the_file_knows_everything(tmp_path):
     [
         ("[]", "expected a JSON table"),
         ("{", "cannot be read"),
-        ('{"colour": "red"}', "colour: got red, expected a list of words"),
+        ('{"colour": "red"}', "colour: got 'red', expected a list of words"),
         ('{"colour": [1]}', "expected a list of words"),
         ('{"colour": [" "]}', "expected a list of words"),
         ("{}", "got 0 words"),
@@ -119,11 +167,42 @@ def test_a_stream_says_each_unknown_word_once(ink, caplog):
     for _ in range(3):
         ink(page, gated=False)
     ink.update(prompt="a blue sedans car, side view, on road, day")
-    assert said(caplog) == ['ink-tiny does not know "sedans"; nearest: "sedan"']
+    assert said(caplog) == ['ink-tiny does not know "sedans", and leaves it out; try "sedan"']
     caplog.clear()
     ink.update(prompt=[["a red sedan car", 0.5], ["a zeppelin", 0.5]])
-    assert len(said(caplog)) == 1 and said(caplog)[0].startswith('ink-tiny does not know "zeppelin"')
+    assert len(said(caplog)) == 1 and said(caplog)[0].startswith('ink-tiny does not know "zeppelin", and leaves it out')
     assert "inkstream models show ink-tiny" in said(caplog)[0]
+
+
+def test_an_unknown_word_does_not_change_the_picture(ink):
+    house = np.full((256, 256, 3), 255, np.uint8)
+    house[100:200, 60:64] = house[100:200, 190:194] = house[100:104, 60:194] = house[196:200, 60:194] = 0
+
+    def made(prompt):
+        ink.update(prompt=prompt)
+        return [each.pixels for each in (ink(house, gated=False), *ink.drain()) if each is not None][-1]
+
+    plain = made("a red house, day")
+    assert np.array_equal(made("a red zeppelin house, a dragon, day"), plain)
+    assert not np.array_equal(made("a blue house, day"), plain)
+
+
+def test_what_a_prompt_says_can_be_asked_while_it_is_written(ink):
+    read = lambda text: ink.prompts.read(text, ink.config)
+    assert read("a crimson house, a dragon") == Reading((("crimson", "red"), ("dragon", "")))
+    assert read("a crimson house").instead("crimson") == "red" and read("a crimson house").instead("house") == ""
+    assert read("red " * 100).cut.startswith("red") and read("a red house") == Reading()
+    assert ink.prompts.words[0] == "car" and {"stone", "front three-quarter"} <= set(ink.prompts.words)
+    with pytest.raises(ValueError, match="weight"):
+        read("(red:1.2.3)")
+
+
+def test_a_reading_in_lines():
+    many = Reading((("a", "b"), ("c", ""), ("d", ""), ("e", "f"), ("g", "h"), ("i", "j")), cut="the end")
+    assert Reading((("crimson", "red"),)).lines() == ('"crimson" is not known, and left out; try "red"',)
+    assert Reading((("c", ""), ("d", "")), heeded=True).lines() == ('"c", "d" are not known',)
+    assert Reading(cut="on").lines() == ('too long: what comes from "on" on is cut',) and Reading().lines() == ()
+    assert len(many.lines()) == 4 and many.lines()[-1] == "and 3 more"
 
 
 def test_a_prompt_of_known_words_says_nothing(ink, caplog):

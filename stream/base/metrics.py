@@ -32,6 +32,16 @@ COUNTERS = (
     "outputs_refused",
     "outputs_unsafe",
 )
+# What people call them, after a number. A picture that is the same as before is nothing that was lost.
+IN_WORDS = {
+    "frames_captured": "frames seen",
+    "frames_rendered": "frames rendered",
+    "frames_dropped": "frames passed over for newer ones",
+    "frames_skipped": "frames the same as before",
+    "frames_refused": "frames unusable",
+    "outputs_refused": "renders unusable",
+    "outputs_unsafe": "renders held back",
+}
 
 
 class _Durations:

@@ -72,7 +72,7 @@ class Networks:
         self._scheduler = scheduler_of(pipe.scheduler.config)
         self._controlnets: list[Any] = controlnets_of(pipe)
         self._controlnet_ids: list[str | None] = []  # what was loaded in the place of each; None: the pipeline's own
-        self._prompts = PromptEncoder(pipe)
+        self.prompts = PromptEncoder(pipe)
         self._loras = LoraSet(pipe)
         self._prompt_loras = PromptLoras(pipe)
         self._asked: dict[str, float] = {}  # the scales of the newest configuration, by path
@@ -133,7 +133,7 @@ class Networks:
         except BaseException:
             self._loras.restore(loras)
             self._taught.restore(words)
-            self._prompts.forget()
+            self.prompts.forget()
             self._controlnets = nets
             self._lora_names, self._controlnet_ids, self._lcm_lora, self._built, self._asked = rest
             raise
@@ -158,11 +158,11 @@ class Networks:
         if only:
             self._leave_loras(config)
         if self._taught.learn(config.textual_inversion, self._loras.embeddings) or new:
-            self._prompts.forget()
+            self.prompts.forget()
         if old is None or scales != self._asked:
             self._asked = scales
             self._loras.set_text_scales(self._lora_scales(config))
-            self._prompts.forget()
+            self.prompts.forget()
         if old is None and config.fuse_lora and self._loras.names:
             self._loras.fuse(self._lora_scales(config))
 
@@ -267,7 +267,7 @@ class Networks:
     def _shapes(self, config: StreamConfig, nets: tuple[Any, ...]) -> Shapes:
         unet, frames = self.pipe.unet, config.frame_buffer_size
         rows = frames * (len(config.t_index_list) if config.use_denoising_batch else 1)
-        prompt = self._prompts.prompt(config)
+        prompt = self.prompts.prompt(config)
         return Shapes(
             frames=frames,
             rows=rows + make_guidance(config.cfg_type, config.guidance_scale).extra_rows(rows, frames),
@@ -306,8 +306,8 @@ class Networks:
             revision=revision,
             schedule=schedule or self.schedule(config),
             noise=SeedNoise(config).draw(steps, *self._latent(config)).to(device),
-            prompt=self._prompts.prompt(config),
-            negative=self._prompts.negative(config) if guided else None,
+            prompt=self.prompts.prompt(config),
+            negative=self.prompts.negative(config) if guided else None,
             control_scales=control_scales(config, steps).to(device),
             lora_scales=torch.tensor(
                 [] if config.fuse_lora else list(self._lora_scales(config).values()), device=device

@@ -9,11 +9,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ...lora.styles import styles_of
 from ...lora.words import UnknownWords
 from ..base.blends import shares
 from ..base.config import MOST_CHUNKS, StreamConfig
 from ..base.names import quoted
 from ..base.prompt import parse_prompt
+from ..base.reading import Reading
 from .recipe import Embeds
 from .text import Chunks, text_coders
 
@@ -28,8 +30,9 @@ class PromptEncoder:
     def __init__(self, pipe: Any) -> None:
         self._device = pipe.device  # asking walks through all networks
         self._coders = text_coders(pipe)
-        self._cache: OrderedDict[tuple[str, int], Embeds] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, int, bool], Embeds] = OrderedDict()
         self._unknown_words = UnknownWords(pipe)
+        self._styles = frozenset(styles_of(pipe))
         self._told: set[str] = set()  # texts of which it was said that they are too long
         self._zeros = bool(getattr(pipe.config, "force_zeros_for_empty_prompt", False))
 
@@ -40,11 +43,11 @@ class PromptEncoder:
     def prompt(self, config: StreamConfig) -> Embeds:
         """The encoded prompt, or blend of prompts, of a configuration."""
         if isinstance(config.prompt, str):
-            return self.encode(config.prompt, config.prompt_chunks)
+            return self.encode(config.prompt, config.prompt_chunks, self._taught(config))
         how = config.prompt_interpolation_method
         mixed, total = None, 0.0
         for text, share in shares(config.prompt):
-            embeds, total = self.encode(text, config.prompt_chunks), total + share
+            embeds, total = self.encode(text, config.prompt_chunks, self._taught(config)), total + share
             mixed = embeds if mixed is None else mix(mixed, embeds, share / total, how)
         assert mixed is not None  # a blend has at least one weight above 0
         if config.normalize_prompt_weights:
@@ -54,22 +57,42 @@ class PromptEncoder:
 
     def negative(self, config: StreamConfig) -> Embeds:
         """The encoded negative prompt; without one it is zeros for SDXL models that were trained so."""
-        embeds = self.encode(config.negative_prompt, config.prompt_chunks)
+        embeds = self.encode(config.negative_prompt, config.prompt_chunks, self._taught(config))
         if config.negative_prompt or not self._zeros:
             return embeds
         return Embeds(torch.zeros_like(embeds.text), None if embeds.pooled is None else torch.zeros_like(embeds.pooled))
 
-    def encode(self, text: str, count: int = 1) -> Embeds:
+    def read(self, text: str, config: StreamConfig) -> Reading:
+        """What the model makes of a prompt, for who is writing it: from any thread, and nothing is encoded.
+
+        Raises ValueError for a prompt that cannot be read.
+        """
+        parsed, taught = parse_prompt(text), self._taught(config)
+        chunks = self._coders[0].chunks(parsed, config.prompt_chunks)
+        return Reading(tuple(self._unknown_words.unknown(parsed.text).items()), taught, chunks.rest)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that the model knows; empty where it takes any."""
+        return self._unknown_words.words
+
+    def _taught(self, config: StreamConfig) -> bool:
+        """Whether a LoRA that did not come with the model may have taught it words."""
+        return not self._styles.issuperset(config.lora_dict)
+
+    def encode(self, text: str, count: int = 1, whole: bool = False) -> Embeds:
         """Encode one text as ``count`` chunks; SDXL also gives a pooled embedding.
 
-        What there is no place for is cut, and logged once.
+        What there is no place for is cut, and logged once. Words that the model does not know are left out, unless the
+        text is to act as a ``whole``.
         """
-        key = (text, count)
+        parsed = parse_prompt(text)
+        whole = whole or any(name not in self._styles for name, _ in parsed.loras)
+        key = (text, count, whole)
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
-        parsed = parse_prompt(text)
-        self._unknown_words.tell(parsed.text)
+        parsed = self._unknown_words.heed(parsed, whole)
         with torch.inference_mode():
             chunks = [coder.chunks(parsed, count) for coder in self._coders]
             self._tell_of_cut(text, chunks[0], count)

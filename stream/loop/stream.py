@@ -64,9 +64,9 @@ class Stream(ChangedByUpdate):
         """
         config = StreamConfig.merged(config, settings)
         self.metrics = Metrics()
-        self._updating = threading.Lock()
-        self._rendering = threading.Lock()
+        self._updating, self._rendering = threading.Lock(), threading.Lock()
         self._networks = Networks(pipe, progress)
+        self.prompts = self._networks.prompts  # what the model makes of words
         self._noise = SeedNoise(config)
         self._outputs = Outputs(output_type, safety_checker)  # finished, and not yet handed out
         self._gate = Gate(config.similar_image_filter_threshold, config.similar_image_filter_max_skip_frame)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from ..base.config import ControlNetConfig, StreamConfig, may_be_none
 from ..base.mailbox import MailboxClosed
+from ..base.plain import reason
 
 LIMIT = 256
 
@@ -80,3 +82,9 @@ def _partial(value: Any) -> bool:
     return isinstance(value, dict) or (
         isinstance(value, list | tuple) and all(item is None or isinstance(item, dict) for item in value)
     )
+
+
+def not_changed(changes: Mapping[str, Any], error: Exception) -> str:
+    """What was refused, named once: most errors begin with the setting's name."""
+    said = reason(error)
+    return f"not changed: {said}" if said.startswith(tuple(changes)) else f"{', '.join(changes)} not changed: {said}"

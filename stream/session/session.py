@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,11 +23,12 @@ from ..base.terminal import settle, unheard
 from ..base.waits import said
 from ..sinks import Sink, State, Status
 from ..sources import Source
-from .changes import Changes
+from .changes import Changes, not_changed
 from .driver import Driver, StreamLike
 from .fanout import Fanout
 from .intake import RETRY, Intake
 from .outlet import Outlet
+from .reader import Reader
 from .reporter import Reporter
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,8 @@ class Session:
         self._stop = threading.Event()  # asked to end now
         self._bell = threading.Event()  # something for the main thread to look at
         self._changes = Changes()
+        self._reader = Reader(stream)
+        self.read_prompt, self.words = self._reader.read, self._reader.words
         self._inbox: Mailbox[Frame] = Mailbox()
         self._intake = Intake(source, self._inbox, self.metrics, clock, self._stop, self._inbox.wake, retry, self._say)
         self._driver = Driver(
@@ -266,12 +269,10 @@ class Session:
         message = "; ".join(part for part in parts if part)
         config, size = self._driver.seen.config, self._driver.seen.size
         values = {"prompt": config.prompt, "drawing_influence": config.drawing_influence}
-        for name in ("frames_dropped", "frames_skipped"):
-            values[name] = self.metrics.counter(name)
-        newest_wins, done = self._intake.live, self._driver.done
-        sides = (size.width, size.height)
-        which, area = self._intake.about, self._intake.area
-        return Status(state, message, fps, latency, sides, values, newest_wins, done, which, area)
+        values |= {name: self.metrics.counter(name) for name in ("frames_dropped", "frames_skipped")}
+        newest_wins, done, sides = self._intake.live, self._driver.done, (size.width, size.height)
+        which, area, notes = self._intake.about, self._intake.area, self._reader.notes(config)
+        return Status(state, message, fps, latency, sides, values, newest_wins, done, which, area, notes)
 
     def summary(self) -> dict[str, Any]:
         """What was measured (see ``Metrics.summary``), state and message, whether the newest frame won, the sinks that
@@ -351,7 +352,7 @@ class Session:
             try:
                 self._stream.update(**changes)
             except Exception as error:  # noqa: BLE001 - whatever a change meets, the picture goes on without it
-                self._say(_not_changed(changes, error), error)
+                self._say(not_changed(changes, error), error)
             self._driver.look()
             self._inbox.wake()
 
@@ -384,12 +385,6 @@ class Session:
             self._intake.close()
         except Exception as error:  # noqa: BLE001 - a driver may fail in any way, and the session ends all the same
             log.warning("source %s cannot be closed: %s", self._intake.name, error)
-
-
-def _not_changed(changes: Mapping[str, Any], error: Exception) -> str:
-    """What was refused, named once: most errors begin with the setting's name."""
-    said = reason(error)
-    return f"not changed: {said}" if said.startswith(tuple(changes)) else f"{', '.join(changes)} not changed: {said}"
 
 
 def _join(thread: threading.Thread, timeout: float | None) -> None:

@@ -51,13 +51,19 @@ class Status:
     """Which of several things the source took, a window for example; empty where there is no question."""
     area: Rect | None = None
     """Where on the desktop the source is, in the desktop's own coordinates; None where it is nowhere there."""
+    notes: tuple[str, ...] = ()
+    """What the model makes of the prompt, line by line: words that it does not know, what it has no room for."""
     step: str = ""
     """What is being done before the first picture can come, in people's words; ``done`` says how much of it."""
 
 
 @runtime_checkable
 class Controls(Protocol):
-    """What a sink with keys may ask of the session. All calls return at once."""
+    """What a sink with keys may ask of the session. All calls return at once.
+
+    It may also have ``read_prompt(text) -> Reading``, what the model makes of a prompt, and ``words()``, those that it
+    knows (none: it takes any).
+    """
 
     def update(self, **changes: Any) -> None:
         """Change settings; a refused change is reported in ``Status.message``."""

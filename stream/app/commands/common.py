@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ...base.metrics import IN_WORDS
 from ...base.plain import reason
 from ...base.progress import Progress, note, shown
 from ...base.signals import INTERRUPTED, saving
@@ -72,7 +73,7 @@ def figures(summary: dict[str, Any]) -> Table:
     rate = f"{summary['unique_fps']:.1f} unique pictures a second" if summary["frames_rendered"] > 1 else ""
     if rate and summary["newest_wins"]:
         rate += f", {summary['emitted_fps']:.1f} shown a second"
-    counted = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items())
+    counted = ", ".join(f"{value:,} {IN_WORDS.get(name, name.replace('_', ' '))}" for name, value in counts.items())
     table = Table(caption="\n".join(filter(None, (rate, counted))), caption_justify="left", caption_style="")
     table.add_column("milliseconds")
     for name in ("count", "p50", "p95", "p99", "max"):

@@ -14,6 +14,8 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 WITHIN = 3.0  # seconds that the list of the system's fonts may take
+MOST_GLYPHS = 10_000  # of which it is remembered whether a font has them
+NOBODYS = "\U0010fffd"  # the last place for private use
 # Fonts with Chinese, Japanese or Korean glyphs that these systems bring along.
 _WINDOWS = ("msyh.ttc", "YuGothM.ttc", "meiryo.ttc", "malgun.ttf", "simsun.ttc")
 _MAC = (
@@ -34,6 +36,8 @@ class Fonts:
         self._letters: bytes = font.font_bytes
         self._font = pygame.font.Font
         self._error = pygame.error
+        self._bytes = pygame.image.tobytes
+        self._glyphs: dict[tuple[int, str], bool] = {}
         self._made: dict[tuple[str, int], Any] = {}
         self._system: list[str] = []  # files of the system's fonts that were needed
 
@@ -60,12 +64,19 @@ class Fonts:
         return "".join(dict.fromkeys(self._missing(text, self.of(text, 16))))
 
     def _missing(self, text: str, font: Any) -> list[str]:
-        measured = font.metrics(text)
-        return [
-            character
-            for character, glyph in zip(text, measured, strict=False)
-            if glyph is None and not character.isspace() and character.isprintable()
-        ]
+        return [each for each in text if not each.isspace() and each.isprintable() and not self._has(font, each)]
+
+    def _has(self, font: Any, character: str) -> bool:
+        """Whether a font has a glyph for a character; else it draws the same as for one that nobody has."""
+        key = id(font), character  # fonts that were made stay
+        if key not in self._glyphs:
+            if len(self._glyphs) >= MOST_GLYPHS:
+                self._glyphs.clear()
+            drawn, none = (
+                self._bytes(font.render(each, True, (255, 255, 255)), "RGBA") for each in (character, NOBODYS)
+            )
+            self._glyphs[key] = drawn != none
+        return self._glyphs[key]
 
     def _sized(self, name: str, size: int) -> Any:
         key = name, size

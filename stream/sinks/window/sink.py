@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from ...base.errors import ConfigError, SinkClosed
 from ...base.frame import Output, Rect, Size
+from ...base.metrics import IN_WORDS
 from ...base.preview import PREVIEW_TITLE
 from .. import Controls, Status
 from .desktop import NativeWindow, hide_from_capture, open_display
@@ -82,6 +83,7 @@ class WindowSink:
         self._statistics_at = -math.inf
         self._toast, self._toast_until = "", -math.inf
         self._message = ""
+        self._notes: tuple[str, ...] = ()
         self._influence: tuple[float, float] | None = None  # asked for with a key, and when
         self._status = Status()
         self._output: Output | None = None
@@ -137,6 +139,9 @@ class WindowSink:
             self._message = status.message
             if status.message:
                 self._say(status.message)
+        if status.notes != self._notes:
+            self._notes = status.notes
+            self._say("\n".join(status.notes))
         for words in self._keeper.news():
             self._say(words)
         self._stand.remember()
@@ -229,7 +234,7 @@ class WindowSink:
             ("capture to screen", f"{self._seen_after:.0f} ms"),
             ("size", "{}x{}".format(*status.size)),
         ]
-        rows += [(name.replace("_", " "), _worded(value)) for name, value in status.values.items()]
+        rows += [(IN_WORDS.get(name, name.replace("_", " ")), _worded(value)) for name, value in status.values.items()]
         return tuple(rows)
 
     def _say(self, words: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...base.prompt import parse_prompt
+from ...base.reading import Reading
 from .. import Controls, Status
 from .focus import Focus
 from .fonts import Fonts
@@ -35,6 +36,7 @@ class Writing:
         self._asked: tuple[str, Any] | None = None  # the prompt that was written last, and the one there was before
         self._other = 0  # the window that had the keyboard before ours
         self._looked_at = -LOOK
+        self._read: Callable[[str], Reading] | None = None  # asks the model
         self._noted: tuple[str, tuple[str, ...]] | None = None  # a text, and what is said of it
 
     def look(self) -> None:
@@ -53,7 +55,10 @@ class Writing:
         text = prompt if isinstance(prompt, str) else ""
         if self._asked is not None and self._asked[1] == prompt:
             text = self._asked[0]
-        self.line = PromptLine(text, self._memory.prompts)
+        read = self._read = getattr(controls, "read_prompt", None)
+        words = getattr(controls, "words", tuple)()
+        self._noted = None
+        self.line = PromptLine(text, self._memory.prompts, words, lambda word: read(word).instead(word) if read else "")
         self._pygame.key.start_text_input()
         self._pygame.key.set_repeat(400, 40)
 
@@ -90,7 +95,8 @@ class Writing:
 
     def _notes(self, text: str) -> tuple[str, ...]:
         unseen = self._fonts.unseen(text)
-        return (f"no font on this computer shows {unseen[:12]}: what is written is right",) if unseen else ()
+        font = (f"no font on this computer shows {unseen[:12]}: what is written is right",) if unseen else ()
+        return (*(self._read(text).lines() if self._read else ()), *font)
 
     def _end(self) -> None:
         self.line, self._asked = None, None

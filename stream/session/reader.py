@@ -1,0 +1,44 @@
+"""What the stream's model makes of prompts, for whoever writes or sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..base.config import StreamConfig
+from ..base.reading import Reading
+from .driver import StreamLike
+
+NOTHING = Reading()
+
+
+class Reader:
+    """Asks a stream's ``prompts``; a stream without any knows every word. May be asked from any thread."""
+
+    def __init__(self, stream: StreamLike) -> None:
+        self._stream = stream
+        self._newest: tuple[Any, ...] = ()  # what was asked last
+        self._notes: tuple[str, ...] = ()
+
+    def read(self, text: str) -> Reading:
+        """What the model makes of a prompt; nothing of one that cannot be read yet."""
+        return self._read(text, self._stream.config)
+
+    def words(self) -> tuple[str, ...]:
+        """The words that the model knows; empty where it takes any."""
+        return tuple(getattr(getattr(self._stream, "prompts", None), "words", ()))
+
+    def notes(self, config: StreamConfig) -> tuple[str, ...]:
+        """What is to be said of the prompts of a configuration."""
+        newest = (config.prompt, config.prompt_chunks, tuple(config.lora_dict))
+        if newest != self._newest:
+            texts = [config.prompt] if isinstance(config.prompt, str) else [text for text, _ in config.prompt]
+            lines = [line for text in texts for line in self._read(text, config).lines()]
+            self._notes, self._newest = tuple(dict.fromkeys(lines)), newest
+        return self._notes
+
+    def _read(self, text: str, config: StreamConfig) -> Reading:
+        prompts = getattr(self._stream, "prompts", None)
+        try:
+            return NOTHING if prompts is None else prompts.read(text, config)
+        except ValueError:  # half a bracket; who applies it is told what is wrong
+            return NOTHING
