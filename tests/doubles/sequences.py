@@ -91,16 +91,16 @@ class World:
             raise Untrue(f"{about} is {apart} levels apart from a fresh render")
 
     def changes(self) -> st.SearchStrategy[dict[str, Any]]:
-        """Changes of one or two settings that a stream takes live; those of LoRAs are the most frequent."""
+        """Changes of one or two settings that a stream takes live; those of LoRAs and of the batch are frequent."""
         loras = st.sampled_from([("lora_dict", {lora: scale}) for lora in self.loras for scale in (0.0, 0.3, 0.7)])
-        one = st.one_of(
-            loras,
-            loras,
-            loras,
+        batch = st.sampled_from(
+            [
+                *[("t_index_list", steps) for steps in STEPS.values()],
+                *[("frame_buffer_size", size) for size in (1, 2)],
+            ]
+        )
+        other = st.one_of(
             st.sampled_from([("prompt", text) for text in ("a red car", "a blue house")]),
-            st.sampled_from([("t_index_list", steps) for steps in STEPS.values()]),
-            st.sampled_from([("frame_buffer_size", size) for size in (1, 2)]),
-            st.sampled_from([("use_denoising_batch", batch) for batch in (True, False)]),
             st.sampled_from([("cfg_type", kind) for kind in ("none", "full", "self", "initialize")]),
             st.sampled_from([("guidance_scale", scale) for scale in (1.2, 2.0)]),
             st.sampled_from([("seed", seed) for seed in (1, 2)]),
@@ -108,12 +108,13 @@ class World:
             st.sampled_from([("controlnets", [{"conditioning_scale": scale}]) for scale in (0.3, 1.0)]),
             st.just(("controlnets", [{"model_id": str(self.other_net)}])),
         )
-        return st.lists(one, min_size=1, max_size=2).map(dict)
+        return st.lists(st.one_of(loras, batch, other), min_size=1, max_size=2).map(dict)
 
     def steps(self) -> st.SearchStrategy[tuple[str, Any]]:
         """One step of a life. Frames and changes are the most frequent ones."""
         frame = st.tuples(st.just("frame"), st.integers(0, len(self.frames) - 1))
         update = st.tuples(st.just("update"), self.changes())
+        switch = st.tuples(st.just("update"), st.fixed_dictionaries({"use_denoising_batch": st.booleans()}))
         wrong = st.sampled_from([{"lora_dict": {"missing.safetensors": 1.0}}, {"prompt": []}, {"t_index_list": [99]}])
         refused = st.tuples(st.just("refused"), st.builds(lambda good, bad: good | bad, self.changes(), wrong))
         rare = st.one_of(
@@ -122,17 +123,17 @@ class World:
             st.tuples(st.just("close"), st.none()),
             st.tuples(st.just("neighbour"), st.sampled_from(self.loras)),
         )
-        return st.one_of(frame, frame, frame, update, update, refused, rare)
+        return st.one_of(frame, frame, frame, update, update, switch, refused, rare)
 
     def lives(self, length: int = 9) -> st.SearchStrategy[Life]:
         """Lives of up to so many steps."""
         ink = self.loras[0]
         start = st.fixed_dictionaries(
             {
-                "use_denoising_batch": st.booleans(),
+                "use_denoising_batch": st.sampled_from((True, False)),
                 "frame_buffer_size": st.sampled_from((1, 2)),
-                "t_index_list": st.sampled_from(list(STEPS.values())),
-                "lora_dict": st.sampled_from(({}, {ink: 0.0}, {ink: 0.7})),
+                "t_index_list": st.sampled_from(list(STEPS.values())[::-1]),
+                "lora_dict": st.sampled_from(({ink: 0.7}, {}, {ink: 0.0})),
             }
         )
         return st.builds(Life, st.just(self), start, st.lists(self.steps(), min_size=3, max_size=length))
