@@ -308,3 +308,42 @@ def test_t13_a_tokenizer_without_a_length_ends_where_the_encoder_does():
     stream = Stream(pipe, prompt="a red car", **SMALL)
     assert stream.pipe.tokenizer.model_max_length == 77
     assert pipe.tokenizer.model_max_length == 10**30
+
+
+# --- sizes
+
+
+def test_a_stream_has_the_size_that_its_model_was_trained_on_where_none_is_given():
+    pipe = tiny_sd()
+    pipe.unet = with_config(pipe.unet, sample_size=[16, 24])
+    factor = pipe.vae_scale_factor
+    assert Stream(pipe, acceleration="eager", warmup=0).size == (24 * factor, 16 * factor)
+    assert Stream(pipe, StreamConfig.build(width=128), acceleration="eager", warmup=0).size == (128, 512)
+    pipe.unet = with_config(pipe.unet, sample_size=None)
+    assert Stream(pipe, acceleration="eager", warmup=0).size == (512, 512)
+    settings = {"acceleration": "eager", "warmup": 0, "device": "cpu"}
+    assert Stream.from_pretrained("ink-tiny", **settings).size == (256, 256)
+
+
+def test_a_size_far_above_that_is_said_once_with_one_that_fits(caplog):
+    pipe = tiny_sd()
+    pipe.unet = with_config(pipe.unet, sample_size=32)
+    stream = Stream(pipe, width=640, height=320, acceleration="eager", warmup=0)
+    stream.update(prompt="a red car")
+    told = [record.message for record in caplog.records if "pixels are" in record.message]
+    assert told == [
+        "640x320 pixels are 3.1 times as many as this model was trained on (256x256), and it may draw badly there: "
+        "set width=384 and height=192"
+    ]
+    stream.update(width=320)
+    assert len([record for record in caplog.records if "pixels are" in record.message]) == 1
+
+
+def test_a_negative_prompt_that_changes_nothing_is_said_once(caplog):
+    stream = Stream(tiny_sd(), cfg_type="self", negative_prompt="fog", **SMALL)
+    stream.update(negative_prompt="mist")
+    said = "negative_prompt has no effect with cfg_type self and guidance_scale 1.2; set cfg_type to full or initialize"
+    assert caplog.text.count(said) == 1
+    caplog.clear()
+    Stream(tiny_sd(), cfg_type="full", negative_prompt="fog", **SMALL)
+    assert "negative_prompt" not in caplog.text

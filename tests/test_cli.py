@@ -216,6 +216,22 @@ def test_run_carries_every_picture_to_every_sink_and_prints_the_figures(stream, 
     assert figures["torch"]
 
 
+def test_a_prompt_may_be_a_blend_and_what_is_wrong_in_it_is_said_of_the_option(stream):
+    command("run", "-s", "fake:frames=2,size=64", "-t", "null", "-p", '[["a red car", 0.3], ["a blue car", 0.7]]')
+    command("run", "-s", "fake:frames=2,size=64", "-t", "null", "-p", "[[fog]] a car")
+    prompts = [config.prompt for _, config in stream.asked]
+    assert prompts == [(("a red car", 0.3), ("a blue car", 0.7)), "[[fog]] a car"]
+    said = command("run", "-s", "fake:frames=2,size=64", "-t", "null", "-p", "a car BREAK night", code=2).stderr
+    assert said.startswith("error: --prompt: stream.prompt: got BREAK")
+
+
+def test_pictures_that_cannot_be_rendered_are_a_fault_where_they_are_files(stream, tmp_path):
+    cv2.imwrite(str(tmp_path / "good.png"), np.full((64, 64, 3), 9, np.uint8))
+    (tmp_path / "bad.png").write_bytes(b"rubbish")
+    command("run", "-s", "images:.", "-t", "images:out", code=1)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
+
+
 def test_run_stops_after_frames_or_seconds(stream, tmp_path):
     command("run", "-s", "fake:live=0,size=64,pattern=noise", "-t", "null", "--frames", 5, "--json", "five.json")
     assert json.loads((tmp_path / "five.json").read_text())["frames_rendered"] == 5

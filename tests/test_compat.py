@@ -16,7 +16,8 @@ from doubles.lora import tiny_lora
 from doubles.tiny_models import tiny_sd
 
 from inkstream.lora import registry
-from inkstream.stream import Stream
+from inkstream.lora.load import load_pipeline
+from inkstream.stream import Stream, StreamConfig
 from inkstream.stream.base.errors import ConfigError, EngineError, FrameError, LoraError
 from inkstream.stream.compat import (
     StreamDiffusion,
@@ -437,7 +438,21 @@ def test_receive_images_shows_the_newest_until_the_window_is_closed(monkeypatch)
     assert viewer.receive_images is receive_images
 
 
+def test_what_of_upstream_is_not_there_is_said():
+    stream = StreamDiffusion(tiny_sd(), [32], width=64, height=64)
+    with pytest.raises(AttributeError, match=r"StreamDiffusion\.unet_step: got a part of upstream's class"):
+        stream.unet_step(None, None)
+    assert not hasattr(stream, "prompt_embeds")
+    assert copy.copy(stream).t_list == [32]
+
+
 def test_an_embedded_model_takes_no_lcm_lora():
+    pipe = load_pipeline("ink-tiny", StreamConfig.build(device="cpu"))
+    stream = StreamDiffusion(pipe, [32], torch.float32, width=64, height=64)
+    stream.load_lcm_lora()
+    stream.fuse_lora()
+    stream.prepare("a red car")
+    assert stream(torch.zeros(3, 64, 64)).shape == (1, 3, 64, 64)
     wrapper = StreamDiffusionWrapper("ink-tiny", [32, 45], width=64, height=64, acceleration="none", warmup=0)
     wrapper.prepare("a red car")
     assert wrapper(PIL.Image.new("RGB", (64, 64), "white")).size == (64, 64)

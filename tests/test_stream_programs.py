@@ -11,6 +11,7 @@ from doubles.lora import tiny_lora
 from doubles.pages import growing_pages
 from doubles.tiny_models import tiny_sd
 from doubles.units import change_units
+from PIL import Image
 
 from inkstream.stream import Stream, StreamConfig
 from inkstream.stream.base.errors import ConfigError, FrameError
@@ -159,7 +160,7 @@ def test_output_type_np_keeps_no_tensor_and_another_is_refused(pipe, page):
 
 
 def test_a_safety_checker_sees_every_picture_and_replaces_what_it_refuses(pipe):
-    frames, seen, verdicts = list(growing_pages(6)), [], [False, True, False, None, "no", True]
+    frames, seen, verdicts = list(growing_pages(6)), [], [False, True, False, None, np.False_, True]
 
     def checker(picture):
         assert picture.shape == (64, 64, 3)
@@ -191,6 +192,30 @@ def test_a_safety_checker_may_give_another_picture_of_the_same_size(pipe, page):
         pytest.raises(FrameError, match="safety_checker: got 64x32 pixels, expected 64x64"),
     ):
         stream(page)
+
+
+def test_a_safety_checker_may_give_a_pil_image_and_what_is_no_picture_is_named(pipe, page):
+    with Stream(
+        pipe, t_index_list=(32,), safety_checker=lambda picture: Image.new("RGB", (64, 64), "red"), **BASE
+    ) as s:
+        assert (s(page).pixels == (255, 0, 0)).all()
+    with (
+        Stream(pipe, t_index_list=(32,), safety_checker=lambda picture: (picture, [False]), **BASE) as stream,
+        pytest.raises(FrameError, match=r"safety_checker: expected True, False or a picture; .*tuple"),
+    ):
+        stream(page)
+
+
+def test_names_that_others_have_for_a_precision_are_known_and_torch_dtype_is_explained(pipe):
+    assert [StreamConfig.build(dtype=name).dtype for name in ("half", "fp16", "BF16", "fp32")] == [
+        *("float16", "float16", "bfloat16", "float32")
+    ]
+    with pytest.raises(ConfigError, match=r"torch_dtype: unknown setting; did you mean 'dtype'\?"):
+        Stream(pipe, torch_dtype=torch.float16)
+    with pytest.raises(
+        ConfigError, match=r'config: got "?\'ink-tiny\'"?, expected a StreamConfig; settings are given by'
+    ):
+        Stream(pipe, "ink-tiny")
 
 
 def test_what_a_safety_checker_raises_comes_out_and_no_picture_does(pipe, page):

@@ -27,6 +27,9 @@ _OnnxElsewhere = Literal["onnxruntime:directml", "onnxruntime:coreml"]
 Acceleration = Literal[_Named, _OpenVino, _Onnx, _OnnxElsewhere]
 MOST_CHUNKS = 8  # of a prompt
 BY_PATH = ("lora_dict", "textual_inversion")  # settings whose keys are the names of files
+# What others call a setting, and a precision.
+_ELSEWHERE = {"torch_dtype": "dtype", "lora": "lora_dict", "loras": "lora_dict", "lora_scale": "lora_dict"}
+_DTYPES = {"fp32": "float32", "float": "float32", "fp16": "float16", "half": "float16", "bf16": "bfloat16"}
 DEFAULT_T_INDEX = {"img2img": (32, 45), "txt2img": (0, 16, 32, 45), "sketch": (0, 25)}
 
 
@@ -37,6 +40,12 @@ def _path_text(value: Any) -> Any:
 def _torch_text(value: Any) -> Any:
     """``torch.float16`` and ``torch.device("cuda", 1)`` by their names; torch itself is not needed for that."""
     return str(value).removeprefix("torch.") if type(value).__module__ == "torch" else value
+
+
+def _dtype_text(value: Any) -> Any:
+    """The names that diffusers and PyTorch have for a precision, too."""
+    text = _torch_text(value)
+    return _DTYPES.get(text.lower(), text) if isinstance(text, str) else text
 
 
 def _or_empty(value: Any) -> Any:
@@ -125,7 +134,7 @@ class StreamConfig(_Frozen):
     frame_buffer_size: int = Field(1, ge=1, le=64)
     """Frames that enter together."""
     width: int = Field(512, ge=64, le=4096)
-    """Width of the picture in pixels."""
+    """Width of the picture in pixels; where neither side is given, both are those that the model was trained on."""
     height: int = Field(512, ge=64, le=4096)
     """Height of the picture in pixels."""
     fit: Literal["crop", "letterbox", "stretch"] = "crop"
@@ -163,7 +172,7 @@ class StreamConfig(_Frozen):
     device: Annotated[str, BeforeValidator(_torch_text)] = "auto"
     """auto, cpu, cuda, cuda:1, mps; or a torch.device."""
     dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16", "int8", "float8"], BeforeValidator(_torch_text)
+        Literal["auto", "float32", "bfloat16", "float16", "int8", "float8"], BeforeValidator(_dtype_text)
     ] = "auto"
     """Precision of networks, also a torch.dtype; the loop itself is float32. int8, float8: inkstream quantize first."""
     warmup: int = Field(2, ge=0, le=100)
@@ -220,6 +229,11 @@ class StreamConfig(_Frozen):
 
         Raises ConfigError.
         """
+        if config is not None and not isinstance(config, cls):
+            raise ConfigError(
+                f"config: got {short(config)}, expected a {cls.__name__}; settings are given by name (prompt=...), and "
+                f'load_config("ink-tiny").stream gives those of a preset'
+            )
         given = {name: getattr(config, name) for name in config.model_fields_set} if config is not None else {}
         return cls.build(**{**given, **settings})
 
@@ -279,7 +293,9 @@ def explain(model: type[BaseModel], error: ValidationError) -> list[tuple[str, s
         text = f"got {short(fault['input'])}, {ours(fault['msg'])}"
         if fault["type"] == "extra_forbidden":
             names = _owner(model, parts).model_fields
-            text = f"unknown setting{did_you_mean(parts[-1], names) or '; known are: ' + ', '.join(names)}"
+            meant = _ELSEWHERE.get(str(parts[-1]))
+            hint = f"; did you mean {meant!r}?" if meant in names else did_you_mean(parts[-1], names)
+            text = f"unknown setting{hint or '; known are: ' + ', '.join(names)}"
         elif fault["type"] == "missing":
             text = "is missing, expected a value"
         elif fault["type"] == "value_error":

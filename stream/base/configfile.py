@@ -56,20 +56,27 @@ def presets() -> dict[str, str]:
     return found
 
 
-def load_config(name: str | Path, overrides: Mapping[str, Any] | None = None, *, model: str | None = None) -> RunConfig:
+def load_config(
+    name: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    model: str | None = None,
+    said: Mapping[str, str] | None = None,
+) -> RunConfig:
     """Load a preset by name, a YAML file by path, or the recipe inside a PNG that inkstream kept.
 
     ``overrides`` are settings of the stream by dotted path (``{"controlnets.0.conditioning_scale": 0.5}``) and come on
-    top of the file; ``model`` replaces the file's. Raises ConfigError: ``file:line:column: setting: got, expected``.
+    top of the file; ``model`` replaces the file's. ``said`` says what some of them were given as, if not as ``--set``.
+    Raises ConfigError: ``file:line:column: setting: got, expected``.
     """
-    return _run_config(_read(name), overrides, model)
+    return _run_config(_read(name), overrides, model, said or {})
 
 
 def parse_config(
     text: str, name: str = "configuration", overrides: Mapping[str, Any] | None = None, *, model: str | None = None
 ) -> RunConfig:
     """As ``load_config``, from text; ``name`` stands for the file in messages."""
-    return _run_config(safeyaml.read(text, name), overrides, model)
+    return _run_config(safeyaml.read(text, name), overrides, model, {})
 
 
 def from_recipe(
@@ -122,7 +129,9 @@ def build(document: Document, model: type[Model]) -> Model:
     raise ConfigError("\n".join(lines))
 
 
-def _run_config(document: Document, overrides: Mapping[str, Any] | None, model: str | None) -> RunConfig:
+def _run_config(
+    document: Document, overrides: Mapping[str, Any] | None, model: str | None, said: Mapping[str, str]
+) -> RunConfig:
     document = _layered(document)
     if not isinstance(document.value, dict):
         return build(document, RunConfig)
@@ -130,7 +139,7 @@ def _run_config(document: Document, overrides: Mapping[str, Any] | None, model: 
         document.value["model"] = model
         document.places["model"] = Place("--model")
     if overrides:
-        document = _overridden(document, overrides)
+        document = _overridden(document, overrides, said)
     return build(document, RunConfig)
 
 
@@ -185,7 +194,7 @@ def _settings_over(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _overridden(document: Document, overrides: Mapping[str, Any]) -> Document:
+def _overridden(document: Document, overrides: Mapping[str, Any], said: Mapping[str, str]) -> Document:
     value = {"stream": {}, **copy.deepcopy(document.value)}
     if not isinstance(value["stream"], dict):
         return document
@@ -193,7 +202,7 @@ def _overridden(document: Document, overrides: Mapping[str, Any]) -> Document:
     places = dict(document.places)
     for path, new in overrides.items():
         put(settings, path, new)
-        places[f"stream.{path}"] = Place(f"--set {path}")
+        places[f"stream.{path}"] = Place(said.get(path, f"--set {path}"))
     return Document({**value, "stream": settings}, places, document.keys)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -99,7 +100,23 @@ def asked_for(sets: list[str] | None, prompt: str | None, seed: int | None) -> d
     from .configfile import parse_set
 
     overrides = dict(parse_set(text) for text in sets or [])
+<<<<<<< HEAD
     return overrides | {name: value for name, value in (("prompt", prompt), ("seed", seed)) if value is not None}
+=======
+    options = {"prompt": None if prompt is None else _blend_or_text(prompt), "seed": seed}
+    given = {name: value for name, value in options.items() if value is not None}
+    said = {name: f"--{name}" for name in given}
+    return load_config(config, {**overrides, **given}, model=model, said=said)
+
+
+def _blend_or_text(text: str) -> Any:
+    """``[["a car", 0.3], ["a house", 0.7]]`` as the blend that it is; square brackets around words are a weight."""
+    from .configfile import parse_set
+
+    if not re.match(r"""\s*\[\s*\[\s*["']""", text):
+        return text
+    return parse_set(f"prompt={text}")[1]
+>>>>>>> 02bfa73 (A stream has the size that its model was trained on; what a newcomer typed is read, or refused by name)
 
 
 def listed(text: str) -> list[str]:

@@ -34,7 +34,7 @@ _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _LETTER = r"[^\s()\[\]\\<>:,;]"  # of a word, to which signs can be added
 _END = r"(?=$|[\s,;:.!?()\[\]])"
 _TAG = re.compile(r"\\.|<([^\W\d]\w*):([^<>]*)>", re.DOTALL)
-_MARKS = re.compile(r"[()\[\]\\<]|[+-]" + _END + r"|\bBREAK\b")  # text without any of them means itself
+_MARKS = re.compile(r"[()\[\]\\<]|[+-]" + _END + r"|\b(?:BREAK|AND)\b")  # text without any of them means itself
 _TOKEN = re.compile(
     rf"""
       \\(?P<literal>[\\()\[\]<>:+-]|BREAK\b)
@@ -48,11 +48,15 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_BLEND = 'text, or a blend of texts: prompt: [["a", 1], ["b", 0.8]]'
 # What these programs do with a prompt between two steps, or with several prompts in one text, is done elsewhere here.
 _ELSEWHERE = [
     (re.compile(r"\[[^\[\]]*:\s*[\d.]+\s*\]"), "(words:1.3) for a weight; words do not change between steps"),
     (re.compile(r"\[[^\[\]]*\|[^\[\]]*\]"), "one of them; words do not take turns between steps"),
-    (re.compile(r"\)\s*\.(blend|and|swap|attend)\s*\("), 'text, or a blend of texts: prompt: [["a", 1], ["b", 0.8]]'),
+    (re.compile(r"\)\s*\.(blend|and|swap|attend)\s*\("), _BLEND),
+    (re.compile(r"\bAND\b[^\n]*?:\s*[\d.]+\s*(?=$|\bAND\b)"), _BLEND),
+    (re.compile(r"\([^()]*:\s*\d+,\d+\s*\)"), "a point in a weight, as in (words:1.3)"),
+    (re.compile(r"<(?:lora|lyco):[^<>]*$", re.IGNORECASE), "<lora:name:0.8>, with its end"),
 ]
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...lora.styles import model_folder
+from ...models import embedded
 from ..base.config import CfgType, Mode
 from ..base.errors import ConfigError, FrameError
 from ..base.frame import Output
@@ -76,6 +78,15 @@ class StreamDiffusion:
         self._stream: Stream | None = None
         self._starts = True  # whether the next picture is the first one
 
+    def __getattr__(self, name: str) -> Any:
+        # Only what is not there gets here.
+        if name in vars(type(self)) or name.startswith("__"):
+            raise AttributeError(name)
+        raise AttributeError(
+            f"StreamDiffusion.{name}: got a part of upstream's class that this one has not; what it has instead stands "
+            f"in docs/from-streamdiffusion.md"
+        )
+
     # --- weights
 
     def load_lcm_lora(
@@ -84,8 +95,10 @@ class StreamDiffusion:
         adapter_name: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Load the LCM-LoRA of the pipeline's base model, or the one that is named."""
+        """Load the LCM-LoRA of the pipeline's base model, or the one that is named; an embedded model needs none."""
         path = _lora_path(pretrained_model_name_or_path_or_dict, kwargs)
+        if path == OWN_LCM_LORA and model_folder(self.pipe) in embedded().values():
+            return
         self._unfused.append("lcm")
         self.use(use_lcm_lora=True, lcm_lora_id=None if path == OWN_LCM_LORA else path)
 

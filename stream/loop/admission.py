@@ -13,10 +13,12 @@ from ...lora.devices import DTYPES
 from ...lora.tokens import fit_tokenizers
 from ..base.config import StreamConfig
 from ..base.errors import ConfigError, ModelError
+from ..base.frame import Size
 from ..base.quiet import quiet
 from ..base.twin import twin
 
 Prediction = Literal["epsilon", "v_prediction"]
+TOO_LARGE = 2.3  # times the pixels that a UNet was trained on; 768x768 of a model for 512x512 are 2.25
 _BASE = "use a base model of Stable Diffusion 1.x, 2.x or SDXL"
 _AUTOENCODERS = ("AutoencoderTiny", "AutoencoderKL", "AsymmetricAutoencoderKL")
 # What a UNet may ask for that the loop has not got: key of its configuration -> (values it may have, what to do).
@@ -66,7 +68,7 @@ def working_vae(vae: Any, unet: Any) -> Any:
 
 
 def settled(pipe: Any, config: StreamConfig) -> StreamConfig:
-    """The first configuration of a stream, true to a pipeline that is given ready.
+    """The first configuration of a stream, true to a pipeline that is given ready; its size where none was given.
 
     Raises ConfigError for a device or a precision that it is not on: moving it would change it for others.
     """
@@ -82,10 +84,37 @@ def settled(pipe: Any, config: StreamConfig) -> StreamConfig:
             f"dtype: got {config.dtype}, and the pipeline is in {have}; "
             f"convert it first: pipe.to(torch.{config.dtype}), or leave dtype out"
         )
-    by_name = "use_tiny_vae" in config.model_fields_set and config.model_fields_set != set(type(config).model_fields)
+    given, changes = config.model_fields_set, {}
+    by_name = "use_tiny_vae" in given and given != set(type(config).model_fields)
     if config.use_tiny_vae and not config.vae_id and not by_name and not is_tiny(pipe.vae):
-        return config.changed(use_tiny_vae=False)  # it is a default, and the pipeline has another autoencoder
-    return config
+        changes["use_tiny_vae"] = False  # it is a default, and the pipeline has another autoencoder
+    size = native_size(pipe)
+    if size is not None and not {"width", "height"} & given:
+        changes |= {"width": size.width, "height": size.height}
+    return config.changed(**changes) if changes else config
+
+
+def native_size(pipe: Any) -> Size | None:
+    """The size of pictures that the UNet was trained on, as diffusers reads it; None where its settings do not say."""
+    sample = pipe.unet.config.get("sample_size")
+    sides = sample if isinstance(sample, list | tuple) else (sample, sample)
+    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
+        return None
+    size = Size(*(side * pipe.vae_scale_factor for side in reversed(sides)))  # (height, width) there
+    return size if min(size) >= 64 and max(size) <= 4096 else None  # what a configuration can say
+
+
+def too_large(size: Size, pipe: Any) -> str:
+    """What to say of pictures far larger than those that the UNet was trained on; empty: nothing."""
+    native = native_size(pipe)
+    times = 0.0 if native is None else size.width * size.height / (native.width * native.height)
+    if native is None or times < TOO_LARGE:
+        return ""
+    near = Size(*(round(side / times**0.5) for side in size)).rounded(64)
+    return (
+        f"{size} pixels are {times:.1f} times as many as this model was trained on ({native}), and it may draw badly "
+        f"there: set width={near.width} and height={near.height}"
+    )
 
 
 def wants_vae(pipe: Any, config: StreamConfig) -> bool:

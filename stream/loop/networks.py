@@ -29,6 +29,7 @@ from .admission import (
     controlnets_of,
     prediction_of,
     settled,
+    too_large,
     wants_vae,
     working_vae,
 )
@@ -80,7 +81,7 @@ class Networks:
         self._lora_names: dict[str, str] = {}  # path or id -> name in the LoraSet
         self._lcm_lora: str | None = None
         self._built: list[tuple[Hashable, Units]] = []  # the newest units and those before, by what decides them
-        self._told = False  # that guidance is an input of the model
+        self._told: set[str] = set()  # what is said once
 
     # --- admitting configurations
 
@@ -107,19 +108,35 @@ class Networks:
                 "drawing; add one under controlnets, or use mode img2img"
             )
         config = self._guided_once(config)
+        self._tell_negative(config)
         asked = Size(config.width, config.height)
         size = asked.rounded(self._scale_factor)
+        large = too_large(size, self.pipe) if old is None or (old.width, old.height) != size else ""
+        if large:
+            log.warning("%s", large)
         if size == asked:
             return config
         log.warning("size %s is not a multiple of %d pixels; using %s", asked, self._scale_factor, size)
         return config.changed(width=size.width, height=size.height)
 
+    def _tell_negative(self, config: StreamConfig) -> None:
+        """Say once that nothing is guided away from the negative prompt, which nobody would guess."""
+        unused = config.cfg_type in ("none", "self") or config.guidance_scale <= 1.0
+        if config.negative_prompt and unused and "negative" not in self._told:
+            self._told.add("negative")
+            log.warning(
+                "negative_prompt has no effect with cfg_type %s and guidance_scale %g; "
+                "set cfg_type to full or initialize, and guidance_scale above 1",
+                config.cfg_type,
+                config.guidance_scale,
+            )
+
     def _guided_once(self, config: StreamConfig) -> StreamConfig:
         """A model that takes ``guidance_scale`` as an input is not guided from outside as well (arXiv 2310.04378)."""
         if self.pipe.unet.config.time_cond_proj_dim is None or config.cfg_type == "none":
             return config
-        if not self._told:
-            self._told = True
+        if "guided" not in self._told:
+            self._told.add("guided")
             log.info("this model takes guidance_scale as an input, so cfg_type %s is not used", config.cfg_type)
         return config.changed(cfg_type="none")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor
@@ -21,8 +21,8 @@ from .plan import Tag
 # A network that fails once, on an odd prompt say, may recover; one that fails this often in a row will not.
 UNUSABLE_IN_A_ROW = 10
 OutputType = Literal["np", "pt"]
-# (H, W, 3) uint8 RGB -> True: it may be shown; a picture of its size: that one is shown; anything else: it is not.
-SafetyChecker = Callable[[np.ndarray], bool | np.ndarray]
+# (H, W, 3) uint8 RGB -> True: it may be shown; False or None: it is not; a picture of its size: that one is shown.
+SafetyChecker = Callable[[np.ndarray], Any]
 
 
 class Outputs:
@@ -118,13 +118,22 @@ class Outputs:
         if self._checker is None:
             return pixels
         verdict = self._checker(pixels.copy())  # whatever it does to the picture, ours stays as it is
-        if isinstance(verdict, np.ndarray) and verdict.ndim > 0:
-            picture = as_rgb(verdict)
-            if picture.shape != pixels.shape:
-                raise FrameError(f"safety_checker: got {Size.of(picture)} pixels, expected {Size.of(pixels)}")
-            return picture
-        if isinstance(verdict, bool | np.bool_) and verdict:
-            self._safe = pixels.copy()  # whoever has the output may write into it
-            return pixels
+        if isinstance(verdict, bool | np.bool_ | None):
+            if verdict:
+                self._safe = pixels.copy()  # whoever has the output may write into it
+                return pixels
+        else:
+            return _picture_of(verdict, Size.of(pixels))
         safe = self._safe
         return safe.copy() if safe is not None and safe.shape == pixels.shape else np.zeros_like(pixels)
+
+
+def _picture_of(verdict: Any, size: Size) -> np.ndarray:
+    """What a checker gave instead of a picture: (H, W, 3) uint8 RGB. Raises FrameError where it is none of ``size``."""
+    try:
+        picture = as_rgb(verdict)
+    except FrameError as error:
+        raise FrameError(f"safety_checker: expected True, False or a picture; {error}") from error
+    if Size.of(picture) != size:
+        raise FrameError(f"safety_checker: got {Size.of(picture)} pixels, expected {size}")
+    return picture

@@ -57,7 +57,7 @@ class Stream(ChangedByUpdate):
         outputs have a ``tensor``, too.
 
         ``safety_checker`` is given every picture, (H, W, 3) uint8 RGB, on the rendering thread. True shows it, a
-        picture of the same size is shown instead, and for False (or anything else) the last good one is, or black.
+        picture of the same size is shown instead, and for False or None the last good one is, or black.
 
         Raises ConfigError for a setting that is wrong, ModelError or LoraError for weights that do not fit, EngineError
         when ``acceleration`` names an engine that cannot run here.

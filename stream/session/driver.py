@@ -17,6 +17,7 @@ from .intake import MAX_REFUSED, Intake
 
 log = logging.getLogger(__name__)
 GROUP_WAIT = 0.1  # seconds that a group of frames (frame_buffer_size) is given to become full
+LEAST = 64  # pixels of a side that can be rendered
 SEEN = 0.9  # a frame of which less is rendered is cropped without that having been wished for
 FADE_EVERY = 0.05  # seconds between frames of a fade when no new ones come; below that a source keeps its own pace
 
@@ -201,9 +202,15 @@ class Driver:
     def _tell_cut(self, size: Size) -> None:
         """Say it when much of the first frame lies outside of what is rendered: nobody would look for the setting."""
         config = self._stream.config
-        used = place(size, self._stream.size, config.fit).crop.size
-        if config.mode != "txt2img" and used.width * used.height < SEEN * size.width * size.height:
-            whole = "set fit to letterbox, or width and height in that shape, to see all of it"
+        to = self._stream.size
+        used = place(size, to, config.fit).crop.size
+        if config.mode != "txt2img" and config.fit == "crop" and _much_is_cut(size, to):
+            scale = (to.width * to.height / (size.width * size.height)) ** 0.5
+            near = Size(*(round(side * scale) for side in size))
+            shapes = [near.rounded(64), near.rounded(8)]
+            fitting = [each for each in shapes if min(each) >= LEAST and not _much_is_cut(size, each)]
+            sides = [f"width={each.width} and height={each.height}, or " for each in fitting[:1]]
+            whole = f"set {''.join(sides)}fit=letterbox to see all of it"
             self._say(f"cropped: of {size} pixels the middle {used} are rendered; {whole}")
 
     def _advance(self) -> None:
@@ -242,3 +249,8 @@ class Driver:
                 del self._origins[number]
         if self._deliver(output):
             self.shown += 1
+
+
+def _much_is_cut(size: Size, to: Size) -> bool:
+    used = place(size, to).crop.size
+    return used.width * used.height < SEEN * size.width * size.height

@@ -17,11 +17,12 @@ from . import Status
 FORMATS = {".webp": ("WEBP", {"quality": 78, "method": 4}), ".gif": ("GIF", {}), ".png": ("PNG", {})}
 USUAL = 12.0  # pictures a second
 SHORTEST = 0.02  # seconds of a picture; browsers show shorter ones longer
+LAST = 2.0  # seconds that the last picture stays, so that one can look at it
 MOST_FRAMES = 1000  # an animated picture is made in memory, and a longer one is a video
 
 
 class AnimationSink:
-    """Keeps each output and writes one endless animation at ``close``; the last picture stays 2 s.
+    """Keeps each output and writes one endless animation at ``close``. The last picture stays 2 s, or as a file says.
 
     Pictures come ``fps`` a second; by default 12, or where the source is a file, at its own times. ``width`` of a
     picture in pixels; ``input`` puts the drawing at its left. An existing file is never replaced: ``out-2.webp`` is
@@ -42,6 +43,7 @@ class AnimationSink:
         self._fps, self._width, self._input = fps, width, input
         self._frames: list[np.ndarray] = []
         self._times: list[float] = []  # seconds, of each
+        self._last = LAST  # seconds that the newest one is shown
 
     def write(self, output: Output | None, status: Status) -> None:
         """Keep one picture; raises SinkUnavailable after a thousand (``close`` writes them)."""
@@ -52,6 +54,7 @@ class AnimationSink:
         size = Size.of(output.pixels)
         size = Size(self._width, max(1, round(self._width * size.height / size.width)))
         own = None if self._fps is not None or output.origin.live else output.origin.time
+        self._last = LAST if own is None else output.origin.shown or LAST
         if self._times and own is None:
             own = self._times[-1] + 1 / (self._fps or USUAL)
         self._times.append(max(own or 0.0, self._times[-1] + SHORTEST) if self._times else own or 0.0)
@@ -69,7 +72,8 @@ class AnimationSink:
         first, *rest = (Image.fromarray(frame) for frame in frames)
         unit = 10 if kind == "GIF" else 1  # ms
         stamps = [unit * round(1000 * time / unit) for time in times]  # so that roundings do not add up
-        durations = [after - before for before, after in itertools.pairwise(stamps)] + [2000]
+        durations = [after - before for before, after in itertools.pairwise(stamps)]
+        durations.append(max(unit, unit * round(1000 * self._last / unit)))
         data = io.BytesIO()
         first.save(data, kind, save_all=True, append_images=rest, duration=durations, loop=0, **options)
         try:
