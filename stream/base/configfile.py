@@ -83,7 +83,7 @@ def from_recipe(
     recipe: Mapping[str, Any], name: str, overrides: Mapping[str, Any] | None = None, *, model: str | None = None
 ) -> RunConfig:
     """As ``load_config``, from the recipe of a picture; ``name`` stands for the file in messages."""
-    return _run_config(_of_recipe(recipe, name), overrides, model)
+    return _run_config(_of_recipe(recipe, name), overrides, model, {})
 
 
 def parse_set(text: str) -> tuple[str, Any]:
