@@ -92,7 +92,8 @@ def load_run(
     """The configuration with everything that was asked for on top; raises ConfigError."""
     from .configfile import load_config
 
-    return load_config(config, asked_for(sets, prompt, seed), model=model)
+    said = {name: f"--{name}" for name, value in (("prompt", prompt), ("seed", seed)) if value is not None}
+    return load_config(config, asked_for(sets, prompt, seed), model=model, said=said)
 
 
 def asked_for(sets: list[str] | None, prompt: str | None, seed: int | None) -> dict[str, Any]:
@@ -100,13 +101,8 @@ def asked_for(sets: list[str] | None, prompt: str | None, seed: int | None) -> d
     from .configfile import parse_set
 
     overrides = dict(parse_set(text) for text in sets or [])
-<<<<<<< HEAD
-    return overrides | {name: value for name, value in (("prompt", prompt), ("seed", seed)) if value is not None}
-=======
     options = {"prompt": None if prompt is None else _blend_or_text(prompt), "seed": seed}
-    given = {name: value for name, value in options.items() if value is not None}
-    said = {name: f"--{name}" for name in given}
-    return load_config(config, {**overrides, **given}, model=model, said=said)
+    return overrides | {name: value for name, value in options.items() if value is not None}
 
 
 def _blend_or_text(text: str) -> Any:
@@ -116,7 +112,6 @@ def _blend_or_text(text: str) -> Any:
     if not re.match(r"""\s*\[\s*\[\s*["']""", text):
         return text
     return parse_set(f"prompt={text}")[1]
->>>>>>> 02bfa73 (A stream has the size that its model was trained on; what a newcomer typed is read, or refused by name)
 
 
 def listed(text: str) -> list[str]:
