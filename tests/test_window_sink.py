@@ -119,6 +119,19 @@ def test_a_message_is_shown_for_a_few_seconds(window, pygame, clock):
     assert window.shown.toast
 
 
+def test_why_there_is_no_picture_stays_until_there_is_one(window, clock):
+    lost = Status(state="reconnecting", values=VALUES, message="window 'drawing' is minimised; next try in 1 s")
+    window.write(output(), LIVE)
+    for _ in range(30):
+        clock.now += 0.7
+        window.write(None, lost)
+        assert window.shown.toast == lost.message
+    window.write(None, LIVE)
+    clock.now += 10
+    window.write(None, LIVE)
+    assert window.shown.toast == ""
+
+
 @pytest.mark.parametrize("size", [(1, 1), (20, 300), (300, 20), (64, 48), (1200, 700)])
 def test_everything_can_be_drawn_at_any_size(pygame, tmp_path, size):
     sink = WindowSink(size=Size(*size), stats=True, save_dir=tmp_path)

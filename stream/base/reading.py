@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MOST_LINES = 4
+MOST_WORDS = 8  # that are named
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,16 @@ class Reading:
         return dict(self.unknown).get(word, "")
 
     def lines(self) -> tuple[str, ...]:
-        """It in a few lines, each of which stands alone."""
-        end = "" if self.heeded else ", and left out"
-        said = [f'"{word}" is not known{end}; try "{better}"' for word, better in self.unknown if better]
-        rest = [f'"{word}"' for word, better in self.unknown if not better]
-        if rest:
-            said.append(f"{', '.join(rest)} {'is' if len(rest) == 1 else 'are'} not known{end}")
+        """It in one line for the words, and one for what is cut."""
+        said = []
+        if len(self.unknown) == 1:
+            ((word, better),) = self.unknown
+            said.append(f'"{word}" is not known{"" if self.heeded else ", and left out"}')
+            said[0] += f'; try "{better}"' if better else ""
+        elif self.unknown:
+            words = ", ".join(f"{word} ({better})" if better else word for word, better in self.unknown[:MOST_WORDS])
+            more = f" and {len(self.unknown) - MOST_WORDS} more" if len(self.unknown) > MOST_WORDS else ""
+            said.append(f"not known{'' if self.heeded else ', and left out'}: {words}{more}")
         if self.cut:
             said.append(f'too long: what comes from "{self.cut}" on is cut')
-        return (
-            (*said[: MOST_LINES - 1], f"and {len(said) - MOST_LINES + 1} more") if len(said) > MOST_LINES else (*said,)
-        )
+        return tuple(said)

@@ -7,7 +7,7 @@ from typing import Any
 from ...base.frame import Output, Rect, Size
 from ..slate import BACKGROUND, INK, slate
 from .fonts import Fonts
-from .pictures import Pictures
+from .pictures import Pictures, Stage
 from .scene import KEYS, PANEL, QUIET, STATES, TEXT, WARN, Colour, Line, Scene
 
 LONGEST_TEXT = 400  # characters that are ever drawn in one line; a font fails at very long ones
@@ -28,16 +28,16 @@ class Painter:
         width, height = surface.get_size()
         self._unit = int(min(30, max(11, min(width, height * 1.4) / 46)))
         area = self._pygame.Rect(0, 0, width, height)
-        caption: Rect | None = None
+        stage: Stage | None = None
         if output is None:
             note = "" if scene.clean or scene.step else "warming up"
             self._pictures.pixels(surface, slate(Size(width, height), note=note), area)
         else:
             surface.fill((BACKGROUND,) * 3)
-            caption = self._pictures.draw(surface, scene, output, self._unit)
+            stage = self._pictures.draw(surface, scene, output, self._unit)
         if scene.clean is not None:
-            if caption is not None and scene.caption:
-                self._caption(surface, scene.caption, caption)
+            if stage is not None and scene.caption:
+                self._caption(surface, scene.caption, stage.caption, stage.beside)
             return
         if output is None and scene.step:
             self._step(surface, scene.step, scene.done)
@@ -173,10 +173,9 @@ class Painter:
             text = self._text(line, QUIET if index else TEXT, 0.9)
             surface.blit(text, text.get_rect(midtop=(width // 2, whole.bottom + unit + index * round(1.4 * unit))))
 
-    def _caption(self, surface: Any, words: str, area: Rect) -> None:
-        """The prompt, as large as it fits in a few lines; over a picture it has a panel of its own."""
+    def _caption(self, surface: Any, words: str, area: Rect, beside: bool) -> None:
+        """The prompt, as large as it fits in a few lines; where it is not ``beside`` the picture it has a panel."""
         unit, tall = self._unit, max(1, area.height)
-        beside = area.height > area.width // 4
         scale = 1.35
         while True:
             step = round(1.45 * scale * unit)

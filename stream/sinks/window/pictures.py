@@ -74,8 +74,8 @@ class Pictures:
         self._pygame = pygame
         self._scaled: dict[str, tuple[tuple[int, Size], Any]] = {}
 
-    def draw(self, surface: Any, scene: Scene, output: Output, unit: int) -> Rect | None:
-        """Draw them over all of ``surface``; returns where a caption goes, if the layout has one."""
+    def draw(self, surface: Any, scene: Scene, output: Output, unit: int) -> Stage | None:
+        """Draw them over all of ``surface``; returns where things stand, if the layout has a caption."""
         if scene.clean is not None:
             return self._clean(surface, scene, output, scene.clean)
         area = self._pygame.Rect(0, 0, *surface.get_size())
@@ -95,7 +95,7 @@ class Pictures:
             self._card(surface, scene, drawing, frame)
         return None
 
-    def _clean(self, surface: Any, scene: Scene, output: Output, layout: Layout) -> Rect | None:
+    def _clean(self, surface: Any, scene: Scene, output: Output, layout: Layout) -> Stage | None:
         area = self._pygame.Rect(0, 0, *surface.get_size())
         if layout == "alone":
             self._picture(surface, "output", output.pixels, scene.picture, area)
@@ -105,7 +105,7 @@ class Pictures:
         self._picture(surface, "output", output.pixels, scene.picture, self._pygame.Rect(plan.render))
         if drawing is not None:
             self._card(surface, scene, drawing, self._pygame.Rect(plan.sketch))
-        return plan.caption
+        return plan
 
     def _card(self, surface: Any, scene: Scene, drawing: np.ndarray, frame: Any) -> None:
         surface.fill(PANEL, frame.inflate(4, 4))

@@ -31,6 +31,7 @@ from .writing import Writing
 TOAST_SECONDS, FADE_SECONDS = 4.0, 0.4
 STATISTICS_EVERY = 0.25  # seconds; faster numbers cannot be read
 INFLUENCE_STEP = 5
+LASTING = ("stalled", "reconnecting")  # states whose reason stays until they end
 SETTLED_AFTER = 1.0  # seconds until the session's own value of the influence is believed again
 
 
@@ -139,6 +140,8 @@ class WindowSink:
             self._message = status.message
             if status.message:
                 self._say(status.message)
+        elif self._message and status.state in LASTING and self._toast_until <= self._clock() + FADE_SECONDS:
+            self._say(self._message)  # it is still so
         if status.notes != self._notes:
             self._notes = status.notes
             self._say("\n".join(status.notes))
