@@ -134,6 +134,36 @@ def test_files_are_named_from_the_home_and_no_more_than_needed(tmp_path, monkeyp
     assert Making.of(recipe).stream.drawing_influence == config.drawing_influence
 
 
+def test_a_stream_goes_back_to_settings_that_are_named_otherwise(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("brush.safetensors", "ink.safetensors"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "net").mkdir()
+    then = StreamConfig.build(
+        mode="img2img",
+        lora_dict={str(tmp_path / "brush.safetensors"): 0.5, "night": 0.25},
+        controlnets=[{"model_id": str(tmp_path / "net"), "conditioning_scale": 0.5}],
+        engine_dir="built",
+        seed=4,
+    )
+    back = Making.of(Making("ink-tiny", then).recipe())
+    assert back.stream.controlnets[0].model_id == "~/net"
+    assert back.changes_from(then) == {}  # neither the names nor the folder of engines count
+    now = then.changed(
+        mode="txt2img",
+        lora_dict={str(tmp_path / "brush.safetensors"): 1.0, str(tmp_path / "ink.safetensors"): 0.75, "night": 0.0},
+        controlnets=[{"conditioning_scale": 0.1}, {"model_id": "owner/other"}],
+        prompt=[("a", 1), ("b", 2)],
+        seed=5,
+    )
+    changes = back.changes_from(now)
+    assert set(changes) == {"mode", "t_index_list", "lora_dict", "controlnets", "prompt", "seed"}
+    went = now.changed(**changes)
+    ink = {str(tmp_path / "ink.safetensors"): 0.0}
+    assert went == then.changed(lora_dict=ink)
+    assert list(went.controlnets) == list(then.controlnets)
+
+
 def output_of(prompt, number=7):
     making = Making("ink-tiny", StreamConfig.build(prompt=prompt))
     return Output(np.zeros((8, 8, 3), np.uint8), number, 0.0, 1, making=making)

@@ -75,6 +75,31 @@ class Making:
         made = {"engine": self.engine, "versions": dict(self.versions)}
         return {"inkstream": FORMAT, "model": model, "stream": stream, **made}
 
+    def changes_from(self, now: StreamConfig) -> dict[str, Any]:
+        """What ``Stream.update`` must be told so that a stream that runs ``now`` goes on with these settings.
+
+        Files that are the same under another name (``~/``) count as the same. A LoRA that these settings do not name
+        gets the scale 0. What cannot change live is among the changes where it differs, and ``update`` says so.
+        """
+        have, want = Making("", now).recipe()["stream"], self.recipe()["stream"]
+        changes = {name: getattr(self.stream, name) for name in want if have.get(name) != want[name]}
+        if "mode" in changes:
+            changes["t_index_list"] = self.stream.t_index_list  # else it would get the mode's own
+        if "lora_dict" in changes:
+            known = {_named(path, bare=True): path for path in now.lora_dict}
+            rest = {path: 0.0 for name, path in known.items() if name not in want["lora_dict"]}
+            changes["lora_dict"] = {known.get(name, name): scale for name, scale in want["lora_dict"].items()} | rest
+        if "textual_inversion" in changes:  # words are added, and never forgotten
+            added = want["textual_inversion"].items() - have["textual_inversion"].items()
+            changes = {**changes, "textual_inversion": dict(added)} if added else _without(changes, "textual_inversion")
+        if "controlnets" in changes:
+            nets = list(self.stream.controlnets)  # as objects they take the place of all that there are
+            for index, (old, new) in enumerate(zip(now.controlnets, nets, strict=False)):
+                if have["controlnets"][index]["model_id"] == want["controlnets"][index]["model_id"]:
+                    nets[index] = new.model_copy(update={"model_id": old.model_id})
+            changes["controlnets"] = nets
+        return changes
+
     @classmethod
     def of(cls, recipe: Mapping[str, Any]) -> Making:
         """From ``recipe``, checked as a configuration of a stranger; raises ConfigError."""
@@ -127,6 +152,10 @@ def from_text(text: str | bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ConfigError("got a damaged recipe, expected a mapping; take another picture")
     return found
+
+
+def _without(values: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != name}
 
 
 def _named(text: str, bare: bool = False) -> str:

@@ -97,15 +97,6 @@ class JournalSource:
         """Nothing stays open."""
 
 
-def changes_between(old: StreamConfig, new: StreamConfig, only: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What ``Stream.update`` must be told to come from one configuration to the other; ``only``: of these settings."""
-    before, after = old.model_dump(), new.model_dump()
-    names = [name for name in after if before[name] != after[name] and (not only or name in only)]
-    if "mode" in names and "t_index_list" not in names:
-        names.append("t_index_list")  # else it would get the mode's own
-    return {name: after[name] for name in names}
-
-
 def drawn_with(config: StreamConfig, fixed: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of who drew, apart from those that are ``fixed`` by whom renders it again."""
     values = config.model_dump()

@@ -84,6 +84,18 @@ class Plan:
         """Frames until the prompt has faded in."""
         return max(0, self.fade_over - faded)
 
+    def after(self, old: Plan, faded: int) -> Plan:
+        """This plan, its prompt fading in from that of ``old``, into whose own fade ``faded`` frames have entered.
+
+        A fade that is under way goes on after other changes.
+        """
+        frames = self.config.prompt_transition_frames
+        if old.config.prompt == self.config.prompt:
+            frames = min(frames, old.fade_left(faded))
+        if not frames or old.config.prompt_chunks != self.config.prompt_chunks:
+            return self
+        return replace(self, fade_from=old.prompt_after(faded), fade_over=frames)
+
     def tag(self, frame: Frame, fitted: np.ndarray, faded: int) -> Tag:
         """What becomes known of a frame that enters as the ``faded``-th since the prompt began to fade in."""
         share = min(1.0, faded / self.fade_over) if self.fade_over else 1.0

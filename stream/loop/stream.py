@@ -29,7 +29,7 @@ from .noise import SeedNoise
 from .outputs import Outputs, OutputType, SafetyChecker
 from .owner import ChangedByUpdate
 from .plan import Plan, Prepared, Preparer, Steps, Tag
-from .recipe import Embeds, Recipe
+from .recipe import Recipe
 from .sequential import SequentialSteps
 from .whole import WholeFrame
 
@@ -64,7 +64,7 @@ class Stream(ChangedByUpdate):
         """
         config = StreamConfig.merged(config, settings)
         self.metrics = Metrics()
-        self._updating, self._rendering = threading.Lock(), threading.Lock()
+        self._updating, self._rendering = threading.Lock(), threading.RLock()  # a safety checker may change settings
         self._networks = Networks(pipe, progress)
         self.prompts = self._networks.prompts  # what the model makes of words
         self._noise = SeedNoise(config)
@@ -221,7 +221,7 @@ class Stream(ChangedByUpdate):
         LoraError or MemoryFull, and then nothing has changed.
         """
         with self._updating, memory_named(self._networks.keep_newest):
-            self._plan = self._make_plan(self._plan.config.changed(**changes), self._plan)
+            self._put(self._make_plan(self._plan.config.changed(**changes), self._plan))
             return self.revision
 
     def step_down(self) -> str:
@@ -241,7 +241,7 @@ class Stream(ChangedByUpdate):
         """
         with self._updating, memory_named(self._networks.keep_newest):
             changed = self._outputs.differences(self.config)
-            self._plan = self._make_plan(self._outputs.proven or self.config, self._plan, only=True)
+            self._put(self._make_plan(self._outputs.proven or self.config, self._plan, only=True))
             with self._rendering:
                 self._abandon()
                 self._outputs.forgive()
@@ -275,7 +275,15 @@ class Stream(ChangedByUpdate):
             shape = networks.shape(config)
             steps = old.steps if old is not None and old.shape == shape else self._make_steps(config)
             making = networks.making(config, steps.shared.units, old.making if old else None)
-            return Plan(config, recipe, preparer, shape, steps, making, *self._fade(config, old))
+            return Plan(config, recipe, preparer, shape, steps, making)
+
+    def _put(self, plan: Plan) -> None:
+        """The next frame takes it. A fade goes on from the last frame, so that none may be on its way in meanwhile."""
+        if not plan.config.prompt_transition_frames:
+            self._plan = plan
+            return
+        with self._rendering:
+            self._plan = plan.after(self._plan, self._faded if self._plan is self._running else 0)
 
     def _make_steps(self, config: StreamConfig) -> Steps:
         shared = Shared(
@@ -325,15 +333,6 @@ class Stream(ChangedByUpdate):
         self._gate = Gate(threshold, skips)
         self._running, self._faded = plan, 0
         return plan
-
-    def _fade(self, config: StreamConfig, old: Plan | None) -> tuple[Embeds | None, int]:
-        """What a prompt fades in from, and over how many frames. One that is under way goes on after other changes."""
-        if old is None or old.config.prompt_chunks != config.prompt_chunks:
-            return None, 0
-        frames = config.prompt_transition_frames
-        if old.config.prompt == config.prompt:
-            frames = min(frames, self._fade_left(old))
-        return (old.prompt_after(self._faded if old is self._running else 0), frames) if frames else (None, 0)
 
     def _fade_left(self, plan: Plan) -> int:
         return plan.fade_left(self._faded if plan is self._running else 0)

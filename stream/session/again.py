@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from ..base.frame import Frame, Output
-from ..history.journal import DRAWN_WITH, Journal, changes_between
+from ..history.journal import DRAWN_WITH, Journal
 from .around import Around
 from .driver import StreamLike
 
@@ -29,16 +29,19 @@ class Again(Around):
         self._journal = journal
         self._taken = taken
         self._fixed = fixed
-        self._only = DRAWN_WITH if other else ()
+        self._other = other
         self._made = journal.first
 
     def __call__(self, frame: Frame, gated: bool = True) -> Output | None:
         if frame.id < len(self._taken):
             made = self._journal.making(self._taken[frame.id])
             if made is not self._made:
-                changes = changes_between(self._made.stream, made.stream, self._only)
-                changes = {name: value for name, value in changes.items() if name not in self._fixed}
                 self._made = made
+                found = made.changes_from(self._stream.config).items()
+                changes = {name: value for name, value in found if self._follows(name)}
                 if changes:
                     self._stream.update(**changes)
         return self._stream(frame, gated)
+
+    def _follows(self, name: str) -> bool:
+        return name not in self._fixed and (not self._other or name in DRAWN_WITH)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ...base.frame import Output
     from ...history.recorder import JournalRecorder
 
+HISTORY_WITHIN = 0.5  # seconds: who ends a program does not wait for it
 MEGABYTES = 300  # as ``history.store.LIMIT``, which a test compares: --help is shown before numpy is imported
 
 HistoryOption = Annotated[
@@ -58,7 +59,7 @@ def recording(history: float, journal: Path | None) -> Iterator[list[Callable[[O
     finally:
         with saving():
             for recorder in recorders:
-                recorder.close()
+                recorder.close(HISTORY_WITHIN)
                 if recorder.session is not None:
                     note("history: the last pictures are kept for a while: inkstream history show")
             if written is not None:
