@@ -42,11 +42,16 @@ class Sheet(NamedTuple):
     """How certain it is, 0 to 1: the share of its borders that is there."""
 
     @property
+    def free(self) -> tuple[bool, bool]:
+        """Whether both the left and the right border of the sheet are seen, and both the upper and the lower one."""
+        rect, view = self.rect, self.view
+        across = rect.x > view.x + FRAME and rect.x + rect.width + FRAME < view.x + view.width
+        return across, rect.y > view.y + FRAME and rect.y + rect.height + FRAME < view.y + view.height
+
+    @property
     def cut(self) -> bool:
         """Whether the view may show a part of the sheet only: the sheet reaches a border of the view."""
-        rect, view = self.rect, self.view
-        reaches = rect.x <= view.x or rect.y <= view.y or rect.x + rect.width >= view.x + view.width
-        return reaches or rect.y + rect.height >= view.y + view.height
+        return not all(self.free)
 
 
 def find_sheet(picture: np.ndarray, known: Sheet | None = None) -> Sheet | None:
@@ -213,10 +218,18 @@ def _trimmed(flat: np.ndarray, rect: np.ndarray) -> np.ndarray:
     """A rectangle ``(4,)`` without strips of the surround, which are narrow enough to pass for gaps in its borders."""
     left, top, right, bottom = rect
     part = flat[top:bottom, left:right]
-    rows, columns = np.flatnonzero(part.mean(1) < FLAT), np.flatnonzero(part.mean(0) < FLAT)
-    if not len(rows) or not len(columns):
-        return rect
-    return np.array([left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1])
+    ends = [_content(part.mean(axis)) for axis in (1, 0)]
+    (first, last), (begin, end) = ends
+    return np.array([left + begin, top + first, left + end, top + last])
+
+
+def _content(share: np.ndarray) -> tuple[int, int]:
+    """From where to where lines are not flat, whatever the outermost ones are: those may be a frame around the view."""
+    busy = np.flatnonzero(share[FRAME : len(share) - FRAME] < FLAT) + FRAME
+    if not len(busy):
+        return 0, len(share)
+    first, last = int(busy[0]), int(busy[-1]) + 1
+    return first if first > 2 * FRAME else 0, last if len(share) - last > 2 * FRAME else len(share)
 
 
 def _sheet(rect: np.ndarray, view: np.ndarray, surround: tuple[int, int, int] | None, sure: float) -> Sheet:

@@ -75,7 +75,7 @@ class Lock:
 
     def _give(self, part: np.ndarray, sheet: Sheet) -> np.ndarray:
         """Take what is seen as the sheet."""
-        self._complete = any(_free(sheet))
+        self._complete = any(sheet.free)
         self._whole, self._direct, self._place, self.lost = part, True, None, False
         return part
 
@@ -128,16 +128,9 @@ class Lock:
             self._whole = whole
 
 
-def _free(sheet: Sheet) -> tuple[bool, bool]:
-    """Whether both the left and the right border are seen, and both the upper and the lower one."""
-    rect, view = sheet.rect, sheet.view
-    across = rect.x > view.x and rect.x + rect.width < view.x + view.width
-    return across, rect.y > view.y and rect.y + rect.height < view.y + view.height
-
-
 def _as_much(sheet: Sheet, whole: np.ndarray) -> bool:
     """Whether as much is seen of a sheet as before, in whatever size: where both borders are seen, they tell."""
-    across, down = _free(sheet)
+    across, down = sheet.free
     if across == down:
         return across
     ratio = sheet.rect.width / sheet.rect.height * whole.shape[0] / whole.shape[1]
