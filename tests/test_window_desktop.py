@@ -94,18 +94,23 @@ def test_a_preview_beside_a_paint_program_under_a_window_manager(tmp_path):
             )
             return done.stdout.split()
 
+        programs = []
+
         def until(wanted, words):
             end = time.monotonic() + 20
             while not wanted(found := x(*words)):
-                assert time.monotonic() < end, found
+                assert time.monotonic() < end, (found, [program.poll() for program in programs])
                 time.sleep(0.05)
             return found
 
-        programs = [
-            subprocess.Popen(each, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            for each in (["openbox"], ["mtpaint"])
-        ]
+        def start(name):
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            programs.append(subprocess.Popen([name], env=environment, **quiet))
+
         try:
+            start("openbox")
+            until(bool, ("get_desktop",))  # it is there
+            start("mtpaint")
             (painting, *_) = until(bool, ("search", "--onlyvisible", "--name", "mtPaint [0-9]"))
             x("windowsize", painting, 800, 600, "windowmove", painting, 100, 100, "windowactivate", "--sync", painting)
             with Preview(environment, tmp_path) as preview:
@@ -144,8 +149,9 @@ def test_a_preview_beside_a_paint_program_under_a_window_manager(tmp_path):
                 x("key", "Escape")
                 preview.wait(lambda said: not said["question"])
                 x("keydown", "q")
-                preview.wait(lambda said: said == "closed")
+                preview.wait(lambda said: said["question"] == "let go of Q to close")
                 x("keyup", "q")
+                preview.wait(lambda said: said == "closed")
             with Preview(environment, tmp_path) as preview:
                 preview.wait(lambda said: said["place"] == moved)
                 (own, *_) = until(bool, ("search", "--class", "inkstream"))

@@ -150,6 +150,9 @@ def test_q_ends_when_it_is_held_for_a_second_and_not_before(window, pygame, pres
     clock.now += 5
     press("q")
     clock.now += 1.01
+    press()
+    assert window.shown.question == "let go of Q to close"  # or the next window would get the key
+    released(pygame, "q")
     with pytest.raises(SinkClosed):
         press()
 

@@ -71,7 +71,7 @@ def test_real_keys_on_a_real_display(tmp_path, xvfb):
             keys("type", "--delay", "30", "a red fox")
             keys("key", "Return")
             assert next(lines) == "update {'prompt': 'a red fox'}\n"
-            keys("key", "ctrl+s", "keydown", "q")
+            keys("key", "ctrl+s", "keydown", "q", "sleep", "1.3", "keyup", "q")
             assert next(lines) == "closed\n"
             assert len(list(Path(tmp_path).glob("*.png"))) == 2
             assert preview.wait(20) == 0

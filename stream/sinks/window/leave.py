@@ -7,6 +7,7 @@ from collections.abc import Callable
 HOLD = 1.0  # seconds
 QUESTION = "Close? Enter: yes, Esc: no"
 HELD = "keep holding Q to close"
+LONG = "let go of Q to close"
 
 
 class Leaving:
@@ -20,11 +21,11 @@ class Leaving:
     @property
     def question(self) -> str:
         """What waits for an answer now; empty: nothing."""
-        return QUESTION if self.asked else HELD if self._since is not None else ""
+        return QUESTION if self.asked else "" if self._since is None else LONG if self.due else HELD
 
     @property
     def due(self) -> bool:
-        """Whether Q was held for long enough."""
+        """Whether Q was held for long enough; the end comes when it is let go, or the next window would get the key."""
         return self._since is not None and self._clock() >= self._since + HOLD
 
     def hold(self) -> None:

@@ -134,8 +134,6 @@ class WindowSink:
         self._writing.look()
         for event in self._pygame.event.get():
             self._handle(event)
-        if self._leaving.due:
-            self._quit()
         if status.message != self._message:
             self._message = status.message
             if status.message:
@@ -310,6 +308,8 @@ class WindowSink:
             self._leaving.asked = True
 
     def _let_go(self) -> None:
+        if self._leaving.due:
+            self._quit()
         if self._leaving.question and not self._leaving.asked:
             self._say("hold Q for a second to close")
         self._leaving.let_go()
