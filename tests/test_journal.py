@@ -1,5 +1,6 @@
 """A journal renders what was seen again, bit for bit, and otherwise when that is wanted."""
 
+import errno
 import json
 import os
 import subprocess
@@ -21,6 +22,7 @@ from inkstream.stream import Session, Stream
 from inkstream.stream.base.errors import ConfigError, SourceEnded
 from inkstream.stream.base.frame import Origin, Size
 from inkstream.stream.history import recorder as recording
+from inkstream.stream.history import records
 from inkstream.stream.history.journal import Journal, JournalSource
 from inkstream.stream.history.recorder import JournalRecorder
 from inkstream.stream.session.again import Again
@@ -195,6 +197,23 @@ def test_a_disk_that_does_not_keep_up_leaves_a_note_in_the_journal(tmp_path, mon
     assert recorder.close(20) and 0 < recorder.lost <= 16
     journal = Journal(tmp_path / "j.ink")
     assert journal.lost == 1 and len(journal.moments) == 81 - recorder.lost
+
+
+def test_a_full_disk_ends_a_journal_and_nothing_else(stream, tmp_path, monkeypatch):  # noqa: F811
+    written, append = [], records.RecordWriter.append
+
+    def full(self, kind, known, picture=b""):
+        written.append(kind)
+        if len(written) > 6:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        append(self, kind, known, picture)
+
+    monkeypatch.setattr(records.RecordWriter, "append", full)
+    result = command("run", "-s", "fake:size=64,live=0,frames=40,pattern=noise", "-t", "null", "--journal", "j.ink")
+    assert result.stderr.count("journal is off: No space left on device; the stream goes on") <= 1  # if it is still on
+    assert "journal: j.ink, which ends early: No space left on device" in result.stderr
+    assert "40 frames rendered" in result.stdout
+    assert len(Journal(tmp_path / "j.ink").moments) == 2
 
 
 def test_a_journal_of_a_file_is_waited_for(tmp_path, monkeypatch):

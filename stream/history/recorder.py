@@ -91,6 +91,7 @@ class Recorder:
 
     def __init__(self, most: int, keep_all: bool) -> None:
         self.lost = 0  # pictures that were left out
+        self.failed = ""  # why nothing more is written
         self._most = most
         self._keep_all = keep_all
         self._changed = threading.Condition()
@@ -125,7 +126,7 @@ class Recorder:
             self._changed.notify_all()
 
     def close(self, within: float = CLOSE_WITHIN) -> bool:
-        """Write what is waiting, for so many seconds at most; returns whether all of it was. May come twice."""
+        """Write what is waiting, for so many seconds at most; returns whether nothing is missing. May come twice."""
         with self._changed:
             done = self._changed.wait_for(lambda: not (self._waiting or self._busy), within)
             self._closed = True
@@ -133,7 +134,7 @@ class Recorder:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(within if done else 0)
-        return done
+        return done and not self.failed
 
     def _run(self) -> None:
         with contextlib.suppress(OSError, AttributeError):  # where threads have no priority of their own
@@ -143,7 +144,7 @@ class Recorder:
                 self._store(output)
         except Exception as error:  # noqa: BLE001 - whatever a disk does, the stream goes on; ``take`` says it
             with self._changed:
-                self._error, self._closed = error, True
+                self._error, self._closed, self.failed = error, True, reason(error)
                 self._waiting.clear()
         finally:
             with contextlib.suppress(OSError):  # a disk that failed was said already

@@ -65,8 +65,13 @@ def recording(history: float, journal: Path | None) -> Iterator[list[Callable[[O
             if written is not None:
                 path, recorder = written
                 whole = recorder.close() and not recorder.lost
+                why = (
+                    f"which ends early: {recorder.failed}"
+                    if recorder.failed
+                    else "without what the disk was too slow for"
+                )
                 if path.exists():
-                    note(f"journal: {path}{'' if whole else ', without what the disk did not keep up with'}")
+                    note(f"journal: {path}{'' if whole else f', {why}'}")
 
 
 def _journal(path: Path) -> tuple[Path, JournalRecorder]:
