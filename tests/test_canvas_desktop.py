@@ -214,6 +214,7 @@ def test_the_sheet_at_every_zoom(name, display, tmp_path):
     folder = tmp_path.parent / "sheets"
     try:
         whole = Watcher(program, ",area=window")
+        whole.until(find_sheet, limit=90)  # the file is open
         whole.still(60)
         program.xdotool("mousemove", size[0] * 0.45, size[1] * 0.55, "key", "p" if "gimp" in name else "b")
         if layout == "Tab":
@@ -228,9 +229,9 @@ def test_the_sheet_at_every_zoom(name, display, tmp_path):
             differs = cv2.morphologyEx((picture != filled).any(2).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7)))
             _, _, stats, _ = cv2.connectedComponentsWithStats(differs)
             x, y, width, height = stats[1 + stats[1:, 4].argmax()][:4]
-            found = find_sheet(picture)
-            assert found is not None
             keep(picture, f"{name}-{number}", folder)
+            found = find_sheet(picture)
+            assert found is not None, keys
             a, b = found.rect, (x, y, x + width, y + height)
             across = min(a.x + a.width, b[2]) - max(a.x, b[0])
             down = min(a.y + a.height, b[3]) - max(a.y, b[1])
@@ -246,7 +247,11 @@ def test_the_sheet_at_every_zoom(name, display, tmp_path):
 def test_ten_seconds_of_hovering_menus_and_a_cover_change_nothing(name, display, tmp_path):
     program, _, size, zooms, _ = begin(name, display, tmp_path)
     try:
-        program.xdotool("windowfocus", program.window, "key", *zooms[2])
+        whole = Watcher(program, ",area=window")
+        whole.until(find_sheet, limit=90)
+        whole.still(60)
+        whole.source.close()
+        program.xdotool("windowfocus", program.window, "key", *zooms[0])
         program.xdotool("mousemove", size[0] * 0.5, size[1] * 0.5, "key", "p" if "gimp" in name else "b")
         program.point(1900, 1070)
         watcher = Watcher(program)

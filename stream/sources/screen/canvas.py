@@ -19,6 +19,7 @@ from .lines import Lines
 SMALLEST_VIEW = 0.12  # of the window's area: docks are no larger
 FLAT = 0.965  # share of a surround that has its colour; the rest are pointers, guides and shadows
 STRIP = 32  # pixels: rulers, scroll bars and frames are no thicker
+TRIED = 8000  # rectangles that are looked at closely; the largest are taken
 DOCK = 0.3  # share of a rectangle: docks and palettes are no larger
 THEME_FREE = 0.03  # share of a view that may have the theme's colour
 PLAIN = 0.99  # share of those that has one colour where there is neither
@@ -117,7 +118,7 @@ def _find_view(codes: np.ndarray, lines: Lines, theme: int) -> _View | None:
     rects, sides = lines.rects, lines.rects[:, 2:] - lines.rects[:, :2]
     free = np.flatnonzero(_inside(counts, rects) <= THEME_FREE * sides.prod(1))
     best, most = None, 0
-    for place in free:
+    for place in free[:TRIED]:
         rect = rects[place]
         if most > 0 and best is not None and (rect[:2] >= best.rect[:2]).all() and (rect[2:] <= best.rect[2:]).all():
             continue  # a part of what was found

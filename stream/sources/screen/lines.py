@@ -9,6 +9,7 @@ STEP = 4  # grey levels between neighbours that make an edge
 GAP = 24  # pixels of a border that may be missing in one place: a stroke in the colour of the surround
 RUN = 10  # pixels of a border without a gap; letters and icons have shorter straight lines
 LINES = 72  # straight lines each way that are tried; the longest are taken
+MOST = 40000  # rectangles that are looked at; the largest are taken
 SMALLEST = 0.08  # of the window's side: no sheet is smaller
 BORDER = 0.9  # share of each side of a rectangle that must be an edge
 CUT = 0.97  # share of a rectangle's width that a line must cross to cut it
@@ -44,6 +45,10 @@ class Lines:
         few, many = np.flatnonzero(across.any(1) & down.any(1)), np.flatnonzero(across.any(0) & down.any(0))
         ys, xs = np.nonzero(across[np.ix_(few, many)] & down[np.ix_(few, many)])
         ys, xs = few[ys], many[xs]
+        if len(ys) > MOST:  # ruled paper, or a table
+            areas = (columns[1, xs] - columns[0, xs]) * (rows[1, ys] - rows[0, ys])
+            largest = np.argpartition(-areas, MOST)[:MOST]
+            ys, xs = ys[largest], xs[largest]
         rects = np.stack([columns[0, xs], rows[0, ys], columns[1, xs], rows[1, ys]], 1)
         shares = [self._across[first[ys], xs], self._across[last[ys], xs]]
         least = np.minimum.reduce([*shares, self._down[left[xs], ys], self._down[right[xs], ys]])

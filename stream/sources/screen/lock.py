@@ -17,6 +17,7 @@ from .steady import same
 CHANGED = 10  # levels by which a pixel of the reduced part must have changed
 BORN = 48  # levels by which what was drawn unseen differs from everything near it
 MOVED = 0.15  # share of the edges that both went and came, when the part has moved
+EDGE = 3  # pixels of a view that a program may draw a frame in
 FEW = 40  # edge pixels; fewer tell nothing
 EMPTY = 0.0005  # share of edges in a sheet on which nothing is drawn
 TRIES = 3  # to find a part that rests
@@ -87,14 +88,15 @@ class Lock:
         assert self._whole is not None
         self._tries, self._tried_at = self._tries + 1, now
         view, rect = sheet.view, sheet.rect
-        shown = picture[view.y : view.y + view.height, view.x : view.x + view.width]
+        left, top = view.x + EDGE, view.y + EDGE
+        shown = picture[top : view.y + view.height - EDGE, left : view.x + view.width - EDGE]
         found = find_place(self._whole, shown, sheet.surround)
         if found is not None and not self._complete and found.scale < LARGER:
             found = None
         self.lost = found is None
         if found is None:
             return
-        self._place = place = found.moved((rect.x - view.x, rect.y - view.y))
+        self._place = place = found.moved((rect.x - left, rect.y - top))
         first = place.reduced(part)
         rows, columns = place.inside(self._whole, first)
         before = self._whole[rows, columns]
