@@ -176,6 +176,12 @@ def test_a_part_by_hand_and_the_whole_window():
         parse_area("sheet")
 
 
+def test_a_window_that_paints_its_bars_late():
+    desk = Desk()
+    assert desk.show(paper(820, 600)).shape == (600, 820, 3)
+    assert np.array_equal(desk.show(window((drawing(), 80, 60)), count=40), drawing())
+
+
 def test_another_window_begins_anew():
     desk = Desk()
     desk.area.begin(1)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ...base.frame import Rect
+from ...base.frame import Rect, Size
 from .lines import Lines
 
 SMALLEST_VIEW = 0.12  # of the window's area: docks are no larger
@@ -65,7 +65,8 @@ def find_sheet(picture: np.ndarray, known: Sheet | None = None) -> Sheet | None:
     codes = _codes(picture)
     lines = Lines(picture)
     surround = known.surround if known else None
-    view = _same_view(lines, known.view) if known else None
+    # A window that was all view may have been one that had not painted its bars yet.
+    view = _same_view(lines, known.view) if known and known.view.size != Size.of(picture) else None
     if view is not None:
         return _in_view(codes, lines, view, surround)
     bands = codes[: BANDS[0]], codes[-BANDS[1] :]
