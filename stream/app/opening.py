@@ -62,7 +62,7 @@ class Opening:
         self.preview: Preview | None = None
         area = None
         kinds = [check_sink(text, "--sink").kind for text in sinks]
-        if "window" in kinds and check_source(source, "--source").kind == "screen":
+        if check_source(source, "--source").kind == "screen":
             opened = open_source(source)
             stack.callback(opened.close)
             area = getattr(opened, "area", None)

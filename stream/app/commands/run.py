@@ -40,10 +40,10 @@ def run(
             "-s",
             metavar="SOURCE",
             rich_help_panel=ENDS,
-            help="screen, screen:window=Krita, screen:region=0,0,512,512, screen:pick, camera:0, video:clip.mp4, "
-            "images:folder or demo.",
+            help="screen:pick (asks for a part of the screen), screen:window=Krita, screen:region=0,0,512,512, screen, "
+            "camera:0, video:clip.mp4, images:folder or demo.",
         ),
-    ] = "screen",
+    ] = "screen:pick",
     sinks: Annotated[
         list[str] | None,
         typer.Option(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,10 +12,17 @@ import cv2
 import numpy as np
 
 from ...base.errors import SourceUnavailable
+from ...base.files import json_bytes, open_regular, write_whole
 from ...base.frame import Rect, Size
+from ...base.plain import reason
+from ...base.private import make_private, user_state
+
+log = logging.getLogger(__name__)
 
 SMALLEST = 8  # pixels; anything less is a click, not a drag
+FILE = "picked.json"
 HINT = "Drag over your canvas.   Enter: take it all   Esc: cancel"
+AGAIN = "   L: as last time"
 
 
 def drag_rect(start: tuple[int, int], end: tuple[int, int], size: Size) -> Rect:
@@ -60,7 +69,8 @@ class Drag:
 def pick_region(picture: np.ndarray, display: int = 0, events: Iterable[Any] | None = None) -> Rect:
     """Let the user choose a part of ``picture`` (``(H, W, 3)`` uint8 RGB); the main thread only.
 
-    Releasing the mouse accepts what was dragged, Enter accepts everything. ``display`` is the number of the monitor
+    Releasing the mouse accepts what was dragged, Enter accepts everything, L what was chosen the last time on a screen
+    of this size, which is outlined. ``display`` is the number of the monitor
     that the choice is shown on. Returns a rectangle in pixels of ``picture``.
     Raises SourceUnavailable when the user cancels or no window can be opened.
     """
@@ -75,7 +85,9 @@ def pick_region(picture: np.ndarray, display: int = 0, events: Iterable[Any] | N
             display = 0
         surface = pygame.display.set_mode((0, 0), pygame.FULLSCREEN, display=display)
         pygame.display.set_caption("inkstream: choose what to capture")
-        return _choose(pygame, surface, picture, events or _wait_for_events(pygame))
+        chosen = _choose(pygame, surface, picture, events or _wait_for_events(pygame), _last(Size.of(picture)))
+        _remember(chosen, Size.of(picture))
+        return chosen
     except pygame.error as error:
         raise SourceUnavailable(f"pick: no window could be opened ({error}); use screen:region=x,y,w,h") from error
     finally:
@@ -87,18 +99,46 @@ def _wait_for_events(pygame: Any) -> Iterator[Any]:
         yield pygame.event.wait()
 
 
-def _choose(pygame: Any, surface: Any, picture: np.ndarray, events: Iterable[Any]) -> Rect:
+def _last(size: Size) -> Rect | None:
+    """What was chosen the last time on a screen of this size; None where that is not known."""
+    try:
+        with open_regular(user_state() / FILE) as file:
+            left, top, width, height = json.loads(file.read(1 << 16))[str(size)]
+        rect = Rect(int(left), int(top), int(width), int(height))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        log.debug("what was picked before is not known: %s", reason(error))
+        return None
+    inside = rect.x >= 0 and rect.y >= 0 and rect.x + rect.width <= size.width and rect.y + rect.height <= size.height
+    return rect if inside and min(rect.size) >= 1 else None
+
+
+def _remember(rect: Rect, size: Size) -> None:
+    try:
+        write_whole(make_private(user_state()) / FILE, json_bytes({str(size): list(rect)}))
+    except OSError as error:
+        log.info("what was picked is not remembered: %s", reason(error))
+
+
+def _choose(pygame: Any, surface: Any, picture: np.ndarray, events: Iterable[Any], last: Rect | None = None) -> Rect:
     shown, size = Size(*surface.get_size()), Size.of(picture)
     bright = cv2.resize(picture, shown, interpolation=cv2.INTER_AREA)
     dim = (bright // 2).astype(np.uint8)
-    cv2.putText(dim, HINT, (24, 48), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
+    if last is not None:
+        _outline(dim, scale_rect(last, size, shown), (160, 160, 160), 1)
+    cv2.putText(
+        dim, HINT + (AGAIN if last else ""), (24, 48), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA
+    )
     drag = Drag(shown)
-    _show(pygame, surface, dim, bright, None)
+    _show(pygame, surface, dim, bright, None, size)
     for event in events:
         if event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE):
             break
         if event.type == pygame.KEYDOWN and event.key in (pygame.K_RETURN, pygame.K_KP_ENTER):
             return scale_rect(drag.rect or Rect(0, 0, *shown), shown, size)
+        if event.type == pygame.KEYDOWN and event.key == pygame.K_l and last is not None:
+            return last
         if event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
             drag.press(event.pos)
         elif event.type == pygame.MOUSEMOTION:
@@ -107,18 +147,34 @@ def _choose(pygame: Any, surface: Any, picture: np.ndarray, events: Iterable[Any
             accepted = drag.release(event.pos)
             if accepted is not None:
                 return scale_rect(accepted, shown, size)
-        _show(pygame, surface, dim, bright, drag.rect)
+        _show(pygame, surface, dim, bright, drag.rect, size)
     raise SourceUnavailable("pick: cancelled; start again, or name a part of the screen with screen:region=x,y,w,h")
 
 
-def _show(pygame: Any, surface: Any, dim: np.ndarray, bright: np.ndarray, rect: Rect | None) -> None:
+def _show(pygame: Any, surface: Any, dim: np.ndarray, bright: np.ndarray, rect: Rect | None, size: Size) -> None:
+    """What is dragged in full light, with its size in pixels of the picture, which has ``size``."""
     canvas = dim
     if rect is not None:
         canvas = dim.copy()
         rows, columns = slice(rect.y, rect.y + rect.height), slice(rect.x, rect.x + rect.width)
         canvas[rows, columns] = bright[rows, columns]
-        corner = (rect.x + rect.width - 1, rect.y + rect.height - 1)
-        cv2.rectangle(canvas, (rect.x, rect.y), corner, (255, 255, 255), 2)
+        _outline(canvas, rect, (255, 255, 255), 2)
+        below = min(canvas.shape[0] - 8, rect.y + rect.height + 24)
+        cv2.putText(
+            canvas,
+            str(scale_rect(rect, Size.of(dim), size).size),
+            (rect.x, below),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.6,
+            (255, 255, 255),
+            1,
+            cv2.LINE_AA,
+        )
     height, width = canvas.shape[:2]
     surface.blit(pygame.image.frombuffer(canvas.tobytes(), (width, height), "RGB"), (0, 0))
     pygame.display.flip()
+
+
+def _outline(canvas: np.ndarray, rect: Rect, colour: tuple[int, int, int], width: int) -> None:
+    corner = (rect.x + rect.width - 1, rect.y + rect.height - 1)
+    cv2.rectangle(canvas, (rect.x, rect.y), corner, colour, width)
