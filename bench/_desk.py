@@ -82,7 +82,7 @@ class Desk(AbstractContextManager["Desk"]):
     def press(self) -> float:
         """Press the mouse button; the moment before, in seconds of ``time.perf_counter``."""
         moment = time.perf_counter()
-        self._say("click 1")
+        self._say("mousedown 1 sleep 0.08 mouseup 1")  # a hand holds it for longer than a look of the screen takes
         return moment
 
     def painted(self, timeout: float = 5.0) -> float:

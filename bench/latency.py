@@ -120,7 +120,7 @@ def measure(
     result = BENCH.begin({**about, **asked}, about.get("device", "cpu"))
     with Desk(display, canvas) as desk:
         window = WatchedWindow(scale=scale, top=True)
-        session = Session(f"screen:window={TITLE},fps={fps:g}", stream, [window])
+        session = Session(f"screen:window={TITLE},area=window,fps={fps:g}", stream, [window])
         hand = _Hand(desk, session, window, strokes, rest, progress)
         session.start()
         try:
