@@ -226,6 +226,7 @@ def test_the_sheet_at_every_zoom(name, display, tmp_path):
         program.xdotool("mousemove", size[0] * 0.45, size[1] * 0.55, "key", "p" if "gimp" in name else "b")
         if layout == "Tab":
             program.xdotool("key", "Tab")
+        whole.settle()
         for number, keys in enumerate(zooms):
             program.xdotool("key", *keys)
             picture = whole.settle()
