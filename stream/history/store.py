@@ -104,6 +104,8 @@ class HistoryRecorder(Recorder):
             self._parts.pop(0)[0].unlink(missing_ok=True)
         found = []
         for path in self._root.glob(f"*/*{ENDING}"):
+            if path.parent.is_symlink() or not _SESSION.fullmatch(path.parent.name):
+                continue  # not ours
             with contextlib.suppress(OSError):  # another session makes room, too
                 status = path.stat()
                 found.append((status.st_mtime, status.st_size, path))
