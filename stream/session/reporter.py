@@ -15,12 +15,15 @@ LOOK = 0.5  # seconds between two looks when nobody reports
 class Reporter:
     """Gives ``tell`` a status whenever its key has changed, in order.
 
-    ``look`` gives the present key and status, from any thread. ``report`` may be called from any thread, never waits,
-    and nothing is missed when nobody calls it: ``run``, which calls ``tell``, looks by itself now and then.
+    ``key`` and ``status`` give the present ones, from any thread; the key is asked for at every frame. ``report`` may
+    be called from any thread, never waits, and nothing is missed when nobody calls it: ``run``, which calls ``tell``,
+    looks by itself now and then. Without ``tell`` nothing is done.
     """
 
-    def __init__(self, look: Callable[[], tuple[Hashable, Status]], tell: Callable[[Status], None] | None) -> None:
-        self._look = look
+    def __init__(
+        self, key: Callable[[], Hashable], status: Callable[[], Status], tell: Callable[[Status], None] | None
+    ) -> None:
+        self._look, self._status = key, status
         self._tell = tell
         self._changed = threading.Condition()
         self._waiting: deque[Status] = deque(maxlen=WAITING)
@@ -29,14 +32,15 @@ class Reporter:
 
     def report(self) -> None:
         """Look whether something has changed."""
+        if self._tell is None:
+            return
         with self._changed:
-            key, status = self._look()
+            key = self._look()
             if key == self._key or self._closed:
                 return
             self._key = key
-            if self._tell is not None:
-                self._waiting.append(status)
-                self._changed.notify_all()
+            self._waiting.append(self._status())
+            self._changed.notify_all()
 
     def run(self) -> None:
         """Tell what there is to tell until it is closed; raises what the listener raises."""

@@ -73,7 +73,7 @@ class Session:
         stream.metrics = self.metrics
         self._stream = stream
         self._clock = clock
-        self._reporter = Reporter(self._reported, on_status)
+        self._reporter = Reporter(self._key, lambda: self.status, on_status)
         self._on_output = list(on_output)
         self._stall_after = stall_after
         self._stop = threading.Event()  # asked to end now
@@ -308,13 +308,12 @@ class Session:
         self._notice = (text, self._clock())
         self._reporter.report()  # now, before another notice takes its place
 
-    def _reported(self) -> tuple[tuple[object, ...], Status]:
-        """What is reported when it changes, and as what."""
+    def _key(self) -> tuple[object, ...]:
+        """What is reported when it changes."""
         state, _ = self._state(self._clock())
         intake = self._intake
         percent = int((self._driver.done or 0) * 100)
-        key = (state, intake.lost, intake.about, intake.notice, self._fanout.stuck, self._notice[0], percent)
-        return key, self.status
+        return state, intake.lost, intake.about, intake.notice, self._fanout.stuck, self._notice[0], percent
 
     # --- what its threads do
 
