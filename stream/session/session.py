@@ -150,6 +150,7 @@ class Session:
         except BaseException:
             self.stop()
             raise
+        self._reader.notes(self._stream.config)
         self._thread("engine", self._driver.run, self._finish)
         self._thread("control", self._control, self._changes.close)
         self._thread("status", self._reporter.run, lambda: None)
@@ -352,6 +353,7 @@ class Session:
                 self._stream.update(**changes)
             except Exception as error:  # noqa: BLE001 - whatever a change meets, the picture goes on without it
                 self._say(not_changed(changes, error), error)
+            self._reader.notes(self._stream.config)  # here, so that no picture waits for it
             self._driver.look()
             self._inbox.wake()
 
