@@ -29,6 +29,13 @@ class Program:
         self.environment = {name: value for name, value in self.environment.items() if not name.startswith("XDG_C")}
         self.running = [self.start("openbox")] if shutil.which("openbox") else []
         self.running.append(self.start(*command))
+        try:
+            self.arrange(kind, size)
+        except BaseException:
+            self.close()
+            raise
+
+    def arrange(self, kind, size):
         self.window = self.largest(kind)
         self.xdotool("windowsize", self.window, *size, "windowmove", self.window, 4, 24)
         self.xdotool("windowactivate", self.window, "windowfocus", self.window)
@@ -152,7 +159,7 @@ def hover(program, watcher, corner, size, rounds):
     return new
 
 
-@pytest.mark.desktop
+@pytest.mark.desktop_full
 def test_mtpaint_gives_its_sheet_alone_and_hovering_changes_nothing(display, tmp_path):
     needs("xdotool", "mtpaint")
     drawing = np.full((300, 400, 3), (250, 245, 230), np.uint8)

@@ -265,7 +265,7 @@ def test_a_kill_at_any_moment_takes_nothing_that_was_written(tmp_path):
     for child, number in enumerate(last):
         (rewind,) = sessions(tmp_path / str(child))
         seen = [rewind.get(index) for index in range(len(rewind))]
-        assert seen[0].frame in (number, number + 1)  # killed between writing it and saying so
+        assert seen[0].frame >= number  # it may be killed between writing and saying so
         assert seen[0].frame - seen[-1].frame >= len(seen) - 1
         for each in seen:
             gray = (255.0 - each.input).mean(2) - each.render.mean(2)  # WebP keeps little of the colours of noise
