@@ -57,6 +57,11 @@ def closed(stack):
     return None
 
 
+def hangs_up():
+    """Whoever runs these tests may do so with ``nohup``, which the program would heed."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(tmp_path):
     """Start the program in ``tmp_path`` with the stderr that one of the functions above makes."""
@@ -73,6 +78,7 @@ def start(tmp_path):
                 stderr=descriptor,
                 cwd=tmp_path,
                 env={**os.environ, **environment},
+                preexec_fn=hangs_up,
             )
             if isinstance(descriptor, int) and descriptor >= 0:
                 os.close(descriptor)
@@ -192,7 +198,6 @@ def test_what_libraries_say_by_themselves_reaches_nobody_unasked(start):
 def test_a_channel_never_makes_anybody_wait():
     with contextlib.ExitStack() as stack:
         writer = full_pipe(stack)
-        stack.callback(os.close, writer)
         channel = terminal.Channel(writer)
         begun = time.perf_counter()
         for number in range(3 * terminal.WAITING):
@@ -200,6 +205,8 @@ def test_a_channel_never_makes_anybody_wait():
         assert time.perf_counter() - begun < 2
         assert not channel.drain(0.05)
         assert threading.active_count() < 20
+    assert channel.drain(5)  # the reader is gone; and nothing is written to who gets this number next
+    os.close(writer)
 
 
 def test_a_channel_says_what_it_left_out():

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from doubles.preview import VALUES, Session, output, seen, typed
 
-from inkstream.stream.base.reading import Reading
+from inkstream.stream.base.reading import Brings, Reading
 from inkstream.stream.sinks import Status
 from inkstream.stream.sinks.window import fonts
+from inkstream.stream.sinks.window.brush import Brush
 from inkstream.stream.sinks.window.prompt import PromptLine
 from inkstream.stream.sinks.window.scene import Line
 
@@ -63,12 +64,12 @@ def test_f14_a_refused_prompt_is_there_to_be_mended(window, pygame, press):
 
 
 def test_a_long_message_is_wrapped_and_not_cut(window, pygame, press):
-    painter = window._painter
     press(shown=output())
+    brush = Brush(pygame)
     words = "not changed: prompt: got the LoRA 'nihgt', expected one of lora_dict; did you mean 'night'?"
-    lines = painter._wrapped(words, 200, 0.95)
+    lines = brush.wrapped(words, 200, 0.95)
     assert len(lines) > 1 and " ".join(lines) == words
-    assert all(painter._font(line, 0.95).size(line)[0] <= 200 for line in lines)
+    assert all(brush.font(line, 0.95).size(line)[0] <= 200 for line in lines)
 
 
 def test_an_input_method_composes_in_the_line(window, pygame, press):
@@ -128,8 +129,8 @@ def test_editing_a_line(pygame):
 class Reader(Session):
     """Knows a few words."""
 
-    def words(self) -> tuple[str, ...]:
-        return ("red", "rear", "a stone house")
+    def brings(self) -> Brings:
+        return Brings(("red", "rear", "a stone house"))
 
     def read_prompt(self, text: str) -> Reading:
         unknown = [(word, {"crimson": "red"}.get(word, "")) for word in text.split() if word in ("crimson", "fox")]

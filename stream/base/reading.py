@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 MOST_WORDS = 8  # that are named
 
@@ -37,3 +38,15 @@ class Reading:
         if self.cut:
             said.append(f'too long: what comes from "{self.cut}" on is cut')
         return tuple(said)
+
+
+@dataclass(frozen=True)
+class Brings:
+    """What a model brings along for whoever steers it."""
+
+    words: tuple[str, ...] = ()
+    """Those that it knows; empty: it takes any."""
+    styles: tuple[str, ...] = ()
+    """Names that ``lora_dict`` takes without a file."""
+    steps: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    """The ``t_index_list`` that is best for each number of steps, where the model says one."""

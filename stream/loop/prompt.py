@@ -9,13 +9,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ...lora.steps import steps_of
 from ...lora.styles import styles_of
 from ...lora.words import UnknownWords
 from ..base.blends import shares
 from ..base.config import MOST_CHUNKS, StreamConfig
 from ..base.names import quoted
 from ..base.prompt import parse_prompt
-from ..base.reading import Reading
+from ..base.reading import Brings, Reading
 from .recipe import Embeds
 from .text import Chunks, text_coders
 
@@ -32,8 +33,8 @@ class PromptEncoder:
         self._coders = text_coders(pipe)
         self._cache: OrderedDict[tuple[str, int, bool], Embeds] = OrderedDict()
         self._unknown_words = UnknownWords(pipe)
-        self._styles = frozenset(styles_of(pipe))
         self._told: set[str] = set()  # texts of which it was said that they are too long
+        self.brings = Brings(self._unknown_words.words, tuple(styles_of(pipe)), steps_of(pipe))
         self._zeros = bool(getattr(pipe.config, "force_zeros_for_empty_prompt", False))
 
     def forget(self) -> None:
@@ -71,14 +72,9 @@ class PromptEncoder:
         chunks = self._coders[0].chunks(parsed, config.prompt_chunks)
         return Reading(tuple(self._unknown_words.unknown(parsed.text).items()), taught, chunks.rest)
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The words that the model knows; empty where it takes any."""
-        return self._unknown_words.words
-
     def _taught(self, config: StreamConfig) -> bool:
         """Whether a LoRA that did not come with the model may have taught it words."""
-        return not self._styles.issuperset(config.lora_dict)
+        return not set(self.brings.styles).issuperset(config.lora_dict)
 
     def encode(self, text: str, count: int = 1, whole: bool = False) -> Embeds:
         """Encode one text as ``count`` chunks; SDXL also gives a pooled embedding.
@@ -87,7 +83,7 @@ class PromptEncoder:
         text is to act as a ``whole``.
         """
         parsed = parse_prompt(text)
-        whole = whole or any(name not in self._styles for name, _ in parsed.loras)
+        whole = whole or any(name not in self.brings.styles for name, _ in parsed.loras)
         key = (text, count, whole)
         if key in self._cache:
             self._cache.move_to_end(key)

@@ -39,8 +39,10 @@ class Fanout:
         ring: Callable[[], None],
     ) -> None:
         self.outlets: list[Outlet] = []
+        self.extra: list[Outlet] = []  # of those, what was opened later and may end alone: recordings
         self.finishing = False  # no more pictures will come
         self.dropped: dict[str, str] = {}  # names of sinks that are gone, and why
+        self._kept: dict[str, str] = {}  # what recordings left that have ended
         self._sinks = list(sinks)
         self._metrics = metrics
         self._clock = clock
@@ -58,7 +60,12 @@ class Fanout:
     @property
     def kept(self) -> dict[str, str]:
         """Where each sink that keeps pictures has put them, by its name."""
-        return {outlet.name: outlet.path for outlet in self.outlets if outlet.path}
+        return {**self._kept, **{outlet.name: outlet.path for outlet in self.outlets if outlet.path}}
+
+    @property
+    def recording(self) -> str:
+        """Where a recording goes that is under way; empty: there is none."""
+        return next((outlet.path for outlet in self.extra if not outlet.closing), "")
 
     @property
     def stuck(self) -> str:
@@ -98,6 +105,26 @@ class Fanout:
         """Give the sound that belongs to the pictures to the sinks that record any."""
         for outlet in self.outlets:
             outlet.accompany(sound)
+
+    def join(self, name: str, open: Callable[[], Sink]) -> Outlet | None:
+        """Open one more sink beside the others, on the caller's thread; None when it cannot be, which is said."""
+        try:
+            sink = open()
+        except Exception as error:  # noqa: BLE001 - whatever a recording meets, the pictures go on
+            self._say(f"{name} is off: {reason(error)}", error)
+            return None
+        outlet = Outlet(sink, name, self._metrics, self._clock, self._status)
+        self.extra.append(outlet)
+        self.outlets.append(outlet)
+        return outlet
+
+    def part(self, outlet: Outlet) -> None:
+        """Let go of one that ``join`` opened, when it has ended, and say where its pictures are."""
+        self.extra = [each for each in self.extra if each is not outlet]
+        self.outlets = [each for each in self.outlets if each is not outlet]
+        if outlet.path and outlet.name not in self.dropped:
+            self._kept[outlet.name] = outlet.path
+            self._say(f"recorded {outlet.path}")
 
     def deliver(self, output: Output, unique: bool, every: bool, report: Callable[[], None]) -> None:
         """Give a picture to all sinks; ``every``: those that take each picture once are waited for.
@@ -184,7 +211,7 @@ class Fanout:
         outlet.closed = True
 
     def _end_with_the_last(self, error: Exception) -> None:
-        if all(other.name in self.dropped for other in self.outlets):
+        if all(other.name in self.dropped for other in self.outlets if other not in self.extra):
             if isinstance(error, SinkClosed):
                 self._end()
             else:

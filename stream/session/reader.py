@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..base.config import StreamConfig
-from ..base.reading import Reading
+from ..base.reading import Brings, Reading
 from .driver import StreamLike
 
 NOTHING = Reading()
@@ -23,9 +23,9 @@ class Reader:
         """What the model makes of a prompt; nothing of one that cannot be read yet."""
         return self._read(text, self._stream.config)
 
-    def words(self) -> tuple[str, ...]:
-        """The words that the model knows; empty where it takes any."""
-        return tuple(getattr(getattr(self._stream, "prompts", None), "words", ()))
+    def brings(self) -> Brings:
+        """What the model brings along: words, styles, steps."""
+        return getattr(getattr(self._stream, "prompts", None), "brings", Brings())
 
     def notes(self, config: StreamConfig) -> tuple[str, ...]:
         """What is to be said of the prompts of a configuration."""

@@ -21,7 +21,7 @@ from ..base.plain import reason
 from ..base.signals import interrupts, saving
 from ..base.terminal import settle, unheard
 from ..base.waits import said
-from ..sinks import Sink, State, Status
+from ..sinks import Sink, Status
 from ..sources import Source
 from .changes import Changes, not_changed
 from .driver import Driver, StreamLike
@@ -30,11 +30,11 @@ from .intake import RETRY, Intake
 from .outlet import Outlet
 from .reader import Reader
 from .reporter import Reporter
+from .teller import Teller
 
 log = logging.getLogger(__name__)
 STOP_WITHIN = 1.8  # seconds until threads that do not end are left behind; 2 s are promised
 GRACE = 0.2  # seconds a source gets to come back from read() before it is closed under it
-NOTICE = 10.0  # seconds a notice stays in Status.message
 SLICE = 0.1  # seconds after which a waiting main thread looks for signals, which do not end a wait on Windows
 
 
@@ -73,14 +73,12 @@ class Session:
         stream.metrics = self.metrics
         self._stream = stream
         self._clock = clock
-        self._reporter = Reporter(self._key, lambda: self.status, on_status)
         self._on_output = list(on_output)
-        self._stall_after = stall_after
         self._stop = threading.Event()  # asked to end now
         self._bell = threading.Event()  # something for the main thread to look at
         self._changes = Changes()
         self._reader = Reader(stream)
-        self.read_prompt, self.words = self._reader.read, self._reader.words
+        self.read_prompt, self.brings = self._reader.read, self._reader.brings
         self._inbox: Mailbox[Frame] = Mailbox()
         self._intake = Intake(source, self._inbox, self.metrics, clock, self._stop, self._inbox.wake, retry, self._say)
         self._driver = Driver(
@@ -92,7 +90,7 @@ class Session:
             self._stop,
             stall_after,
             deliver=self._deliver,
-            report=self._reporter.report,
+            report=lambda: self._reporter.report(),
             say=self._say,
         )
         self._fanout = Fanout(
@@ -105,12 +103,13 @@ class Session:
             say=self._say,
             ring=self._bell.set,
         )
+        self._teller = Teller(self, self._intake, self._driver, self._fanout, self._reader, clock, stall_after)
+        self._reporter = Reporter(self._teller.key, self._teller.status, on_status)
         self._threads: dict[str, threading.Thread] = {}
         self._owner = threading.get_ident()  # the thread that drives sinks of the main thread
         self._lock = threading.Lock()
         self._ended = False
-        self._notice = ("", 0.0)  # text, and when it was said
-        self._figures = (0.0, 0.0, 0.0)  # when they were made, frames per second, latency in ms
+        self._records = 0  # recordings that were asked for
 
     # --- life
 
@@ -203,7 +202,7 @@ class Session:
         closer = threading.Thread(target=self._close_source, name="inkstream close source", daemon=True)
         closer.start()
         status = self._threads.get("status")
-        threads = [*(each for each in self._threads.values() if each is not status), closer]
+        threads = [*(each for each in list(self._threads.values()) if each is not status), closer]
         for thread in threads:
             _join(thread, deadline - time.perf_counter())
         if threading.get_ident() == self._owner:
@@ -222,6 +221,11 @@ class Session:
         if status is not None:
             _join(status, max(GRACE, deadline - time.perf_counter()))
         settle()
+
+    @property
+    def ending(self) -> bool:
+        """Whether it was asked to end, or has ended."""
+        return self._ended or self._stop.is_set()
 
     @property
     def finished(self) -> bool:
@@ -254,26 +258,25 @@ class Session:
         self._driver.frozen = frozen
         self._inbox.hold(frozen)
 
+    def record(self, open: Callable[[], Sink] | None) -> None:
+        """Keep every picture from now on in the sink that ``open()`` opens, beside the others; None ends that.
+
+        Returns at once; what cannot be opened is said. One at a time: asked again, the one before ends first.
+        """
+        for outlet in self._fanout.extra:
+            outlet.finish()
+        if open is not None and not self.ending:
+            self._records += 1
+            name = f"recording {self._records}"
+            self._thread(f"sink {name}", partial(self._record, name, open), self._bell.set)
+            self._threads[f"sink {name}"].start()
+
     # --- what it says
 
     @property
     def status(self) -> Status:
         """What it is doing now; may be asked from any thread, as often as one likes."""
-        now = self._clock()
-        made, fps, latency = self._figures
-        if now - made >= 0.1 or now < made:
-            fps, latency = self.metrics.recent(now)
-            self._figures = (now, fps, latency)
-        state, about = self._state(now)
-        notice, said = self._notice
-        parts = (about, self._intake.notice, self._fanout.stuck, notice if now - said < NOTICE else "")
-        message = "; ".join(part for part in parts if part)
-        config, size = self._driver.seen.config, self._driver.seen.size
-        values = {"prompt": config.prompt, "drawing_influence": config.drawing_influence}
-        values |= {name: self.metrics.counter(name) for name in ("frames_dropped", "frames_skipped")}
-        newest_wins, done, sides = self._intake.live, self._driver.done, (size.width, size.height)
-        which, area, notes = self._intake.about, self._intake.area, self._reader.notes(config)
-        return Status(state, message, fps, latency, sides, values, newest_wins, done, which, area, notes)
+        return self._teller.status()
 
     def summary(self) -> dict[str, Any]:
         """What was measured (see ``Metrics.summary``), state and message, whether the newest frame won, the sinks that
@@ -283,38 +286,9 @@ class Session:
         about["kept"], about["newest_wins"] = self._fanout.kept, status.newest_wins
         return {**self.metrics.summary(), **about}
 
-    def _state(self, now: float) -> tuple[State, str]:
-        driver, intake = self._driver, self._intake
-        settling = driver.seen.pending > 0
-        if self._ended or self._stop.is_set():
-            return "stopped", reason(self.error) if self.error is not None else ""
-        if intake.lost:
-            return "reconnecting", intake.lost
-        if driver.frozen:
-            return "settling" if settling else "idle", "frozen"
-        quiet = intake.quiet(now)
-        if quiet > self._stall_after:
-            return "stalled", f"{intake.name}: no frame for {quiet:.0f} s"
-        if not intake.live and self._fanout.stuck:
-            return "stalled", ""  # everything waits for that sink
-        if not driver.shown:
-            return "warming", ""
-        if driver.static:
-            return "settling" if settling else "idle", ""
-        return "live", ""
-
     def _say(self, text: str, error: Exception | None = None) -> None:
-        # An error of ours says all that is needed; of any other the place matters, too.
-        log.warning(text, exc_info=None if isinstance(error, InkstreamError) else error)
-        self._notice = (text, self._clock())
+        self._teller.say(text, error)
         self._reporter.report()  # now, before another notice takes its place
-
-    def _key(self) -> tuple[object, ...]:
-        """What is reported when it changes."""
-        state, _ = self._state(self._clock())
-        intake = self._intake
-        percent = int((self._driver.done or 0) * 100)
-        return state, intake.lost, intake.about, intake.notice, self._fanout.stuck, self._notice[0], percent
 
     # --- what its threads do
 
@@ -356,6 +330,14 @@ class Session:
             self._reader.notes(self._stream.config)  # here, so that no picture waits for it
             self._driver.look()
             self._inbox.wake()
+
+    def _record(self, name: str, open: Callable[[], Sink]) -> None:
+        outlet = self._fanout.join(name, open)
+        if outlet is not None:
+            if self._fanout.finishing:
+                outlet.finish()
+            self._drive(outlet)
+            self._fanout.part(outlet)
 
     def _drive(self, outlet: Outlet) -> None:
         while not outlet.closed:

@@ -22,6 +22,7 @@ import importlib
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from ..base.config import StreamConfig
 from ..base.frame import Output, Rect
 from ..base.spec import Spec, check_kind
 
@@ -53,6 +54,10 @@ class Status:
     """Where on the desktop the source is, in the desktop's own coordinates; None where it is nowhere there."""
     notes: tuple[str, ...] = ()
     """What the model makes of the prompt, line by line: words that it does not know, what it has no room for."""
+    config: StreamConfig | None = None
+    """The settings of the stream as it is now; None where there is none yet."""
+    recording: str = ""
+    """The file that a recording goes to which was begun with ``Controls.record``; empty: none is under way."""
     step: str = ""
     """What is being done before the first picture can come, in people's words; ``done`` says how much of it."""
 
@@ -61,8 +66,9 @@ class Status:
 class Controls(Protocol):
     """What a sink with keys may ask of the session. All calls return at once.
 
-    It may also have ``read_prompt(text) -> Reading``, what the model makes of a prompt, and ``words()``, those that it
-    knows (none: it takes any).
+    It may also have ``read_prompt(text) -> Reading``, what the model makes of a prompt; ``brings() -> Brings``, what
+    the model brings along for whoever steers it; and ``record(open)``, which keeps every picture in the sink that
+    ``open()`` opens, beside the other sinks, until ``record(None)``.
     """
 
     def update(self, **changes: Any) -> None:

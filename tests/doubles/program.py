@@ -32,7 +32,7 @@ class Loaded(FakeStream):
                 write("a library \x1b[31m talks " * 200)
             warnings.warn(f"a library warns {frame.id}", stacklevel=1)
             logging.getLogger("some.library").error("a library logs")
-        if frame.id == 5:
+        if frame.id >= 5:  # the fifth itself may be one that a busy machine leaves out
             Path("running").touch()
         return super().__call__(frame, gated)
 

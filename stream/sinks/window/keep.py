@@ -45,6 +45,10 @@ class Keeper:
         self._tasks.put((future, output, status, self._now()))
         return True
 
+    def name_for(self, output: Output, ending: str) -> Path:
+        """Where something of this picture may be written now; what is there already is for the writer to avoid."""
+        return self.folder / f"{name_of(self._now(), output)}{ending}"
+
     def news(self) -> list[str]:
         """What came of the saves that ended since the last call, in words."""
         ended = [future for future in self._waiting if future.done()]

@@ -6,12 +6,17 @@ from typing import Any
 
 ACTIONS = {
     "help": ("h", "F1"),
-    "fullscreen": ("f", "F11"),
+    "fullscreen": ("F11",),
     "inset": ("i",),
     "statistics": ("s",),
     "clean": ("o",),
     "layout": ("l",),
     "top": ("t",),
+    "mirror": ("m",),
+    "panel": ("c",),
+    "dice": ("d",),
+    "cue": ("n",),
+    "record": ("r",),
     "freeze": ("SPACE",),
     "save": ("RETURN", "KP_ENTER"),
     "prompt": ("p", "TAB", "SLASH"),
@@ -32,16 +37,33 @@ class Keyboard:
         self._actions = {getattr(pygame, f"K_{key}"): name for name, keys in ACTIONS.items() for key in keys}
 
     def asked(self, event: Any) -> str | None:
-        """The name of the action that a key that went down asks for: one of ``ACTIONS``, "quit", or None."""
+        """What a key that went down asks for, None for nothing: one of ``ACTIONS``, "quit", "cue before", and for the
+        digits 1 to 9 "recall 1" and "favour 1"."""
         pygame = self._pygame
         key = self.letter(event)
+        digit = self._digit(event)
         if event.mod & (pygame.KMOD_CTRL | pygame.KMOD_META):
-            return {pygame.K_s: "save", pygame.K_q: "quit"}.get(key)
+            return f"favour {digit}" if digit else {pygame.K_s: "save", pygame.K_q: "quit"}.get(key)
         if event.mod & pygame.KMOD_ALT:
             return None
         if event.unicode == "?" or (key == pygame.K_SLASH and event.mod & pygame.KMOD_SHIFT):
             return "help"
+        if key == pygame.K_n and event.mod & pygame.KMOD_SHIFT:
+            return "cue before"
+        if digit and not event.mod & pygame.KMOD_SHIFT:
+            return f"recall {digit}"
         return self._actions.get(key) or CHARACTERS.get(event.unicode)
+
+    def _digit(self, event: Any) -> int:
+        """1 to 9 for the keys in the row above the letters, whatever a country has on them, and of the pad; else 0."""
+        pygame = self._pygame
+        place = getattr(event, "scancode", 0)
+        if pygame.KSCAN_1 <= place <= pygame.KSCAN_9:
+            return place - pygame.KSCAN_1 + 1
+        for first in (pygame.K_1, pygame.K_KP1):
+            if first <= event.key <= first + 8:
+                return event.key - first + 1
+        return 0
 
     def letter(self, event: Any) -> int:
         """The key; where a layout has no Latin letters, the one that a US keyboard has in that place."""

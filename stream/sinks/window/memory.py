@@ -1,4 +1,4 @@
-"""What the preview remembers between runs: its place, whether it stays on top, and the prompts that were written."""
+"""What the preview remembers between runs: its place, whether it stays on top, its prompts, and favourites."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ FILE = "preview.json"
 LARGEST = 1 << 20  # bytes of the file; anything larger is not ours
 MOST_PROMPTS = 50
 LONGEST_PROMPT = 2000  # characters
+SLOTS = frozenset("123456789")  # places of favourites
 FARTHEST = 1 << 16  # pixels from the desktop's corner
 
 
@@ -62,6 +63,21 @@ class Memory:
             texts = [each for each in self.prompts if each != prompt]
             self._write({"prompts": [*texts, prompt[:LONGEST_PROMPT]][-MOST_PROMPTS:]})
 
+    def favourites(self, model: str) -> dict[int, dict[str, Any]]:
+        """Settings that were kept for a model, by their places 1 to 9; not checked."""
+        kept = self._values.get("favourites")
+        places = kept.get(model) if isinstance(kept, dict) else None
+        found = places.items() if isinstance(places, dict) else ()
+        return {int(slot): each for slot, each in found if slot in SLOTS and isinstance(each, dict)}
+
+    def favour(self, model: str, slot: int, settings: dict[str, Any]) -> bool:
+        """Keep settings, plain values, in a place; False when they could not be written down."""
+        kept = self._read().get("favourites")
+        kept = kept if isinstance(kept, dict) else {}
+        places = kept.get(model)
+        places = {**(places if isinstance(places, dict) else {}), str(slot): settings}
+        return self._write({"favourites": {**kept, model: places}})
+
     def _read(self) -> dict[str, Any]:
         try:
             with open_regular(self._path) as file:
@@ -73,13 +89,15 @@ class Memory:
             return {}
         return values if isinstance(values, dict) else {}
 
-    def _write(self, changes: dict[str, Any]) -> None:
+    def _write(self, changes: dict[str, Any]) -> bool:
         self._values = {**self._read(), **changes}  # another preview may have written meanwhile
         try:
             make_private(self._path.parent)
             write_whole(self._path, json_bytes(self._values))
         except OSError as error:
             log.info("the preview's place is not remembered: %s: %s", self._path, reason(error))
+            return False
+        return True
 
 
 def _remembered(value: Any) -> Remembered:

@@ -6,11 +6,12 @@ from typing import Any
 
 from ...base.frame import Output, Rect, Size
 from ..slate import BACKGROUND, INK, slate
+from .brush import LONGEST_TEXT, Brush
 from .fonts import Fonts
 from .pictures import Pictures, Stage
-from .scene import KEYS, PANEL, QUIET, STATES, TEXT, WARN, Colour, Line, Scene
+from .scene import KEYS, QUIET, RECORDING, STATES, TEXT, WARN, Line, Scene
+from .toolviews import PAINTED
 
-LONGEST_TEXT = 400  # characters that are ever drawn in one line; a font fails at very long ones
 MOST_NOTES = 4  # lines under a prompt
 
 
@@ -18,15 +19,24 @@ class Painter:
     """Draws scenes; keeps what was expensive for as long as it can be used again."""
 
     def __init__(self, pygame: Any) -> None:
-        self.fonts = Fonts(pygame)
+        self._brush = Brush(pygame)
         self._pygame = pygame
         self._pictures = Pictures(pygame)
-        self._unit = 16
+
+    @property
+    def fonts(self) -> Fonts:
+        """The letters that can be drawn."""
+        return self._brush.fonts
+
+    @property
+    def unit(self) -> int:
+        """Pixels of a letter's height, for the window as it was drawn last."""
+        return self._brush.unit
 
     def draw(self, surface: Any, scene: Scene, output: Output | None) -> None:
         """Draw ``scene`` with the pictures of ``output`` over all of ``surface``."""
         width, height = surface.get_size()
-        self._unit = int(min(30, max(11, min(width, height * 1.4) / 46)))
+        self._brush.fit((width, height))
         area = self._pygame.Rect(0, 0, width, height)
         stage: Stage | None = None
         if output is None:
@@ -34,7 +44,7 @@ class Painter:
             self._pictures.pixels(surface, slate(Size(width, height), note=note), area)
         else:
             surface.fill((BACKGROUND,) * 3)
-            stage = self._pictures.draw(surface, scene, output, self._unit)
+            stage = self._pictures.draw(surface, scene, output, self._brush.unit)
         if scene.clean is not None:
             if stage is not None and scene.caption:
                 self._caption(surface, scene.caption, stage.caption, stage.beside)
@@ -43,9 +53,11 @@ class Painter:
             self._step(surface, scene.step, scene.done)
         bottom = height - (0 if scene.prompt is None else self._prompt(surface, scene.prompt, area))
         if output is not None or scene.state != "warming":
-            self._pill(surface, scene.state)
+            self._pill(surface, scene.state, scene.recording)
         if scene.statistics:
-            self._table(surface, scene.statistics, (self._unit, round(3.1 * self._unit)))
+            self._table(surface, scene.statistics, (self._brush.unit, round(3.1 * self._brush.unit)))
+        if scene.tool is not None:
+            PAINTED[type(scene.tool)](self._brush, surface, scene.tool)
         if scene.help:
             self._help(surface, area)
         if scene.toast:
@@ -55,54 +67,70 @@ class Painter:
 
     # --- words
 
-    def _pill(self, surface: Any, state: str) -> None:
+    def _pill(self, surface: Any, state: str, recording: bool) -> None:
         word, colour = STATES.get(state, (state, QUIET))
-        unit = self._unit
-        text = self._text(word, TEXT, 0.86)
+        word, colour = (f"{word}, recording", RECORDING) if recording else (word, colour)
+        unit = self._brush.unit
+        text = self._brush.text(word, TEXT, 0.86)
         box = self._pygame.Rect(unit, unit, text.get_width() + round(2.5 * unit), round(1.7 * unit))
-        self._panel(surface, box, 176, box.height // 2)
-        self._dot(surface, (box.x + unit, box.centery), 0.3 * unit, colour)
+        self._brush.panel(surface, box, 176, box.height // 2)
+        self._brush.dot(surface, (box.x + unit, box.centery), 0.3 * unit, colour)
         surface.blit(text, text.get_rect(midleft=(box.x + round(1.65 * unit), box.centery - round(0.05 * unit))))
 
     def _table(self, surface: Any, rows: tuple[tuple[str, str], ...], corner: tuple[int, int]) -> None:
-        unit = self._unit
+        unit = self._brush.unit
         most = max(4 * unit, min(26 * unit, surface.get_width() - 12 * unit))
-        names = [self._text(name, QUIET, 0.82) for name, _ in rows]
-        values = [self._text(self._shortened(value, most, 0.82), TEXT, 0.82) for _, value in rows]
+        names = [self._brush.text(name, QUIET, 0.82) for name, _ in rows]
+        values = [self._brush.text(self._brush.shortened(value, most, 0.82), TEXT, 0.82) for _, value in rows]
         step = round(1.35 * unit)
         left = max(name.get_width() for name in names) + unit
         width = left + max(value.get_width() for value in values) + 2 * unit
         box = self._pygame.Rect(*corner, width, step * len(rows) + unit)
-        self._panel(surface, box, 222, unit // 2)
+        self._brush.panel(surface, box, 222, unit // 2)
         for index, (name, value) in enumerate(zip(names, values, strict=True)):
             y = box.y + unit // 2 + index * step + step // 2
             surface.blit(name, name.get_rect(midleft=(box.x + unit, y)))
             surface.blit(value, value.get_rect(midleft=(box.x + unit + left, y)))
 
     def _help(self, surface: Any, area: Any) -> None:
-        unit = self._unit
-        keys = [self._text(key, TEXT, 0.95) for key, _ in KEYS]
-        meanings = [self._text(meaning, QUIET, 0.95) for _, meaning in KEYS]
-        step = round(1.75 * unit)
-        left = max(key.get_width() for key in keys) + 2 * unit
-        width = left + max(meaning.get_width() for meaning in meanings) + 4 * unit
-        box = self._pygame.Rect(0, 0, width, step * len(KEYS) + 3 * unit)
+        """The keys, by who needs them, in two columns where there is room."""
+        unit, scale = self._brush.unit, 0.86
+        drawn = [
+            (self._brush.text(title, INK, scale), [self._pair(key, meaning, scale) for key, meaning in rows])
+            for title, rows in KEYS
+        ]
+        left = max(key.get_width() for _, rows in drawn for key, _ in rows) + unit
+        wide = left + max(meaning.get_width() for _, rows in drawn for _, meaning in rows)
+        columns = 2 if area.width >= 2 * wide + 6 * unit else 1
+        lines = [1 + len(rows) + 0.6 for _, rows in drawn]
+        split = min(range(1, len(drawn)), key=lambda at: max(sum(lines[:at]), sum(lines[at:])))
+        parts = [drawn[:split], drawn[split:]] if columns == 2 else [drawn]
+        count = max(sum(1 + len(rows) + 0.6 for _, rows in part) for part in parts)
+        step = min(round(1.5 * unit), max(9, int((area.height - 2 * unit) / count)))
+        box = self._pygame.Rect(0, 0, columns * wide + (columns + 1) * 2 * unit, round(step * count) + 2 * unit)
         box.center = area.center
-        self._panel(surface, box, 240, unit)
-        for index, (key, meaning) in enumerate(zip(keys, meanings, strict=True)):
-            y = box.y + round(1.5 * unit) + index * step + step // 2
-            surface.blit(key, key.get_rect(midleft=(box.x + 2 * unit, y)))
-            surface.blit(meaning, meaning.get_rect(midleft=(box.x + 2 * unit + left, y)))
+        self._brush.panel(surface, box, 248, unit)
+        for column, part in enumerate(parts):
+            x, y = box.x + 2 * unit + column * (wide + 2 * unit), box.y + unit + step // 2
+            for title, rows in part:
+                surface.blit(title, title.get_rect(midleft=(x, y)))
+                for number, (key, meaning) in enumerate(rows, 1):
+                    surface.blit(key, key.get_rect(midleft=(x, y + number * step)))
+                    surface.blit(meaning, meaning.get_rect(midleft=(x + left, y + number * step)))
+                y += round((1 + len(rows) + 0.6) * step)
+
+    def _pair(self, key: str, meaning: str, scale: float) -> tuple[Any, Any]:
+        return self._brush.text(key, TEXT, scale), self._brush.text(meaning, QUIET, scale)
 
     def _toast(self, surface: Any, scene: Scene, bottom: int) -> None:
-        unit = self._unit
+        unit = self._brush.unit
         most = max(4 * unit, surface.get_width() - 6 * unit)
-        lines = [part for line in scene.toast.splitlines() for part in self._wrapped(line, most, 0.95)][:5]
-        drawn = [self._text(self._shortened(line, most, 0.95), TEXT, 0.95) for line in lines]
+        lines = [part for line in scene.toast.splitlines() for part in self._brush.wrapped(line, most, 0.95)][:5]
+        drawn = [self._brush.text(self._brush.shortened(line, most, 0.95), TEXT, 0.95) for line in lines]
         step = round(1.4 * unit)
         width = max(text.get_width() for text in drawn) + 2 * unit
         card = self._pygame.Surface((width, step * len(drawn) + round(0.9 * unit)), self._pygame.SRCALPHA)
-        self._panel(card, card.get_rect(), 214, round(0.8 * unit))
+        self._brush.panel(card, card.get_rect(), 214, round(0.8 * unit))
         for index, text in enumerate(drawn):
             middle = round(0.45 * unit) + index * step + step // 2
             card.blit(text, text.get_rect(center=(width // 2, middle)))
@@ -111,27 +139,27 @@ class Painter:
 
     def _prompt(self, surface: Any, line: Line, area: Any) -> int:
         """Draw the line in which the prompt is written, and what is said of it below; returns the height of both."""
-        unit = self._unit
+        unit = self._brush.unit
         most = max(4 * unit, area.width - 2 * unit)
-        notes = [part for note in line.notes for part in self._wrapped(note, most, 0.8)][:MOST_NOTES]
+        notes = [part for note in line.notes for part in self._brush.wrapped(note, most, 0.8)][:MOST_NOTES]
         step = round(1.2 * unit)
         below = step * len(notes) + (unit // 2 if notes else 0)
         box = self._pygame.Rect(0, area.bottom - round(2.9 * unit) - below, area.width, round(2.9 * unit))
-        self._panel(surface, self._pygame.Rect(0, box.y, box.width, box.height + below), 232, 0)
+        self._brush.panel(surface, self._pygame.Rect(0, box.y, box.width, box.height + below), 232, 0)
         self._edited(surface, line, box)
         for index, note in enumerate(notes):
-            text = self._text(self._shortened(note, most, 0.8), WARN, 0.8)
+            text = self._brush.text(self._brush.shortened(note, most, 0.8), WARN, 0.8)
             surface.blit(text, text.get_rect(midleft=(unit, box.bottom + index * step + step // 2 - unit // 4)))
         return box.height + below
 
     def _edited(self, surface: Any, line: Line, box: Any) -> None:
         """The text with its cursor and what is selected of it."""
-        unit, cursor = self._unit, line.cursor
+        unit, cursor = self._brush.unit, line.cursor
         before, after = line.text[max(0, cursor - LONGEST_TEXT) : cursor], line.text[cursor : cursor + LONGEST_TEXT]
-        label = self._text("prompt", QUIET, 0.86)
-        hint = self._text("Enter applies   Esc cancels   Tab completes", QUIET, 0.72)
+        label = self._brush.text("prompt", QUIET, 0.86)
+        hint = self._brush.text("Enter applies   Esc cancels   Tab completes", QUIET, 0.72)
         parts, whole = ((before, TEXT), (line.composing, INK), (after, TEXT)), before + line.composing + after
-        head, composing, tail = (self._text(part, colour, 1.05, whole) for part, colour in parts)
+        head, composing, tail = (self._brush.text(part, colour, 1.05, whole) for part, colour in parts)
         surface.blit(label, label.get_rect(midleft=(unit, box.centery)))
         left, right = 2 * unit + label.get_width(), box.width - unit
         if box.width > 48 * unit:
@@ -142,9 +170,11 @@ class Painter:
         surface.set_clip(self._pygame.Rect(left, box.y, max(1, right - left), box.height))
         first, last = (min(max(each - cursor + len(before), 0), len(before) + len(after)) for each in line.selected)
         if first < last:
-            font, drawn = self._font(whole, 1.05), before + after
+            font, drawn = self._brush.font(whole, 1.05), before + after
             x, wide = start + font.size(drawn[:first])[0], font.size(drawn[first:last])[0]
-            self._panel(surface, self._pygame.Rect(x, box.y + 0.6 * unit, wide, box.height - 1.2 * unit), 110, 0, INK)
+            self._brush.panel(
+                surface, self._pygame.Rect(x, box.y + 0.6 * unit, wide, box.height - 1.2 * unit), 110, 0, INK
+            )
         for part in (head, composing, tail):
             surface.blit(part, part.get_rect(midleft=(start, box.centery + 1)))
             start += part.get_width()
@@ -153,105 +183,46 @@ class Painter:
         surface.set_clip(None)
 
     def _question(self, surface: Any, question: str, area: Any) -> None:
-        unit = self._unit
-        text = self._text(self._shortened(question, max(4 * unit, area.width - 4 * unit), 1.15), TEXT, 1.15)
+        unit = self._brush.unit
+        text = self._brush.text(self._brush.shortened(question, max(4 * unit, area.width - 4 * unit), 1.15), TEXT, 1.15)
         box = text.get_rect(center=area.center).inflate(3 * unit, 2 * unit)
-        self._panel(surface, box, 240, unit)
+        self._brush.panel(surface, box, 240, unit)
         surface.blit(text, text.get_rect(center=box.center))
 
     def _step(self, surface: Any, words: str, done: float | None) -> None:
         """What comes before the first picture, and how much of it is done."""
         width, height = surface.get_size()
-        unit, top = self._unit, height // 2 + round(0.1 * min(width, height * 1.4))
+        unit, top = self._brush.unit, height // 2 + round(0.1 * min(width, height * 1.4))
         whole = self._pygame.Rect(0, 0, round(0.36 * width), max(2, unit // 5))
         whole.midtop = width // 2, min(height - 4, top)
         if done is not None:
             surface.fill((60, 60, 62), whole)
             surface.fill(INK, (*whole.topleft, round(whole.width * min(1.0, max(0.0, done))), whole.height))
-        lines = [part for line in words.splitlines() for part in self._wrapped(line, max(1, width - 3 * unit), 0.9)]
+        lines = [
+            part for line in words.splitlines() for part in self._brush.wrapped(line, max(1, width - 3 * unit), 0.9)
+        ]
         for index, line in enumerate(lines[:6]):
-            text = self._text(line, QUIET if index else TEXT, 0.9)
+            text = self._brush.text(line, QUIET if index else TEXT, 0.9)
             surface.blit(text, text.get_rect(midtop=(width // 2, whole.bottom + unit + index * round(1.4 * unit))))
 
     def _caption(self, surface: Any, words: str, area: Rect, beside: bool) -> None:
         """The prompt, as large as it fits in a few lines; where it is not ``beside`` the picture it has a panel."""
-        unit, tall = self._unit, max(1, area.height)
+        unit, tall = self._brush.unit, max(1, area.height)
         scale = 1.35
         while True:
             step = round(1.45 * scale * unit)
             room = max(1, (tall - (0 if beside else unit)) // step)
-            lines = self._wrapped(words, area.width - (0 if beside else 2 * unit), scale, room + 1)
+            lines = self._brush.wrapped(words, area.width - (0 if beside else 2 * unit), scale, room + 1)
             if len(lines) <= room or scale <= 0.7:
                 break
             scale -= 0.1
         lines = lines[:room]
-        drawn = [self._text(line, TEXT, scale) for line in lines]
+        drawn = [self._brush.text(line, TEXT, scale) for line in lines]
         left, top = area.x, area.y
         if not beside:
             wide, high = max(text.get_width() for text in drawn) + 2 * unit, step * len(drawn) + unit
             box = self._pygame.Rect(area.x, area.y + area.height - high, wide, high)
-            self._panel(surface, box, 190, unit // 2)
+            self._brush.panel(surface, box, 190, unit // 2)
             left, top = box.x + unit, box.y + unit // 2
         for index, text in enumerate(drawn):
             surface.blit(text, (left, top + index * step))
-
-    # --- pieces
-
-    def _font(self, text: str, scale: float) -> Any:
-        return self.fonts.of(text, max(9, round(scale * self._unit)))
-
-    def _text(self, text: str, colour: Colour, scale: float, whole: str = "") -> Any:
-        return self._font(whole or text, scale).render(text, True, colour)
-
-    def _shortened(self, text: str, most: int, scale: float) -> str:
-        if self._font(text, scale).size(text)[0] <= most:
-            return text
-        return text[: self._start(text, most, scale, "...")] + "..."
-
-    def _start(self, text: str, most: int, scale: float, end: str = "") -> int:
-        """How many characters of a text, at least one, are at most so wide with ``end`` behind them."""
-        font, keep, drop = self._font(text, scale), 1, len(text)
-        while drop - keep > 1:
-            middle = (keep + drop) // 2
-            keep, drop = (middle, drop) if font.size(text[:middle] + end)[0] <= most else (keep, middle)
-        return keep
-
-    def _wrapped(self, line: str, most: int, scale: float, lines_at_most: int = 8) -> list[str]:
-        """A line as several that are at most so wide: at its spaces, and where it has none, anywhere.
-
-        What does not fit into ``lines_at_most`` is left out.
-        """
-        lines: list[str] = []
-        for word in line.split():
-            while len(word) > 1 and self._font(word, scale).size(word[:LONGEST_TEXT])[0] > most:  # without spaces
-                start = self._start(word[:LONGEST_TEXT], most, scale)
-                lines.append(word[:start])
-                word = word[start:]
-                if len(lines) > lines_at_most:
-                    return lines[:lines_at_most]
-            longer = f"{lines[-1]} {word}" if lines else word
-            if lines and self._font(longer, scale).size(longer)[0] <= most:
-                lines[-1] = longer
-            else:
-                lines.append(word)
-        return lines[:lines_at_most]
-
-    def _panel(self, surface: Any, box: Any, strength: int, radius: int, colour: Colour = PANEL) -> None:
-        """A translucent sheet with smooth round corners."""
-        finer = 3 if radius else 1
-        sheet = self._pygame.Surface((box.width * finer, box.height * finer), self._pygame.SRCALPHA)
-        sheet.fill((*colour, 0))
-        self._pygame.draw.rect(sheet, (*colour, strength), sheet.get_rect(), border_radius=radius * finer)
-        if finer > 1:
-            sheet = self._pygame.transform.smoothscale(sheet, box.size)
-        surface.blit(sheet, box)
-
-    def _dot(self, surface: Any, centre: tuple[int, int], radius: float, colour: Colour) -> None:
-        finer = 4
-        side = 2 * round(radius) + 2
-        dot = self._pygame.Surface((side * finer, side * finer), self._pygame.SRCALPHA)
-        dot.fill((*colour, 0))
-        middle = side * finer // 2
-        self._pygame.draw.circle(dot, colour, (middle, middle), radius * finer)
-        dot = self._pygame.transform.smoothscale(dot, (side, side))
-        surface.blit(dot, dot.get_rect(center=centre))

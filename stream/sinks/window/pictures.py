@@ -72,10 +72,12 @@ class Pictures:
 
     def __init__(self, pygame: Any) -> None:
         self._pygame = pygame
-        self._scaled: dict[str, tuple[tuple[int, Size], Any]] = {}
+        self._scaled: dict[str, tuple[tuple[int, Size, bool], Any]] = {}
+        self._mirror = False
 
     def draw(self, surface: Any, scene: Scene, output: Output, unit: int) -> Stage | None:
         """Draw them over all of ``surface``; returns where things stand, if the layout has a caption."""
+        self._mirror = scene.mirror
         if scene.clean is not None:
             return self._clean(surface, scene, output, scene.clean)
         area = self._pygame.Rect(0, 0, *surface.get_size())
@@ -114,12 +116,13 @@ class Pictures:
     def _picture(self, surface: Any, name: str, pixels: np.ndarray, number: int, area: Any) -> Any:
         """Draw pixels as large as they fit into ``area``; returns the rectangle that they cover."""
         inside = self._inside(pixels, area)
-        key = (number, Size(*inside.size))
+        key = (number, Size(*inside.size), self._mirror)
         if self._scaled.get(name, (None,))[0] != key:
             larger = inside.width > pixels.shape[1]
             way = cv2.INTER_CUBIC if larger else cv2.INTER_AREA
+            shown = np.ascontiguousarray(pixels[:, ::-1]) if self._mirror else pixels
             same = inside.size == Size.of(pixels)
-            self._scaled[name] = (key, pixels if same else cv2.resize(pixels, inside.size, interpolation=way))
+            self._scaled[name] = (key, shown if same else cv2.resize(shown, inside.size, interpolation=way))
         self.pixels(surface, self._scaled[name][1], inside)
         return inside
 

@@ -13,6 +13,7 @@ TEXT: Colour = (226, 226, 222)
 QUIET: Colour = (164, 164, 160)
 PANEL: Colour = (16, 16, 17)
 WARN: Colour = (236, 178, 84)
+RECORDING: Colour = (226, 74, 66)
 STATES: dict[str, tuple[str, Colour]] = {
     "warming": ("warming up", (150, 150, 150)),
     "live": ("live", (112, 196, 128)),
@@ -23,19 +24,40 @@ STATES: dict[str, tuple[str, Colour]] = {
     "reconnecting": ("reconnecting", WARN),
     "stopped": ("stopped", (214, 96, 84)),
 }
-KEYS = (
-    ("Space", "freeze, and go on"),
-    ("Ctrl+S or Enter", "keep this picture and its input"),
-    ("P, Tab or /", "write the prompt"),
-    ("Up, Down or +, -", "influence of the drawing"),
-    ("I", "input: off, small, side by side"),
-    ("O", "clean output, for broadcasts"),
-    ("L", "layout of the clean output"),
-    ("S", "statistics"),
-    ("T", "always on top"),
-    ("F or F11", "full screen"),
-    ("H or ?", "these keys"),
-    ("Esc, or hold Q", "close"),
+# By who needs them: what stands together is used together.
+KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "Drawing",
+        (
+            ("P, Tab or /", "write the prompt"),
+            ("+ or -", "influence of the drawing"),
+            ("D", "dice: another seed"),
+            ("C", "panel: styles, steps, and all there is"),
+            ("1 to 9", "favourites; Ctrl+1 to 9 keeps one"),
+            ("Enter", "keep this picture and its input"),
+            ("Space", "freeze, and go on"),
+        ),
+    ),
+    (
+        "Looking",
+        (
+            ("I", "input: off, small, side by side"),
+            ("M", "as in a mirror"),
+            ("T", "always on top"),
+            ("F11", "full screen"),
+            ("S", "statistics"),
+        ),
+    ),
+    (
+        "On stage",
+        (
+            ("O", "clean output, for broadcasts"),
+            ("L", "layout of the clean output"),
+            ("N, Shift+N", "next cue, the one before"),
+            ("R", "record, and stop"),
+        ),
+    ),
+    ("", (("H or ?", "these keys"), ("Esc, or hold Q", "close"))),
 )
 
 
@@ -69,3 +91,6 @@ class Scene:
     done: float | None = None  # how much of that, 0 to 1
     question: str = ""  # waits for an answer
     title: str = ""  # of the window: where a clean output says what has to be said
+    recording: bool = False
+    mirror: bool = False  # pictures are seen as in a mirror
+    tool: object | None = None  # what the open tool shows: a frozen value, see ``tools``

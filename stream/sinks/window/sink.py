@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -12,27 +11,29 @@ from typing import Any, get_args
 
 from ...base.errors import ConfigError, SinkClosed
 from ...base.frame import Output, Rect, Size
-from ...base.metrics import IN_WORDS
 from ...base.preview import PREVIEW_TITLE
 from .. import Controls, Status
+from ..video import VideoSink
 from .desktop import NativeWindow, hide_from_capture, open_display
+from .dials import Dials
+from .favourites import Cue, Cues, Favourites
 from .focus import open_focus
 from .keep import Keeper
 from .keys import Keyboard
+from .knobs import Seed
 from .leave import Leaving
 from .lifeline import Lifeline
 from .memory import Memory
 from .overlay import Painter
-from .prompt import printable
+from .panel import SLOTS
 from .scene import Inset, Layout, Scene
+from .seeing import Modes, Seeing
 from .stand import Stand
+from .toolkit import make_tools
+from .tools import Reach, Tool, Toolbox
 from .writing import Writing
 
-TOAST_SECONDS, FADE_SECONDS = 4.0, 0.4
-STATISTICS_EVERY = 0.25  # seconds; faster numbers cannot be read
 INFLUENCE_STEP = 5
-LASTING = ("stalled", "reconnecting")  # states whose reason stays until they end
-SETTLED_AFTER = 1.0  # seconds until the session's own value of the influence is believed again
 
 
 class WindowSink:
@@ -41,7 +42,8 @@ class WindowSink:
     ``size`` is the window's size, else ``scale`` times the size of outputs (default 1.5), or as it was left. It opens
     where it was left, or beside the source (``Status.area``). ``inset`` shows the input: off, small, side. ``top``
     keeps the window above others where the desktop allows it; None: as it was left. ``clean`` shows pictures and
-    nothing else, for captures, in a ``layout``: the render alone, or a stage of render, sketch and prompt.
+    nothing else, for captures, in a ``layout``: the render alone, or a stage of render, sketch and prompt. ``cues`` are
+    the prompts of a show, which a key goes through.
     ``capturable`` lets screen captures see the window on Windows too, where it hides from them otherwise, unless it
     opens ``clean`` (unverified). Kept pictures go to ``save_dir``; what the window remembers to ``state``, by default
     the user's state folder.
@@ -64,6 +66,7 @@ class WindowSink:
         save_dir: str | Path = "inkstream-output",
         clean: bool = False,
         layout: Layout = "alone",
+        cues: tuple[Cue, ...] = (),
         clock: Callable[[], float] = time.perf_counter,
         now: Callable[[], datetime] = datetime.now,
         state: Path | None = None,
@@ -73,45 +76,39 @@ class WindowSink:
                 raise ConfigError(f"window: got {name}={value!r}, expected one of: {', '.join(get_args(kinds))}")
         if not 0.1 <= scale <= 16:
             raise ConfigError(f"window: got scale={scale:g}, expected 0.1 to 16")
-        self.controls: Controls | None = None
         self.called = ""  # the text that it was opened from, if any
         self._clock = clock
-        self._inset: Inset = inset
-        self._clean = clean
-        self._layout: Layout = layout
-        self._stats, self._help, self._frozen = stats, False, False
-        self._statistics: tuple[tuple[str, str], ...] = ()
-        self._statistics_at = -math.inf
-        self._toast, self._toast_until = "", -math.inf
-        self._message = ""
-        self._notes: tuple[str, ...] = ()
-        self._influence: tuple[float, float] | None = None  # asked for with a key, and when
-        self._status = Status()
-        self._output: Output | None = None
+        self._modes = Modes(inset, clean, layout, stats)
+        self._seeing = Seeing(self._modes, clock)
+        self._drawn: Output | None = None
         self._held: int | None = None  # revision of the picture that was frozen
-        self._pictures = self._seen = 0
-        self._seen_after = 0.0  # ms from capture to the screen
+        self._pictures = 0
         self._shown = Scene(title=PREVIEW_TITLE)
         self._lost = True  # what was drawn may no longer be on the screen
         self._closed = False
         exact = clean and size is not None
-        first = size or Size(*(round(scale * side) for side in self._status.size))
+        first = size or Size(*(round(scale * side) for side in Status().size))
         self._pygame = open_display(PREVIEW_TITLE, first, exact)
         self._lifeline = Lifeline(self._pygame)
         self._keeper = Keeper(save_dir, now)
         self._painter = Painter(self._pygame)
         window, memory = NativeWindow(self._pygame), Memory("clean" if clean else "preview", state)
-        self._memory = memory
         self._stand = Stand(self._pygame, window, memory, size, scale, exact, clock)
         focus = open_focus(self._pygame)
-        self._writing = Writing(self._pygame, window, memory, focus, self._painter.fonts, self._say, clock)
+        self._writing = Writing(self._pygame, window, memory, focus, self._painter.fonts, self._seeing.say, clock)
         self._leaving = Leaving(clock)
+        self._reach = Reach(self._pygame, window, memory, self._keeper, self._seeing.say, clock)
+        self._reach.unit = lambda: self._painter.unit
+        self._dials = Dials(self._reach)
+        self._favourites = Favourites(self._reach, self._dials)
+        self._cues = Cues(self._reach, self._dials, cues)
+        self._tools = Toolbox(make_tools(self._reach, self._dials, self._favourites))
         self._keyboard = Keyboard(self._pygame)
         self._actions = self._by_name()
         if not capturable and not clean:
             hide_from_capture(self._pygame)
         if (memory.left.top if top is None else top) and not self._stand.keep_on_top(True):
-            self._say("this desktop does not keep windows on top")
+            self._seeing.say("this desktop does not keep windows on top")
         if fullscreen:
             self._toggle_fullscreen()
         self._draw()
@@ -127,24 +124,17 @@ class WindowSink:
             self._turn(output, status)
 
     def _turn(self, output: Output | None, status: Status) -> None:
-        self._status = status
-        self._stand.settle(Size(*status.size), status.area, self._side)
+        self._reach.status = status
+        self._stand.settle(Size(*status.size), status.area, self._modes.side)
         self._stand.show()
         self._take(output)
+        self._tools.look()
         self._writing.look()
         for event in self._pygame.event.get():
             self._handle(event)
-        if status.message != self._message:
-            self._message = status.message
-            if status.message:
-                self._say(status.message)
-        elif self._message and status.state in LASTING and self._toast_until <= self._clock() + FADE_SECONDS:
-            self._say(self._message)  # it is still so
-        if status.notes != self._notes:
-            self._notes = status.notes
-            self._say("\n".join(status.notes))
+        self._seeing.heed(status)
         for words in self._keeper.news():
-            self._say(words)
+            self._seeing.say(words)
         self._stand.remember()
         self._draw()
 
@@ -153,6 +143,7 @@ class WindowSink:
         if self._closed:
             return
         self._closed = True
+        self._tools.close()
         if not self._lifeline.lost:
             self._stand.remember(now=True)
         self._pygame.font.quit()
@@ -160,6 +151,15 @@ class WindowSink:
         self._keeper.close()
 
     # --- what is shown
+
+    @property
+    def controls(self) -> Controls | None:
+        """What the session gives to ask it for changes; None until it does."""
+        return self._reach.controls
+
+    @controls.setter
+    def controls(self, controls: Controls | None) -> None:
+        self._reach.controls = controls
 
     @property
     def shown(self) -> Scene:
@@ -171,76 +171,41 @@ class WindowSink:
         """Where the window's content is on the desktop, in its pixels."""
         return self._stand.place
 
-    @property
-    def _side(self) -> bool:
-        return self._inset == "side" and not self._clean
-
     def _take(self, output: Output | None) -> None:
-        if output is None or output is self._output:
+        if output is None or output is self._reach.output:
             return
-        if self._frozen and output.revision == self._held:
+        if self._modes.frozen and output.revision == self._held:
             return  # was under way when the user said stop; what a changed prompt makes of it is shown, though
-        if self._output is None:
-            self._say("H shows the keys")
-        self._output = output
-        self._pictures += 1
+        if self._reach.output is None:
+            self._seeing.say("H shows the keys")
+        self._reach.output = output
+
+    @property
+    def _tool(self) -> Tool | None:
+        return None if self._modes.clean else self._tools.open
+
+    def _chosen(self) -> Output | None:
+        """The picture that is looked at: the open tool's, else the newest."""
+        return (self._tool.picture() if self._tool else None) or self._reach.output
 
     def _draw(self) -> None:
-        scene = self._see(self._clock())
+        tool, output = self._tool, self._chosen()
+        fresh = output is not self._drawn
+        if fresh:
+            self._drawn, self._pictures = output, self._pictures + 1
+        size = self._pygame.display.get_surface().get_size()
+        question, line = self._leaving.question, self._writing.seen()
+        seen = tool.seen() if tool else None
+        scene = self._seeing.scene(size, self._pictures, output, self._reach.status, question, line, seen)
         if scene == self._shown and not self._lost:
             return
         if scene.title != self._shown.title:
             self._pygame.display.set_caption(scene.title)
-        self._painter.draw(self._pygame.display.get_surface(), scene, self._output)
+        self._painter.draw(self._pygame.display.get_surface(), scene, output)
         self._pygame.display.flip()
         self._shown, self._lost = scene, False
-        if self._output is not None and self._pictures != self._seen:
-            self._seen = self._pictures
-            self._seen_after = 1e3 * (self._clock() - self._output.captured_at)
-
-    def _see(self, now: float) -> Scene:
-        size = self._pygame.display.get_surface().get_size()
-        strength = 0.0
-        if now < self._toast_until:
-            strength = math.ceil(8 * min(1.0, (self._toast_until - now) / FADE_SECONDS)) / 8
-        toast, question, line = self._toast if strength else "", self._leaving.question, self._writing.seen()
-        if self._clean:
-            said = question or (f"prompt: {line.text[: line.cursor]}|{line.text[line.cursor :]}" if line else toast)
-            title = f"{PREVIEW_TITLE}: {' '.join(said.split())}" if said else PREVIEW_TITLE
-            caption = _caption(self._status.values.get("prompt")) if self._layout == "stage" else ""
-            return Scene(size, self._pictures, clean=self._layout, caption=caption, title=title)
-        if self._stats and now >= self._statistics_at + STATISTICS_EVERY:
-            self._statistics, self._statistics_at = self._count(), now
-        return Scene(
-            size=size,
-            picture=self._pictures,
-            inset=self._inset,
-            state="frozen" if self._frozen else self._status.state,
-            statistics=self._statistics if self._stats else (),
-            help=self._help,
-            toast=toast,
-            toast_strength=strength,
-            prompt=line,
-            step=self._status.step if self._output is None else "",
-            done=self._status.done if self._output is None else None,
-            question=question,
-            title=PREVIEW_TITLE,
-        )
-
-    def _count(self) -> tuple[tuple[str, str], ...]:
-        status = self._status
-        rows = [
-            ("fps", f"{status.fps:.1f}"),
-            ("capture to render", f"{status.latency_ms:.0f} ms"),
-            ("capture to screen", f"{self._seen_after:.0f} ms"),
-            ("size", "{}x{}".format(*status.size)),
-        ]
-        rows += [(IN_WORDS.get(name, name.replace("_", " ")), _worded(value)) for name, value in status.values.items()]
-        return tuple(rows)
-
-    def _say(self, words: str) -> None:
-        self._toast = "\n".join(printable(line) for line in words.splitlines() if line.strip())
-        self._toast_until = self._clock() + TOAST_SECONDS if self._toast else -math.inf
+        if fresh and output is not None and output is self._reach.output:
+            self._seeing.seen_after = 1e3 * (self._clock() - output.captured_at)
 
     # --- what is asked for
 
@@ -255,7 +220,9 @@ class WindowSink:
         elif event.type == pygame.WINDOWFOCUSLOST:
             self._leaving.let_go()
         elif self._writing.line is not None:
-            self._writing.handle(event, self.controls, self._status, stay=self._stand.fullscreen)
+            self._writing.handle(event, self.controls, self._reach.status, stay=self._stand.fullscreen)
+        elif not self._modes.clean and self._tools.handle(event):
+            return
         elif event.type == pygame.KEYUP and self._keyboard.letter(event) == pygame.K_q:
             self._let_go()
         elif event.type == pygame.KEYDOWN:
@@ -265,8 +232,8 @@ class WindowSink:
         action = self._keyboard.asked(event)
         if action is None:
             return
-        if self._clean and action in ("help", "inset", "statistics"):
-            self._say("not in the clean output: O leaves it, L changes its layout")
+        if self._modes.clean and (action in ("help", "inset", "statistics") or action in self._tools.actions()):
+            self._seeing.say("not in the clean output: O leaves it, L changes its layout")
             return
         if self._leaving.asked and action != "quit":
             self._leaving.asked = False
@@ -287,21 +254,31 @@ class WindowSink:
             "top": self._toggle_top,
             "freeze": self._freeze,
             "save": self._save,
-            "prompt": lambda: self._writing.start(self.controls, self._status),
+            "mirror": self._toggle_mirror,
+            "prompt": lambda: self._writing.start(self.controls, self._reach.status),
             "hold": self._leaving.hold,
             "quit": self._quit,
             "escape": self._escape,
             "more": partial(self._influence_by, INFLUENCE_STEP),
             "less": partial(self._influence_by, -INFLUENCE_STEP),
+            "dice": Seed(self._dials).press,
+            "cue": self._cues.go,
+            "cue before": partial(self._cues.go, -1),
+            "record": self._record,
+            **{f"recall {slot}": partial(self._favourites.recall, slot) for slot in SLOTS},
+            **{f"favour {slot}": partial(self._favourites.keep, slot) for slot in SLOTS},
+            **self._tools.actions(),
         }
 
     def _quit(self) -> None:
         raise SinkClosed("window: closed by the user")
 
     def _escape(self) -> None:
-        """Leave the help, else full screen, else ask whether this is the end."""
-        if self._help:
+        """Leave the help, else an open tool, else full screen, else ask whether this is the end."""
+        if self._modes.help:
             self._toggle_help()
+        elif not self._modes.clean and self._tools.shut():
+            return
         elif self._stand.fullscreen:
             self._toggle_fullscreen()
         else:
@@ -311,82 +288,83 @@ class WindowSink:
         if self._leaving.due:
             self._quit()
         if self._leaving.question and not self._leaving.asked:
-            self._say("hold Q for a second to close")
+            self._seeing.say("hold Q for a second to close")
         self._leaving.let_go()
 
     def _toggle_help(self) -> None:
-        self._help = not self._help
+        self._modes.help = not self._modes.help
 
     def _toggle_statistics(self) -> None:
-        self._stats = not self._stats
-        self._statistics_at = -math.inf
+        self._modes.statistics = not self._modes.statistics
+        self._seeing.count_anew()
+
+    def _toggle_mirror(self) -> None:
+        self._modes.mirror = not self._modes.mirror
+        self._seeing.say("seen as in a mirror; what is kept and sent is not" if self._modes.mirror else "no mirror")
 
     def _next_inset(self) -> None:
-        modes = get_args(Inset)
-        self._inset = modes[(modes.index(self._inset) + 1) % len(modes)]
-        self._stand.widen(self._side)
-        if self._inset != "off" and self._output is not None and self._output.input is None:
-            self._say("this picture came without its input")
+        modes, output = get_args(Inset), self._reach.output
+        self._modes.inset = modes[(modes.index(self._modes.inset) + 1) % len(modes)]
+        self._stand.widen(self._modes.side)
+        if self._modes.inset != "off" and output is not None and output.input is None:
+            self._seeing.say("this picture came without its input")
 
     def _toggle_clean(self) -> None:
-        self._clean, self._help = not self._clean, False
-        self._stand.widen(self._side)
-        if not self._clean:
-            self._say("the output is no longer clean")
+        self._modes.clean, self._modes.help = not self._modes.clean, False
+        self._stand.widen(self._modes.side)
+        if not self._modes.clean:
+            self._seeing.say("the output is no longer clean")
 
     def _next_layout(self) -> None:
         layouts = get_args(Layout)
-        if not self._clean:
-            self._say("O shows the clean output, which has layouts")
+        if not self._modes.clean:
+            self._seeing.say("O shows the clean output, which has layouts")
             return
-        self._layout = layouts[(layouts.index(self._layout) + 1) % len(layouts)]
+        self._modes.layout = layouts[(layouts.index(self._modes.layout) + 1) % len(layouts)]
 
     def _toggle_top(self) -> None:
         on = not self._stand.top
         if not self._stand.keep_on_top(on):
-            self._say("this desktop does not keep windows on top")
+            self._seeing.say("this desktop does not keep windows on top")
             return
-        self._memory.leave(top=on)
-        self._say("always on top" if on else "no longer on top")
+        self._reach.memory.leave(top=on)
+        self._seeing.say("always on top" if on else "no longer on top")
 
     def _toggle_fullscreen(self) -> None:
         self._stand.toggle_fullscreen()
         self._lost = True
 
     def _freeze(self) -> None:
-        self._frozen = not self._frozen
-        self._held = self._output.revision if self._output else None
+        self._modes.frozen = not self._modes.frozen
+        self._held = self._reach.output.revision if self._reach.output else None
         if self.controls:
-            self.controls.freeze(self._frozen)
+            self.controls.freeze(self._modes.frozen)
 
     def _save(self) -> None:
-        if self._output is None:
-            self._say("there is nothing to save yet")
-        elif not self._keeper.save(self._output, self._status):
-            self._say("not saved: the disk is still busy with the last pictures")
+        output = self._chosen()
+        if output is None:
+            self._seeing.say("there is nothing to save yet")
+        elif not self._keeper.save(output, self._reach.status):
+            self._seeing.say("not saved: the disk is still busy with the last pictures")
+
+    def _record(self) -> None:
+        record = getattr(self.controls, "record", None)
+        if record is None:
+            self._seeing.say("nothing can be recorded here")
+        elif self._reach.status.recording:
+            record(None)
+        elif self._reach.output is None:
+            self._seeing.say("there is nothing to record yet")
+        else:
+            path = self._keeper.name_for(self._reach.output, ".mp4")
+            record(partial(VideoSink, path))
+            self._seeing.say(f"recording to {path}; R ends it")
 
     def _influence_by(self, step: float) -> None:
-        value = self._status.values.get("drawing_influence")
-        if self._influence is not None and self._clock() < self._influence[1] + SETTLED_AFTER:
-            value = self._influence[0]  # keys may come faster than the session answers
+        value = self._dials.value("drawing_influence")
         if self.controls is None or value is None:
-            self._say("the influence of the drawing cannot be changed here")
+            self._seeing.say("the influence of the drawing cannot be changed here")
             return
         value = min(100.0, max(0.0, value + step))
-        self._influence = (value, self._clock())
-        self.controls.update(drawing_influence=value)
-        self._say(f"influence of the drawing {value:g}")
-
-
-def _caption(prompt: Any) -> str:
-    """A prompt, or a blend of several, as people read it."""
-    if isinstance(prompt, str):
-        return printable(prompt)
-    parts = prompt if isinstance(prompt, list | tuple) else ()
-    return printable(" + ".join(str(part[0]) for part in parts if part))
-
-
-def _worded(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return printable(str(value))
+        self._dials.turn(drawing_influence=value)
+        self._seeing.say(f"influence of the drawing {value:g}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...base.prompt import parse_prompt
-from ...base.reading import Reading
+from ...base.reading import Brings, Reading
 from .. import Controls, Status
 from .focus import Focus
 from .fonts import Fonts
@@ -56,7 +56,7 @@ class Writing:
         if self._asked is not None and self._asked[1] == prompt:
             text = self._asked[0]
         read = self._read = getattr(controls, "read_prompt", None)
-        words = getattr(controls, "words", tuple)()
+        words = getattr(controls, "brings", Brings)().words
         self._noted = None
         self.line = PromptLine(text, self._memory.prompts, words, lambda word: read(word).instead(word) if read else "")
         self._pygame.key.start_text_input()

@@ -1,0 +1,137 @@
+"""What is seen of the preview just now: its modes, what is said for a while, and the numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ...base.frame import Output
+from ...base.metrics import IN_WORDS
+from ...base.preview import PREVIEW_TITLE
+from .. import Status
+from .prompt import printable
+from .scene import Inset, Layout, Line, Scene
+
+TOAST_SECONDS, FADE_SECONDS = 4.0, 0.4
+STATISTICS_EVERY = 0.25  # seconds; faster numbers cannot be read
+LASTING = ("stalled", "reconnecting")  # states whose reason stays until they end
+
+
+@dataclass
+class Modes:
+    """What the user chose to see."""
+
+    inset: Inset = "off"
+    clean: bool = False
+    layout: Layout = "alone"
+    statistics: bool = False
+    help: bool = False
+    frozen: bool = False
+    mirror: bool = False
+
+    @property
+    def side(self) -> bool:
+        """Whether two pictures stand side by side."""
+        return self.inset == "side" and not self.clean
+
+
+class Seeing:
+    """Makes scenes; ``clock`` in seconds."""
+
+    def __init__(self, modes: Modes, clock: Callable[[], float]) -> None:
+        self.seen_after = 0.0  # ms from capture to the screen
+        self._modes, self._clock = modes, clock
+        self._toast, self._until = "", -math.inf
+        self._message = ""
+        self._notes: tuple[str, ...] = ()
+        self._counted: tuple[tuple[str, str], ...] = ()
+        self._counted_at = -math.inf
+
+    def say(self, words: str) -> None:
+        """Show words for some seconds."""
+        self._toast = "\n".join(printable(line) for line in words.splitlines() if line.strip())
+        self._until = self._clock() + TOAST_SECONDS if self._toast else -math.inf
+
+    def heed(self, status: Status) -> None:
+        """Show what is new in the session's message and notes, and a lasting fault for as long as it lasts."""
+        if status.message != self._message:
+            self._message = status.message
+            if status.message:
+                self.say(status.message)
+        elif self._message and status.state in LASTING and self._until <= self._clock() + FADE_SECONDS:
+            self.say(self._message)  # it is still so
+        if status.notes != self._notes:
+            self._notes = status.notes
+            self.say("\n".join(status.notes))
+
+    def count_anew(self) -> None:
+        """The next scene has new numbers."""
+        self._counted_at = -math.inf
+
+    def scene(
+        self,
+        size: tuple[int, int],
+        picture: int,
+        output: Output | None,
+        status: Status,
+        question: str,
+        line: Line | None,
+        tool: object | None,
+    ) -> Scene:
+        """All that can be seen now; ``picture`` is the number of ``output``, the one that is drawn."""
+        now, modes = self._clock(), self._modes
+        strength = 0.0
+        if now < self._until:
+            strength = math.ceil(8 * min(1.0, (self._until - now) / FADE_SECONDS)) / 8
+        toast = self._toast if strength else ""
+        if modes.clean:
+            said = question or (f"prompt: {line.text[: line.cursor]}|{line.text[line.cursor :]}" if line else toast)
+            title = f"{PREVIEW_TITLE}: {' '.join(said.split())}" if said else PREVIEW_TITLE
+            caption = _caption(status.values.get("prompt")) if modes.layout == "stage" else ""
+            return Scene(size, picture, clean=modes.layout, caption=caption, title=title, mirror=modes.mirror)
+        if modes.statistics and now >= self._counted_at + STATISTICS_EVERY:
+            self._counted, self._counted_at = self._count(status), now
+        return Scene(
+            size=size,
+            picture=picture,
+            inset=modes.inset,
+            state="frozen" if modes.frozen else status.state,
+            statistics=self._counted if modes.statistics else (),
+            help=modes.help,
+            toast=toast,
+            toast_strength=strength,
+            prompt=line,
+            step=status.step if output is None else "",
+            done=status.done if output is None else None,
+            question=question,
+            title=PREVIEW_TITLE,
+            recording=bool(status.recording),
+            mirror=modes.mirror,
+            tool=tool,
+        )
+
+    def _count(self, status: Status) -> tuple[tuple[str, str], ...]:
+        rows = [
+            ("fps", f"{status.fps:.1f}"),
+            ("capture to render", f"{status.latency_ms:.0f} ms"),
+            ("capture to screen", f"{self.seen_after:.0f} ms"),
+            ("size", "{}x{}".format(*status.size)),
+        ]
+        rows += [(IN_WORDS.get(name, name.replace("_", " ")), _worded(value)) for name, value in status.values.items()]
+        return tuple(rows)
+
+
+def _caption(prompt: Any) -> str:
+    """A prompt, or a blend of several, as people read it."""
+    if isinstance(prompt, str):
+        return printable(prompt)
+    parts = prompt if isinstance(prompt, list | tuple) else ()
+    return printable(" + ".join(str(part[0]) for part in parts if part))
+
+
+def _worded(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return printable(str(value))

@@ -1,0 +1,13 @@
+"""Which tools the preview has, by the name of the key's action (``keys``) that opens each."""
+
+from __future__ import annotations
+
+from .dials import Dials
+from .favourites import Favourites
+from .panel import Panel
+from .tools import Reach, Tool
+
+
+def make_tools(reach: Reach, dials: Dials, favourites: Favourites) -> dict[str, Tool]:
+    """All of them, closed."""
+    return {"panel": Panel(reach, dials, favourites)}

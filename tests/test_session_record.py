@@ -1,0 +1,97 @@
+"""A recording beside the other sinks of a session: begun and ended while pictures come."""
+
+import threading
+
+import av
+import pytest
+
+from inkstream.bench.synthetic import FakeStream
+from inkstream.stream.base.errors import SinkUnavailable
+from inkstream.stream.base.frame import Size
+from inkstream.stream.session.session import Session
+from inkstream.stream.sinks.fake import FakeSink
+from inkstream.stream.sinks.video import VideoSink
+from inkstream.stream.sources.fake import FakeSource
+
+
+def until(session, true, seconds=20.0):
+    for _ in range(int(seconds / 0.01)):
+        if true():
+            return
+        assert not session.wait(0.01), session.error
+    raise AssertionError("never")
+
+
+@pytest.fixture
+def session():
+    source = FakeSource(Size(64, 64), fps=200, pattern="noise")
+    with Session(source, FakeStream(1), [FakeSink()]) as session:
+        session.start()
+        until(session, lambda: session.status.state == "live")
+        yield session
+
+
+def pictures(path) -> int:
+    with av.open(str(path)) as film:
+        return sum(1 for _ in film.decode(video=0))
+
+
+def test_a_recording_begins_ends_and_says_where_it_is(session, tmp_path):
+    session.record(lambda: VideoSink(tmp_path / "show.mp4"))
+    until(session, lambda: session.status.recording == str(tmp_path / "show.mp4"))
+    before = session.metrics.counter("frames_rendered")
+    until(session, lambda: session.metrics.counter("frames_rendered") > before + 20)
+    session.record(None)
+    until(session, lambda: f"recorded {tmp_path / 'show.mp4'}" in session.status.message)
+    assert session.status.recording == ""
+    assert pictures(tmp_path / "show.mp4") > 5
+    assert session.summary()["kept"] == {"recording 1": str(tmp_path / "show.mp4")}
+    assert session.status.state == "live"  # the others went on
+
+
+def test_a_session_that_ends_finishes_its_recording(session, tmp_path):
+    session.record(lambda: VideoSink(tmp_path / "show.mp4"))
+    until(session, lambda: session.status.recording)
+    before = session.metrics.counter("frames_rendered")
+    until(session, lambda: session.metrics.counter("frames_rendered") > before + 20)
+    session.stop()
+    assert session.finished and pictures(tmp_path / "show.mp4") > 5
+    assert session.summary()["kept"] == {"recording 1": str(tmp_path / "show.mp4")}
+    session.record(lambda: pytest.fail("opened after the end"))
+
+
+def test_another_recording_ends_the_one_before(session, tmp_path):
+    for name in ("a.mp4", "b.mp4"):
+        session.record(lambda name=name: VideoSink(tmp_path / name))
+        until(session, lambda name=name: session.status.recording == str(tmp_path / name))
+        before = session.metrics.counter("frames_rendered")
+        until(session, lambda before=before: session.metrics.counter("frames_rendered") > before + 20)
+    until(session, lambda: "recorded" in session.status.message)
+    assert pictures(tmp_path / "a.mp4") > 5
+
+
+def test_what_cannot_be_opened_or_fails_later_is_said_and_the_others_go_on(session):
+    def none():
+        raise SinkUnavailable("video: no room")
+
+    session.record(none)
+    until(session, lambda: session.status.message == "recording 1 is off: video: no room")
+    session.record(lambda: FakeSink(fail_at=2))
+    until(session, lambda: "recording 2" in session.summary()["dropped"])
+    assert not session.finished and session.status.state == "live"
+
+
+def test_a_recording_that_takes_its_time_to_open_does_not_outlive_the_session(tmp_path):
+    opened, go = [], threading.Event()
+
+    def slow():
+        go.wait(20)
+        opened.append(VideoSink(tmp_path / "late.mp4"))
+        return opened[0]
+
+    with Session(FakeSource(Size(64, 64), fps=200, pattern="noise"), FakeStream(1), [FakeSink()]) as session:
+        session.start()
+        session.record(slow)
+        threading.Timer(0.3, go.set).start()
+        session.stop()
+    assert session.finished
