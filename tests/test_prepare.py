@@ -18,6 +18,7 @@ from doubles.tiny_models import tiny_sd
 from PIL import Image
 from typer.testing import CliRunner
 
+from inkstream.lora.data.captions import Grammars, said_by_names
 from inkstream.lora.data.early import Early
 from inkstream.lora.data.folder import Pairs
 from inkstream.lora.data.prepare import Preparation, prepare
@@ -185,6 +186,62 @@ def test_settings_that_changed_and_foreign_folders_are_refused(photos, tmp_path)
         prepare(tmp_path / "mine", tmp_path / "out2", Preparation(**SMALL))
 
 
+def test_photos_without_any_caption_become_pairs(tmp_path):
+    folder = tmp_path / "photos"
+    save(folder / "IMG_2041.png", thing("red", 1))
+    save(folder / "3f0a9c77.png", thing("blue", 2))
+    save(folder / "Old lighthouse_02.png", thing("green", 3))
+    save(folder / "harbour" / "DSC00017.png", thing("yellow", 4))
+    summary = prepare(folder, tmp_path / "out", Preparation(**SMALL))
+    assert (summary.pictures, summary.by_name, summary.unknown) == (4, 2, 2)
+    found = {row.captions[0] for row in Pairs(tmp_path / "out").rows}
+    assert {"a red picture", "a blue picture"} <= found
+    assert any(text.startswith("old lighthouse") for text in found)
+    assert any(text.startswith("harbour") for text in found)
+    own = Preparation(**SMALL, grammars=Grammars.of(["a {structure}"]))
+    with pytest.raises(DataError, match=r"no picture of 4 was kept \(4 no caption\).*nothing says its structure"):
+        prepare(folder, tmp_path / "own", own)
+
+
+def test_where_nothing_was_kept_other_settings_begin_anew(tmp_path):
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    for number in (1, 2):
+        save(folder / f"IMG_{number}.png", thing("red" if number == 1 else "blue", number))
+    refused = Preparation(**SMALL, grammars=Grammars.of(["a {structure}"]))
+    for _ in range(2):
+        with pytest.raises(DataError, match="2 no caption"):
+            prepare(folder, out, refused)
+    assert prepare(folder, out, Preparation(**SMALL, seed=3)).pictures == 2
+    with pytest.raises(ConfigError, match=r"was begun with other settings \(seed\)"):
+        prepare(folder, out, Preparation(**SMALL, seed=4))
+
+
+def test_a_caption_that_comes_later_is_taken(tmp_path):
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    save(folder / "IMG_1.png", thing("red", 1))
+    own = Preparation(**SMALL, grammars=Grammars.of(["a {structure}"]))
+    with pytest.raises(DataError, match="1 no caption"):
+        prepare(folder, out, own)
+    (folder / "IMG_1.txt").write_text("a barn", "utf-8")
+    assert prepare(folder, out, own).pictures == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["IMG_2041"], ""),
+        (["holiday", "P1010023"], "holiday"),
+        (["OldHouse3"], "old house"),
+        (["photos", "20230101_120000"], ""),
+        (["Düne am Meer (2)"], "düne am meer"),
+        (["boats", "red boat - Copy"], "red boat"),
+        ([], ""),
+    ],
+)
+def test_what_names_say(names, said):
+    assert said_by_names(names) == said
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -321,6 +378,15 @@ def test_the_command_says_what_became_of_everything(photos, tmp_path):
     assert "left out: cannot be read" in result.stdout and "pairs in train" in result.stdout
     assert "truncated.png: is a PNG that is cut off" in result.stderr
     assert len(Pairs(tmp_path / "out")) == 8
+
+
+def test_the_command_says_once_that_captions_are_missing(tmp_path):
+    for number, colour in enumerate(("red", "blue", "green")):
+        save(tmp_path / "photos" / f"IMG_{number}.png", thing(colour, number))
+    arguments = ["prepare", tmp_path / "photos", "-o", tmp_path / "out", "--size", "64", "--sketches", "1"]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("'a picture'") == 1 and "3 pictures are called 'a picture'" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,9 @@ def _opened(path: Path, output: Path, settings: dict[str, Any]) -> tuple[BinaryI
     whole = data[: data.rfind(b"\n") + 1]
     lines = [_line(line) for line in whole.splitlines()]
     begun = lines[0].get("settings") if lines and lines[0] else None
+    made = [line for line in lines[1:] if line and "digest" in line and "why" not in line]
+    if begun is not None and begun != settings and not made:
+        begun = None  # nothing came of it, so that nothing is lost
     if begun is not None and begun != settings:
         changed = sorted(name for name in {*begun, *settings} if begun.get(name) != settings.get(name))
         raise ConfigError(

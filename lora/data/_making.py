@@ -22,6 +22,7 @@ from .reading import SUFFIXES, read_picture
 Early = Callable[[np.ndarray, str], np.ndarray]
 OWN_SKETCH = ".sketch"  # between the name and the suffix of a picture's own drawing
 LEAST_LINES = 0.002  # of a sketch's pixels; with less there is nothing to learn from it
+NO_CAPTION = "no caption"
 EARLY_SHARE = 0.5  # of the sketches, where a model for early endings is given
 
 
@@ -110,14 +111,7 @@ class Maker:
         whole = read_picture(path)
         tags = self._tags(path, whole)
         chance = np.random.default_rng([recipe.seed, int(identity, 16)])
-        captions = words.written_captions(path) or recipe.grammars.captions(tags, recipe.prompts, chance)
-        if not captions:
-            need = " or ".join(sorted({" and ".join(sorted(each.needs)) for each in recipe.grammars.grammars}))
-            raise Unfit(
-                "no caption",
-                f"{path}: nothing says its {need}; write {path.stem}.txt beside it, or use --caption 'a sentence'",
-            )
-        captions = captions[: recipe.prompts]
+        captions, called = self._captions(path, tags, chance)
         square = extract.centred(whole) if recipe.centre else extract.middle(whole)
         picture = square.of_picture(whole, recipe.size)
         sketches, made_by = self._sketches(path, identity, whole, picture, square, captions)
@@ -134,6 +128,7 @@ class Maker:
             "split": split,
             "class": self._class(path, tags),
             "captions": list(captions),
+            "called": called,
             "tags": {name: values[0] for name, values in sorted(tags.items())},
             "sketches": made_by,
             "figures": [plain.sharpness, plain.entropy, plain.agreement],
@@ -142,12 +137,38 @@ class Maker:
             "colours": list(colours),
         }
 
+    def _captions(
+        self, path: Path, tags: dict[str, tuple[str, ...]], chance: np.random.Generator
+    ) -> tuple[tuple[str, ...], str]:
+        """What a picture is called, and where that comes from: written, grammar, name or unknown.
+
+        Raises Unfit where the user's own grammars need something that nothing says.
+        """
+        recipe = self.recipe
+        captions, called = words.written_captions(path), "written"
+        if not captions:
+            captions, called = recipe.grammars.captions(tags, recipe.prompts, chance), "grammar"
+        if not captions and recipe.grammars.own:
+            need = " or ".join(sorted({" and ".join(sorted(each.needs)) for each in recipe.grammars.grammars}))
+            raise Unfit(
+                NO_CAPTION,
+                f"{path}: nothing says its {need}; write {path.stem}.txt beside it, or put what may be unknown in "
+                "brackets: --caption 'a[ {color}] {subject}'",
+            )
+        if not captions:
+            called = "name" if "subject" in tags else "unknown"
+            plain = words.Grammars.of(words.BY_NAME if called == "name" else words.UNKNOWN)
+            captions = plain.captions(tags, recipe.prompts, chance)
+        return captions[: recipe.prompts], called
+
     def _tags(self, path: Path, picture: np.ndarray) -> dict[str, tuple[str, ...]]:
         """What is written beside it goes before what it is called, and that before what it looks like."""
         names = path.relative_to(self.source).with_suffix("").parts
         colour = words.dominant_colour(picture)
         measured = {} if colour is None else {"color": (colour,)}
-        return {**measured, **words.named_tags(names, self.recipe.grammars.words), **words.written_tags(path)}
+        said = words.said_by_names(names)
+        named = {"subject": (said,)} if said else {}
+        return {**measured, **named, **words.named_tags(names, self.recipe.grammars.words), **words.written_tags(path)}
 
     def _class(self, path: Path, tags: dict[str, tuple[str, ...]]) -> str:
         """What a picture is compared with: its ``class`` tag, the folder it lies in, or the structure it shows."""

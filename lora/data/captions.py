@@ -36,6 +36,8 @@ DEFAULT = (
     "{structure} of {color} made of {material}",
     "[{color} ]{structure}[ made of {material}]",
 )
+BY_NAME = ("{subject}", "{subject}, {color}")
+UNKNOWN = ("a[ {color}] picture",)
 WORDS: dict[str, tuple[str, ...]] = {
     "structure": (
         *("house", "cottage", "villa", "tower", "skyscraper", "apartment block", "warehouse", "bridge", "church"),
@@ -68,6 +70,14 @@ COLOURS: dict[str, tuple[int, int, int]] = {  # name -> RGB of its middle
     "grey": (125, 125, 128),
     "black": (25, 25, 28),
 }
+# What cameras, phones and programs call pictures, and what copies of them are called: nothing of what they show.
+_NOTHING = (
+    "img image images dsc dscn dscf pxl mvi gopr dji pic pics picture pictures photo photos foto fotos bild bilder "
+    "scan screenshot screen shot untitled unnamed unknown copy kopie copie edit edited final whatsapp signal "
+    "telegram snapchat instagram facebook download downloads dcim camera kamera apple android canon nikon sony jpg "
+    "jpeg png webp bmp gif thumb thumbnail original originals export exports"
+)
+_SAYS_NOTHING = frozenset(_NOTHING.split())
 _PART = re.compile(r"\{([^{}\[\]]*)\}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
@@ -135,6 +145,8 @@ class Grammars:
 
     grammars: tuple[Grammar, ...]
     words: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: WORDS)
+    own: bool = False
+    """Whether somebody wrote them: then a picture that none of them fits is left out, and not called otherwise."""
 
     @classmethod
     def of(cls, texts: Iterable[str], file: Path | None = None) -> Grammars:
@@ -157,7 +169,7 @@ class Grammars:
                 if not _NAME.fullmatch(name) or not values or not all(value.strip() for value in values):
                     raise ConfigError(f"{place}: got {name!r}: {values!r}, expected a lower-case name and its words")
                 words[name] = tuple(value.strip() for value in values)
-        return cls(tuple(found) or tuple(map(Grammar.parse, DEFAULT)), words)
+        return cls(tuple(found) or tuple(map(Grammar.parse, DEFAULT)), words, own=bool(found))
 
     def captions(self, tags: Tags, count: int, rng: np.random.Generator) -> tuple[str, ...]:
         """Up to ``count`` different captions of what has these tags; none when too little is known for any grammar."""
@@ -247,7 +259,7 @@ def named_tags(names: Sequence[str], words: Mapping[str, tuple[str, ...]]) -> di
         " ".join(re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())) for name in names
     )
     known = {**words} if "color" in words else {**words, "color": tuple(COLOURS)}
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for name, values in known.items():
         matches = []
         for value in values:
@@ -259,6 +271,21 @@ def named_tags(names: Sequence[str], words: Mapping[str, tuple[str, ...]]) -> di
             last = max(matches, key=lambda match: (match[0] + -match[1], -match[1]))
             found[name] = (last[2],)
     return found
+
+
+def said_by_names(names: Sequence[str]) -> str:
+    """What the name of a file says in words, else that of the innermost folder that says something.
+
+    ``Old lighthouse_02`` -> ``old lighthouse``; nothing for ``IMG_2041`` and ``3f0a9c77``.
+    """
+    for name in reversed(names):
+        apart = re.sub(r"(?<=[^\W\d_])(?=[A-Z][a-z])", " ", name)  # OldHouse
+        pieces = re.findall(r"[^\W_]+", apart.lower())
+        words = [match[1] for piece in pieces if (match := re.fullmatch(r"([^\W\d_]+)\d*", piece))]
+        words = [word for word in words if word not in _SAYS_NOTHING]
+        if any(len(word) > 2 for word in words):
+            return " ".join(words)[: LONGEST // 2].strip()
+    return ""
 
 
 def dominant_colour(picture: np.ndarray) -> str | None:

@@ -25,7 +25,7 @@ from ...stream.base.names import natural
 from ...stream.base.progress import Progress, silent
 from . import quality
 from ._journal import Journal, NotWritten, write_atomically
-from ._making import OWN_SKETCH, Early, Maker, Preparation, Unfit
+from ._making import NO_CAPTION, OWN_SKETCH, Early, Maker, Preparation, Unfit
 from .folder import ABOUT, METADATA, Row, write_rows
 from .reading import SUFFIXES
 
@@ -46,6 +46,10 @@ class Summary:
     """(file, in a few words why, the whole reason)."""
     score: str
     """What quality was judged by."""
+    by_name: int = 0
+    """Pictures that are called what their files or folders are called."""
+    unknown: int = 0
+    """Pictures of which nothing says what they show."""
 
     @property
     def reasons(self) -> Counter[str]:
@@ -65,7 +69,8 @@ def prepare(
 ) -> Summary:
     """Make pairs of all pictures in ``source`` and its folders, and write them to ``output`` as an ImageFolder.
 
-    Run again with the same settings it goes on where it was, and takes in what has been added. ``early`` makes the
+    Run again with the same settings it goes on where it was, and takes in what has been added; with other settings it
+    begins anew where nothing was kept. ``early`` makes the
     picture that half of the sketches are taken from, ``early_name`` says which it is; ``score`` judges a picture with
     its caption, otherwise plain figures do. ``progress(text, part)`` is told what happens.
     Raises ConfigError for folders that cannot be used or a changed setting, DataError when no pair came of it or the
@@ -114,7 +119,7 @@ def _record(maker: Maker, journal: Journal, path: Path) -> dict[str, Any]:
     except OSError as error:
         return {"file": name, "why": "cannot be read", "reason": f"{path}: {error.strerror or error}"}
     known = journal.get(name)
-    if known is not None and known["digest"] == digest:
+    if known is not None and known["digest"] == digest and known.get("why") != NO_CAPTION:
         return known
     record = {"file": name, "digest": digest}
     try:
@@ -153,7 +158,8 @@ def _finish(maker: Maker, records: list[dict[str, Any]], judge: str) -> Summary:
         "settings": maker.recipe.settings(),
     }
     _write_lists(maker.output, rows, about)
-    return Summary(about["counts"], len(kept), tuple(dropped), judge)
+    called = Counter(record.get("called") for record in kept)
+    return Summary(about["counts"], len(kept), tuple(dropped), judge, called["name"], called["unknown"])
 
 
 def _chosen(

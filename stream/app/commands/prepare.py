@@ -88,9 +88,10 @@ def prepare(
     """Make pairs of sketch, picture and captions from a folder of pictures.
 
     A picture's captions are the lines of the .txt or .caption file beside it. Without one they are made from what is
-    known: a .json file beside it ({"material": "brick"}), words in the names of file and folders, the main colour. A
-    drawing of a picture, house.sketch.png for house.jpg, is taken off its paper and used as it is. Interrupted, run it
-    again: it goes on where it was. Pictures that are added later keep what is there where it is.
+    known: a .json file beside it ({"material": "brick"}), words in the names of file and folders, the main colour;
+    where nothing is, it is "a picture". A drawing of a picture, house.sketch.png for house.jpg, is taken off its paper
+    and used as it is. Interrupted, run it again: it goes on where it was. Pictures that are added later keep what is
+    there where it is.
 
     Examples:
 
@@ -142,9 +143,20 @@ def _numbers(text: str) -> tuple[float, ...]:
         raise ConfigError(f"--hand: got {text!r}, expected numbers with commas between, for example 0,0.5,1") from None
 
 
+def _pictures(count: int) -> str:
+    return "1 picture is" if count == 1 else f"{count:,} pictures are"
+
+
 def _say(summary: Summary, output: Path) -> None:
     from rich.table import Table
 
+    if summary.by_name:
+        note(f"{_pictures(summary.by_name)} called what the file or folder is called, as there is no caption beside")
+    if summary.unknown:
+        note(
+            f"{_pictures(summary.unknown)} called 'a picture', and by colour, as neither a caption nor a name says "
+            "what is shown; NAME.txt beside NAME.jpg, or --caption 'a sentence', says it"
+        )
     for _, _, reason in summary.dropped[:MOST_NAMED]:
         note(f"left out: {reason}")
     if len(summary.dropped) > MOST_NAMED:
