@@ -534,6 +534,17 @@ def test_a_dry_run_renders_a_few_scenes_for_all_of_them(tmp_path):
     assert report.samples == 4900 and not list(tmp_path.iterdir())
 
 
+def test_a_dry_run_of_long_steps_takes_one(tmp_path, codec, monkeypatch):
+    from inkstream.lora.train import loop, report
+
+    monkeypatch.setattr(start, "open_data", lambda *_: (TRAIN, HELD))
+    monkeypatch.setattr(report, "ENOUGH", 0.0)
+    taken, one_step = [], loop.Loop.one_step
+    monkeypatch.setattr(loop.Loop, "one_step", lambda self, batches: taken.append(1) or one_step(self, batches))
+    found = dry_run(base_config(tmp_path / "out", codec, max_train_steps=1000, crop=16))
+    assert len(taken) == 1 and found.step_seconds > 0
+
+
 # --- the command
 
 

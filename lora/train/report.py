@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from .loop import Loop
 from .models import Codec
 
 WARM, TIMED = 2, 6
+ENOUGH = 12.0  # seconds that steps may take, once there is something to say
 
 
 @dataclass
@@ -63,7 +65,8 @@ class _Held(Loop):
 def dry_run(config: TrainConfig, progress: Progress = silent) -> Report:
     """Take real steps as they are at 30, 60 and 90 % of the budget, and keep nothing.
 
-    Later parts of a run cost more (crops, rollouts, the adversary), so the times of the three are averaged.
+    Later parts of a run cost more (crops, rollouts, the adversary), so the times of the three are averaged. Where steps
+    take long there are fewer of them, so that an answer comes in half a minute, unless a single one takes longer.
     """
     task = start.make(config, progress, cache=False)
     loop = _Held(task, config, progress=progress)
@@ -73,21 +76,11 @@ def dry_run(config: TrainConfig, progress: Progress = silent) -> Report:
         values = list(module.parameters())
         report.sizes[name] = (_count(values), _count([each for each in values if each.requires_grad]))
     report.checkpoint_mb = _state_bytes(loop) / 1e6
-    times = []
     batches = task.batches.since(0)
     codec: Codec | None = getattr(task, "codec", None)
     encoding = 0.0 if codec is None else _encoding_seconds(codec, next(batches).to(task.device))
-    places = (0.3, 0.6, 0.9)
-    for number, place in enumerate(places):
-        loop.place = place
-        for each in range(WARM + TIMED if number == 0 else 1 + TIMED // 2):
-            began = time.perf_counter()
-            loop.one_step(batches)
-            if each >= (WARM if number == 0 else 1):
-                times.append((place, time.perf_counter() - began))
-            progress("measuring steps", (number + each / (WARM + TIMED)) / len(places))
     report.step_seconds = statistics.mean(
-        statistics.median(seconds for at, seconds in times if at == place) for place in places
+        statistics.median(seconds) for seconds in _times(loop, batches, progress) if seconds
     )
     held = encoding * config.gradient_accumulation_steps
     if held and getattr(config, "cache_latents", True):
@@ -98,6 +91,28 @@ def dry_run(config: TrainConfig, progress: Progress = silent) -> Report:
     report.memory_mb = _memory_mb(task.device)
     _estimate(report, config)
     return report
+
+
+def _times(loop: _Held, batches: Iterator[Batch], progress: Progress) -> list[list[float]]:
+    """Seconds of steps at each of three places of the budget; at later ones none where there was no time for them."""
+    places = (0.3, 0.6, 0.9)
+    times: list[list[float]] = [[] for _ in places]
+    began = now = time.perf_counter()
+    last = 0.0
+    for number, place in enumerate(places):
+        loop.place = place
+        warm, timed = (WARM, TIMED) if number == 0 else (1, TIMED // 2)
+        until = began + ENOUGH * (number + 1) / len(places)
+        for each in range(warm + timed):
+            if (now > until and times[number]) or (now + last > began + ENOUGH and times[0]):
+                break
+            progress("measuring steps", (number + each / (warm + timed)) / len(places))
+            loop.one_step(batches)
+            before, now = now, time.perf_counter()
+            last = now - before
+            if each >= warm or now > until:  # there is no time for steps that do not count
+                times[number].append(last)
+    return times
 
 
 def _estimate(report: Report, config: TrainConfig) -> None:
