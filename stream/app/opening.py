@@ -62,7 +62,9 @@ class Opening:
         self.preview: Preview | None = None
         area = None
         kinds = [check_sink(text, "--sink").kind for text in sinks]
-        if check_source(source, "--source").kind == "screen":
+        kind = check_source(source, "--source").kind
+        self.stays = kind == "images"  # a picture is to be looked at, when it is the last one, too
+        if kind == "screen":
             opened = open_source(source)
             stack.callback(opened.close)
             area = getattr(opened, "area", None)

@@ -10,8 +10,10 @@ twice: ``video:"a=b, loop",loop=1``, ``screen:window="Krita, untitled"``.
 
 from __future__ import annotations
 
+import inspect
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,40 @@ from .errors import ConfigError
 from .names import did_you_mean
 
 _EXPECTED = {int: "expected a whole number", float: "expected a number"}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a source or sink: how it is read, and what people are told of it."""
+
+    read: Callable[[str], Any]
+    """``str -> value``; raises ValueError that begins with "expected", or ConfigError."""
+    value: str
+    """What is written behind its name, ``WxH`` for example; empty for a flag, which is on when it is named."""
+    about: str
+    """What it is for; its default is not said here, see ``Kind.default``."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of source or sink, as its module declares it: what parses, lists and documents it reads this."""
+
+    about: str
+    """What it gives, or does."""
+    examples: tuple[str, ...]
+    """Specifications as people write them; the first is the plainest."""
+    options: Mapping[str, Option]
+    """By name; ``path`` is the value without a name."""
+    makes: Callable[..., Any]
+    """The class that takes the options by these names; its defaults are theirs."""
+
+    def default(self, name: str) -> str:
+        """What holds where an option is not given, in words; empty where that needs no words (off, none)."""
+        parameter = inspect.signature(self.makes).parameters.get(name)
+        value = None if parameter is None or parameter.default is parameter.empty else parameter.default
+        if value is None or value == "" or value is False or value == math.inf:
+            return ""
+        return "on" if value is True else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True)
@@ -32,11 +68,12 @@ class Spec:
     quoted: frozenset[str] = frozenset()
     """The options whose values were in quotes."""
 
-    def take(self, accepted: dict[str, Any]) -> dict[str, Any]:
-        """Convert the options with the functions in ``accepted`` (name -> ``str -> value``).
+    def take(self, options: Mapping[str, Option | Callable[[str], Any]]) -> dict[str, Any]:
+        """Convert the options as they are declared (or with functions ``str -> value``, by name).
 
         Raises ConfigError that names the option when one is unknown or its value cannot be read.
         """
+        accepted = {name: each.read if isinstance(each, Option) else each for name, each in options.items()}
         values = {}
         for key, value in self._with_bare_flags(accepted).items():
             if key == "path" and "path" not in accepted:
@@ -55,7 +92,7 @@ class Spec:
                 raise ConfigError(f"{self.text}: {key}: got {value!r}, {expected}") from error
         return values
 
-    def _with_bare_flags(self, accepted: dict[str, Any]) -> dict[str, str]:
+    def _with_bare_flags(self, accepted: Mapping[str, Any]) -> dict[str, str]:
         """The options, with flags at the end of ``path`` as options of their own; only who takes them knows them."""
         options = dict(self.options)
         if "path" not in options or "path" in self.quoted:

@@ -16,6 +16,7 @@ from ..base.metrics import Metrics
 from .intake import MAX_REFUSED, Intake
 
 log = logging.getLogger(__name__)
+REST = 0.2  # seconds between two looks whether anybody still watches a source that has ended
 GROUP_WAIT = 0.1  # seconds that a group of frames (frame_buffer_size) is given to become full
 LEAST = 64  # pixels of a side that can be rendered
 SEEN = 0.9  # a frame of which less is rendered is cropped without that having been wished for
@@ -62,6 +63,7 @@ class Driver:
     counts; and a changed configuration is applied to the last frame, once, or while a prompt fades again and again.
     Then it costs nothing until something comes.
     A source that is not live has every frame rendered, in full batches; what is pending comes out when it has ended.
+    While somebody has ``watched`` a source that has ended, changes still act on its last frame.
     """
 
     def __init__(
@@ -76,7 +78,9 @@ class Driver:
         deliver: Callable[[Output], bool],
         report: Callable[[], None],
         say: Callable[[str], None],
+        watched: Callable[[], bool] = lambda: False,
     ) -> None:
+        self.resting = False  # the source has ended, and its last picture is looked at
         self.frozen = False  # the mailbox is held
         self.static = False  # the newest frame was like the last rendered one
         self.shown = 0  # source frames whose picture came out
@@ -92,6 +96,7 @@ class Driver:
         self._deliver = deliver
         self._report = report
         self._say = say
+        self._watched = watched
         self.seen = StreamState(stream.config, stream.size, stream.pending)
         self._last: Frame | None = None  # the newest frame that entered the stream
         self._revision = -1  # of the configuration under which the stream was last given a frame
@@ -110,6 +115,14 @@ class Driver:
                 self._advance()
                 self._end_turn()
 
+    def source_ended(self) -> None:
+        """The source gives nothing any more: the end comes now, or when nobody watches its last picture any more."""
+        self.resting = self._watched()
+        if self.resting:
+            self._inbox.wake()
+        else:
+            self._inbox.close()
+
     def look(self) -> None:
         """Publish what the stream stands at now. So sinks, which ask sixty times a second, never ask the stream."""
         self.seen = StreamState(self._stream.config, self._stream.size, self._stream.pending)
@@ -118,7 +131,7 @@ class Driver:
         return not self._stop.is_set() and (self.limit is None or self.shown < self.limit)
 
     def _turn(self) -> None:
-        at_once = self._intake.live or self.frozen
+        at_once = self._intake.live or self.frozen or self.resting
         again = self._again_in() if at_once else None
         pending = at_once and self._stream.pending > 0
         frame = self._next_frame(again, pending)
@@ -133,6 +146,8 @@ class Driver:
         self._end_turn()
 
     def _end_turn(self) -> None:
+        if self.resting and not self._watched():
+            self._inbox.close()
         self.look()
         self._report()
 
@@ -152,7 +167,9 @@ class Driver:
             if pending:
                 group = self._stream.config.frame_buffer_size > 1
                 return self._inbox.get(GROUP_WAIT if group else 0.0)
-            return self._inbox.get(self._until_stalled() if again is None else again)
+            if again is None:
+                return self._inbox.get(REST if self.resting else self._until_stalled())
+            return self._inbox.get(again)
         except TimeoutError:
             return None
 

@@ -58,6 +58,11 @@ class Fanout:
         return bool(self.outlets) and all(outlet.closed or outlet.left for outlet in self.outlets)
 
     @property
+    def watched(self) -> bool:
+        """Whether there is a window that nobody has closed yet."""
+        return any(outlet.on_main_thread and not (outlet.closing or outlet.closed) for outlet in self.outlets)
+
+    @property
     def kept(self) -> dict[str, str]:
         """Where each sink that keeps pictures has put them, by its name."""
         return {**self._kept, **{outlet.name: outlet.path for outlet in self.outlets if outlet.path}}

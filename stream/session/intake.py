@@ -45,6 +45,7 @@ class Intake:
         self.live = True
         self.lost = ""  # why there is no source just now, and when the next try is
         self.arrived_at = clock()  # when the newest frame came; at first, when waiting for it began
+        self.ended = False  # nothing will come any more
         self._asked_at: float | None = None  # since when the source is waited for; None while it is not
         self._source: Source | None = None
         self._open: Callable[[], Source] | None = None
@@ -123,10 +124,13 @@ class Intake:
             log.debug("source %s ended while stopping: %s", self.name, error)
         finally:
             self._asked_at = None
+            self.ended = True
             self.close()
 
     def quiet(self, now: float) -> float:
         """Seconds for which the source has given nothing, though it was asked, or, when it is live, should have."""
+        if self.ended:
+            return 0.0
         if self.live:
             return now - self.arrived_at
         asked = self._asked_at

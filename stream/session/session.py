@@ -48,7 +48,8 @@ class Session:
     picture on the engine's thread, so they must return at once; one that raises is not called again.
     ``stall_after`` and ``retry`` are seconds: after how long without a frame a source counts as stalled, and the pauses
     before each try to open a lost source. Pauses above 1.5 s are for a source that is known to be gone, and end when it
-    is seen to come back.
+    is seen to come back. With ``stay`` the last picture stays when the source has ended, and changes still act on it,
+    until the last window is closed; without a window it ends as ever.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Session:
         on_output: Sequence[Callable[[Output], None]] = (),
         stall_after: float = 1.0,
         retry: Sequence[float] = RETRY,
+        stay: bool = False,
     ) -> None:
         if not sinks or isinstance(sinks, str):
             raise ConfigError(f'sinks: got {sinks!r}, expected a list of at least one, for example ["null"]')
@@ -92,6 +94,7 @@ class Session:
             deliver=self._deliver,
             report=lambda: self._reporter.report(),
             say=self._say,
+            watched=lambda: stay and self._fanout.watched,
         )
         self._fanout = Fanout(
             sinks,
@@ -156,7 +159,7 @@ class Session:
         for outlet in self._fanout.outlets:
             if not outlet.on_main_thread:
                 self._thread(f"sink {outlet.name}", partial(self._drive, outlet), self._bell.set)
-        self._thread("source", self._intake.run, self._inbox.close)
+        self._thread("source", self._intake.run, self._driver.source_ended)
         for thread in self._threads.values():
             thread.start()
 

@@ -105,6 +105,6 @@ class Teller:
             return "stalled", ""  # everything waits for that sink
         if not driver.shown:
             return "warming", ""
-        if driver.static:
-            return "settling" if settling else "idle", ""
+        if driver.static or driver.resting:
+            return "settling" if settling else "idle", "that was the last picture" if driver.resting else ""
         return "live", ""

@@ -24,7 +24,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from ..base.config import StreamConfig
 from ..base.frame import Output, Rect
-from ..base.spec import Spec, check_kind
+from ..base.spec import Kind, Spec, check_kind
 
 State = Literal["warming", "live", "settling", "idle", "stalled", "reconnecting", "stopped"]
 
@@ -98,7 +98,8 @@ class Sink(Protocol):
         ...
 
 
-# kind -> module that has a function ``open(spec: Spec) -> Sink``
+# kind -> module that has a function ``open(spec: Spec) -> Sink`` and ``KIND``, a ``Kind`` with the options that it
+# takes
 KINDS = {
     "window": ".window",
     "virtualcam": ".virtualcam",
@@ -129,3 +130,8 @@ def open_sink(text: str) -> Sink:
     """
     spec = check_sink(text)
     return importlib.import_module(KINDS[spec.kind], __name__).open(spec)
+
+
+def kinds_of_sink() -> dict[str, Kind]:
+    """Every kind of sink, as its module declares it."""
+    return {name: importlib.import_module(module, __name__).KIND for name, module in KINDS.items()}

@@ -11,7 +11,7 @@ import numpy as np
 from ..base.errors import ConfigError, SinkUnavailable
 from ..base.files import write_new
 from ..base.frame import Output, Size, place
-from ..base.spec import Spec, flag
+from ..base.spec import Kind, Option, Spec, flag
 from . import Status
 
 FORMATS = {".webp": ("WEBP", {"quality": 78, "method": 4}), ".gif": ("GIF", {}), ".png": ("PNG", {})}
@@ -85,7 +85,20 @@ class AnimationSink:
 
 def open(spec: Spec) -> AnimationSink:
     """``animation:FILE``; options ``fps``, ``width``, ``input``."""
-    values = spec.take({"path": str, "fps": float, "width": int, "input": flag})
+    values = spec.take(KIND.options)
     if not values.get("path"):
         raise ConfigError(f"{spec.text}: no file given; write for example animation:out.webp")
     return AnimationSink(**values)
+
+
+KIND = Kind(
+    f"an endless animation ({', '.join(FORMATS)})",
+    ("animation:out.webp", "animation:out.gif,fps=10,width=384,input"),
+    {
+        "path": Option(str, "FILE", "the animation; a free name beside it where that is taken"),
+        "fps": Option(float, "1..50", f"pictures a second; else a file's own times, or {USUAL:g}"),
+        "width": Option(int, "32..1024", "of a picture, in pixels"),
+        "input": Option(flag, "", "your drawing at the left of the render"),
+    },
+    AnimationSink,
+)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..base.errors import ConfigError, SinkClosed, SinkUnavailable
 from ..base.frame import Output
-from ..base.spec import Spec, flag
+from ..base.spec import Kind, Option, Spec, flag
 from . import Controls, Status
 
 
@@ -95,5 +95,19 @@ class FakeSink:
 
 def open(spec: Spec) -> FakeSink:
     """``fake``; options as in ``FakeSink``."""
-    accepted = {"keep": int, "delay": float, "fail_at": int, "close_at": int, "interval": float, "main": flag}
-    return FakeSink(**spec.take(accepted))
+    return FakeSink(**spec.take(KIND.options))
+
+
+KIND = Kind(
+    "remembers pictures, and fails on order: to try things out",
+    ("fake", "fake:keep=10,delay=0.5"),
+    {
+        "keep": Option(int, "N", "how many pictures it remembers"),
+        "delay": Option(float, "SECONDS", "how long each picture takes it"),
+        "fail_at": Option(int, "N", "fail for good at this picture"),
+        "close_at": Option(int, "N", "end at this picture as if a user had closed it"),
+        "interval": Option(float, "SECONDS", "a cadence; else it takes each picture once"),
+        "main": Option(flag, "", "be served by the main thread, as windows are"),
+    },
+    FakeSink,
+)

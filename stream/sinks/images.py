@@ -9,7 +9,7 @@ from ..base.errors import ConfigError, SinkUnavailable
 from ..base.files import new_folder, png, write_new
 from ..base.frame import Output
 from ..base.kept import png_with, recipe_of
-from ..base.spec import Spec, flag
+from ..base.spec import Kind, Option, Spec, flag
 from . import Status
 
 LONGEST = 180  # bytes of a name
@@ -74,8 +74,20 @@ def _short(name: str) -> str:
 
 def open(spec: Spec) -> ImagesSink:
     """``images:FOLDER``; options ``every`` (default 1) and ``input`` (default 0)."""
-    values = spec.take({"path": str, "every": int, "input": flag})
+    values = spec.take(KIND.options)
     folder = values.pop("path", "")
     if not folder:
         raise ConfigError(f"{spec.text}: no folder given; write for example images:out")
     return ImagesSink(folder, **values)
+
+
+KIND = Kind(
+    "a PNG of each picture, with its recipe inside",
+    ("images:folder", "images:folder,every=10,input"),
+    {
+        "path": Option(str, "FOLDER", "where they go; a new one beside it where it holds something"),
+        "every": Option(int, "N", "only every N-th"),
+        "input": Option(flag, "", "the drawing beside each render"),
+    },
+    ImagesSink,
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.frame import Output
-from ..base.spec import Spec
+from ..base.spec import Kind, Spec
 from . import Status
 
 
@@ -26,5 +26,8 @@ class NullSink:
 
 def open(spec: Spec) -> NullSink:
     """``null``; takes no options."""
-    spec.take({})
+    spec.take(KIND.options)
     return NullSink()
+
+
+KIND = Kind("counts pictures and keeps none: to measure, and to run without a screen", ("null",), {}, NullSink)

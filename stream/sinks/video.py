@@ -22,7 +22,7 @@ import numpy as np
 from ..base.errors import ConfigError, SinkUnavailable
 from ..base.files import Tape, unused
 from ..base.frame import Output, Size, Sound, place
-from ..base.spec import Spec, flag
+from ..base.spec import Kind, Option, Spec, flag
 from . import Status
 from .encoding import BT601, BT709, CONTAINERS, TICK, choose_codec, set_quality
 from .slate import BACKGROUND
@@ -302,10 +302,24 @@ def _fitted(pixels: np.ndarray, size: Size) -> np.ndarray:
 
 def open(spec: Spec) -> VideoSink:
     """``video:FILE``; options ``fps``, ``crf``, ``codec``, ``input``, ``overwrite``, ``sound``."""
-    accepted = {"path": str, "fps": float, "crf": int, "codec": str}
-    accepted |= {"input": flag, "overwrite": flag, "sound": flag}
-    values = spec.take(accepted)
+    values = spec.take(KIND.options)
     path = values.pop("path", "")
     if not path:
         raise ConfigError(f"{spec.text}: no file given; write for example video:out.mp4")
     return VideoSink(path, **values)
+
+
+KIND = Kind(
+    f"records it ({', '.join(CONTAINERS)})",
+    ("video:out.mp4", "video:out.webm,crf=24,input"),
+    {
+        "path": Option(str, "FILE", "the recording; a free name beside it where that is taken"),
+        "fps": Option(float, "N", "its nominal rate"),
+        "crf": Option(int, "0..51", "quality: 0 best, 51 worst"),
+        "codec": Option(str, "NAME", "an encoder of FFmpeg; else one that fits"),
+        "input": Option(flag, "", "your drawing at the left of the render"),
+        "sound": Option(flag, "", "0: leave the sound of the source out"),
+        "overwrite": Option(flag, "", "replace a file of that name"),
+    },
+    VideoSink,
+)

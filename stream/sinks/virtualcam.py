@@ -21,7 +21,7 @@ import numpy as np
 
 from ..base.errors import ConfigError, SinkUnavailable
 from ..base.frame import Output, Size, place
-from ..base.spec import Spec
+from ..base.spec import Kind, Option, Spec
 from . import Status
 from .slate import BACKGROUND, slate
 
@@ -276,5 +276,19 @@ def _pyvirtualcam(backend: str | None) -> Callable[..., Camera]:
 
 def open(spec: Spec) -> VirtualCamSink:
     """``virtualcam``; options ``size``, ``fps``, ``device``, ``backend``, ``fmt``, ``give_up``."""
-    accepted = {"size": Size.parse, "fps": float, "device": str, "backend": str, "fmt": str, "give_up": float}
-    return VirtualCamSink(**spec.take(accepted))
+    return VirtualCamSink(**spec.take(KIND.options))
+
+
+KIND = Kind(
+    "is a camera for other programs (needs inkstream[virtualcam])",
+    ("virtualcam", "virtualcam:size=1280x720,fps=30"),
+    {
+        "size": Option(Size.parse, "WxH", "of the camera's pictures; else that of the renders"),
+        "fps": Option(float, "N", "its cadence, whatever comes"),
+        "device": Option(str, "NAME", "which camera, /dev/video2 for example; else the first that opens"),
+        "backend": Option(str, "NAME", "which driver, by its name in pyvirtualcam; else the first that opens"),
+        "fmt": Option(str, "|".join(FORMATS), "what the driver is given"),
+        "give_up": Option(float, "SECONDS", "end after so long without it; else it is tried for ever"),
+    },
+    VirtualCamSink,
+)

@@ -36,7 +36,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from ..base.pictures import SUFFIXES
-from ..base.spec import Spec, check_kind
+from ..base.spec import Kind, Spec, check_kind
 
 
 @runtime_checkable
@@ -57,7 +57,8 @@ class Source(Protocol):
         ...
 
 
-# kind -> module that has a function ``open(spec: Spec) -> Source``, and may have ``present(spec: Spec) -> bool | None``
+# kind -> module that has a function ``open(spec: Spec) -> Source`` and ``KIND``, a ``Kind`` with the options that it
+# takes, and may have ``present(spec: Spec) -> bool | None``
 KINDS = {
     "screen": ".screen",
     "camera": ".camera",
@@ -94,6 +95,11 @@ def source_present(text: str) -> bool | None:
     spec = check_source(text)
     present = getattr(_module(spec), "present", None)
     return None if present is None else present(spec)
+
+
+def kinds_of_source() -> dict[str, Kind]:
+    """Every kind of source, as its module declares it."""
+    return {name: importlib.import_module(module, __name__).KIND for name, module in KINDS.items()}
 
 
 def _module(spec: Spec) -> Any:

@@ -24,7 +24,7 @@ from ..base.errors import ConfigError, SourceEnded, SourceLost, SourceUnavailabl
 from ..base.names import quoted
 from ..base.pacing import Clock
 from ..base.pixels import as_rgb
-from ..base.spec import Spec, flag
+from ..base.spec import Kind, Option, Spec, flag
 
 DEVICES = Path("/sys/class/video4linux")  # what Linux knows of cameras
 BLACK_HINT = "open its shutter, give it light, or close another program that has it"
@@ -47,8 +47,7 @@ def open(spec: Spec) -> CameraSource:
 
 
 def _options(spec: Spec) -> dict[str, Any]:
-    accepted = {"path": int, "index": int, "width": int, "height": int, "fps": float, "timeout": float}
-    values = spec.take({**accepted, "mirror": flag})
+    values = spec.take(KIND.options)
     if "path" in values:
         if "index" in values:
             raise ConfigError(f"{spec.text}: the camera's index is given twice")
@@ -256,3 +255,19 @@ def _find(identity: Identity, index: int, devices: Path) -> int:
         if _identify(number, devices) == identity:
             return number
     raise SourceUnavailable(f"camera {quoted(identity.name, 40)} is not plugged in; plug it in where it was")
+
+
+KIND = Kind(
+    "a camera",
+    ("camera:0", "camera:1,width=1280,height=720,mirror"),
+    {
+        "path": Option(int, "N", "which camera, from 0"),
+        "index": Option(int, "N", "the same, by name"),
+        "width": Option(int, "PIXELS", "a wish; a camera may choose another"),
+        "height": Option(int, "PIXELS", "a wish, too"),
+        "fps": Option(float, "N", "pictures a second, a wish"),
+        "timeout": Option(float, "SECONDS", "how long opening, and then each picture, may take"),
+        "mirror": Option(flag, "", "flip left and right"),
+    },
+    CameraSource,
+)

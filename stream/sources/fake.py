@@ -17,7 +17,7 @@ import numpy as np
 from ..base.errors import ConfigError, FrameError, SourceEnded, SourceLost
 from ..base.frame import Size
 from ..base.pacing import Clock, Pacer, wait_until
-from ..base.spec import Spec, flag
+from ..base.spec import Kind, Option, Spec, flag
 
 Pattern = Literal["noise", "solid", "stroke", "counter"]
 PATTERNS = get_args(Pattern)
@@ -31,9 +31,7 @@ DEFAULT_SIZE = Size(512, 512)
 
 def open(spec: Spec) -> FakeSource:
     """``fake`` or ``fake:pattern=noise,size=640x360,fps=240,frames=1000,fail_at=50``."""
-    accepted = {"size": Size.parse, "fps": float, "frames": int, "pattern": _pattern, "seed": int, "live": flag}
-    accepted |= {"mark": flag, "fail_at": int, "stall_at": int, "stall": float, "resize_at": int, "resize": Size.parse}
-    return FakeSource(**spec.take(accepted))
+    return FakeSource(**spec.take(KIND.options))
 
 
 def _pattern(text: str) -> str:
@@ -169,3 +167,24 @@ def _pen(number: int, size: Size, seed: int) -> tuple[int, int]:
     x = 0.5 + 0.4 * np.sin(time_ + seed)
     y = 0.5 + 0.4 * np.sin(time_ * np.sqrt(2.0))
     return round(x * size.width), round(y * size.height)
+
+
+KIND = Kind(
+    "made-up pictures, and failures on order: to try things out",
+    ("fake", "fake:pattern=noise,size=640x360,fps=240"),
+    {
+        "pattern": Option(_pattern, "|".join(PATTERNS), "what is on them"),
+        "size": Option(Size.parse, "WxH", "of the pictures"),
+        "fps": Option(float, "N", "pictures a second"),
+        "frames": Option(int, "N", "end after so many"),
+        "seed": Option(int, "N", "the same pictures for the same number"),
+        "live": Option(flag, "", "0: a picture is there whenever one is asked for"),
+        "mark": Option(flag, "", "number them in a strip at the top; else only where it does not spoil the pattern"),
+        "fail_at": Option(int, "N", "be lost in place of this picture"),
+        "stall_at": Option(int, "N", "give nothing for a while before this picture"),
+        "stall": Option(float, "SECONDS", "how long that is"),
+        "resize_at": Option(int, "N", "from this picture on they have another size"),
+        "resize": Option(Size.parse, "WxH", "that size; half of size where it is not named"),
+    },
+    FakeSource,
+)

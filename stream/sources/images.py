@@ -18,7 +18,7 @@ from ..base.frame import Origin
 from ..base.names import natural
 from ..base.pacing import Clock, Pacer
 from ..base.pictures import FORMATS, REFUSED_SUFFIXES, SUFFIXES, Picture, read_picture, read_pictures
-from ..base.spec import Spec, flag
+from ..base.spec import Kind, Option, Spec, flag
 
 
 def open(spec: Spec) -> ImagesSource:
@@ -33,7 +33,7 @@ def present(spec: Spec) -> bool | None:
 
 
 def _options(spec: Spec) -> dict[str, Any]:
-    values = spec.take({"path": str, "fps": float, "loop": flag, "pace": flag})
+    values = spec.take(KIND.options)
     if not values.get("path"):
         raise ConfigError(f"{spec.text}: expected a file, folder or pattern, for example images:sketches")
     return values
@@ -176,3 +176,16 @@ def _find(path: str) -> list[Path]:
     else:
         found = [Path(item) for item in glob.glob(path, recursive=True)]
     return sorted((item for item in found if not item.is_dir()), key=lambda item: natural(item.name))
+
+
+KIND = Kind(
+    "PNG, JPEG, WebP, BMP and GIF files: one, a folder of them, or a pattern",
+    ("images:drawing.png", "images:folder,fps=2,loop", "images:shots/*.jpg"),
+    {
+        "path": Option(str, "PATH", "a file, a folder, or a pattern"),
+        "fps": Option(float, "N", "pictures a second; without it each is rendered once, as fast as that goes"),
+        "loop": Option(flag, "", "again after the last"),
+        "pace": Option(flag, "", "1: at fps, whatever is ready; 0: every one is rendered; else the sinks decide"),
+    },
+    ImagesSource,
+)

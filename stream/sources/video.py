@@ -14,7 +14,7 @@ import numpy as np
 from ..base.errors import ConfigError, SourceEnded, SourceError, SourceUnavailable
 from ..base.frame import Origin, Sound
 from ..base.pacing import Clock, wait_until
-from ..base.spec import Spec, flag
+from ..base.spec import Kind, Option, Spec, flag
 from .film import Film, open_film
 
 MAX_GAP = 10.0  # seconds: a longer jump in time stamps is a cut, not a pause
@@ -34,7 +34,7 @@ def present(spec: Spec) -> bool | None:
 
 
 def _options(spec: Spec) -> dict[str, Any]:
-    values = spec.take({"path": str, "loop": flag, "pace": flag, "start": float})
+    values = spec.take(KIND.options)
     if not values.get("path"):
         raise ConfigError(f"{spec.text}: expected a file, for example video:clip.mp4")
     return values
@@ -193,3 +193,16 @@ class VideoSource:
         if self._offset is None or not -MAX_LATE <= due + self._offset - now <= MAX_GAP:
             self._offset = now - due  # the first, late, or a cut: its time is now
         return wait_until(due + self._offset, self._clock, self._stop)
+
+
+KIND = Kind(
+    "a video; an animated GIF, WebP or APNG",
+    ("video:clip.mp4", "video:clip.mp4,loop,start=2.5"),
+    {
+        "path": Option(str, "FILE", "the video"),
+        "start": Option(float, "SECONDS", "where to begin"),
+        "loop": Option(flag, "", "again and again"),
+        "pace": Option(flag, "", "1: in its own time; 0: every picture, however long it takes; else the sinks decide"),
+    },
+    VideoSource,
+)

@@ -32,6 +32,14 @@ if TYPE_CHECKING:
 ENDS = "From where to where"
 
 
+def _list_sources(wanted: bool) -> None:
+    if wanted:
+        from ..ends import as_text
+
+        typer.echo(as_text())
+        raise typer.Exit
+
+
 def run(
     source: Annotated[
         str,
@@ -70,12 +78,23 @@ def run(
     history: HistoryOption = MEGABYTES,
     journal: JournalOption = None,
     json: JsonOption = None,
+    help_sources: Annotated[
+        bool,
+        typer.Option(
+            "--help-sources",
+            callback=_list_sources,
+            is_eager=True,
+            rich_help_panel=ENDS,
+            help="List all sources and sinks with all their options, and leave.",
+        ),
+    ] = False,
 ) -> None:
     """Show what you draw, in any program, as a finished render while the pen is still moving.
 
-    It runs until the window is closed, the source ends, or Ctrl-C. A sink that fails is dropped with its reason, and
-    the others go on. Live, the newest frame wins. From a file to files (video, images, animation) every frame is
-    rendered, at its own time and with the file's sound; pace=1 or pace=0 in the source says otherwise.
+    It runs until the window is closed, the source ends (of images the last one stays in the window), or Ctrl-C. A sink
+    that fails is dropped with its reason, and the others go on. Live, the newest frame wins. From a file to files
+    (video, images, animation) every frame is rendered, at its own time and with the file's sound; pace=1 or pace=0 in
+    the source says otherwise.
 
     Examples:
 
@@ -97,7 +116,9 @@ def run(
 
         with ExitStack() as bars:
             narrator = Narrator(bars)
-            session = Session(opening.source, stream, opening.sinks, on_status=narrator, on_output=on_output)
+            session = Session(
+                opening.source, stream, opening.sinks, on_status=narrator, on_output=on_output, stay=opening.stays
+            )
             try:
                 session.run(frames=frames, seconds=seconds)
             finally:

@@ -10,15 +10,37 @@ there are: ``panel`` with its ``knobs``; ``toolviews`` draws them.
 
 from __future__ import annotations
 
+from typing import get_args
+
 from ...base.frame import Size
-from ...base.spec import Spec, flag
+from ...base.spec import Kind, Option, Spec, flag
 from .favourites import read_cues
+from .scene import Inset, Layout
 from .sink import WindowSink
 
 
 def open(spec: Spec) -> WindowSink:
     """``window``; options as in ``WindowSink``; ``inset`` alone means small, ``clean`` and ``top`` alone yes."""
-    accepted = {"size": Size.parse, "scale": float, "fullscreen": flag, "stats": flag, "clean": flag, "layout": str}
-    accepted |= {"inset": lambda text: text or "small", "top": flag, "capturable": flag, "save_dir": str}
-    accepted |= {"cues": read_cues}
-    return WindowSink(**spec.take(accepted))
+    return WindowSink(**spec.take(KIND.options))
+
+
+KIND = Kind(
+    "shows it in a window, with keys for everything",
+    ("window", "window:inset=side,top", "window:clean,size=1280x720,layout=stage"),
+    {
+        "size": Option(Size.parse, "WxH", "of the window; else as it was left, or by scale"),
+        "scale": Option(float, "TIMES", "how large pictures are shown"),
+        "fullscreen": Option(flag, "", "fill the screen"),
+        "stats": Option(flag, "", "show the figures"),
+        "inset": Option(
+            lambda text: text or "small", "|".join(get_args(Inset)), "your drawing in or beside the render"
+        ),
+        "top": Option(flag, "", "stay above other windows; else as it was left"),
+        "clean": Option(flag, "", "nothing but pictures, for captures"),
+        "layout": Option(str, "|".join(get_args(Layout)), "of clean: the render, or render, sketch and prompt"),
+        "capturable": Option(flag, "", "let screen captures see it on Windows, too"),
+        "save_dir": Option(str, "FOLDER", "where Enter keeps pictures"),
+        "cues": Option(read_cues, "FILE", "a list of prompts, one a line, that fade in one after another (N)"),
+    },
+    WindowSink,
+)

@@ -23,7 +23,7 @@ from typing import Any
 
 from ...base.errors import ConfigError
 from ...base.frame import Rect
-from ...base.spec import Spec, flag
+from ...base.spec import Kind, Option, Spec, flag
 from .area import parse_area
 from .source import ScreenSource
 
@@ -34,8 +34,7 @@ def open(spec: Spec) -> ScreenSource:
 
 
 def _options(spec: Spec) -> dict[str, Any]:
-    accepted = {"path": str, "monitor": int, "region": Rect.parse, "window": str, "pick": flag, "fps": float}
-    values = spec.take({**accepted, "cursor": flag, "area": parse_area})
+    values = spec.take(KIND.options)
     path = values.pop("path", None)
     if path == "pick":
         values["pick"] = True
@@ -44,3 +43,24 @@ def _options(spec: Spec) -> dict[str, Any]:
     elif path is not None:
         raise ConfigError(f"{spec.text}: got {path!r}, expected a monitor's number or pick; screen:window={path}?")
     return values
+
+
+KIND = Kind(
+    "what is on the screen: a monitor, a part of the desktop, a window, or what you pick",
+    ("screen:window=Krita", "screen:pick", "screen:region=0,0,800,800", "screen:2"),
+    {
+        "path": Option(str, "N|pick", "a monitor's number (0: all of them as one picture), or pick"),
+        "window": Option(str, "NAME", "one window and nothing else: its id, its program, or a part of its title"),
+        "area": Option(
+            parse_area,
+            "canvas|window|x,y,w,h",
+            "of a window: the sheet of paper (what holds by itself), all of it, a part",
+        ),
+        "pick": Option(flag, "", "drag a rectangle over the screen, before anything is loaded"),
+        "region": Option(Rect.parse, "x,y,w,h", "a part of the desktop, in pixels (macOS: points)"),
+        "monitor": Option(int, "N", "a monitor; 1 where nothing else is named"),
+        "fps": Option(float, "N", "how often it is looked at, in a second"),
+        "cursor": Option(flag, "", "draw the mouse pointer (X11)"),
+    },
+    ScreenSource,
+)
