@@ -53,6 +53,8 @@ class FakeStream:
         self._seen = -1  # revision of the last frame that entered
         self._making = Making("fake", self.config, "no network")
         self._to_fade = 0  # frames until a prompt has faded in
+        self._last: Output | None = None  # of the frame that entered last, while it is to be rendered again at rest
+        self._to_settle = 0  # steps that this still takes
         self._rows: deque[Output | None] = deque([None] * (steps - 1))
         self._next_id = 0
 
@@ -70,6 +72,11 @@ class FakeStream:
     def fading(self) -> bool:
         """Whether a prompt has not faded in yet; here only the number of frames is kept, no picture shows it."""
         return self._to_fade > 0
+
+    @property
+    def settles(self) -> bool:
+        """Whether the last frame is to be rendered again at rest."""
+        return self._last is not None and self._last.revision == self.revision and not self.fading
 
     def __call__(self, frame: Frame | np.ndarray, gated: bool = True) -> Output | None:
         """Let a frame in and run one step; returns the picture that is finished by that, if any.
@@ -99,11 +106,29 @@ class FakeStream:
             self._to_fade = max(0, self._to_fade - 1)
         if self._making.stream is not config:
             self._making = Making("fake", config, "no network")
-        return self._step(Output(255 - pixels, frame.id, frame.captured_at, revision, pixels, making=self._making))
+        output = Output(255 - pixels, frame.id, frame.captured_at, revision, pixels, making=self._making)
+        self._to_settle = config.settle_steps
+        self._last = output if config.settle_steps > len(config.t_index_list) else None
+        return self._step(output)
 
     def advance(self) -> Output | None:
         """Run one step without a new frame; None when nothing is pending or nothing came out."""
         return self._step(None) if self.pending else None
+
+    def settle(self) -> Output | None:
+        """One of ``settle_steps`` in which the last frame is rendered again; gives its picture after the last."""
+        if self._last is None or not self.settles:
+            return None
+        with self.metrics.span("settle"):
+            if self._delay:
+                self._sleep(self._delay)
+        self._to_settle -= 1
+        if self._to_settle:
+            return None
+        output, self._last = self._last, None
+        steps = tuple(range(self.config.settle_steps))
+        making = Making("fake", self.config.changed(t_index_list=steps), "no network").rested_from(self.config)
+        return replace(output, rendered_at=self._clock(), making=making)
 
     def update(self, **changes: Any) -> int:
         """Change settings from any thread; returns the new revision. Raises ConfigError and then changes nothing."""
@@ -128,6 +153,7 @@ class FakeStream:
 
     def close(self) -> None:
         """Drop what is pending."""
+        self._last = None
         self._rows = deque([None] * len(self._rows))
 
     def _step(self, row: Output | None) -> Output | None:

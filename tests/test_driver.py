@@ -162,6 +162,10 @@ class Turns:
         self.now += timeout or 0
         raise TimeoutError
 
+    def sleep(self, seconds):
+        """What a step takes, where it takes time."""
+        self.now += seconds
+
     def report(self):
         """The last thing in each turn."""
         self.left -= 1

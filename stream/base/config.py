@@ -131,6 +131,8 @@ class StreamConfig(_Frozen):
     """Add the frame's noise again between two steps."""
     use_denoising_batch: bool = True
     """Run all steps of successive frames as one batch; off: each frame goes through all steps at once."""
+    settle_steps: int = Field(0, ge=0, le=50)
+    """When the hand rests, the last frame of a live source is rendered once more, in so many steps; 0: it is not."""
     frame_buffer_size: int = Field(1, ge=1, le=64)
     """Frames that enter together."""
     width: int = Field(512, ge=64, le=4096)

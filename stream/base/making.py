@@ -25,6 +25,7 @@ FORMAT = 1  # of the recipe; a later one is refused, because what it says may me
 LONGEST = 256 * 1024  # bytes of a recipe
 HOME = "~/"
 _PACKAGES = ("inkstream", "torch", "diffusers", "numpy", "opencv-python-headless")
+_AT_REST = ("t_index_list", "use_denoising_batch", "frame_buffer_size")  # settings that are others at rest
 _PATHS = ("lora_folder", "lcm_lora_id", "vae_id")  # settings that may be the name of a file
 
 
@@ -42,6 +43,16 @@ class Making:
     """The prompt that the present one fades in from, where it does: text or a blend."""
     versions: Mapping[str, str] = field(default_factory=lambda: versions())
     """Of inkstream and of the libraries that decide about numbers."""
+    live: Mapping[str, Any] = field(default_factory=dict)
+    """Of a picture that was rendered again at rest (``settle_steps``): the settings that ``stream`` had live."""
+
+    def rested_from(self, live: StreamConfig) -> Making:
+        """This one, of a frame that was rendered under ``live`` before."""
+        return replace(self, live={name: getattr(live, name) for name in _AT_REST})
+
+    def as_live(self) -> Making:
+        """For who goes on from a picture: as it was before the hand rested. Where it did not, this one."""
+        return replace(self, stream=self.stream.changed(**self.live), live={}) if self.live else self
 
     def at(self, faded: float) -> Making:
         """What a picture was made with whose prompt had faded in by a share ``faded`` in [0, 1].
@@ -72,7 +83,9 @@ class Making:
         for name in BY_PATH:
             stream[name] = {_named(path, bare=True): value for path, value in stream[name].items()}
         model = self.model if self.model in embedded() else _named(self.model)
-        made = {"engine": self.engine, "versions": dict(self.versions)}
+        made: dict[str, Any] = {"engine": self.engine, "versions": dict(self.versions)}
+        if self.live:
+            made["live"] = {name: list(each) if isinstance(each, tuple) else each for name, each in self.live.items()}
         return {"inkstream": FORMAT, "model": model, "stream": stream, **made}
 
     def changes_from(self, now: StreamConfig) -> dict[str, Any]:
@@ -108,7 +121,11 @@ class Making:
         known = made["versions"] if isinstance(made["versions"], dict) else {}
         said = {str(name)[:80]: str(text)[:80] for name, text in list(known.items())[:20]}
         stream = StreamConfig.build(**values["stream"])
-        return cls(values["model"], stream, str(made["engine"] or "")[:200], versions=said)
+        made_of = cls(values["model"], stream, str(made["engine"] or "")[:200], versions=said)
+        live = recipe.get("live")
+        if not isinstance(live, Mapping):
+            return made_of
+        return made_of.rested_from(stream.changed(**{name: live[name] for name in _AT_REST if name in live}))
 
 
 @cache

@@ -248,7 +248,7 @@ class Networks:
     def units(self, config: StreamConfig) -> Units:
         """The networks as functions, with the ControlNets that are enabled, ready to run.
 
-        Building them can take minutes; those of the two newest shapes are kept. Raises EngineError.
+        Building them can take minutes; those of the two newest shapes are kept, at rest too. Raises EngineError.
         """
         shapes, nets, _ = wanted = self._units_key(config)
         for known, units in self._built:
@@ -258,7 +258,7 @@ class Networks:
         options = engines.Options(folder=config.engine_dir, quantised=quantised, progress=self._progress)
         with torch.inference_mode(False):
             units = engines.build(config.acceleration, self.pipe, list(nets), shapes, options)
-        self._built = [(wanted, units), *self._built[:1]]
+        self._built = [(wanted, units), *self._built[: 3 if config.settle_steps else 1]]
         return units
 
     def _units_key(self, config: StreamConfig) -> tuple[Shapes, tuple[Any, ...], Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +14,11 @@ from ...adapters.paper import fill_paper
 from ..base.config import StreamConfig
 from ..base.frame import FitMode, Frame, Size, place
 from ..base.making import Making
-from .batch import StreamBatch
+from .batch import Entry, Shared, StreamBatch
+from .codec import levels_of_conditions, to_condition, to_image, to_levels
+from .guidance import make_guidance
+from .networks import Networks
+from .noise import SeedNoise
 from .prompt import mix
 from .recipe import Embeds, Recipe
 from .sequential import SequentialSteps
@@ -77,6 +83,7 @@ class Plan:
     shape: Hashable  # equal for plans that share their steps
     steps: Steps
     making: Making
+    rest: Plan | None = None  # what the last frame is rendered with once more, while the hand rests
     fade_from: Embeds | None = None  # the prompt that this one fades in over
     fade_over: int = 0  # frames that this takes
 
@@ -101,6 +108,19 @@ class Plan:
         share = min(1.0, faded / self.fade_over) if self.fade_over else 1.0
         return Tag(frame.id, frame.captured_at, self.recipe.revision, fitted, self.making, share)
 
+    def at_rest(self, tag: Tag) -> Tag:
+        """What becomes known of a frame with ``tag`` when it was rendered again with this plan."""
+        return replace(tag, making=self.making, faded=1.0)
+
+    def entry(self, frames: Sequence[tuple[Tag | None, Prepared]], recipe: Recipe) -> Entry:
+        """Frames on their way in, as tensors on the device; ``recipe`` is this plan's, or one on the way there."""
+        device = recipe.noise.device
+        pictures = [prepared for _, prepared in frames]
+        picture, condition = (to_levels, levels_of_conditions) if self.steps.takes_levels else (to_image, to_condition)
+        image = picture([each.image for each in pictures], device) if self.config.mode == "img2img" else None
+        conditions = condition([each.conditions for each in pictures], device)
+        return Entry(image, conditions, recipe, tuple(tag for tag, _ in frames))
+
     def prompt_after(self, faded: int) -> Embeds:
         """The prompt of the newest frame, which may be half-way between two."""
         if self.fade_from is None:
@@ -114,3 +134,21 @@ class Plan:
         """The recipe of the newest frame: the plan's own, or one on the way there."""
         done = self.fade_from is None or faded >= self.fade_over
         return self.recipe if done else replace(self.recipe, prompt=self.prompt_after(faded))
+
+
+def make_steps(
+    config: StreamConfig, networks: Networks, noise: SeedNoise, span: Callable[[str], AbstractContextManager[Any]]
+) -> Steps:
+    """What runs the steps of an admitted configuration. Building its networks can take minutes; raises EngineError."""
+    shared = Shared(
+        units=networks.units(config),
+        guidance=make_guidance(config.cfg_type, config.guidance_scale),
+        prediction=networks.prediction,
+        mode=config.mode,
+        do_add_noise=config.do_add_noise,
+        noise=noise,
+        span=span,
+    )
+    if not config.use_denoising_batch:
+        return SequentialSteps(shared)
+    return WholeFrame(shared, shared.units.record) if shared.units.record else StreamBatch(shared)

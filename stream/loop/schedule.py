@@ -131,3 +131,10 @@ def influenced(t_index_list: tuple[int, ...], num_inference_steps: int, drawing_
         highest = last - (len(moved) - 1 - place)
         result.append(min(max(round(index), lowest), highest))
     return tuple(result)
+
+
+def spread(first: int, steps: int, total: int) -> tuple[int, ...]:
+    """``steps`` indices from ``first`` on, evenly over the rest of ``total``, as LCM spaces them; fewer where there is
+    no room for so many."""
+    steps = min(steps, total - first)
+    return tuple(first + place * (total - first) // steps for place in range(steps))

@@ -19,19 +19,16 @@ from ..base.frame import Frame, Output, Size
 from ..base.metrics import Metrics
 from ..base.pixels import as_rgb
 from ..base.progress import Progress
-from .batch import Entry, Finished, Shared, StreamBatch
-from .codec import levels_of_conditions, to_condition, to_image, to_levels
+from .batch import Entry, Finished
 from .gate import Gate
-from .guidance import make_guidance
 from .memory import memory_named, step_down
 from .networks import Networks
 from .noise import SeedNoise
 from .outputs import Outputs, OutputType, SafetyChecker
 from .owner import ChangedByUpdate
-from .plan import Plan, Prepared, Preparer, Steps, Tag
+from .plan import Plan, Prepared, Preparer, Steps, Tag, make_steps
 from .recipe import Recipe
-from .sequential import SequentialSteps
-from .whole import WholeFrame
+from .rest import Rest, rest_of
 
 
 class Stream(ChangedByUpdate):
@@ -76,6 +73,7 @@ class Stream(ChangedByUpdate):
         self._waiting: list[tuple[Tag, Prepared]] = []  # frames of a buffer that is not full yet
         self._calling: Tag | None = None  # the frame that came with the newest call
         self._last_entry: Entry | None = None
+        self._rest = Rest()
         self._next_id = 0
         self._warm_up(config.warmup)
 
@@ -148,6 +146,12 @@ class Stream(ChangedByUpdate):
         """Whether a prompt has not faded in yet: each frame that enters takes it a step on, be it a new one or not."""
         return self._fade_left(self._plan) > 0
 
+    @property
+    def settles(self) -> bool:
+        """Whether the last frame is to be rendered again at rest (``settle_steps``), and has not been."""
+        plan = self._plan
+        return plan.rest is not None and plan is self._running and self._rest.waits and not self._fade_left(plan)
+
     def __call__(self, frame: Frame | np.ndarray | Any, gated: bool = True) -> Output | None:
         """Take one frame; give the picture that this finishes, if any.
 
@@ -201,6 +205,17 @@ class Stream(ChangedByUpdate):
             self._calling = None
             self._take_plan()
             return self._advance()
+
+    def settle(self) -> Output | None:
+        """One step of rendering the last frame again, where it ``settles``; gives the picture with the last step.
+
+        A frame that enters meanwhile ends that. Nothing that is in flight is touched.
+        """
+        with self._rendering, torch.inference_mode(), memory_named(self._abandon):
+            self._calling, plan = None, self._running
+            if self.settles and plan is not None and plan.rest is not None:
+                self._rest.step(plan.rest, self._outputs, self.metrics)
+            return self._outputs.hand_out()
 
     def drain(self) -> list[Output]:
         """Advance until nothing is in flight, and give all that came out."""
@@ -258,6 +273,7 @@ class Stream(ChangedByUpdate):
         for plan in filter(None, (self._running, self._plan)):
             plan.steps.clear()
         self._waiting.clear()
+        self._rest.leave()
         self._running = self._last_entry = None
 
     def _abandon(self) -> None:
@@ -275,7 +291,8 @@ class Stream(ChangedByUpdate):
             shape = networks.shape(config)
             steps = old.steps if old is not None and old.shape == shape else self._make_steps(config)
             making = networks.making(config, steps.shared.units, old.making if old else None)
-            return Plan(config, recipe, preparer, shape, steps, making)
+            rest = rest_of(config, recipe.revision, preparer, networks, self._make_steps, old.rest if old else None)
+            return Plan(config, recipe, preparer, shape, steps, making, rest)
 
     def _put(self, plan: Plan) -> None:
         """The next frame takes it. A fade goes on from the last frame, so that none may be on its way in meanwhile."""
@@ -286,18 +303,7 @@ class Stream(ChangedByUpdate):
             self._plan = plan.after(self._plan, self._faded if self._plan is self._running else 0)
 
     def _make_steps(self, config: StreamConfig) -> Steps:
-        shared = Shared(
-            units=self._networks.units(config),
-            guidance=make_guidance(config.cfg_type, config.guidance_scale),
-            prediction=self._networks.prediction,
-            mode=config.mode,
-            do_add_noise=config.do_add_noise,
-            noise=self._noise,
-            span=lambda stage: self.metrics.span(stage),
-        )
-        if not config.use_denoising_batch:
-            return SequentialSteps(shared)
-        return WholeFrame(shared, shared.units.record) if shared.units.record else StreamBatch(shared)
+        return make_steps(config, self._networks, self._noise, lambda stage: self.metrics.span(stage))
 
     def _warm_up(self, steps: int) -> None:
         """Run a batch of its own, so that no first frame waits for caches and lazy initialisation."""
@@ -307,7 +313,7 @@ class Stream(ChangedByUpdate):
         blank = plan.preparer.prepare(np.full((plan.config.height, plan.config.width, 3), 255, np.uint8))
         self.metrics = Metrics()
         with torch.inference_mode():
-            entry = self._entry(plan, [(None, blank)] * plan.config.frame_buffer_size, plan.recipe)
+            entry = plan.entry([(None, blank)] * plan.config.frame_buffer_size, plan.recipe)
             warm = self._make_steps(plan.config)
             for _ in range(steps):
                 warm.step(entry)
@@ -332,6 +338,7 @@ class Stream(ChangedByUpdate):
         threshold, skips = plan.config.similar_image_filter_threshold, plan.config.similar_image_filter_max_skip_frame
         self._gate = Gate(threshold, skips)
         self._running, self._faded = plan, 0
+        self._rest.leave()
         return plan
 
     def _fade_left(self, plan: Plan) -> int:
@@ -343,21 +350,15 @@ class Stream(ChangedByUpdate):
             self._faded += 1
         return plan.recipe_after(self._faded)
 
-    def _entry(self, plan: Plan, frames: list[Any], recipe: Recipe) -> Entry:
-        device = recipe.noise.device
-        pictures = [prepared for _, prepared in frames]
-        picture, condition = (to_levels, levels_of_conditions) if plan.steps.takes_levels else (to_image, to_condition)
-        image = picture([p.image for p in pictures], device) if plan.config.mode == "img2img" else None
-        conditions = condition([p.conditions for p in pictures], device)
-        return Entry(image, conditions, recipe, tuple(tag for tag, _ in frames))
-
     def _enter(self, plan: Plan, frames: list[Any]) -> None:
         """A full buffer of frames enters the batch."""
         self._waiting = []
+        self._rest.leave()
         with self._lost([tag for tag, _ in frames]):
-            entry = self._entry(plan, frames, self._recipe(plan))
+            entry = plan.entry(frames, self._recipe(plan))
             finished = plan.steps.step(entry)
         self._last_entry = entry
+        self._rest.entered(*next(frame for frame in reversed(frames) if frame[0] is not None))
         self._collect(plan, finished)
 
     @contextmanager

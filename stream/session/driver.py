@@ -20,6 +20,7 @@ REST = 0.2  # seconds between two looks whether anybody still watches a source t
 GROUP_WAIT = 0.1  # seconds that a group of frames (frame_buffer_size) is given to become full
 LEAST = 64  # pixels of a side that can be rendered
 SEEN = 0.9  # a frame of which less is rendered is cropped without that having been wished for
+SETTLE_AFTER = 0.4  # seconds without a new frame after which the hand rests; between two strokes it does not
 FADE_EVERY = 0.05  # seconds between frames of a fade when no new ones come; below that a source keeps its own pace
 
 
@@ -40,8 +41,11 @@ class StreamLike(Protocol):
     def ready(self) -> int: ...
     @property
     def fading(self) -> bool: ...
+    @property
+    def settles(self) -> bool: ...
     def __call__(self, frame: Frame, gated: bool = True) -> Output | None: ...
     def advance(self) -> Output | None: ...
+    def settle(self) -> Output | None: ...
     def update(self, **changes: Any) -> int: ...
     def step_down(self) -> str: ...
     def take_back(self) -> str: ...
@@ -61,7 +65,8 @@ class Driver:
 
     A new frame always goes first. Without one, a live source's pending frames go on at once, because their latency
     counts; and a changed configuration is applied to the last frame, once, or while a prompt fades again and again.
-    Then it costs nothing until something comes.
+    When the hand rests, the last frame is rendered once more in better quality, step by step, if that is wanted; then
+    it costs nothing until something comes.
     A source that is not live has every frame rendered, in full batches; what is pending comes out when it has ended.
     While somebody has ``watched`` a source that has ended, changes still act on its last frame.
     """
@@ -134,7 +139,8 @@ class Driver:
         at_once = self._intake.live or self.frozen or self.resting
         again = self._again_in() if at_once else None
         pending = at_once and self._stream.pending > 0
-        frame = self._next_frame(again, pending)
+        rest = self._rests_in() if again is None and not pending else None
+        frame = self._next_frame(again, pending, rest)
         if self._stop.is_set():
             return
         if frame is None and again is not None and (again == 0 or not pending):
@@ -143,6 +149,8 @@ class Driver:
             self._submit(frame)
         elif pending:
             self._advance()
+        elif rest == 0:
+            self._settle()
         self._end_turn()
 
     def _end_turn(self) -> None:
@@ -159,7 +167,13 @@ class Driver:
             return 0.0
         return max(0.0, self._entered_at + FADE_EVERY - self._clock()) if self._stream.fading else None
 
-    def _next_frame(self, again: float | None, pending: bool) -> Frame | None:
+    def _rests_in(self) -> float | None:
+        """Seconds until the hand has rested for long enough; None where nothing waits for that."""
+        if not self._intake.live or self.frozen or not self._stream.settles:
+            return None
+        return max(0.0, self._entered_at + SETTLE_AFTER - self._clock())
+
+    def _next_frame(self, again: float | None, pending: bool, rest: float | None) -> Frame | None:
         """The next frame; None when there is something else to do, or to report. Raises MailboxClosed at the end."""
         try:
             if again == 0:
@@ -167,9 +181,8 @@ class Driver:
             if pending:
                 group = self._stream.config.frame_buffer_size > 1
                 return self._inbox.get(GROUP_WAIT if group else 0.0)
-            if again is None:
-                return self._inbox.get(REST if self.resting else self._until_stalled())
-            return self._inbox.get(again)
+            waits = (again,) if again is not None else (REST,) if self.resting else (rest, self._until_stalled())
+            return self._inbox.get(min((each for each in waits if each is not None), default=None))
         except TimeoutError:
             return None
 
@@ -229,6 +242,14 @@ class Driver:
             sides = [f"width={each.width} and height={each.height}, or " for each in fitting[:1]]
             whole = f"set {''.join(sides)}fit=letterbox to see all of it"
             self._say(f"cropped: of {size} pixels the middle {used} are rendered; {whole}")
+
+    def _settle(self) -> None:
+        try:
+            self._hand_on(self._stream.settle())
+        except MemoryFull as error:
+            log.info("%s", error)
+            self._say("the device's memory is full, so pictures stay as they are when the hand rests (settle_steps 0)")
+            self._stream.update(settle_steps=0)
 
     def _advance(self) -> None:
         try:

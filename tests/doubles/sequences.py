@@ -100,6 +100,7 @@ class World:
             "frame_buffer_size": random.choice((1, 2)),
             "t_index_list": random.choice(list(STEPS.values())),
             "lora_dict": random.choice(({}, {ink: 0.0}, {ink: 0.7})),
+            "settle_steps": random.choice((0, 4)),
         }
         return Life(self, start, [self._step(random) for _ in range(random.randint(3, 9))])
 
@@ -109,8 +110,9 @@ class World:
         if kind == "frame":
             return "frame", random.randrange(len(self.frames))
         if kind == "rare":
-            kind = random.choice(("advance", "fail", "close", "neighbour"))
-            return kind, {"fail": random.choice(FAULTS), "neighbour": random.choice(self.loras)}.get(kind)
+            kind = random.choice(("advance", "fail", "close", "neighbour", "settle", "settle"))
+            values = {"fail": random.choice(FAULTS), "neighbour": random.choice(self.loras)}
+            return kind, (values | {"settle": random.choice((2, 9))}).get(kind)
         changes = dict(self._change(random) for _ in range(random.randint(1, 2)))
         if kind == "refused":
             changes |= random.choice(
@@ -184,6 +186,22 @@ class Life:
 
     def _advance(self, _: None) -> None:
         self._step(self.stream.advance)
+
+    def _settle(self, steps: int) -> None:
+        """The hand rests for so many steps; what comes of that says by itself how it was made."""
+        for _ in range(steps):
+            if self.stream.pending or not self.stream.settles:
+                return
+            try:
+                output = self.stream.settle()
+            except Broken:
+                return
+            if output is not None:
+                config = output.making.stream
+                if (config.use_denoising_batch, len(config.t_index_list)) != (False, 4):
+                    raise Untrue("a picture at rest does not say so")
+                about = f"frame {output.source_id} at rest under revision {output.revision}"
+                self.world.compare(output.pixels, config, self.entered[output.source_id], about)
 
     def _step(self, step: Callable[[], Any], number: int | None = None) -> None:
         """A call of the stream, with the frame ``number`` or without one."""
