@@ -135,6 +135,11 @@ class UnknownWords:
         phrases = [each for tag, words in self._vocabulary.tags.items() if tag != OTHER for each in words]
         return tuple(dict.fromkeys([*phrases, *sorted(self._vocabulary.known)]))
 
+    @property
+    def tags(self) -> Mapping[str, tuple[str, ...]]:
+        """The words by what they say; empty: nobody knows."""
+        return {} if self._vocabulary is None else self._vocabulary.tags
+
     def unknown(self, text: str) -> dict[str, str]:
         """The unknown words of a text, each with what could be said in its place, or ""."""
         if self._vocabulary is None:

@@ -264,6 +264,19 @@ class StreamConfig(_Frozen):
             values[name] = value
         return type(self).build(**values)
 
+    def changes_to(self, other: StreamConfig) -> dict[str, Any]:
+        """What ``changed`` must be told for these settings to become ``other``; empty where they are the same.
+
+        A LoRA that ``other`` does not name gets the scale 0, and words that were added stay.
+        """
+        names = [name for name in type(self).model_fields if getattr(self, name) != getattr(other, name)]
+        changes = {name: getattr(other, name) for name in names}
+        if "mode" in changes:
+            changes["t_index_list"] = other.t_index_list  # else it would get the mode's own
+        if "lora_dict" in changes:
+            changes["lora_dict"] = {**dict.fromkeys(self.lora_dict, 0.0), **other.lora_dict}
+        return changes
+
 
 def _merge_controlnets(old: list[dict[str, Any]], new: Any) -> list[dict[str, Any]]:
     merged = [dict(item) for item in old]

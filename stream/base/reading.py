@@ -50,3 +50,5 @@ class Brings:
     """Names that ``lora_dict`` takes without a file."""
     steps: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     """The ``t_index_list`` that is best for each number of steps, where the model says one."""
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The words that can stand in the same place of a prompt, by what they say: colour, time, ..."""

@@ -34,7 +34,8 @@ class PromptEncoder:
         self._cache: OrderedDict[tuple[str, int, bool], Embeds] = OrderedDict()
         self._unknown_words = UnknownWords(pipe)
         self._told: set[str] = set()  # texts of which it was said that they are too long
-        self.brings = Brings(self._unknown_words.words, tuple(styles_of(pipe)), steps_of(pipe))
+        known = self._unknown_words
+        self.brings = Brings(known.words, tuple(styles_of(pipe)), steps_of(pipe), known.tags)
         self._zeros = bool(getattr(pipe.config, "force_zeros_for_empty_prompt", False))
 
     def forget(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..base.config import ControlNetConfig, StreamConfig, may_be_none
@@ -12,6 +12,7 @@ from ..base.mailbox import MailboxClosed
 from ..base.plain import reason
 
 LIMIT = 256
+Task = Callable[[], None]
 
 
 class Changes:
@@ -22,7 +23,7 @@ class Changes:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._waiting: deque[dict[str, Any]] = deque()
+        self._waiting: deque[dict[str, Any] | Task] = deque()
         self._closed = False
 
     def put(self, changes: dict[str, Any]) -> None:
@@ -31,7 +32,11 @@ class Changes:
             if self._closed:
                 raise MailboxClosed
             before = self._waiting[-1] if self._waiting else {}
-            if before.keys() == changes.keys() and all(_mergeable(before[name], changes[name]) for name in changes):
+            if (
+                isinstance(before, dict)
+                and before.keys() == changes.keys()
+                and all(_mergeable(before[name], changes[name]) for name in changes)
+            ):
                 self._waiting[-1] = {
                     name: _merged(before[name], value, may_be_none(StreamConfig, name))
                     for name, value in changes.items()
@@ -42,8 +47,18 @@ class Changes:
                 self._waiting.append(dict(changes))
             self._changed.notify_all()
 
-    def get(self) -> dict[str, Any]:
-        """Wait for a change; raises MailboxClosed when it is closed."""
+    def put_task(self, task: Task) -> None:
+        """Leave something else that the thread must do in its turn. Raises as ``put`` does."""
+        with self._changed:
+            if self._closed:
+                raise MailboxClosed
+            if len(self._waiting) >= LIMIT:
+                raise OverflowError(f"{LIMIT} changes are waiting already; try again when the picture has changed")
+            self._waiting.append(task)
+            self._changed.notify_all()
+
+    def get(self) -> dict[str, Any] | Task:
+        """Wait for a change, or a task; raises MailboxClosed when it is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._waiting)
             if self._closed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from ..base.waits import said
 from ..sinks import Sink, Status
 from ..sources import Source
 from .changes import Changes, not_changed
+from .crew import Crew
 from .driver import Driver, StreamLike
 from .fanout import Fanout
 from .intake import RETRY, Intake
@@ -31,6 +32,7 @@ from .outlet import Outlet
 from .reader import Reader
 from .reporter import Reporter
 from .teller import Teller
+from .trials import Tell, Trials
 
 log = logging.getLogger(__name__)
 STOP_WITHIN = 1.8  # seconds until threads that do not end are left behind; 2 s are promised
@@ -96,6 +98,8 @@ class Session:
             say=self._say,
             watched=lambda: stay and self._fanout.watched,
         )
+        self._frozen = False
+        self._trials = Trials(stream, self._stop, self._hold, self._inbox.wake)
         self._fanout = Fanout(
             sinks,
             self.metrics,
@@ -108,7 +112,7 @@ class Session:
         )
         self._teller = Teller(self, self._intake, self._driver, self._fanout, self._reader, clock, stall_after)
         self._reporter = Reporter(self._teller.key, self._teller.status, on_status)
-        self._threads: dict[str, threading.Thread] = {}
+        self._crew = Crew(self._fail)
         self._owner = threading.get_ident()  # the thread that drives sinks of the main thread
         self._lock = threading.Lock()
         self._ended = False
@@ -139,7 +143,7 @@ class Session:
         """
         if self._ended:
             raise RuntimeError("session: start() after its end; make a new Session for each run")
-        if self._threads:
+        if self._crew:
             return
         self._owner = threading.get_ident()
         try:
@@ -153,15 +157,14 @@ class Session:
             self.stop()
             raise
         self._reader.notes(self._stream.config)
-        self._thread("engine", self._driver.run, self._finish)
-        self._thread("control", self._control, self._changes.close)
-        self._thread("status", self._reporter.run, lambda: None)
+        self._crew.add("engine", self._driver.run, self._finish)
+        self._crew.add("control", self._control, self._changes.close)
+        self._crew.add("status", self._reporter.run, lambda: None)
         for outlet in self._fanout.outlets:
             if not outlet.on_main_thread:
-                self._thread(f"sink {outlet.name}", partial(self._drive, outlet), self._bell.set)
-        self._thread("source", self._intake.run, self._driver.source_ended)
-        for thread in self._threads.values():
-            thread.start()
+                self._crew.add(f"sink {outlet.name}", partial(self._drive, outlet), self._bell.set)
+        self._crew.add("source", self._intake.run, self._driver.source_ended)
+        self._crew.start()
 
     def pump(self) -> float:
         """Write what is due to sinks of the main thread; returns the seconds (at most 0.1) until the next is due."""
@@ -200,29 +203,23 @@ class Session:
 
     def _stop_within(self, deadline: float) -> None:
         self._halt()
-        if "source" in self._threads:
-            _join(self._threads["source"], GRACE)
+        self._crew.join(GRACE, "source")
         closer = threading.Thread(target=self._close_source, name="inkstream close source", daemon=True)
         closer.start()
-        status = self._threads.get("status")
-        threads = [*(each for each in list(self._threads.values()) if each is not status), closer]
-        for thread in threads:
-            _join(thread, deadline - time.perf_counter())
+        left = self._crew.leave(deadline - time.perf_counter(), "status", closer)
         if threading.get_ident() == self._owner:
             self._fanout.close_main()
         with self._lock:
             again, self._ended = self._ended, True
         if again:
             return
-        if not self._threads:
+        if not self._crew:
             self._fanout.close_unstarted()
-        left = [thread.name for thread in threads if thread.is_alive() and thread is not threading.current_thread()]
         if left:
             log.warning("left behind, because they do not end: %s", ", ".join(left))
         self._reporter.report()
         self._reporter.close()
-        if status is not None:
-            _join(status, max(GRACE, deadline - time.perf_counter()))
+        self._crew.join(max(GRACE, deadline - time.perf_counter()), "status")
         settle()
 
     @property
@@ -258,8 +255,24 @@ class Session:
 
         What was taken still comes out, and a changed setting still acts on the last frame.
         """
-        self._driver.frozen = frozen
-        self._inbox.hold(frozen)
+        self._frozen = frozen
+        self._hold(False)
+
+    def _hold(self, trying: bool) -> None:
+        held = self._frozen or trying
+        self._driver.frozen = held
+        self._inbox.hold(held)
+
+    def try_out(self, changes: Sequence[Mapping[str, Any]], tell: Tell) -> None:
+        """Render the newest frame under each of several changes of the settings, and go on as before; returns at once.
+
+        ``tell(number, output, why)`` is called on another thread with each picture, or with None and why there is none.
+        No sink sees these pictures. Meanwhile the stream stands still, and frames that come are left out.
+        """
+        try:
+            self._changes.put_task(partial(self._trials.run, list(changes), tell))
+        except (MailboxClosed, OverflowError) as error:
+            self._say(f"nothing is tried: {error}")
 
     def record(self, open: Callable[[], Sink] | None) -> None:
         """Keep every picture from now on in the sink that ``open()`` opens, beside the others; None ends that.
@@ -271,8 +284,7 @@ class Session:
         if open is not None and not self.ending:
             self._records += 1
             name = f"recording {self._records}"
-            self._thread(f"sink {name}", partial(self._record, name, open), self._bell.set)
-            self._threads[f"sink {name}"].start()
+            self._crew.add(f"sink {name}", partial(self._record, name, open), self._bell.set)()
 
     # --- what it says
 
@@ -295,20 +307,10 @@ class Session:
 
     # --- what its threads do
 
-    def _thread(self, name: str, body: Callable[[], None], after: Callable[[], None]) -> None:
-        def guarded() -> None:
-            try:
-                body()
-            except Exception as error:  # noqa: BLE001 - run() raises it on the thread of the caller
-                self._fail(error)
-            finally:
-                after()
-
-        # A daemon, because nothing can end a thread that a driver keeps, and it must not keep the process.
-        self._threads[name] = threading.Thread(target=guarded, name=f"inkstream {name}", daemon=True)
-
     def _deliver(self, output: Output) -> bool:
         """Hand a picture to all sinks; returns whether it is the first one of its source frame."""
+        if self._trials.takes(output):
+            return False
         for look in list(self._on_output):
             try:
                 look(output)
@@ -327,9 +329,13 @@ class Session:
             except MailboxClosed:
                 return
             try:
-                self._stream.update(**changes)
+                if isinstance(changes, dict):
+                    self._stream.update(**changes)
+                else:
+                    changes()
             except Exception as error:  # noqa: BLE001 - whatever a change meets, the picture goes on without it
-                self._say(not_changed(changes, error), error)
+                said = not_changed(changes, error) if isinstance(changes, dict) else reason(error)
+                self._say(said, error)
             self._reader.notes(self._stream.config)  # here, so that no picture waits for it
             self._driver.look()
             self._inbox.wake()
@@ -371,8 +377,3 @@ class Session:
             self._intake.close()
         except Exception as error:  # noqa: BLE001 - a driver may fail in any way, and the session ends all the same
             log.warning("source %s cannot be closed: %s", self._intake.name, error)
-
-
-def _join(thread: threading.Thread, timeout: float | None) -> None:
-    if thread is not threading.current_thread() and thread.ident is not None:
-        thread.join(None if timeout is None else max(0.0, timeout))

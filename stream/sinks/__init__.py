@@ -68,7 +68,8 @@ class Controls(Protocol):
 
     It may also have ``read_prompt(text) -> Reading``, what the model makes of a prompt; ``brings() -> Brings``, what
     the model brings along for whoever steers it; and ``record(open)``, which keeps every picture in the sink that
-    ``open()`` opens, beside the other sinks, until ``record(None)``.
+    ``open()`` opens, beside the other sinks, until ``record(None)``; and ``try_out(changes, tell)``, which renders the
+    newest frame under other settings, for ``tell(number, output, why)`` alone.
     """
 
     def update(self, **changes: Any) -> None:

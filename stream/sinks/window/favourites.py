@@ -49,12 +49,12 @@ class Favourites:
         if settings is None or config is None:
             self._reach.say(f"nothing is kept as {slot}; Ctrl+{slot} keeps the present settings there")
             return
-        now = config.model_dump(mode="json", include=set(KEPT))
-        changes = {name: value for name, value in settings.items() if value != now[name]}
-        if "mode" in changes and "t_index_list" in settings:
-            changes["t_index_list"] = settings["t_index_list"]  # else it would get the mode's own
-        if isinstance(changes.get("lora_dict"), dict):
-            changes["lora_dict"] = {**dict.fromkeys(config.lora_dict, 0.0), **changes["lora_dict"]}
+        try:
+            lora = {**dict.fromkeys(config.lora_dict, 0.0), **(settings.get("lora_dict") or {})}
+            changes = config.changes_to(config.changed(**{**settings, "lora_dict": lora}))
+        except (ConfigError, TypeError) as error:
+            self._reach.say(f"favourite {slot} does not fit: {error}")
+            return
         if not changes or self._dials.turn(**changes):
             self._reach.say(f"favourite {slot}: {_title(settings)}")
 

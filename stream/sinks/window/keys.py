@@ -14,6 +14,8 @@ ACTIONS = {
     "top": ("t",),
     "mirror": ("m",),
     "panel": ("c",),
+    "variations": ("v",),
+    "side by side": ("a",),
     "dice": ("d",),
     "cue": ("n",),
     "record": ("r",),

@@ -32,6 +32,8 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("P, Tab or /", "write the prompt"),
             ("+ or -", "influence of the drawing"),
             ("D", "dice: another seed"),
+            ("V", "six variations, to go on with one"),
+            ("A", "remember these settings; again: both side by side"),
             ("C", "panel: styles, steps, and all there is"),
             ("1 to 9", "favourites; Ctrl+1 to 9 keeps one"),
             ("Enter", "keep this picture and its input"),

@@ -6,8 +6,13 @@ from .dials import Dials
 from .favourites import Favourites
 from .panel import Panel
 from .tools import Reach, Tool
+from .variations import SideBySide, Variations
 
 
 def make_tools(reach: Reach, dials: Dials, favourites: Favourites) -> dict[str, Tool]:
     """All of them, closed."""
-    return {"panel": Panel(reach, dials, favourites)}
+    return {
+        "panel": Panel(reach, dials, favourites),
+        "variations": Variations(reach, dials),
+        "side by side": SideBySide(reach, dials),
+    }
