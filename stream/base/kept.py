@@ -28,11 +28,15 @@ MOST_WORDS, MOST_BYTES = 6, 60  # of a prompt, in the name of a file
 
 
 def recipe_of(output: Output, **more: Any) -> dict[str, Any] | None:
-    """The recipe of a picture; ``more`` is what else is known about it. None where nobody knows how it was made."""
+    """The recipe of a picture; ``more`` is what else is known about it, and None what is not.
+
+    None where nobody knows how it was made.
+    """
     if output.making is None:
         return None
     known = {"frame": output.source_id, "revision": output.revision, **more}
-    return {**output.making.at(output.faded).recipe(), "picture": known}
+    picture = {name: value for name, value in known.items() if value is not None}
+    return {**output.making.at(output.faded).recipe(), "picture": picture}
 
 
 def png_with(pixels: np.ndarray, recipe: Mapping[str, Any] | None) -> bytes:

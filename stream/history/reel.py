@@ -83,6 +83,12 @@ class Reel:
             prompt = prompt[0]
         return prompt[:200] if isinstance(prompt, str) else ""
 
+    def settings(self, moment: Moment) -> Any:
+        """What it was made with, as it was before the hand rested, to be compared with others; nothing is checked."""
+        known = self._made[moment.made] if moment.made < len(self._made) else {}
+        stream, live = known.get("stream"), known.get("live")
+        return {**stream, **live} if isinstance(stream, dict) and isinstance(live, dict) else stream
+
     def input(self, moment: Moment) -> np.ndarray | None:
         """What a moment was rendered from, (H, W, 3) uint8 RGB, exactly. Raises OSError, DataError."""
         return self._decoded(self._inputs, moment.drawn)

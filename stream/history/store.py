@@ -53,13 +53,14 @@ class HistoryRecorder(Recorder):
     ) -> None:
         super().__init__(most=4, keep_all=False)
         self.session: Path | None = None  # the folder of this session, once there is one
+        self.began: float | None = None  # when its times begin, in seconds of time.perf_counter
         self._root = folder or history_folder()
         self._bytes = int(limit * MEGABYTE)
         self._seconds = seconds
         self._now = now
         self._file: MomentWriter | None = None
         self._parts: list[tuple[Path, float]] = []  # those of this session that are complete, and when each ended
-        self._began = self._part_began = 0.0
+        self._part_began = 0.0
         self._number = 0
 
     def take(self, output: Output) -> None:
@@ -68,10 +69,10 @@ class HistoryRecorder(Recorder):
             super().take(output)
 
     def _store(self, output: Output) -> None:
-        if self.session is None:
-            self.session = self._new_session()
-            self._began = output.rendered_at
-        at = output.rendered_at - self._began
+        if self.session is None or self.began is None:
+            folder = self._new_session()
+            self.began, self.session = output.rendered_at, folder
+        at = output.rendered_at - self.began
         if self._file is not None:
             if not self._file.is_news(output):
                 return
@@ -146,20 +147,25 @@ class Seen(NamedTuple):
         return Output(self.render, self.frame, self.at, 0, self.input, self.at, origin=origin, making=self.making)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
     """One picture of a session, not yet read from the disk."""
 
     reel: Reel
     moment: Moment
     prompt: str
+    number: int
+    """Counts the pictures of a session; it stays when older ones are let go of."""
+    changed: bool
+    """Whether it was made with other settings than the one before it."""
 
 
 class Rewind:
     """A session that was recorded, or still is: its pictures, the newest first.
 
     ``len(rewind)``, ``rewind.get(i)`` and ``rewind.entries`` stay as they are until ``refresh``, which reads only what
-    was added. For a film strip: ``rewind = Rewind(recorder.session)``, ``rewind.refresh()`` now and then.
+    was added. For a film strip: ``rewind = Rewind(recorder.session)``, ``rewind.refresh()`` now and then. Entries have
+    rising numbers without a gap, and are the same objects after ``refresh``.
     """
 
     def __init__(self, session: Path) -> None:
@@ -167,6 +173,8 @@ class Rewind:
         self.session = session
         self.entries: list[Entry] = []
         self._reels: dict[Path, Reel] = {}
+        self._parts: dict[Path, list[Entry]] = {}  # the entries of each file, the oldest first
+        self._last: Entry | None = None
         self.refresh()
 
     @property
@@ -207,15 +215,28 @@ class Rewind:
         except OSError as error:
             raise DataError(f"{self.session}: cannot be read: {error.strerror or error}") from error
         self._reels = reels
-        found = [(reel, moment) for reel in reels.values() for moment in reel.moments]
-        self.entries = [Entry(reel, moment, reel.prompt(moment)) for reel, moment in reversed(found)]
+        self._parts = {path: self._grown(reel, self._parts.get(path, [])) for path, reel in reels.items()}
+        self.entries = [entry for part in reversed(self._parts.values()) for entry in reversed(part)]
+
+    def _grown(self, reel: Reel, part: list[Entry]) -> list[Entry]:
+        for moment in reel.moments[len(part) :]:
+            last, settings = self._last, reel.settings(moment)
+            before = settings if last is None else last.reel.settings(last.moment)
+            changed = settings is not before and settings != before
+            number = 0 if last is None else last.number + 1
+            self._last = Entry(reel, moment, reel.prompt(moment), number, changed)
+            part.append(self._last)
+        return part
 
     def get(self, index: int) -> Seen | None:
         """The picture ``index`` before the newest, which is 0; None where the disk has let go of it meanwhile.
 
         Raises IndexError, and DataError where it is damaged.
         """
-        entry = self.entries[index]
+        return self.seen(self.entries[index])
+
+    def seen(self, entry: Entry) -> Seen | None:
+        """As ``get``, of an entry."""
         reel, moment = entry.reel, entry.moment
         try:
             render, drawing = reel.render(moment), reel.input(moment)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import ConfigError, InkstreamError
 from ..base.frame import Frame, Output
@@ -34,6 +34,9 @@ from .reporter import Reporter
 from .teller import Teller
 from .trials import Tell, Trials
 
+if TYPE_CHECKING:
+    from ..history.store import HistoryRecorder
+
 log = logging.getLogger(__name__)
 STOP_WITHIN = 1.8  # seconds until threads that do not end are left behind; 2 s are promised
 GRACE = 0.2  # seconds a source gets to come back from read() before it is closed under it
@@ -47,7 +50,8 @@ class Session:
     lost can be opened again in the latter two cases only. ``sinks``: Sinks, or their specifications. The session closes
     its source and its sinks; the stream stays open, it belongs to the caller.
     ``on_status`` is called from a thread of its own when state or notice changes. ``on_output`` are called with every
-    picture on the engine's thread, so they must return at once; one that raises is not called again.
+    picture on the engine's thread, so they must return at once; one that raises is not called again. ``history`` is one
+    of them that records the last minutes, where the window's film strip finds them; the caller closes it.
     ``stall_after`` and ``retry`` are seconds: after how long without a frame a source counts as stalled, and the pauses
     before each try to open a lost source. Pauses above 1.5 s are for a source that is known to be gone, and end when it
     is seen to come back. With ``stay`` the last picture stays when the source has ended, and changes still act on it,
@@ -64,6 +68,7 @@ class Session:
         metrics: Metrics | None = None,
         on_status: Callable[[Status], None] | None = None,
         on_output: Sequence[Callable[[Output], None]] = (),
+        history: HistoryRecorder | None = None,
         stall_after: float = 1.0,
         retry: Sequence[float] = RETRY,
         stay: bool = False,
@@ -77,7 +82,8 @@ class Session:
         stream.metrics = self.metrics
         self._stream = stream
         self._clock = clock
-        self._on_output = list(on_output)
+        self._on_output = [*on_output, *([history.take] if history else [])]
+        self.history = history
         self._stop = threading.Event()  # asked to end now
         self._bell = threading.Event()  # something for the main thread to look at
         self._changes = Changes()

@@ -67,9 +67,10 @@ class Controls(Protocol):
     """What a sink with keys may ask of the session. All calls return at once.
 
     It may also have ``read_prompt(text) -> Reading``, what the model makes of a prompt; ``brings() -> Brings``, what
-    the model brings along for whoever steers it; and ``record(open)``, which keeps every picture in the sink that
-    ``open()`` opens, beside the other sinks, until ``record(None)``; and ``try_out(changes, tell)``, which renders the
-    newest frame under other settings, for ``tell(number, output, why)`` alone.
+    the model brings along for whoever steers it; ``record(open)``, which keeps every picture in the sink that
+    ``open()`` opens, beside the other sinks, until ``record(None)``; ``try_out(changes, tell)``, which renders the
+    newest frame under other settings, for ``tell(number, output, why)`` alone; and ``history``, the ``HistoryRecorder``
+    that writes down its last minutes, or None.
     """
 
     def update(self, **changes: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -17,6 +17,7 @@ from ...base.signals import saving
 if TYPE_CHECKING:
     from ...base.frame import Output
     from ...history.recorder import JournalRecorder
+    from ...history.store import HistoryRecorder
 
 HISTORY_WITHIN = 0.5  # seconds: who ends a program does not wait for it
 MEGABYTES = 300  # as ``history.store.LIMIT``, which a test compares: --help is shown before numpy is imported
@@ -44,32 +45,35 @@ JournalOption = Annotated[
 ]
 
 
+class Recording(NamedTuple):
+    """What a session is given to record."""
+
+    history: HistoryRecorder | None
+    on_output: list[Callable[[Output], None]]
+
+
 @contextmanager
-def recording(history: float, journal: Path | None) -> Iterator[list[Callable[[Output], None]]]:
-    """What a session calls with every picture (``on_output``); written out, and said where, at the end.
+def recording(history: float, journal: Path | None) -> Iterator[Recording]:
+    """What a session calls with every picture; written out, and said where, at the end.
 
     Raises ConfigError where the journal cannot be made.
     """
     from ...history.store import HistoryRecorder
 
-    recorders = [HistoryRecorder(limit=history)] if history else []
+    recorder = HistoryRecorder(limit=history) if history else None
     written = None if journal is None else _journal(journal.expanduser())
     try:
-        yield [each.take for each in (*recorders, *([written[1]] if written else []))]
+        yield Recording(recorder, [written[1].take] if written else [])
     finally:
         with saving():
-            for recorder in recorders:
+            if recorder is not None:
                 recorder.close(HISTORY_WITHIN)
                 if recorder.session is not None:
                     note("history: the last pictures are kept for a while: inkstream history show")
             if written is not None:
-                path, recorder = written
-                whole = recorder.close() and not recorder.lost
-                why = (
-                    f"which ends early: {recorder.failed}"
-                    if recorder.failed
-                    else "without what the disk was too slow for"
-                )
+                path, drawn = written
+                whole = drawn.close() and not drawn.lost
+                why = f"which ends early: {drawn.failed}" if drawn.failed else "without what the disk was too slow for"
                 if path.exists():
                     note(f"journal: {path}{'' if whole else f', {why}'}")
 

@@ -111,13 +111,19 @@ def run(
     with ExitStack() as opened:
         opening = Opening(source, sinks or ["window"], chosen, opened)
         stream = opened.enter_context(loaded(chosen, opening.preview))
-        on_output = opened.enter_context(recording(history, journal))
+        records = opened.enter_context(recording(history, journal))
         from ...session.session import Session
 
         with ExitStack() as bars:
             narrator = Narrator(bars)
             session = Session(
-                opening.source, stream, opening.sinks, on_status=narrator, on_output=on_output, stay=opening.stays
+                opening.source,
+                stream,
+                opening.sinks,
+                on_status=narrator,
+                on_output=records.on_output,
+                history=records.history,
+                stay=opening.stays,
             )
             try:
                 session.run(frames=frames, seconds=seconds)

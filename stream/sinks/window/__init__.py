@@ -5,7 +5,8 @@ large in it and ``fonts`` with the letters. ``keys`` knows which key asks for wh
 line that ``prompt`` edits, and ``leave`` for the end. ``stand`` is the window on the desktop: ``place`` computes where,
 ``memory`` keeps it, ``focus`` gives the keyboard back; ``desktop`` does what pygame has no call for, and ``lifeline``
 survives a display that goes away. ``keep`` saves pictures. ``tools`` says what a tool is, and ``toolkit`` which
-there are: ``panel`` with its ``knobs``; ``toolviews`` draws them.
+there are: ``panel`` with its ``knobs``, and ``strip``, whose pictures ``film`` reads, ``filmplan`` places and
+``moments`` puts into words; ``toolviews`` and ``stripview`` draw them.
 """
 
 from __future__ import annotations

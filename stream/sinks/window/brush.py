@@ -8,6 +8,7 @@ from .fonts import Fonts
 from .scene import PANEL, Colour
 
 LONGEST_TEXT = 400  # characters that are ever drawn in one line; a font fails at very long ones
+MOST_SHEETS, LARGEST_SHEET = 12, 1 << 19  # of those that are kept: how many, and pixels
 SMALLEST, LARGEST = 11, 30  # pixels of the unit
 
 
@@ -18,6 +19,7 @@ class Brush:
         self.pygame = pygame
         self.fonts = Fonts(pygame)
         self.unit = 16
+        self._sheets: dict[tuple[Any, ...], Any] = {}  # what takes long to draw smoothly
 
     def fit(self, size: tuple[int, int]) -> None:
         """Take the unit that suits a window of ``size`` pixels."""
@@ -59,13 +61,11 @@ class Brush:
 
     def panel(self, surface: Any, box: Any, strength: int, radius: int, colour: Colour = PANEL) -> None:
         """A translucent sheet with smooth round corners; ``strength`` 0 to 255."""
-        finer = 3 if radius else 1
-        sheet = self.pygame.Surface((box.width * finer, box.height * finer), self.pygame.SRCALPHA)
-        sheet.fill((*colour, 0))
-        self.pygame.draw.rect(sheet, (*colour, strength), sheet.get_rect(), border_radius=radius * finer)
-        if finer > 1:
-            sheet = self.pygame.transform.smoothscale(sheet, box.size)
-        surface.blit(sheet, box)
+        surface.blit(self._sheet(box.size, (*colour, strength), radius, 0), box)
+
+    def ring(self, surface: Any, box: Any, thick: int, radius: int, colour: Colour) -> None:
+        """A smooth frame with round corners, ``thick`` pixels, inside of ``box``."""
+        surface.blit(self._sheet(box.size, (*colour, 255), radius, thick), box)
 
     def dot(self, surface: Any, centre: tuple[int, int], radius: float, colour: Colour) -> None:
         """A smooth disc."""
@@ -77,6 +77,22 @@ class Brush:
         self.pygame.draw.circle(dot, colour, (middle, middle), radius * finer)
         dot = self.pygame.transform.smoothscale(dot, (side, side))
         surface.blit(dot, dot.get_rect(center=centre))
+
+    def _sheet(self, size: tuple[int, int], colour: tuple[int, ...], radius: int, thick: int) -> Any:
+        key = (size, colour, radius, thick)
+        if key in self._sheets:
+            return self._sheets[key]
+        finer = 3 if radius else 1
+        sheet = self.pygame.Surface((size[0] * finer, size[1] * finer), self.pygame.SRCALPHA)
+        sheet.fill((*colour[:3], 0))
+        self.pygame.draw.rect(sheet, colour, sheet.get_rect(), thick * finer, border_radius=radius * finer)
+        if finer > 1:
+            sheet = self.pygame.transform.smoothscale(sheet, size)
+        if size[0] * size[1] <= LARGEST_SHEET:
+            if len(self._sheets) >= MOST_SHEETS:
+                self._sheets.pop(next(iter(self._sheets)))
+            self._sheets[key] = sheet
+        return sheet
 
     def _start(self, text: str, most: int, scale: float, end: str = "") -> int:
         """How many characters of a text, at least one, are at most so wide with ``end`` behind them."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from datetime import datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from ...base.files import png, unused, write_new
 from ...base.frame import Output
@@ -19,7 +20,17 @@ from .. import Status
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 8
+HISTORY = "history"  # what a recipe says a picture is ``from`` that was recorded, as WebP, and not seen just now
 CLOSE_WITHIN = 1.5  # seconds; a disk that takes longer does not keep the process
+
+
+class Task(NamedTuple):
+    """A picture to be kept."""
+
+    output: Output
+    when: datetime
+    """The time in its name."""
+    known: dict[str, Any]
 
 
 class Keeper:
@@ -32,17 +43,23 @@ class Keeper:
     def __init__(self, folder: str | Path, now: Callable[[], datetime] = datetime.now) -> None:
         self.folder = Path(folder).expanduser()
         self._now = now
-        self._tasks: queue.SimpleQueue[tuple[Future[Path], Output, Status, datetime] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[tuple[Future[str], Task] | None] = queue.SimpleQueue()
         threading.Thread(target=self._work, name="keep", daemon=True).start()
-        self._waiting: list[Future[Path]] = []
+        self._waiting: list[Future[str]] = []
 
-    def save(self, output: Output, status: Status) -> bool:
-        """Start saving and return at once; False when too much waits already, because the disk does not keep up."""
+    def save(self, output: Output, status: Status, when: datetime | None = None, **known: Any) -> bool:
+        """Start saving and return at once; False when too much waits already, because the disk does not keep up.
+
+        ``when`` it was seen, by default now; ``known`` is what else the recipe says of the picture, as in
+        ``kept.recipe_of``.
+        """
         if len(self._waiting) >= MOST_WAITING:
             return False
-        future: Future[Path] = Future()
+        future: Future[str] = Future()
         self._waiting.append(future)
-        self._tasks.put((future, output, status, self._now()))
+        now = self._now()
+        more = {"saved": now.astimezone().isoformat(timespec="seconds"), **known}
+        self._tasks.put((future, Task(output, when or now, more)))
         return True
 
     def name_for(self, output: Output, ending: str) -> Path:
@@ -75,16 +92,17 @@ class Keeper:
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
-            future, output, status, now = task
+            future, each = task
             try:
-                future.set_result(self._save(output, status, now))
+                kept = self._save(each)
+                future.set_result(f"{kept}, as it was recorded" if each.known.get("from") == HISTORY else str(kept))
             except Exception as error:  # noqa: BLE001 - it is raised, or said, where the news are read
                 future.set_exception(error)
 
-    def _save(self, output: Output, status: Status, now: datetime) -> Path:
+    def _save(self, task: Task) -> Path:
+        output, more = task.output, dict(task.known)
         self.folder.mkdir(parents=True, exist_ok=True)
-        name = unused(self.folder / f"{name_of(now, output)}.png").stem
-        more = {"saved": now.astimezone().isoformat(timespec="seconds")}
+        name = unused(self.folder / f"{name_of(task.when, output)}.png").stem
         if output.input is not None:
             drawing = write_new(self.folder / f"{name}-input.png", png(output.input), durable=True)
             more["input"] = drawing.name

@@ -16,6 +16,7 @@ ACTIONS = {
     "panel": ("c",),
     "variations": ("v",),
     "side by side": ("a",),
+    "strip": ("b", "LEFT", "RIGHT"),
     "dice": ("d",),
     "cue": ("n",),
     "record": ("r",),

@@ -58,6 +58,7 @@ class Painter:
             self._table(surface, scene.statistics, (self._brush.unit, round(3.1 * self._brush.unit)))
         if scene.tool is not None:
             PAINTED[type(scene.tool)](self._brush, surface, scene.tool)
+            bottom = min(bottom, getattr(scene.tool, "top", bottom))
         if scene.help:
             self._help(surface, area)
         if scene.toast:

@@ -67,6 +67,13 @@ def stage(window: Size, render: Size, sketch: Size | None) -> Stage:
     return Stage(whole, Rect(x, y, *card), Rect(whole.x + margin, bottom - tall, left, tall), False)
 
 
+def render_at(window: Size, picture: Size, side: bool) -> Rect:
+    """Where the render is in a preview of this size; ``side``: its drawing stands beside it."""
+    area = _halves(window)[1] if side else Rect(0, 0, *window)
+    inside = place(picture, area.size, "letterbox").inside
+    return Rect(area.x + inside.x, area.y + inside.y, *inside.size)
+
+
 class Pictures:
     """Draws the pictures of an output; keeps what was scaled for as long as it can be used again."""
 

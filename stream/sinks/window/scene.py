@@ -20,6 +20,8 @@ STATES: dict[str, tuple[str, Colour]] = {
     "settling": ("settling", (120, 168, 232)),
     "idle": ("idle", (128, 132, 138)),
     "frozen": ("frozen", (176, 206, 240)),
+    "rewound": ("rewound", (192, 152, 222)),
+    "comparing": ("comparing", (192, 152, 222)),
     "stalled": ("stalled", WARN),
     "reconnecting": ("reconnecting", WARN),
     "stopped": ("stopped", (214, 96, 84)),
@@ -43,6 +45,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Looking",
         (
+            ("B, Left, Right", "back: the last ten minutes"),
             ("I", "input: off, small, side by side"),
             ("M", "as in a mirror"),
             ("T", "always on top"),

@@ -97,7 +97,7 @@ class Seeing:
             size=size,
             picture=picture,
             inset=modes.inset,
-            state="frozen" if modes.frozen else status.state,
+            state=getattr(tool, "state", "") or ("frozen" if modes.frozen else status.state),
             statistics=self._counted if modes.statistics else (),
             help=modes.help,
             toast=toast,

@@ -98,7 +98,7 @@ class WindowSink:
         self._writing = Writing(self._pygame, window, memory, focus, self._painter.fonts, self._seeing.say, clock)
         self._leaving = Leaving(clock)
         self._reach = Reach(self._pygame, window, memory, self._keeper, self._seeing.say, clock)
-        self._reach.unit = lambda: self._painter.unit
+        self._reach.unit, self._reach.modes = (lambda: self._painter.unit), self._modes
         self._dials = Dials(self._reach)
         self._favourites = Favourites(self._reach, self._dials)
         self._cues = Cues(self._reach, self._dials, cues)

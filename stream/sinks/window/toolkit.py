@@ -5,6 +5,7 @@ from __future__ import annotations
 from .dials import Dials
 from .favourites import Favourites
 from .panel import Panel
+from .strip import Strip
 from .tools import Reach, Tool
 from .variations import SideBySide, Variations
 
@@ -15,4 +16,5 @@ def make_tools(reach: Reach, dials: Dials, favourites: Favourites) -> dict[str, 
         "panel": Panel(reach, dials, favourites),
         "variations": Variations(reach, dials),
         "side by side": SideBySide(reach, dials),
+        "strip": Strip(reach, dials),
     }

@@ -14,6 +14,7 @@ from .. import Controls, Status
 from .desktop import NativeWindow
 from .keep import Keeper
 from .memory import Memory
+from .seeing import Modes
 
 
 @dataclass
@@ -32,6 +33,8 @@ class Reach:
     status: Status = field(default_factory=Status)
     output: Output | None = None
     """The newest picture of the stream."""
+    modes: Modes = field(default_factory=Modes)
+    """What the user chose to see."""
     unit: Callable[[], int] = lambda: 16
     """Pixels of a letter's height just now: what is drawn is measured in it."""
 

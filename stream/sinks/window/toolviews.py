@@ -13,6 +13,7 @@ from ..slate import BACKGROUND, INK
 from .brush import Brush
 from .panel import PanelView, rail_of
 from .scene import PANEL, QUIET, TEXT, WARN
+from .stripview import StripView, draw_strip
 from .variations import TilesView
 
 RAIL = (72, 72, 74)
@@ -79,4 +80,8 @@ def _fitted(pygame: Any, pixels: np.ndarray, box: Any) -> tuple[Any, Any]:
     return pygame.image.frombuffer(drawn, inside.size, "RGB"), (box.x + inside.x, box.y + inside.y)
 
 
-PAINTED: dict[type, Callable[[Brush, Any, Any], None]] = {PanelView: draw_panel, TilesView: draw_tiles}
+PAINTED: dict[type, Callable[[Brush, Any, Any], None]] = {
+    PanelView: draw_panel,
+    TilesView: draw_tiles,
+    StripView: draw_strip,
+}
