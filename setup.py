@@ -13,6 +13,7 @@ setup(
         "": ["py.typed"],
         "inkstream.bench": ["shapes/*.json"],
         "inkstream.configs": ["*.yaml"],
+        "inkstream.stream.app.start": ["*.webp"],
         "inkstream.models": ["ink-tiny/*", "ink-tiny/*/*"],
     },
 )

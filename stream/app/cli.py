@@ -26,11 +26,13 @@ from .commands import (
     engines,
     evaluate,
     history,
+    install,
     models,
     prepare,
     quantize,
     render,
     run,
+    start,
     train,
 )
 
@@ -49,6 +51,10 @@ class _Commands(TyperGroup):
             code = _flushed(code)
         terminal.drain()
         leave(code)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Without any word it is ``start`` where there is a display, else the help."""
+        return super().parse_args(ctx, args or (["start"] if start.display_there() else []))
 
     def invoke(self, ctx: Any) -> Any:
         _set_up_logging(ctx.params.get("debug", False))
@@ -191,17 +197,19 @@ def _inkstream(
 ) -> None:
     """Draw in any program, and watch the render while the pen is still moving.
 
-    Start with:  inkstream demo
+    Start with:  inkstream, which opens a page to choose from, or  inkstream demo
 
     It leaves with 0 when all went well, 1 after a fault, 2 when something was asked for wrongly, 130 when it was
     interrupted: Ctrl-C ends it cleanly within two seconds, a second one at once.
     """
 
 
+app.command()(start.start)
 app.command()(demo.demo)
 app.command()(run.run)
 app.command()(render.render)
 app.command()(doctor.doctor)
+app.command("install-desktop")(install.install_desktop)
 app.command()(build.build)
 app.command()(quantize.quantize)
 app.command()(evaluate.evaluate)
