@@ -40,13 +40,13 @@ class Keyboard:
         self._actions = {getattr(pygame, f"K_{key}"): name for name, keys in ACTIONS.items() for key in keys}
 
     def asked(self, event: Any) -> str | None:
-        """What a key that went down asks for, None for nothing: one of ``ACTIONS``, "quit", "cue before", and for the
-        digits 1 to 9 "recall 1" and "favour 1"."""
+        """What a key that went down asks for, None for nothing: one of ``ACTIONS``, "quit", "copy", "cue before", and
+        for the digits 1 to 9 "recall 1" and "favour 1"."""
         pygame = self._pygame
         key = self.letter(event)
         digit = self._digit(event)
         if event.mod & (pygame.KMOD_CTRL | pygame.KMOD_META):
-            return f"favour {digit}" if digit else {pygame.K_s: "save", pygame.K_q: "quit"}.get(key)
+            return f"favour {digit}" if digit else {pygame.K_s: "save", pygame.K_q: "quit", pygame.K_c: "copy"}.get(key)
         if event.mod & pygame.KMOD_ALT:
             return None
         if event.unicode == "?" or (key == pygame.K_SLASH and event.mod & pygame.KMOD_SHIFT):

@@ -39,6 +39,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("C", "panel: styles, steps, and all there is"),
             ("1 to 9", "favourites; Ctrl+1 to 9 keeps one"),
             ("Enter", "keep this picture and its input"),
+            ("Ctrl+C", "copy it, to paste as a layer"),
             ("Space", "freeze, and go on"),
         ),
     ),

@@ -14,6 +14,7 @@ from ...base.frame import Output, Rect, Size
 from ...base.preview import PREVIEW_TITLE
 from .. import Controls, Status
 from ..video import VideoSink
+from .clipboard import Copier
 from .desktop import NativeWindow, hide_from_capture, open_display
 from .dials import Dials
 from .favourites import Cue, Cues, Favourites
@@ -91,6 +92,7 @@ class WindowSink:
         self._pygame = open_display(PREVIEW_TITLE, first, exact)
         self._lifeline = Lifeline(self._pygame)
         self._keeper = Keeper(save_dir, now)
+        self._copier = Copier(self._pygame)
         self._painter = Painter(self._pygame)
         window, memory = NativeWindow(self._pygame), Memory("clean" if clean else "preview", state)
         self._stand = Stand(self._pygame, window, memory, size, scale, exact, clock)
@@ -133,7 +135,7 @@ class WindowSink:
         for event in self._pygame.event.get():
             self._handle(event)
         self._seeing.heed(status)
-        for words in self._keeper.news():
+        for words in (*self._keeper.news(), *self._copier.news()):
             self._seeing.say(words)
         self._stand.remember()
         self._draw()
@@ -144,6 +146,7 @@ class WindowSink:
             return
         self._closed = True
         self._tools.close()
+        self._copier.close()
         if not self._lifeline.lost:
             self._stand.remember(now=True)
         self._pygame.font.quit()
@@ -254,6 +257,7 @@ class WindowSink:
             "top": self._toggle_top,
             "freeze": self._freeze,
             "save": self._save,
+            "copy": self._copy,
             "mirror": self._toggle_mirror,
             "prompt": lambda: self._writing.start(self.controls, self._reach.status),
             "hold": self._leaving.hold,
@@ -346,6 +350,13 @@ class WindowSink:
             self._seeing.say("there is nothing to save yet")
         elif not self._keeper.save(output, self._reach.status):
             self._seeing.say("not saved: the disk is still busy with the last pictures")
+
+    def _copy(self) -> None:
+        output = self._chosen()
+        if output is None:
+            self._seeing.say("there is nothing to copy yet")
+        else:
+            self._copier.copy(output.pixels)
 
     def _record(self) -> None:
         record = getattr(self.controls, "record", None)
