@@ -28,6 +28,7 @@ LAYERS = {
     "stream/sources": "sources",
     "stream/sinks": "sinks",
     "stream/loop": "loop",
+    "stream/finish": "finish",
     "stream/session": "session",
     "stream/compat": "compat",
     "lora/data": "lora/data",
@@ -47,6 +48,7 @@ MAY = {
     "sources": {"base"},
     "sinks": {"base", "history"},
     "loop": {"base", "adapters", "engines", "weights"},
+    "finish": {"base", "weights", "loop"},
     "session": {"base", "history", "sources", "sinks"},
     "compat": {"base", "weights", "sources", "sinks", "loop"},
     "lora/data": {"base", "adapters", "weights", "loop"},
@@ -54,7 +56,7 @@ MAY = {
     "lora/train": {"base", "weights", "lora/data", "lora/evaluate"},
     "bench": {"base", "engines", "weights", "sources", "sinks", "loop", "session"},
     "app": {"base", "adapters", "engines", "weights", "history", "sources", "sinks", "loop", "session"}
-    | {"compat", "lora/data", "lora/evaluate", "lora/train", "bench"},
+    | {"finish", "compat", "lora/data", "lora/evaluate", "lora/train", "bench"},
 }
 
 
@@ -151,7 +153,7 @@ def test_no_file_is_too_long():
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 NAMES = {"lora": "weights", "stream/sources": "sources", "stream/sinks": "sinks", "stream/loop": "loop"}
 NAMES |= {"stream/session": "session", "stream/base": "base", "stream/app": "app", "stream/compat": "compat"}
-NAMES |= {"stream/history": "history"}
+NAMES |= {"stream/history": "history", "stream/finish": "finish"}
 
 
 def section(title):

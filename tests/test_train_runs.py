@@ -16,11 +16,11 @@ from doubles.pairs import Shapes
 
 from inkstream.lora.data.sample import Part
 from inkstream.lora.load import load_pipeline
-from inkstream.lora.train import autoencoder, base, config, losses, start, storage
+from inkstream.lora.train import autoencoder, base, config, losses, start, storage, upscaler
 from inkstream.lora.train.checkpoint import Checkpoints
 from inkstream.lora.train.config import read
 from inkstream.lora.train.data import Batches
-from inkstream.lora.train.from_scratch import AutoencoderConfig, BaseConfig
+from inkstream.lora.train.from_scratch import AutoencoderConfig, BaseConfig, UpscalerConfig
 from inkstream.lora.train.kinds import KINDS, kind_of
 from inkstream.lora.train.loop import Loop, TrainError
 from inkstream.lora.train.models import load_autoencoder
@@ -101,6 +101,41 @@ def weights(folder, part="model/unet"):
 
 
 # --- they learn, and what they write is what they learnt
+
+
+def test_an_upscaler_learns_what_bicubic_does_not_know_and_goes_on_where_it_was_killed(codec, tmp_path):
+    from inkstream.lora.upscaler import read_upscaler
+
+    sizes = {"channels": 8, "blocks": 2, "crop": 32, "crops": 2, "blur": 0.0, "learning_rate": 1e-2}
+    settings = UpscalerConfig(**{**QUICK, **sizes, "output_dir": str(tmp_path / "whole"), "max_train_steps": 60})
+    task = upscaler.UpscalerTask.of(settings, TRAIN, HELD)
+    before = task.measure()
+    assert before["upscaled_psnr_db"] == before["bicubic_psnr_db"], "it begins as bicubic interpolation"
+    loop(task, settings).run()
+    whole = losses_of(tmp_path / "whole")
+    first, last = (np.mean([whole[step] for step in steps]) for steps in (range(1, 6), range(50, 61)))
+    assert last < 0.9 * first
+    half = settings.model_copy(update={"output_dir": str(tmp_path / "half"), "checkpointing_steps": 20})
+    killed = loop(upscaler.UpscalerTask.of(half, TRAIN, HELD), half)
+    one_step = killed.one_step
+
+    def until_30(batches):
+        killed.stopping = killed.step == 29
+        return one_step(batches)
+
+    killed.one_step = until_30
+    assert killed.run().interrupted
+    loop(upscaler.UpscalerTask.of(half, TRAIN, HELD), half).run("latest")
+    assert losses_of(tmp_path / "half") == whole
+    kept, again = (read_upscaler(tmp_path / name / "model").state_dict() for name in ("whole", "half"))
+    assert all(torch.equal(kept[name], again[name]) for name in kept)
+    painted = settings.model_copy(update={"autoencoder": codec, "blur": 1.0, "output_dir": str(tmp_path / "painted")})
+    task = upscaler.UpscalerTask.of(painted, TRAIN, HELD)
+    found = task.measure()
+    assert found["painted_bicubic_psnr_db"] < found["bicubic_psnr_db"], "the autoencoder takes something away"
+    assert task.pictures().shape[0] == 5 * (SIZE + 24)
+    with pytest.raises(ConfigError, match="crop: got 64"):
+        upscaler.UpscalerTask.of(settings.model_copy(update={"crop": 64}), TRAIN, HELD)
 
 
 def test_an_autoencoder_learns_and_loads_in_diffusers(tmp_path):

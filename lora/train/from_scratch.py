@@ -78,6 +78,47 @@ class AutoencoderConfig(TrainConfig):
         return self
 
 
+class UpscalerConfig(TrainConfig):
+    """A network that makes pictures twice as large, for what one model paints."""
+
+    autoencoder: str | None = None
+    """Folder of an autoencoder, or of a model, whose pictures it is for; null: pictures as they are made half as
+    large."""
+    channels: int = Field(32, ge=4, le=256)
+    """Width of the network."""
+    blocks: int = Field(6, ge=1, le=64)
+    """Residual blocks of two convolutions."""
+    crop: int = Field(128, ge=32, le=16_384, multiple_of=16)
+    """Side of the crops that it trains on, in pixels of the large picture."""
+    crops: int = Field(4, ge=1, le=256)
+    """Crops of each picture."""
+    painted: float = Field(0.7, ge=0, le=1)
+    """Share of the crops that go through the autoencoder; the others are for pictures that are enlarged twice."""
+    blur: float = Field(1.0, ge=0, le=2)
+    """Most that these are blurred before, as a standard deviation in pixels: what a model paints is softer than its
+    autoencoder would have it."""
+    latent_noise: float = Field(0.03, ge=0, le=1)
+    """Noise on the latents, as a model's are never exact."""
+    gradient_weight: float = Field(0.5, ge=0, le=1e6)
+    """Weight of the difference of gradients, beside the absolute difference."""
+    train_batch_size: int = Field(4, ge=1, le=65_536)
+    """Samples a step and device."""
+    optimizer: Literal["adamw", "adamw8bit", "muon"] = "muon"
+    """muon: Muon for kernels, AdamW for the rest. adamw8bit needs bitsandbytes and a GPU."""
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+    """Rate of AdamW."""
+    adam_beta2: float = Field(0.99, ge=0, lt=1)
+    """Memory of AdamW's square."""
+    adam_weight_decay: float = Field(1e-4, ge=0, le=1)
+    """Decay of weights."""
+    lr_warmup_steps: int = Field(100, ge=0, le=10**9)
+    """Steps in which the rates rise to their values."""
+    lr_flat: float = Field(0.4, ge=0, le=1)
+    """Share of the budget with constant rates; a cosine follows."""
+    ema_decay: float = Field(0.99, ge=0, lt=1)
+    """Decay of the running mean of the weights, which is what is validated and written; 0: the weights themselves."""
+
+
 class NetworkSizes(Settings):
     """Sizes of the base model's networks. The defaults are ink-tiny's: 21 MB in half precision."""
 

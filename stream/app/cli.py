@@ -25,6 +25,7 @@ from .commands import (
     doctor,
     engines,
     evaluate,
+    finish,
     history,
     install,
     models,
@@ -208,6 +209,7 @@ app.command()(start.start)
 app.command()(demo.demo)
 app.command()(run.run)
 app.command()(render.render)
+app.command()(finish.finish)
 app.command()(doctor.doctor)
 app.command("install-desktop")(install.install_desktop)
 app.command()(build.build)

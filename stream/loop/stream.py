@@ -61,6 +61,7 @@ class Stream(ChangedByUpdate):
         """
         config = StreamConfig.merged(config, settings)
         self.metrics = Metrics()
+        self.given = pipe  # as it was given, for who wants networks of their own: finishing shares its weights
         self._updating, self._rendering = threading.Lock(), threading.RLock()  # a safety checker may change settings
         self._networks = Networks(pipe, progress)
         self.prompts = self._networks.prompts  # what the model makes of words
@@ -219,11 +220,9 @@ class Stream(ChangedByUpdate):
 
     def drain(self) -> list[Output]:
         """Advance until nothing is in flight, and give all that came out."""
-        outputs = []
+        outputs: list[Output] = []
         while self.pending:
-            output = self.advance()
-            if output is not None:
-                outputs.append(output)
+            outputs += filter(None, [self.advance()])
         return outputs
 
     def update(self, **changes: Any) -> int:

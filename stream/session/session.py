@@ -27,6 +27,7 @@ from .changes import Changes, not_changed
 from .crew import Crew
 from .driver import Driver, StreamLike
 from .fanout import Fanout
+from .finishing import Finishes, Finishing
 from .intake import RETRY, Intake
 from .outlet import Outlet
 from .reader import Reader
@@ -51,7 +52,8 @@ class Session:
     its source and its sinks; the stream stays open, it belongs to the caller.
     ``on_status`` is called from a thread of its own when state or notice changes. ``on_output`` are called with every
     picture on the engine's thread, so they must return at once; one that raises is not called again. ``history`` is one
-    of them that records the last minutes, where the window's film strip finds them; the caller closes it.
+    of them that records the last minutes, where the window's film strip finds them; the caller closes it. ``finisher``
+    makes stills beside the stream (``finish``, ``finishing``); the caller closes that, too.
     ``stall_after`` and ``retry`` are seconds: after how long without a frame a source counts as stalled, and the pauses
     before each try to open a lost source. Pauses above 1.5 s are for a source that is known to be gone, and end when it
     is seen to come back. With ``stay`` the last picture stays when the source has ended, and changes still act on it,
@@ -69,6 +71,7 @@ class Session:
         on_status: Callable[[Status], None] | None = None,
         on_output: Sequence[Callable[[Output], None]] = (),
         history: HistoryRecorder | None = None,
+        finisher: Finishes | None = None,
         stall_after: float = 1.0,
         retry: Sequence[float] = RETRY,
         stay: bool = False,
@@ -89,6 +92,8 @@ class Session:
         self._changes = Changes()
         self._reader = Reader(stream)
         self.read_prompt, self.brings = self._reader.read, self._reader.brings
+        self.finishing = Finishing(finisher, self._say)
+        self.finish = self.finishing.start
         self._inbox: Mailbox[Frame] = Mailbox()
         self._intake = Intake(source, self._inbox, self.metrics, clock, self._stop, self._inbox.wake, retry, self._say)
         self._driver = Driver(

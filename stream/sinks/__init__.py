@@ -69,8 +69,9 @@ class Controls(Protocol):
     It may also have ``read_prompt(text) -> Reading``, what the model makes of a prompt; ``brings() -> Brings``, what
     the model brings along for whoever steers it; ``record(open)``, which keeps every picture in the sink that
     ``open()`` opens, beside the other sinks, until ``record(None)``; ``try_out(changes, tell)``, which renders the
-    newest frame under other settings, for ``tell(number, output, why)`` alone; and ``history``, the ``HistoryRecorder``
-    that writes down its last minutes, or None.
+    newest frame under other settings, for ``tell(number, output, why)`` alone; ``history``, the ``HistoryRecorder``
+    that writes down its last minutes, or None; and ``finish(output, scale=2) -> bool``, which begins to make the still
+    at its best of a picture, with ``finishing``: ``progress()``, ``cancel()`` and ``news()`` of that.
     """
 
     def update(self, **changes: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,6 +74,7 @@ def demo(
         inkstream demo --subject house --set controlnets.0.conditioning_scale=0.6
     """
     check_writable(json, "--json")
+    from ...finish.finisher import beside
     from ...session.session import Session
     from ...sinks.video import CONTAINERS, VideoSink
     from ...sources.drawing import DemoSource
@@ -100,7 +101,9 @@ def demo(
             else:
                 progress = stack.enter_context(shown("rendering", remaining=True))
                 sinks = [album, Retimed(video, hand.moments), Bar(frames or HEADLESS_FRAMES, progress)]
-            session = Session(hand, Following(stream, hand.moments) if follow else stream, sinks)
+            finisher = stack.enter_context(closing(beside(stream)))
+            followed = Following(stream, hand.moments) if follow else stream
+            session = Session(hand, followed, sinks, finisher=finisher)
             session.run(frames=frames)
         exit_code(session, fault=not _say(session, run, album, video.path, json))
 

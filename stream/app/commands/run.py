@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -112,8 +112,10 @@ def run(
         opening = Opening(source, sinks or ["window"], chosen, opened)
         stream = opened.enter_context(loaded(chosen, opening.preview))
         records = opened.enter_context(recording(history, journal))
+        from ...finish.finisher import beside
         from ...session.session import Session
 
+        finisher = opened.enter_context(closing(beside(stream)))
         with ExitStack() as bars:
             narrator = Narrator(bars)
             session = Session(
@@ -123,6 +125,7 @@ def run(
                 on_status=narrator,
                 on_output=records.on_output,
                 history=records.history,
+                finisher=finisher,
                 stay=opening.stays,
             )
             try:

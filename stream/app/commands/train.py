@@ -14,7 +14,7 @@ from ...base.signals import INTERRUPTED
 
 WHOLE, PROOF = "ink-tiny", "lcm-proof"
 KINDS = (
-    f"autoencoder, base, controlnet, lcm or lora; {WHOLE}: all of the embedded model, one after the other; "
+    f"autoencoder, base, controlnet, lcm, lora or upscaler; {WHOLE}: all of the embedded model, one after the other; "
     f"{PROOF}: a teacher and what is distilled from it, in one table"
 )
 
