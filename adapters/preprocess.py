@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -36,6 +36,9 @@ class Preprocessor(BaseModel, ABC):
         made = self._make(np.ascontiguousarray(pixels))
         return made if made.ndim == 3 else cv2.cvtColor(made, cv2.COLOR_GRAY2RGB)
 
+    finds_lines: ClassVar[bool] = True
+    """Whether what it makes is the lines of a drawing, whatever it was drawn with."""
+
     @abstractmethod
     def _make(self, pixels: np.ndarray) -> np.ndarray:
         """The condition image, ``(H, W)`` or ``(H, W, 3)`` uint8, of a picture that was checked."""
@@ -44,12 +47,16 @@ class Preprocessor(BaseModel, ABC):
 class Nothing(Preprocessor):
     """The picture is the condition already."""
 
+    finds_lines = False
+
     def _make(self, pixels: np.ndarray) -> np.ndarray:
         return pixels
 
 
 class Invert(Preprocessor):
     """Black for white and white for black."""
+
+    finds_lines = False
 
     def _make(self, pixels: np.ndarray) -> np.ndarray:
         return cv2.bitwise_not(pixels)

@@ -168,10 +168,22 @@ def _start(result: Result) -> str:
     return f"{what}:\n\n{_filled(columns, result['rows'])}"
 
 
+def _influence(result: Result) -> str:
+    columns = {
+        "influence of the drawing": "{drawing_influence:g}",
+        "mean change, grey levels": "{changed}",
+        "lines kept": "{lines:.2f}",
+    }
+    rows = [{**row, "changed": "-" if row["change"] is None else f"{row['change']:.1f}"} for row in result["rows"]]
+    count = result["configuration"]["sketches"]
+    return f"What each quarter of `drawing_influence` does, {count} sketches:\n\n{_filled(columns, rows)}"
+
+
 SECTIONS: dict[str, Callable[[Result], str]] = {
     "torch_vs_trt": _engines,
     "compare": _compare,
     "fidelity": _fidelity,
+    "influence": _influence,
     "quantize": _quantize,
     "changes": _changes,
     "goals": _goals,

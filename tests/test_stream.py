@@ -360,9 +360,8 @@ def test_drawing_influence_moves_steps_and_control():
     assert influenced((10, 20, 40), 50, 50) == (10, 20, 40)
     assert influenced((10, 20, 40), 50, 100) == (47, 48, 49)
     assert influenced((10, 20, 40), 50, 0) == (0, 1, 2)
-    for influence, scale in ((25, 0.5), (100, 1.5)):
-        config = StreamConfig(controlnets=[{}, {}], drawing_influence=influence)
-        assert networks.control_scales(config, 2).tolist() == [[scale] * 2] * 2
+    config = StreamConfig(controlnets=[{}, {"conditioning_scale": 0.5}])
+    assert networks.control_scales(config, 2, 1.5).tolist() == [[1.5] * 2, [0.75] * 2]
 
 
 def test_a_change_before_every_frame_loses_none(control_pipe):

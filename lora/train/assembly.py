@@ -20,6 +20,7 @@ from ..evaluate.data import USUAL_SEED, open_data
 from ..evaluate.evaluation import evaluate
 from ..evaluate.rendering import Renderer, native_side, run_for
 from ..hub import LORA_FILE
+from ..influence import read_influence, write_influence
 from ..load import load_pipeline
 from ..steps import read_steps, write_steps
 from ..styles import FOLDER, SUFFIX
@@ -49,6 +50,9 @@ def assemble(config: CourseConfig, trained: Sequence[Part], say: Callable[[str],
         if config.steps:
             write_steps(folder, config.steps)
             read_steps(folder)
+        if config.influence:
+            write_influence(folder, config.influence)
+            read_influence(folder)
         for part in parts.values():
             if part.look is not None:
                 _write_style(part, folder)

@@ -61,6 +61,8 @@ class CourseConfig(Settings):
         default_factory=dict
     )
     """The model's step lists: number of steps -> t_index_list of 50."""
+    influence: dict[Annotated[float, Field(gt=0, le=100)], tuple[float, float]] = Field(default_factory=dict)
+    """What drawing_influence does to the model: influence -> control and ink, see lora/influence.py."""
     judged: int = Field(96, ge=2, le=2000)
     """How many scenes, of which none was learned from, the model is judged on."""
 

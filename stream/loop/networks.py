@@ -13,6 +13,7 @@ from torch import Tensor
 from ... import engines
 from ...engines.shapes import Shapes
 from ...engines.units import Units
+from ...lora.influence import Influence, at, influence_of
 from ...lora.load import load_controlnet, load_vae, loaded_from
 from ...lora.registry import lcm_lora_id
 from ...lora.switch import LoraSet
@@ -74,6 +75,7 @@ class Networks:
         self._controlnets: list[Any] = controlnets_of(pipe)
         self._controlnet_ids: list[str | None] = []  # what was loaded in the place of each; None: the pipeline's own
         self.prompts = PromptEncoder(pipe)
+        self._curve = influence_of(pipe)
         self._loras = LoraSet(pipe)
         self._prompt_loras = PromptLoras(pipe)
         self._asked: dict[str, float] = {}  # the scales of the newest configuration, by path
@@ -325,7 +327,7 @@ class Networks:
             noise=SeedNoise(config).draw(steps, *self._latent(config)).to(device),
             prompt=self.prompts.prompt(config),
             negative=self.prompts.negative(config) if guided else None,
-            control_scales=control_scales(config, steps).to(device),
+            control_scales=control_scales(config, steps, self.influence(config).control).to(device),
             lora_scales=torch.tensor(
                 [] if config.fuse_lora else list(self._lora_scales(config).values()), device=device
             ),
@@ -335,6 +337,10 @@ class Networks:
             guidance_embedding=embedding,
         )
 
+    def influence(self, config: StreamConfig) -> Influence:
+        """What ``drawing_influence`` does to this model."""
+        return at(self._curve, config.drawing_influence)
+
     def schedule(self, config: StreamConfig) -> Schedule:
         """The coefficients of a configuration's steps. Raises ConfigError for steps that the model does not have."""
         indices, count = config.t_index_list, config.num_inference_steps
@@ -343,14 +349,15 @@ class Networks:
         return make_schedule(self._scheduler, config.scheduler, indices, count, self._device)
 
 
-def control_scales(config: StreamConfig, steps: int) -> Tensor:
+def control_scales(config: StreamConfig, steps: int, influence: float = 1.0) -> Tensor:
     """(C, K): how strongly each of the C enabled ControlNets steers each of the K ``steps``; logs one that never does.
+    ``influence`` multiplies all of them.
 
     Step i of K is steered unless i / K < control_guidance_start or (i + 1) / K > control_guidance_end, as in diffusers.
     """
     scales = [
         [
-            net.conditioning_scale * _influence_on_control(config.drawing_influence)
+            net.conditioning_scale * influence
             if i / steps >= net.control_guidance_start and (i + 1) / steps <= net.control_guidance_end
             else 0.0
             for i in range(steps)
@@ -360,11 +367,6 @@ def control_scales(config: StreamConfig, steps: int) -> Tensor:
     ]
     _warn_if_never(config.controlnets, scales)
     return torch.tensor(scales).reshape(-1, steps)
-
-
-def _influence_on_control(drawing_influence: float) -> float:
-    """0 at 0, 1 at 50, 1.5 at 100: more than that tears pictures apart."""
-    return drawing_influence / 50.0 if drawing_influence <= 50.0 else 1.0 + (drawing_influence - 50.0) / 100.0
 
 
 def _warn_if_never(nets: tuple[ControlNetConfig, ...], scales: list[list[float]]) -> None:

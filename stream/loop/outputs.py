@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 from torch import Tensor
 
@@ -102,12 +103,13 @@ class Outputs:
 
     def _output(self, pixels: np.ndarray, tag: Tag, tensor: Tensor | None, metrics: Metrics) -> Output:
         """``pixels`` (H, W, 3) uint8; ``tensor`` is the same before rounding, (3, H, W), where it is wanted."""
-        shown = self._shown(pixels)
-        unsafe = shown is not pixels
+        drawn = pixels if tag.ink is None else cv2.multiply(pixels, 255 - tag.ink, scale=1 / 255)
+        shown = self._shown(drawn)
+        unsafe = shown is not drawn
         if unsafe:
             metrics.count("outputs_unsafe")
         if tensor is not None:  # the next picture may be written to the same place
-            tensor = to_image([shown], tensor.device)[0] if unsafe else tensor.float().clone()
+            tensor = tensor.float().clone() if shown is pixels else to_image([shown], tensor.device)[0]
         now = metrics.clock()
         made = {"making": tag.making, "faded": tag.faded}
         return Output(shown, tag.source_id, tag.captured_at, tag.revision, tag.fitted, now, tensor, unsafe, **made)

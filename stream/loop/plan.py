@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 
 from ...adapters import open_preprocessor
@@ -37,28 +38,37 @@ class Tag:
     fitted: np.ndarray
     making: Making
     faded: float  # see ``Output``
+    ink: np.ndarray | None = None  # see ``Prepared``
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """One frame, ready: ``fitted`` and ``image`` (H, W, 3) uint8 RGB, one condition picture for each ControlNet."""
+    """One frame, ready: ``fitted`` and ``image`` (H, W, 3) uint8 RGB, one condition picture for each ControlNet.
+
+    ``ink`` (H, W, 3) uint8 is how dark the drawn lines lie over the picture, 255 is black; None: not at all.
+    """
 
     fitted: np.ndarray
     image: np.ndarray
     conditions: tuple[np.ndarray, ...]
+    ink: np.ndarray | None = None
 
 
 class Preparer:
     """What a configuration does to a picture before any network sees it."""
 
-    def __init__(self, config: StreamConfig) -> None:
-        """Raises ConfigError when a preprocessor or one of its parameters is unknown."""
+    def __init__(self, config: StreamConfig, ink: float = 0.0) -> None:
+        """``ink``, 0 to 1: how dark lines lie over pictures. Raises ConfigError when a preprocessor or one of its
+        parameters is unknown."""
         self.size = Size(config.width, config.height)
         self.fit: FitMode = config.fit
         self.undecided = config.paper == "undecided" and config.mode == "img2img"
-        self.preprocessors: tuple[Callable[[np.ndarray], np.ndarray], ...] = tuple(
+        self.preprocessors = tuple(
             open_preprocessor(net.preprocessor, net.preprocessor_params) for net in config.controlnets if net.enabled
         )
+        drawn = [number for number, each in enumerate(self.preprocessors) if each.finds_lines]
+        self._lines = drawn[0] if drawn and config.mode == "sketch" and ink else None  # which of the conditions
+        self._ink = ink
 
     def fitted(self, pixels: np.ndarray) -> np.ndarray:
         """``pixels`` (any H, any W, 3) uint8 -> (H, W, 3) uint8 at the model's size."""
@@ -67,7 +77,9 @@ class Preparer:
     def prepare(self, fitted: np.ndarray) -> Prepared:
         """Everything else, for a frame that will be rendered."""
         image = fill_paper(fitted) if self.undecided else fitted
-        return Prepared(fitted, image, tuple(make(fitted) for make in self.preprocessors))
+        conditions = tuple(make(fitted) for make in self.preprocessors)
+        ink = None if self._lines is None else cv2.convertScaleAbs(conditions[self._lines], alpha=self._ink)
+        return Prepared(fitted, image, conditions, ink)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +115,11 @@ class Plan:
             return self
         return replace(self, fade_from=old.prompt_after(faded), fade_over=frames)
 
-    def tag(self, frame: Frame, fitted: np.ndarray, faded: int) -> Tag:
+    def tag(self, frame: Frame, prepared: Prepared, faded: int) -> Tag:
         """What becomes known of a frame that enters as the ``faded``-th since the prompt began to fade in."""
         share = min(1.0, faded / self.fade_over) if self.fade_over else 1.0
-        return Tag(frame.id, frame.captured_at, self.recipe.revision, fitted, self.making, share)
+        revision, seen = self.recipe.revision, frame.captured_at
+        return Tag(frame.id, seen, revision, prepared.fitted, self.making, share, prepared.ink)
 
     def at_rest(self, tag: Tag) -> Tag:
         """What becomes known of a frame with ``tag`` when it was rendered again with this plan."""

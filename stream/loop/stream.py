@@ -179,7 +179,7 @@ class Stream(ChangedByUpdate):
                 self.metrics.count("frames_skipped")
                 return self._advance()
             self._gate.accept(fitted)
-            tag = plan.tag(frame, fitted, self._faded + 1)
+            tag = plan.tag(frame, prepared, self._faded + 1)
             self._waiting.append((tag, prepared))
             self._calling = tag
             if len(self._waiting) == plan.config.frame_buffer_size:
@@ -283,7 +283,7 @@ class Stream(ChangedByUpdate):
         """What a configuration that comes after ``old`` (None: the first) is rendered with; ``only``: see ``load``."""
         networks, before = self._networks, old.config if old else None
         config = networks.admit(config, before)  # this and the next refuse what needs no loading to be wrong
-        schedule, preparer = networks.schedule(config), Preparer(config)
+        schedule, preparer = networks.schedule(config), Preparer(config, networks.influence(config).ink)
         with networks.all_or_nothing():
             networks.load(config, before, only)
             recipe = networks.recipe(config, old.recipe.revision + 1 if old else 0, schedule)
