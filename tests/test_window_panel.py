@@ -263,3 +263,37 @@ def test_a_mirror_turns_what_is_seen_and_not_what_is_kept(window, use, pygame, t
     assert (seen(pygame)[150, 90] == RED).all() and (seen(pygame)[150, 310] == BLUE).all()
     use("m")
     assert (seen(pygame)[150, 90] == BLUE).all()
+
+
+class Finishing:
+    """Finishes one picture at a time, as far as the test says."""
+
+    def __init__(self) -> None:
+        self.begun, self.part = [], None
+
+    def start(self, output, scale) -> bool:
+        self.begun.append((output.source_id, scale))
+        self.part = 0.0
+        return True
+
+    def progress(self):
+        return None if self.part is None else ("larger", self.part)
+
+    def cancel(self) -> None:
+        self.part = None
+
+
+def test_f_finishes_the_picture_that_is_looked_at_and_f_again_cancels(window, use, model, pygame):
+    use("f", shown=output())
+    assert window.shown.toast == "pictures cannot be finished here"
+    model.finishing = Finishing()
+    before = seen(pygame)
+    use("f")
+    assert model.finishing.begun == [(1, 2)] and window.shown.busy == "finishing 0 %"
+    model.finishing.part = 0.42
+    use()
+    assert window.shown.busy == "finishing 42 %" and not np.array_equal(seen(pygame), before)
+    use("f")
+    assert model.finishing.part is None and window.shown.busy == "" and "nothing was saved" in window.shown.toast
+    use("SHIFT+f")
+    assert model.finishing.begun[-1] == (1, 4)

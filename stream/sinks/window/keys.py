@@ -7,6 +7,7 @@ from typing import Any
 ACTIONS = {
     "help": ("h", "F1"),
     "fullscreen": ("F11",),
+    "finish": ("f",),
     "inset": ("i",),
     "statistics": ("s",),
     "clean": ("o",),
@@ -51,8 +52,8 @@ class Keyboard:
             return None
         if event.unicode == "?" or (key == pygame.K_SLASH and event.mod & pygame.KMOD_SHIFT):
             return "help"
-        if key == pygame.K_n and event.mod & pygame.KMOD_SHIFT:
-            return "cue before"
+        if event.mod & pygame.KMOD_SHIFT and key in (pygame.K_n, pygame.K_f):
+            return "cue before" if key == pygame.K_n else "finish larger"
         if digit and not event.mod & pygame.KMOD_SHIFT:
             return f"recall {digit}"
         return self._actions.get(key) or CHARACTERS.get(event.unicode)

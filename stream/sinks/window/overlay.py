@@ -53,7 +53,7 @@ class Painter:
             self._step(surface, scene.step, scene.done)
         bottom = height - (0 if scene.prompt is None else self._prompt(surface, scene.prompt, area))
         if output is not None or scene.state != "warming":
-            self._pill(surface, scene.state, scene.recording)
+            self._pill(surface, scene.state, scene.recording, scene.busy)
         if scene.statistics:
             self._table(surface, scene.statistics, (self._brush.unit, round(3.1 * self._brush.unit)))
         if scene.tool is not None:
@@ -68,9 +68,10 @@ class Painter:
 
     # --- words
 
-    def _pill(self, surface: Any, state: str, recording: bool) -> None:
+    def _pill(self, surface: Any, state: str, recording: bool, busy: str) -> None:
         word, colour = STATES.get(state, (state, QUIET))
         word, colour = (f"{word}, recording", RECORDING) if recording else (word, colour)
+        word = f"{word}, {busy}" if busy else word
         unit = self._brush.unit
         text = self._brush.text(word, TEXT, 0.86)
         box = self._pygame.Rect(unit, unit, text.get_width() + round(2.5 * unit), round(1.7 * unit))

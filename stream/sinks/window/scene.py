@@ -40,6 +40,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("1 to 9", "favourites; Ctrl+1 to 9 keeps one"),
             ("Enter", "keep this picture and its input"),
             ("Ctrl+C", "copy it, to paste as a layer"),
+            ("F, Shift+F", "finish it: 2 or 4 times as large"),
             ("Space", "freeze, and go on"),
         ),
     ),
@@ -98,5 +99,6 @@ class Scene:
     question: str = ""  # waits for an answer
     title: str = ""  # of the window: where a clean output says what has to be said
     recording: bool = False
+    busy: str = ""  # what is done in the background
     mirror: bool = False  # pictures are seen as in a mirror
     tool: object | None = None  # what the open tool shows: a frozen value, see ``tools``

@@ -79,6 +79,7 @@ class Seeing:
         question: str,
         line: Line | None,
         tool: object | None,
+        busy: str = "",
     ) -> Scene:
         """All that can be seen now; ``picture`` is the number of ``output``, the one that is drawn."""
         now, modes = self._clock(), self._modes
@@ -108,6 +109,7 @@ class Seeing:
             question=question,
             title=PREVIEW_TITLE,
             recording=bool(status.recording),
+            busy=busy,
             mirror=modes.mirror,
             tool=tool,
         )

@@ -18,6 +18,7 @@ from .clipboard import Copier
 from .desktop import NativeWindow, hide_from_capture, open_display
 from .dials import Dials
 from .favourites import Cue, Cues, Favourites
+from .finish import Finish
 from .focus import open_focus
 from .keep import Keeper
 from .keys import Keyboard
@@ -103,6 +104,7 @@ class WindowSink:
         self._reach.unit, self._reach.modes = (lambda: self._painter.unit), self._modes
         self._dials = Dials(self._reach)
         self._favourites = Favourites(self._reach, self._dials)
+        self._finish = Finish(self._reach)
         self._cues = Cues(self._reach, self._dials, cues)
         self._tools = Toolbox(make_tools(self._reach, self._dials, self._favourites))
         self._keyboard = Keyboard(self._pygame)
@@ -198,8 +200,8 @@ class WindowSink:
             self._drawn, self._pictures = output, self._pictures + 1
         size = self._pygame.display.get_surface().get_size()
         question, line = self._leaving.question, self._writing.seen()
-        seen = tool.seen() if tool else None
-        scene = self._seeing.scene(size, self._pictures, output, self._reach.status, question, line, seen)
+        seen, busy = tool.seen() if tool else None, self._finish.seen()
+        scene = self._seeing.scene(size, self._pictures, output, self._reach.status, question, line, seen, busy)
         if scene == self._shown and not self._lost:
             return
         if scene.title != self._shown.title:
@@ -266,6 +268,8 @@ class WindowSink:
             "more": partial(self._influence_by, INFLUENCE_STEP),
             "less": partial(self._influence_by, -INFLUENCE_STEP),
             "dice": Seed(self._dials).press,
+            "finish": lambda: self._finish.press(self._chosen(), 2),
+            "finish larger": lambda: self._finish.press(self._chosen(), 4),
             "cue": self._cues.go,
             "cue before": partial(self._cues.go, -1),
             "record": self._record,
