@@ -72,11 +72,11 @@ class Hand:
 
     def __init__(self, window, press, pygame, model) -> None:
         self.window, self.pygame, self.model, self._press = window, pygame, model, press
-        self.live = output((10, 200, 10), number=COUNT)
+        self.live, self.more = output((10, 200, 10), number=COUNT), {}
 
     @property
     def status(self) -> Status:
-        return Status(state="live", config=self.model.config, values={"prompt": ""})
+        return Status(state="live", config=self.model.config, values={"prompt": ""}, **self.more)
 
     def __call__(self, *names: str) -> None:
         for name in [[each] for each in names] or [[]]:
@@ -234,6 +234,19 @@ def test_going_back_brings_the_settings_of_the_moment(hand, window):
     assert window.shown.toast.startswith("back to the settings of 0:33 ago: ")
     hand("b")
     hand.shows(COUNT - 1)  # nothing of the past is lost by it
+
+
+def test_what_was_said_of_the_old_prompt_does_not_hide_what_is_said_of_going_back(hand, window):
+    hand.more = {"notes": ("'blue' is unknown",)}
+    hand("b")
+    assert "unknown" in window.shown.toast
+    hand.shows(COUNT - 1)
+    hand("HOME")
+    hand.shows(0)
+    hand("g")
+    hand.more = {}
+    hand()
+    assert "back to the settings" in window.shown.toast
 
 
 def test_compare_wipes_between_the_moment_and_now(hand, window, pygame):

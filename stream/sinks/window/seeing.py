@@ -51,7 +51,7 @@ class Seeing:
 
     def say(self, words: str) -> None:
         """Show words for some seconds."""
-        self._toast = "\n".join(printable(line) for line in words.splitlines() if line.strip())
+        self._toast = _shown(words)
         self._until = self._clock() + TOAST_SECONDS if self._toast else -math.inf
 
     def heed(self, status: Status) -> None:
@@ -63,8 +63,10 @@ class Seeing:
         elif self._message and status.state in LASTING and self._until <= self._clock() + FADE_SECONDS:
             self.say(self._message)  # it is still so
         if status.notes != self._notes:
+            said = self._toast == _shown("\n".join(self._notes))
             self._notes = status.notes
-            self.say("\n".join(status.notes))
+            if status.notes or said:  # what else was said stays
+                self.say("\n".join(status.notes))
 
     def count_anew(self) -> None:
         """The next scene has new numbers."""
@@ -123,6 +125,11 @@ class Seeing:
         ]
         rows += [(IN_WORDS.get(name, name.replace("_", " ")), _worded(value)) for name, value in status.values.items()]
         return tuple(rows)
+
+
+def _shown(words: str) -> str:
+    """Words as a toast has them."""
+    return "\n".join(printable(line) for line in words.splitlines() if line.strip())
 
 
 def _caption(prompt: Any) -> str:
