@@ -8,7 +8,7 @@ from ...base.frame import Output, Size
 from ...base.plain import plain
 from ...history.store import Entry
 from .dials import Dials
-from .film import Film, Large, Wanted
+from .film import Film, Large, Thumb, Wanted
 from .filmplan import Plan, Span, off_rail, on_rail, plan
 from .keep import HISTORY
 from .moments import Wipe, ago, said
@@ -89,7 +89,7 @@ class Strip:
             self._mark = None
         large = (entry,) if self._mark is None else (entry, self._mark)
         near = sorted(self._cells(where), key=lambda cell: abs(cell - self._number // span.stride))
-        film.want(Wanted(large, tuple(self._stands_for(cell) for cell in near), where.cell))
+        film.want(Wanted(large, (*large, *(self._stands_for(cell) for cell in near)), where.cell))
         self._shown = film.large(entry) or self._shown
 
     def picture(self) -> Output | None:
@@ -119,9 +119,7 @@ class Strip:
             state="comparing" if self._comparing else "rewound",
             top=where.sheet.y,
             plan=where,
-            cells=tuple(
-                Cell(span.place(cell, where), film.thumb(self._stands_for(cell), where.cell)) for cell in cells
-            ),
+            cells=tuple(Cell(span.place(cell, where), self._thumb(film, cell, where.cell)) for cell in cells),
             chosen=chosen,
             cursor=None if span.stride == 1 else chosen.x + int(within * chosen.width),
             marked=mark if mark and where.film.x <= mark.x < where.film.x + where.film.width else None,
@@ -260,8 +258,6 @@ class Strip:
         self._comparing = not self._comparing
         if self._comparing and self._reach.output is None and self._mark is None:
             self._comparing = False
-        if self._comparing:
-            self._reach.say("Left and Right, or the mouse, move the divider; X marks a picture to compare with")
 
     def _set_mark(self) -> None:
         entry = self._entry(self._number)
@@ -290,9 +286,19 @@ class Strip:
         return self._entries[min(max(0, self._newest - number), len(self._entries) - 1)]
 
     def _stands_for(self, cell: int) -> Entry:
-        """The picture that a thumb shows."""
+        """The picture in the middle of those that a thumb stands for."""
         assert self._span is not None
         return self._entry(cell * self._span.stride + self._span.stride // 2)
+
+    def _thumb(self, film: Film, cell: int, size: Size) -> Thumb | None:
+        """The thumb of the picture that is looked at or marked, where that is in it; else of the one in its middle."""
+        assert self._span is not None
+        for entry in (self._entry(self._number), self._mark):
+            if entry is not None and entry.number // self._span.stride == cell:
+                thumb = film.thumb(entry, size)
+                if thumb is not None:
+                    return thumb
+        return film.thumb(self._stands_for(cell), size)
 
     def _cells(self, where: Plan) -> list[int]:
         """Thumbs that can be seen and stand for anything."""

@@ -12,7 +12,10 @@ from .filmplan import Plan
 from .scene import QUIET, TEXT, WARN
 
 RAIL, SEEN, EMPTY = (72, 72, 74), (128, 130, 134), (38, 38, 40)
-HINT = "Enter keeps    G goes back    W compares"
+HINTS = {
+    "rewound": "Enter keeps    G goes back    W compares",
+    "comparing": "Left, Right move the divider    X marks    W ends",
+}
 
 
 class Cell(NamedTuple):
@@ -95,8 +98,8 @@ def _draw_caption(brush: Brush, surface: Any, view: StripView) -> None:
     when = brush.text(view.when, TEXT, 1.0)
     surface.blit(when, when.get_rect(midleft=(left, middle)))
     left += when.get_width() + unit
-    if box.width > 44 * unit:
-        hint = brush.text(HINT, QUIET, 0.72)
+    if box.width > 36 * unit:
+        hint = brush.text(HINTS[view.state], QUIET, 0.72)
         surface.blit(hint, hint.get_rect(midright=(right, middle)))
         right -= hint.get_width() + 2 * unit
     if right - left > 4 * unit and view.words:
