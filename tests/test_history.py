@@ -81,7 +81,8 @@ def test_pictures_come_back_with_input_and_every_setting_newest_first(recorder):
 
 def test_a_live_session_is_recorded_and_can_be_looked_at_meanwhile(recorder):
     source, live = FakeSource(Size(64, 64), fps=200, live=True), FakeStream(2)
-    session = Session(source, live, [FakeSink(keep=1000)], on_output=[recorder.take])
+    session = Session(source, live, [FakeSink(keep=1000)], history=recorder)
+    assert session.history is recorder
     session.start()
     try:
         strip = None

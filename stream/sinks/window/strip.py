@@ -239,7 +239,7 @@ class Strip:
         if moment is None:
             return
         time = moment.seen.time
-        known = {"from": HISTORY, "revision": None, "seen": time and time.isoformat(timespec="seconds")}
+        known = {"from": HISTORY, "revision": None, "seen": time and time.astimezone().isoformat(timespec="seconds")}
         if not self._reach.keeper.save(moment.output, self._reach.status, time, **known):
             self._reach.say("not saved: the disk is still busy with the last pictures")
 
