@@ -41,8 +41,8 @@ class Keyboard:
         self._actions = {getattr(pygame, f"K_{key}"): name for name, keys in ACTIONS.items() for key in keys}
 
     def asked(self, event: Any) -> str | None:
-        """What a key that went down asks for, None for nothing: one of ``ACTIONS``, "quit", "copy", "cue before", and
-        for the digits 1 to 9 "recall 1" and "favour 1"."""
+        """What a key that went down asks for, None for nothing: one of ``ACTIONS``, "quit", "copy", "cue before",
+        "finish larger", and for the digits 1 to 9 "recall 1" and "favour 1"."""
         pygame = self._pygame
         key = self.letter(event)
         digit = self._digit(event)
