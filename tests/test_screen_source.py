@@ -16,9 +16,10 @@ from mss.exception import ScreenShotError
 from inkstream.stream.base.errors import ConfigError, SourceEnded, SourceLost, SourceUnavailable
 from inkstream.stream.base.frame import Rect, Size
 from inkstream.stream.base.preview import PREVIEW_TITLE
-from inkstream.stream.sources.screen.pick import Drag, drag_rect, pick_region, scale_rect
+from inkstream.stream.sources.screen.drag import Drag, drag_rect, scale_rect
+from inkstream.stream.sources.screen.pick import pick_region
 from inkstream.stream.sources.screen.source import LOOK_AROUND, ScreenSource
-from inkstream.stream.sources.screen.window import Window
+from inkstream.stream.sources.screen.window import Picked, Window
 from inkstream.stream.sources.screen.windows import find_window, intersect, match_window, preview_mask
 
 # --- geometry
@@ -129,10 +130,10 @@ def test_picking_with_mouse_and_keys(dummy_display):
     pygame.display.quit()
     start, end = (shown[0] // 4, shown[1] // 4), (shown[0] // 2, shown[1] * 3 // 4)
     picked = pick_region(picture, events=drag(start, end))
-    assert np.abs(np.array(picked) - (150, 100, 150, 200)).max() <= 1
+    assert np.abs(np.array(picked.rect) - (150, 100, 150, 200)).max() <= 1
     assert not pygame.display.get_init()  # the screen is free again
     click_then_enter = [*drag((5, 5), (6, 6)), event(pygame.KEYDOWN, key=pygame.K_RETURN)]
-    assert pick_region(picture, events=click_then_enter) == Rect(0, 0, 600, 400)
+    assert pick_region(picture, events=click_then_enter) == (Rect(0, 0, 600, 400), None)
     with pytest.raises(SourceUnavailable, match="cancelled"):
         pick_region(picture, events=[event(pygame.KEYDOWN, key=pygame.K_ESCAPE)])
 
@@ -442,16 +443,16 @@ def test_pick_asks_once_and_the_part_is_remembered():
     desktop, asked = Desktop(origin=(-100, 0), scale=2), []
     desktop.stack = [put(7, (-80, 30, 10, 10))]
 
-    def picker(picture, display):
-        asked.append((picture.shape, display))
-        return Rect(20, 40, 60, 80)
+    def picker(picture, display, spots, only_windows):
+        asked.append((picture.shape, display, only_windows))
+        return Picked(Rect(20, 40, 60, 80))
 
     choose = lambda: desktop.source(pick=True, picker=picker)
     with pytest.raises(SourceUnavailable, match="main thread"):
         off_main(choose)
     source = choose()
     pictures = [source.read(), off_main(source.again).read()]
-    assert asked == [((200, 400, 3), 0)]
+    assert asked == [((200, 400, 3), 0, False)]
     for picture in pictures:
         assert picture.shape == (80, 60, 3)
         assert (picture[20:40, 20:40] == (7, 2, 1)).all() and (picture == 7).sum() == 20 * 20

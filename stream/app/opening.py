@@ -67,6 +67,8 @@ class Opening:
         if kind == "screen":
             opened = open_source(source)
             stack.callback(opened.close)
+            if "window" in kinds and getattr(opened, "several", False):
+                opened.ask()  # type: ignore[attr-defined]
             area = getattr(opened, "area", None)
             self.source = _named(opened, source)
         if "window" in kinds:

@@ -56,7 +56,7 @@ KIND = Kind(
             "canvas|window|x,y,w,h",
             "of a window: the sheet of paper (what holds by itself), all of it, a part",
         ),
-        "pick": Option(flag, "", "drag a rectangle over the screen, before anything is loaded"),
+        "pick": Option(flag, "", "click a window, or drag over a part of the screen, before anything is loaded"),
         "region": Option(Rect.parse, "x,y,w,h", "a part of the desktop, in pixels (macOS: points)"),
         "monitor": Option(int, "N", "a monitor; 1 where nothing else is named"),
         "fps": Option(float, "N", "how often it is looked at, in a second"),

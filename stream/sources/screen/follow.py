@@ -11,7 +11,7 @@ from ...base.frame import Rect, Size
 from ...base.pacing import Clock
 from .held import Held
 from .window import Window
-from .windows import WindowSystem, covered_mask, find_window, intersect, match_window
+from .windows import WindowSystem, alike, covered_mask, find_window, intersect, match_window
 
 SETTLE = 0.5  # seconds that a program is given to draw what was covered
 
@@ -26,6 +26,7 @@ class Followed:
     def __init__(self, wanted: str, cursor: bool, clock: Clock) -> None:
         self.wanted = wanted
         self.chosen: Window | None = None
+        self.alike: tuple[Window, ...] = ()  # what fitted as well when it was found, itself included
         self.covered = False  # something lies over it, and the picture cannot show what is below
         self._cursor = cursor
         self._clock = clock
@@ -37,7 +38,9 @@ class Followed:
         """Find it; raises SourceUnavailable when there is none, or when it is minimised."""
         self._size = None
         if self.chosen is None:
-            self.chosen = find_window(system.windows(), self.wanted)
+            windows = system.windows()
+            self.chosen = find_window(windows, self.wanted)
+            self.alike = alike(windows, self.wanted)
             return
         if self._now(system) is None:
             same = [window for window in system.windows() if window.is_of(self.chosen)]

@@ -12,7 +12,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -25,12 +25,14 @@ from .area import Area
 from .follow import Followed
 from .grab import WAYLAND_HINT, Grabber, grab, layout, let_go, open_mss
 from .held import Held
-from .window import Pointer
+from .window import Picked, Pointer, Spot
 from .windows import WindowSystem, intersect, open_window_system, preview_mask
 
 LOOK_AROUND = 0.25  # seconds between two looks for previews
 CLOSE_WAIT = 0.5  # seconds
 SMALLEST = 8  # pixels of a region each way
+
+Picker = Callable[[np.ndarray, int, Sequence[Spot], bool], Picked]
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +67,7 @@ class ScreenSource:
         stop: threading.Event | None = None,
         open_grabber: Callable[[bool], Grabber] = open_mss,
         open_windows: Callable[[], WindowSystem] = open_window_system,
-        picker: Callable[[np.ndarray, int], Rect] | None = None,
+        picker: Picker | None = None,
         followed: Followed | None = None,
         area: str | Rect | Area | None = None,
     ) -> None:
@@ -89,13 +91,14 @@ class ScreenSource:
         self._layout = [Rect(0, 0, 1, 1)]  # the whole desktop, then each monitor
         self._hidden: np.ndarray | None = None  # (H, W) bool: where a preview is seen; None: nowhere
         self._held = Held()  # the captured part as it was at the last look around
+        self._scale = 1.0  # pixels of the monitor's picture for one of the desktop
         self._outside = False  # the captured part leaves the screen
         self._looked_at = -LOOK_AROUND
         self._looked_area: Rect | None = None
         try:
             self._connect()
             if pick:
-                self._region = self._pick(picker)
+                self._take(self._pick(picker))
             self._check_picture()
         except SourceLost as error:
             self.close()
@@ -213,17 +216,63 @@ class ScreenSource:
         if xwayland and not picture.any():
             raise SourceUnavailable(f"screen: {WAYLAND_HINT}")
 
-    def _pick(self, picker: Callable[[np.ndarray, int], Rect] | None) -> Rect:
+    @property
+    def several(self) -> bool:
+        """Whether other windows fit what was asked for as well as the one that was taken."""
+        return self._followed is not None and len(self._followed.alike) > 1
+
+    def ask(self, picker: Picker | None = None) -> None:
+        """Let the user say which of ``several`` windows is meant; the main thread only, before the first ``read``.
+
+        Raises SourceUnavailable when the user does not.
+        """
+        if self._followed is None:
+            return
+        try:
+            self._connect()
+            self._take(self._pick(picker, {window.id for window in self._followed.alike}))
+            self._check_picture()
+        except SourceLost as error:
+            raise SourceUnavailable(str(error)) from error
+        finally:
+            self._disconnect()
+
+    def _take(self, picked: Picked) -> None:
+        if picked.window is None:
+            self._region = self._on_desktop(picked.rect)
+            return
+        self._followed = Followed(f"{picked.window.id:#x}", self._cursor, self._clock)
+        if self._windows is not None:
+            self._followed.attach(self._windows)
+
+    def _on_desktop(self, rect: Rect) -> Rect:
+        """From pixels of the monitor's picture to coordinates of the desktop."""
+        area = self._layout[min(self._monitor, len(self._layout) - 1)]
+        part = Rect(*(round(value / self._scale) for value in rect))
+        return Rect(area.x + part.x, area.y + part.y, max(1, part.width), max(1, part.height))
+
+    def _pick(self, picker: Picker | None, among: set[int] | None = None) -> Picked:
         if threading.current_thread() is not threading.main_thread():
             raise SourceUnavailable("pick: can only ask from the main thread; use screen:region=x,y,w,h")
-        area = self._area()
+        area = self._layout[min(self._monitor, len(self._layout) - 1)]
         picture = self._grab(area)
+        self._scale = picture.shape[1] / area.width
         if picker is None:
             from .pick import pick_region as picker
-        rect = picker(picture, max(0, self._monitor - 1))
-        scale = picture.shape[1] / area.width
-        part = Rect(*(round(value / scale) for value in rect))
-        return Rect(area.x + part.x, area.y + part.y, max(1, part.width), max(1, part.height))
+        return picker(picture, max(0, self._monitor - 1), self._spots(area, among), among is not None)
+
+    def _spots(self, area: Rect, among: set[int] | None) -> list[Spot]:
+        """The windows that can be clicked, in pixels of the picture of ``area``."""
+        found = []
+        for window in self._windows.windows() if self._windows is not None else ():
+            inside = intersect(window.content, area)
+            if inside is None or not window.shown or window.is_preview or (among is None and not window.title):
+                continue
+            if among is None or window.id in among:
+                x, y = (inside.x - area.x) * self._scale, (inside.y - area.y) * self._scale
+                rect = Rect(*map(round, (x, y, inside.width * self._scale, inside.height * self._scale)))
+                found.append(Spot(window, rect))
+        return found
 
     # --- pictures
 

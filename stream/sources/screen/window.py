@@ -44,3 +44,17 @@ class Window:
     def __str__(self) -> str:
         program = f"{quoted(self.program, 40)[1:-1]}, " if self.program else ""
         return f"window {quoted(self.title)} ({program}id {self.id:#x})"
+
+
+class Spot(NamedTuple):
+    """A window that can be picked, and where it is in a picture of the screen."""
+
+    window: Window
+    rect: Rect
+
+
+class Picked(NamedTuple):
+    """What was picked, in pixels of a picture of the screen."""
+
+    rect: Rect
+    window: Window | None = None

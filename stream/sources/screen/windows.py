@@ -86,6 +86,15 @@ def match_window(windows: Sequence[Window], wanted: str) -> Window | None:
     return max(found, key=lambda w: (_rank(w, name), w.shown, _plain(w.title) == name, area(w)))
 
 
+def alike(windows: Sequence[Window], wanted: str) -> tuple[Window, ...]:
+    """The shown windows that fit as well as the best; just that one where its title is the very text that was given."""
+    name, best = _plain(wanted), match_window(windows, wanted)
+    if best is None or _plain(best.title) == name:
+        return () if best is None else (best,)
+    rank = _rank(best, name)
+    return tuple(each for each in windows if each.shown and each.title and _rank(each, name) == rank)
+
+
 def _rank(window: Window, name: str) -> int:
     """How well a window fits; 0: not at all."""
     title, program = _plain(window.title), _plain(window.program)
