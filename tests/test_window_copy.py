@@ -113,6 +113,16 @@ def test_what_another_program_copies_takes_its_place_and_the_end_leaves_nothing(
     selection.put(noise(20), told.append)  # too late: nothing happens
 
 
+def test_a_display_that_goes_away_takes_nothing_with_it(told):
+    with x_server() as (display, server), closing(Selection(display)) as selection:
+        selection.put(noise(20), told.append)
+        assert told.next() == ""
+        server.kill()
+        selection._thread.join(20)
+        selection.put(noise(20), told.append)
+        assert told.next() == "the X display went away"
+
+
 def test_a_display_that_is_not_there_is_said():
     with pytest.raises(OSError, match="cannot be reached"):
         Selection(":9871")

@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -301,6 +302,33 @@ def test_two_moments_are_compared_when_one_is_marked(hand, window):
     assert (hand.view.divider.left, hand.view.divider.right) == ("0:33 ago", "0:04 ago")
     hand("w", "HOME", "x")
     assert hand.view.marked is None and "no longer marked" in window.shown.toast
+
+
+def test_a_moment_is_finished_as_a_live_picture_is(hand):
+    asked = []
+    hand.model.finishing = SimpleNamespace(progress=lambda: None, start=lambda *what: asked.append(what) or True)
+    hand("b")
+    hand.shows(COUNT - 1)
+    hand("HOME")
+    hand.shows(0)
+    hand("f")
+    ((given, scale),) = asked
+    assert scale == 2 and given.making.stream.prompt == "a red car" and (given.input == moment(0).input).all()
+
+
+def test_opened_and_closed_a_hundred_times_it_leaves_nothing(hand, window):
+    def readers():
+        return [each for each in threading.enumerate() if each.name == "inkstream film"]
+
+    for _ in range(50):
+        hand("b", "b")
+    hand("b")
+    hand.shows(COUNT - 1)
+    hand.until(lambda: len(readers()) == 1)
+    window.close()
+    for each in readers():
+        each.join(20)
+    assert not readers()
 
 
 def test_the_prompt_line_takes_the_place_of_the_strip(hand, window):

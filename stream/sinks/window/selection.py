@@ -80,6 +80,8 @@ class Selection:
         with self._lock:
             self._new = pixels, tell
         self._ring()
+        if not self._thread.is_alive():
+            tell("the X display went away")
 
     def close(self) -> None:
         """Leave the clipboard."""
