@@ -15,8 +15,8 @@ from inkstream.stream.app.cli import app
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
-BLOCK = re.compile(r"^```sh$(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"(?:^|&& )inkstream (.+)", re.MULTILINE)
+BLOCK = re.compile(r"^ *```sh$(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"(?:^ *|&& )inkstream (.+)", re.MULTILINE)
 INLINE = re.compile(r"`inkstream ([^`]+)`")
 HELP = ("-h", "--help")
 

@@ -367,6 +367,13 @@ def test_a_demo_is_shown_and_the_page_is_there_again_with_what_was_kept(home, wo
     assert screen.opened == [None, Screen.place] and screen.closed == 2
 
 
+def test_of_several_files_the_picture_is_named(home, words):
+    names = ("a-red-car-input.png", "a-red-car.ora", "a-red-car.png")
+    screen = Screen([("demo",), ready, CLOSE])
+    Guide(screen, Run(makes=[home / "inkstream" / name for name in names])).run()
+    assert screen.pages[-1].note == "Kept in ~/inkstream: a-red-car.png and 2 more"
+
+
 def test_a_window_is_drawn_in_and_remembered(home, words, monkeypatch):
     desktop = Desktop(opened(7, "sheet", "krita"))
     monkeypatch.setattr("inkstream.stream.sources.screen.windows.open_window_system", lambda: desktop)

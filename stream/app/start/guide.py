@@ -186,7 +186,8 @@ class Guide:
 def _kept(folder: Path, before: set[Path]) -> str:
     """Which files are new in a folder, in words."""
     new = [path for path in folder.iterdir() if path not in before and not path.name.startswith(".")]
-    new.sort(key=lambda path: (len(path.name), path.name))  # the picture's own name is the shortest
+    # The picture's own name is the shortest, and what it lies beside (.ora) does not come before it.
+    new.sort(key=lambda path: (len(path.stem), path.suffix not in (".mp4", ".png"), path.name))
     if not new:
         return ""
     more = f" and {len(new) - 1} more" if len(new) > 1 else ""

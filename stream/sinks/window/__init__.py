@@ -40,7 +40,7 @@ KIND = Kind(
         "clean": Option(flag, "", "nothing but pictures, for captures"),
         "layout": Option(str, "|".join(get_args(Layout)), "of clean: the render, or render, sketch and prompt"),
         "capturable": Option(flag, "", "let screen captures see it on Windows, too"),
-        "save_dir": Option(str, "FOLDER", "where Enter keeps pictures"),
+        "save_dir": Option(str, "FOLDER", "where kept pictures and recordings go"),
         "cues": Option(read_cues, "FILE", "a list of prompts, one a line, that fade in one after another (N)"),
     },
     WindowSink,
