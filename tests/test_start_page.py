@@ -168,7 +168,7 @@ def test_a_report_begins_with_what_matters():
     gone = {"name": "embedded demo", "found": False, "text": "no picture", "hint": "install it anew"}
     shown = page.report({"demo": False, "areas": {"packages": [finding], "demo": [gone]}})
     assert [item.title for item in shown.items] == ["demo", "embedded demo", "packages", "torch"]
-    assert shown.items[1].mark == "bad" and "install it anew" in shown.items[1].about
+    assert (shown.items[1].mark, shown.items[1].hint) == ("bad", "install it anew")
     assert "does not run" in shown.about and "works" in page.report({"demo": True, "areas": {}}).about
 
 

@@ -28,6 +28,8 @@ class Item:
     """Where there is no picture; a name that ``view`` can draw."""
     mark: Mark = ""
     """Of a finding: whether that is good."""
+    hint: str = ""
+    """Of a finding: what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +99,6 @@ def report(found: Mapping[str, Any]) -> Page:
         findings = areas[area]
         items.append(Item(str(area)))
         for each in findings:
-            more = f"   {each['hint']}" if each.get("hint") else ""
-            items.append(Item(str(each["name"]), f"{each['text']}{more}", mark=marks.get(each["found"], "plain")))
+            mark, hint = marks.get(each["found"], "plain"), str(each.get("hint", ""))
+            items.append(Item(str(each["name"]), str(each["text"]), mark=mark, hint=hint))
     return Page("doctor", "Check this computer", about, tuple(items), "report")

@@ -187,17 +187,19 @@ class View:
         if item.about:
             name = self._short(item.title, across - unit, 0.9)
             surface.blit(self._text(name, TEXT, 0.9), (row.x + round(1.4 * unit), row.y + round(0.3 * unit)))
-        for number, line in enumerate(self._report_lines(item, row.width)):
+        for number, (line, colour) in enumerate(self._report_lines(item, row.width)):
             place = (row.x + round(1.4 * unit) + across, row.y + round((0.3 + 1.4 * number) * unit))
-            surface.blit(self._text(line, QUIET if item.about else TEXT, 0.9), place)
+            surface.blit(self._text(line, colour, 0.9), place)
 
     @property
     def _column(self) -> int:
         return 15 * self._unit
 
-    def _report_lines(self, item: Item, wide: int) -> list[str]:
-        across = self._column if item.about else 0
-        return self._wrapped(item.about or item.title, wide - across - 2 * self._unit, 0.9)
+    def _report_lines(self, item: Item, wide: int) -> list[tuple[str, Colour]]:
+        """What was found, and below it what to do."""
+        most = wide - (self._column if item.about else 0) - 2 * self._unit
+        found = [(line, TEXT) for line in self._wrapped(item.about or item.title, most, 0.9)]
+        return found + ([(line, QUIET) for line in self._wrapped(item.hint, most, 0.9)] if item.hint else [])
 
     # --- pieces
 
