@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from ..base.errors import ConfigError, FrameError, SourceEnded, SourceError, SourceLost, SourceUnavailable
 from ..base.frame import Frame, Origin, Rect, Sound
@@ -87,6 +88,11 @@ class Intake:
     def area(self) -> Rect | None:
         """Where on the desktop the source is; None where it is nowhere there."""
         return getattr(self._source, "area", None)
+
+    @property
+    def canvas(self) -> Any:
+        """What says which part of a window is taken, see ``sources.screen.area``; None where there is no question."""
+        return getattr(self._source, "canvas", None)
 
     @property
     def notice(self) -> str:

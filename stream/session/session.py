@@ -234,6 +234,11 @@ class Session:
         settle()
 
     @property
+    def canvas(self) -> Any:
+        """What says which part of the source's window is taken, see ``Controls``; None where there is no question."""
+        return self._intake.canvas
+
+    @property
     def ending(self) -> bool:
         """Whether it was asked to end, or has ended."""
         return self._ended or self._stop.is_set()

@@ -66,12 +66,19 @@ class Status:
 class Controls(Protocol):
     """What a sink with keys may ask of the session. All calls return at once.
 
-    It may also have ``read_prompt(text) -> Reading``, what the model makes of a prompt; ``brings() -> Brings``, what
-    the model brings along for whoever steers it; ``record(open)``, which keeps every picture in the sink that
-    ``open()`` opens, beside the other sinks, until ``record(None)``; ``try_out(changes, tell)``, which renders the
-    newest frame under other settings, for ``tell(number, output, why)`` alone; ``history``, the ``HistoryRecorder``
-    that writes down its last minutes, or None; and ``finish(output, scale=2) -> bool``, which begins to make the still
-    at its best of a picture, with ``finishing``: ``progress()``, ``cancel()`` and ``news()`` of that.
+    It may also have:
+
+    - ``read_prompt(text) -> Reading``, what the model makes of a prompt; ``brings() -> Brings``, what the model brings
+      along for whoever steers it.
+    - ``try_out(changes, tell)``, which renders the newest frame under other settings, for ``tell(number, output, why)``
+      alone.
+    - ``record(open)``, which keeps every picture in the sink that ``open()`` opens, beside the other sinks, until
+      ``record(None)``.
+    - ``history``, the ``HistoryRecorder`` that writes down its last minutes, or None.
+    - ``finish(output, scale=2) -> bool``, which begins to make the still at its best of a picture, with ``finishing``:
+      ``progress()``, ``cancel()`` and ``news()`` of that.
+    - ``canvas``, or None: ``view()`` gives a picture of the source's window and the part of it that is taken, or None;
+      ``mark(rect)`` says what is to be taken (None: what is found).
     """
 
     def update(self, **changes: Any) -> None:

@@ -15,6 +15,7 @@ ACTIONS = {
     "top": ("t",),
     "mirror": ("m",),
     "panel": ("c",),
+    "canvas": ("k",),
     "variations": ("v",),
     "side by side": ("a",),
     "strip": ("b", "LEFT", "RIGHT"),

@@ -41,6 +41,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("Enter", "keep this picture and its input"),
             ("Ctrl+C", "copy it, to paste as a layer"),
             ("F, Shift+F", "finish it: 2 or 4 times as large"),
+            ("K", "your canvas: drag its corners"),
             ("Space", "freeze, and go on"),
         ),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .canvas import Canvas
 from .dials import Dials
 from .favourites import Favourites
 from .panel import Panel
@@ -17,4 +18,5 @@ def make_tools(reach: Reach, dials: Dials, favourites: Favourites) -> dict[str, 
         "variations": Variations(reach, dials),
         "side by side": SideBySide(reach, dials),
         "strip": Strip(reach, dials),
+        "canvas": Canvas(reach),
     }

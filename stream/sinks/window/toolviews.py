@@ -11,6 +11,7 @@ import numpy as np
 from ...base.frame import Size, place
 from ..slate import BACKGROUND, INK
 from .brush import Brush
+from .canvas import KEYS, QUESTION, CanvasView
 from .panel import PanelView, rail_of
 from .scene import PANEL, QUIET, TEXT, WARN
 from .stripview import StripView, draw_strip
@@ -72,6 +73,35 @@ def draw_tiles(brush: Brush, surface: Any, view: TilesView) -> None:
     surface.blit(hint, hint.get_rect(center=(width // 2, height - round(0.9 * unit))))
 
 
+def draw_canvas(brush: Brush, surface: Any, view: CanvasView) -> None:
+    """The source's window, dark but for what is taken of it, with the sides that can be dragged."""
+    unit, pygame = brush.unit, brush.pygame
+    surface.fill((BACKGROUND,) * 3)
+    area, rect = pygame.Rect(view.area), pygame.Rect(view.rect)
+    picture, corner = _fitted(pygame, view.shot.pixels, area)
+    surface.blit(picture, corner)
+    for x, y, right, bottom in (
+        (area.x, area.y, area.right, rect.y),
+        (area.x, rect.bottom, area.right, area.bottom),
+        (area.x, rect.y, rect.x, rect.bottom),
+        (rect.right, rect.y, area.right, rect.bottom),
+    ):
+        if right > x and bottom > y:
+            brush.panel(surface, pygame.Rect(x, y, right - x, bottom - y), 150, 0)
+    pygame.draw.rect(surface, INK, rect.inflate(4, 4), 2)
+    for x in (rect.x, rect.centerx, rect.right):
+        for y in (rect.y, rect.centery, rect.bottom):
+            if (x, y) != rect.center:
+                brush.dot(surface, (x, y), 0.36 * unit, INK)
+    size = brush.text(str(view.size), TEXT, 0.8)
+    brush.panel(surface, size.get_rect(center=rect.center).inflate(unit, unit // 2), 190, unit // 3)
+    surface.blit(size, size.get_rect(center=rect.center))
+    width, height = surface.get_size()
+    for words, colour, scale, up in ((QUESTION, TEXT, 0.86, 1.6), (KEYS, QUIET, 0.72, 0.55)):
+        line = brush.text(brush.shortened(words, width - 2 * unit, scale), colour, scale)
+        surface.blit(line, line.get_rect(center=(width // 2, height - round(up * unit))))
+
+
 def _fitted(pygame: Any, pixels: np.ndarray, box: Any) -> tuple[Any, Any]:
     """A picture as large as it fits into a box, and where it stands there."""
     inside = place(Size.of(pixels), Size(box.width, box.height), "letterbox").inside
@@ -84,4 +114,5 @@ PAINTED: dict[type, Callable[[Brush, Any, Any], None]] = {
     PanelView: draw_panel,
     TilesView: draw_tiles,
     StripView: draw_strip,
+    CanvasView: draw_canvas,
 }

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ...base.errors import ConfigError
-from ...base.frame import Rect
+from ...base.frame import Rect, Size
 from .lock import Lock
+from .marked import Marked
 from .steady import Steady
 from .track import Tracker
-from .window import Pointer
+from .window import Pointer, Window
+from .windows import intersect
 
 LOST = 3.0  # seconds without the sheet until people are told
 
@@ -17,9 +19,14 @@ LOST = 3.0  # seconds without the sheet until people are told
 class Area:
     """What ``area=`` says: ``"canvas"``, ``"window"``, or a ``Rect`` in pixels of the window's picture."""
 
-    def __init__(self, wanted: str | Rect = "canvas") -> None:
+    def __init__(self, wanted: str | Rect = "canvas", marked: Marked | None = None) -> None:
         self.wanted = wanted
-        self._window: int | None = None
+        self._window: Window | None = None
+        self._marked = marked or Marked()
+        self._by_hand: Rect | None = None  # where the user said that the canvas is
+        self._known_for: Size | None = None  # the size of the window for which that was looked up
+        self._wish: tuple[Rect | None] | None = None  # what ``mark`` said, until the next picture
+        self._seen: np.ndarray | None = None  # the last picture, whole
         self._tracker = Tracker()
         self._steady = Steady()
         self._lock = Lock()
@@ -31,12 +38,12 @@ class Area:
     @property
     def notice(self) -> str:
         """What people should know of the picture now; empty: nothing."""
-        if self.wanted != "canvas":
+        if self.wanted != "canvas" or self._by_hand is not None:
             return ""
         if self._tracker.sheet is None and self._given is not None:
             return (
                 "no sheet of paper was found in this window, so all of it is taken: open or make a drawing, zoom out "
-                "until the sheet's borders are seen, or name the part with area=x,y,width,height or screen:pick"
+                "until the sheet's borders are seen, or say where it is: K in the preview, or area=x,y,width,height"
             )
         if self._lock.lost:
             return (
@@ -49,11 +56,26 @@ class Area:
             )
         return ""
 
-    def begin(self, window: int) -> None:
+    def begin(self, window: Window) -> None:
         """The pictures are of this window from now on; of another one than before, nothing is known."""
-        if self._window not in (None, window):
-            self.__init__(self.wanted)
+        if self._window is not None and self._window.id != window.id:
+            self.__init__(self.wanted, self._marked)
         self._window = window
+
+    def view(self) -> tuple[np.ndarray, Rect] | None:
+        """The last picture of the window, ``(H, W, 3)`` uint8 RGB, and which part of it is given; from any thread.
+
+        None before the first one, and where the part was chosen in another way than as the canvas.
+        """
+        picture, rect = self._seen, self._rect
+        return None if picture is None or rect is None or self.wanted != "canvas" else (picture, rect)
+
+    def mark(self, rect: Rect | None) -> None:
+        """Say where the canvas is in the window, in its pixels, or None: it is to be found; from any thread.
+
+        It is remembered for windows of this program and size.
+        """
+        self._wish = (rect,)
 
     def take(self, picture: np.ndarray, pointer: Pointer | None, now: float) -> np.ndarray:
         """The part of a window's picture, ``(H, W, 3)`` uint8 RGB, without what belongs to the pointer.
@@ -61,11 +83,14 @@ class Area:
         ``pointer`` is in pixels of the picture, ``now`` in seconds. Gives the very array that it gave before while
         nothing counts as new. Raises ConfigError when a rectangle is not in the window.
         """
+        self._heed(Size.of(picture))
         rect = self._part(picture, pointer, now)
+        self._seen = picture
         if rect is None:
             assert self._given is not None
             return self._given
-        sheet, stirred = self._tracker.sheet, self._tracker.stirred
+        sheet = None if self._by_hand else self._tracker.sheet
+        stirred = self._tracker.stirred and not self._by_hand
         if rect != self._rect or stirred:
             self._rect = rect
             self._steady.restart()
@@ -78,6 +103,18 @@ class Area:
             self._tracker.settled()
         self._given = given
         return given
+
+    def _heed(self, size: Size) -> None:
+        """Take what the user said, now or at another time of such a window."""
+        program, wish = self._window.program if self._window else "", self._wish
+        if self.wanted != "canvas":
+            return
+        if wish is not None:
+            self._wish, self._by_hand, self._known_for = None, wish[0], size
+            self._marked.mark(program, size, wish[0])
+            self._lock = Lock()
+        elif size != self._known_for:
+            self._known_for, self._by_hand = size, self._marked.of(program, size)
 
     def _part(self, picture: np.ndarray, pointer: Pointer | None, now: float) -> Rect | None:
         """What is to be given; None: what was given last, as the sheet cannot be seen now."""
@@ -95,6 +132,8 @@ class Area:
             return Rect(x, y, right - x, bottom - y)
         if self.wanted == "window":
             return whole
+        if self._by_hand is not None:
+            return intersect(self._by_hand, whole) or whole
         tracker = self._tracker
         tracker.look(picture, now, pointer is not None and pointer.pressed)
         if tracker.sheet is None:

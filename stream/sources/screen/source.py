@@ -122,6 +122,11 @@ class ScreenSource:
         return self._area()
 
     @property
+    def canvas(self) -> Area | None:
+        """Where the sheet of paper is said to be, for who wants to say it better; None for all but a window."""
+        return self._part if self._followed else None
+
+    @property
     def notice(self) -> str:
         """Why the picture is not wholly what is there now; empty: it is."""
         if self._followed:
@@ -293,7 +298,7 @@ class ScreenSource:
             assert self._windows is not None
             picture = self._followed.capture(self._windows, self._layout[0], self._grab)
             assert self._followed.chosen is not None
-            self._part.begin(self._followed.chosen.id)
+            self._part.begin(self._followed.chosen)
             return self._part.take(picture, self._pointer(picture), self._clock())
         area = self._area()
         looked = self._look_around(area)
