@@ -580,6 +580,12 @@ def test_a_dry_run_of_long_steps_takes_one(tmp_path, codec, monkeypatch):
     assert len(taken) == 1 and found.step_seconds > 0
 
 
+def test_a_model_that_is_missing_is_named_before_any_scene_is_rendered(tmp_path, monkeypatch):
+    monkeypatch.setattr(start, "open_data", lambda *_: pytest.fail("it began with the scenes"))
+    with pytest.raises(ModelError, match="nothing/here: no such folder or file"):
+        dry_run(base_config(tmp_path / "out", str(tmp_path / "nothing" / "here"), max_train_steps=10))
+
+
 # --- the command
 
 

@@ -25,7 +25,7 @@ from .config import DataConfig
 from .sharpened import Sharpened
 from .sheets import to_pictures
 
-FEW = 4  # scenes that stand for all where nothing is to be rendered into a folder
+FEW = 2  # scenes that stand for all where nothing is to be rendered into a folder
 
 
 @dataclass(frozen=True, eq=False)
