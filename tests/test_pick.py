@@ -167,7 +167,8 @@ class Desktop:
 def test_several_windows_that_fit_are_asked_about_and_the_chosen_one_is_followed():
     one = spot("a.kra - Krita", (0, 0, 300, 200), 11).window
     other = spot("b.kra - Krita", (100, 100, 200, 200), 12).window
-    desktop = Desktop(one, GIMP.window, other)
+    toolbar = spot("Brush settings", (0, 0, 100, 80), 13).window
+    desktop = Desktop(one, GIMP.window, toolbar, other)
     source = desktop.source(window="krita", area="window")
     assert source.several and source.about.startswith("window 'a.kra - Krita'")  # the larger
     asked = []

@@ -19,6 +19,7 @@ from ...base.names import quoted
 from .window import Pointer, Window
 
 MOST_LISTED = 12
+RIVAL = 0.3  # of the best window's area that another one has at least to be meant in its place
 
 
 class WindowSystem(Protocol):
@@ -87,12 +88,17 @@ def match_window(windows: Sequence[Window], wanted: str) -> Window | None:
 
 
 def alike(windows: Sequence[Window], wanted: str) -> tuple[Window, ...]:
-    """The shown windows that fit as well as the best; just that one where its title is the very text that was given."""
+    """The shown windows that fit as well as the best, but for toolbars and the like, which are much smaller.
+
+    Just the best where its title is the very text that was given.
+    """
     name, best = _plain(wanted), match_window(windows, wanted)
     if best is None or _plain(best.title) == name:
         return () if best is None else (best,)
-    rank = _rank(best, name)
-    return tuple(each for each in windows if each.shown and each.title and _rank(each, name) == rank)
+    rank, area = _rank(best, name), lambda window: window.content.width * window.content.height
+    least = RIVAL * area(best)
+    fits = lambda window: window.shown and window.title and _rank(window, name) == rank and area(window) >= least
+    return tuple(filter(fits, windows))
 
 
 def _rank(window: Window, name: str) -> int:
