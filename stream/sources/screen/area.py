@@ -62,6 +62,15 @@ class Area:
             self.__init__(self.wanted, self._marked)
         self._window = window
 
+    def starts(self, now: float) -> None:
+        """Pictures are about to come, at a time in seconds."""
+        self._tracker.begin(now)
+
+    @property
+    def searching(self) -> bool:
+        """Whether the sheet is to be given, and was not found yet."""
+        return self.wanted == "canvas" and self._by_hand is None and self._tracker.sheet is None
+
     def view(self) -> tuple[np.ndarray, Rect] | None:
         """The last picture of the window, ``(H, W, 3)`` uint8 RGB, and which part of it is given; from any thread.
 

@@ -31,6 +31,7 @@ from .windows import WindowSystem, intersect, open_window_system, preview_mask
 LOOK_AROUND = 0.25  # seconds between two looks for previews
 CLOSE_WAIT = 0.5  # seconds
 SMALLEST = 8  # pixels of a region each way
+UNDECIDED = 1.5  # seconds in which the sheet in a window may be found before all of the window is given
 
 Picker = Callable[[np.ndarray, int, Sequence[Spot], bool], Picked]
 
@@ -93,6 +94,7 @@ class ScreenSource:
         self._held = Held()  # the captured part as it was at the last look around
         self._scale = 1.0  # pixels of the monitor's picture for one of the desktop
         self._outside = False  # the captured part leaves the screen
+        self._began: float | None = None  # when the first picture was given
         self._looked_at = -LOOK_AROUND
         self._looked_area: Rect | None = None
         try:
@@ -137,10 +139,20 @@ class ScreenSource:
         return ""
 
     def read(self) -> np.ndarray:
-        """Wait for the next target time, then capture: ``(H, W, 3)`` uint8 RGB.
+        """Wait for the next target time, then capture: ``(H, W, 3)`` uint8 RGB. At first it waits for the sheet to be
+        found, for a moment: what surrounds it is nothing that anybody drew.
 
         Raises SourceLost when the window was closed or minimised or the screen went away.
         """
+        picture = self._read()
+        if self._began is None:
+            self._began = self._clock()
+            self._part.starts(self._began)
+        while self._followed and self._part.searching and self._clock() < self._began + UNDECIDED:
+            picture = self._read()
+        return picture
+
+    def _read(self) -> np.ndarray:
         if not self._pacer.wait():
             raise SourceEnded("screen: closed")
         with self._lock:

@@ -11,6 +11,8 @@ SURE = 0.88  # how certain a sheet must be
 GIVE_UP = 3.0  # seconds after a change of the window's size in which the sheet must be found again
 AGREE = 0.12  # seconds between two searches that must find the same
 AGAIN = 1.0  # seconds until a search that found nothing is tried again
+SOON = 0.2  # the same in the first seconds, when a window is still being drawn
+FIRST = 3.0  # seconds
 OUTSIDE = 0.25  # share of one side's surroundings that may change while the sheet stays: pointers and guides
 INSIDE = 0.5  # share of the pixels along one side; a stroke along the border changes as many
 GRID = 16  # pixels between those that are compared of everything
@@ -36,16 +38,22 @@ class Tracker:
         self._searched_at = -np.inf
         self._sized_at: float | None = None  # when the window got another size; None: the sheet was found since
         self._due = True  # a search is to be made
+        self._began = -np.inf
+
+    def begin(self, now: float) -> None:
+        """Pictures begin to come, at a time in seconds."""
+        self._began = now
 
     def look(self, picture: np.ndarray, now: float, pressed: bool = False) -> None:
-        """Check ``(H, W, 3)`` uint8 RGB at a time in seconds; while a button is ``pressed`` nothing is searched."""
+        """Check ``(H, W, 3)`` uint8 RGB at a time in seconds; once it was found, nothing is searched while a button is
+        ``pressed``."""
         size = Size.of(picture)
         grid = picture[GRID // 2 :: GRID, GRID // 2 :: GRID]
         rests = self._grid is not None and grid.shape == self._grid.shape
         changed = float((grid != self._grid).any(2).mean()) if rests else 1.0
         self._grid, self.rests = grid.copy(), changed < MOVED / 10
         self._check(picture, size, changed, pressed)
-        if not self._due or (pressed and size == self._size):
+        if not self._due or (pressed and size == self._size and self.sheet is not None):
             return
         if size != self._size:  # whatever was known is void
             self._size, self._sized_at = size, now
@@ -53,7 +61,7 @@ class Tracker:
             if min(size) < LEAST:
                 self.sheet = None
         elif self.sheet is None and self._candidate is None:
-            if now - self._searched_at >= AGAIN:
+            if now - self._searched_at >= (SOON if now - self._began < FIRST else AGAIN):
                 self._search(picture, now, sure=True)
         elif self.rests and now - self._searched_at >= (AGREE if self._candidate or self.there else AGAIN):
             self._search(picture, now, sure=False)

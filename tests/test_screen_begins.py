@@ -1,0 +1,68 @@
+"""The first pictures of a window: what surrounds the sheet is nothing that anybody drew."""
+
+import threading
+
+import numpy as np
+from doubles.paintwindow import drawing, window
+from test_pick import Desktop, spot
+
+from inkstream.stream.base.frame import Rect
+from inkstream.stream.sources.screen.area import Area
+from inkstream.stream.sources.screen.marked import Marked
+from inkstream.stream.sources.screen.window import Pointer
+
+SHEET = window((drawing(), 80, 60))
+LATE = np.random.default_rng(0).integers(0, 256, SHEET.shape, np.uint8)  # its sheet is not painted yet
+
+
+class Late(Desktop):
+    """A program that paints its sheet a while after its window is there. Time is what the test says."""
+
+    def __init__(self, after: float) -> None:
+        height, width = SHEET.shape[:2]
+        super().__init__(spot("drawing", (0, 0, width, height)).window)
+        self.monitors = [{"left": 0, "top": 0, "width": width, "height": height}] * 2
+        self.after, self.now, self.step = after, 0.0, 0.05
+
+    def picture(self, window, cursor):
+        self.now += self.step
+        return SHEET if self.now >= self.after else LATE
+
+    def opened(self, tmp_path):
+        stop = threading.Event()
+        source = self.source(window="krita", area=Area("canvas", Marked(tmp_path)), clock=lambda: self.now, stop=stop)
+        self.now += 3.0  # a model is loaded
+        return source
+
+
+def test_until_the_sheet_is_found_nothing_is_given(tmp_path):
+    desktop = Late(after=3.9)
+    picture = desktop.opened(tmp_path).read()
+    assert np.array_equal(picture, drawing())
+    assert desktop.now < 4.4
+
+
+def test_without_a_sheet_all_of_the_window_is_given_after_a_moment(tmp_path):
+    desktop = Late(after=100.0)
+    source = desktop.opened(tmp_path)
+    assert source.read().shape == SHEET.shape
+    began = desktop.now
+    source.read()
+    assert began < 5.0 and desktop.now - began <= 2 * desktop.step and "no sheet of paper" in source.notice
+
+
+def test_a_sheet_is_found_while_somebody_draws_already(tmp_path):
+    area = Area("canvas", Marked(tmp_path))
+    area.starts(0.0)
+    pressed = Pointer(200, 200, True)
+    area.take(LATE, pressed, 0.0)
+    for number in range(1, 20):
+        given = area.take(SHEET, pressed, number / 20)
+    assert given.shape == drawing().shape and not area.searching
+
+
+def test_where_the_user_said_it_is_nothing_is_waited_for(tmp_path):
+    marked = Marked(tmp_path)
+    desktop = Late(after=100.0)
+    marked.mark("krita", desktop.all[0].content.size, Rect(10, 10, 50, 40))
+    assert desktop.opened(tmp_path).read().shape == (40, 50, 3)
