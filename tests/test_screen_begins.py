@@ -2,6 +2,7 @@
 
 import threading
 
+import cv2
 import numpy as np
 from doubles.paintwindow import drawing, window
 from test_pick import Desktop, spot
@@ -12,7 +13,9 @@ from inkstream.stream.sources.screen.marked import Marked
 from inkstream.stream.sources.screen.window import Pointer
 
 SHEET = window((drawing(), 80, 60))
-LATE = np.random.default_rng(0).integers(0, 256, SHEET.shape, np.uint8)  # its sheet is not painted yet
+LATE = np.full_like(SHEET, 255)  # its sheet is not painted yet: lines of text, as in a terminal
+for line in range(0, SHEET.shape[0], 14):
+    cv2.putText(LATE, "x " * 60, (2, line), cv2.FONT_HERSHEY_PLAIN, 0.9, (0, 0, 0))
 
 
 class Late(Desktop):
