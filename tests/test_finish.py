@@ -14,10 +14,12 @@ from test_cli import command
 from test_driver import picture, until
 
 from inkstream.bench.synthetic import FakeStream
+from inkstream.lora.data import scenes
 from inkstream.lora.upscaler import Upscaler, bicubic, enlarged, read_upscaler, upscaler_of, write_upscaler
 from inkstream.models import embedded
 from inkstream.stream import Session, Stream
 from inkstream.stream.base.config import StreamConfig
+from inkstream.stream.base.configfile import load_config
 from inkstream.stream.base.errors import ConfigError, ModelError
 from inkstream.stream.base.frame import Output
 from inkstream.stream.base.kept import png_with, read_making, read_recipe, recipe_of
@@ -27,6 +29,7 @@ from inkstream.stream.finish.painter import Painter
 from inkstream.stream.finish.still import Kept, finish
 from inkstream.stream.loop.tiled import Tile, blended, tiles_of
 from inkstream.stream.sinks.fake import FakeSink
+from inkstream.stream.sources.drawing import sketch
 
 SIDE = 64
 SMALL = {"width": SIDE, "height": SIDE, "warmup": 0, "acceleration": "eager", "use_tiny_vae": False, "prompt": "a car"}
@@ -198,6 +201,35 @@ def test_an_upscaler_is_written_and_read_and_checked(tmp_path):
         with pytest.raises(ModelError, match=said):
             read_upscaler(tmp_path)
     assert upscaler_of(tiny_sd()) is None
+
+
+def test_the_upscaler_of_the_embedded_model_knows_more_than_bicubic_interpolation():
+    folder = embedded()["ink-tiny"]
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 24 * 2**20
+    network = read_upscaler(folder / "upscaler")
+    truth = torch.from_numpy(
+        scenes.render([scenes.sample_scene(5_000_000 + number) for number in range(3)], 256).pixels()
+    )
+    x = truth.permute(0, 3, 1, 2) / 127.5 - 1
+    small = torch.nn.functional.avg_pool2d(x, 2)
+    plain, better = (((made.clamp(-1, 1) - x) ** 2).mean((1, 2, 3)) for made in (bicubic(small), network(small)))
+    assert (10 * (plain / better).log10() > 1.0).all(), "dB"
+
+
+def test_the_embedded_model_is_enlarged_with_its_ink():
+    """Above the middle of the influence the drawn lines lie over the picture, as finely as that is large."""
+    run = load_config("ink-tiny", {"acceleration": "eager", "warmup": 0, "drawing_influence": 90, "t_index_list": [0]})
+    page = sketch("sedan", 256)
+    with Stream.from_pretrained(run.model, run.stream) as stream:
+        output = stream(page)
+        moment, said = Kept.of(output), []
+        same = finish(stream.given, moment, 1, 1)
+        still = finish(stream.given, moment, 2, None, lambda text, part=None: said.append(text))
+    assert (same.pixels == output.pixels).all()
+    assert still.pixels.shape == (512, 512, 3) and still.how == {"scale": 2, "drawing": True, "how": "upscaler"}
+    assert len(still.making.stream.t_index_list) == 4, "the most that it is good in"
+    lines = cv2.resize(page, (512, 512), interpolation=cv2.INTER_CUBIC).max(2) < 60
+    assert lines.sum() > 1000 and still.pixels[lines].mean() < 0.6 * still.pixels[~lines].mean()
 
 
 # --- beside a stream

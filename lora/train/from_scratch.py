@@ -94,11 +94,14 @@ class UpscalerConfig(TrainConfig):
     """Crops of each picture."""
     painted: float = Field(0.7, ge=0, le=1)
     """Share of the crops that go through the autoencoder; the others are for pictures that are enlarged twice."""
-    blur: float = Field(1.0, ge=0, le=2)
+    blur: float = Field(0.8, ge=0, le=2)
     """Most that these are blurred before, as a standard deviation in pixels: what a model paints is softer than its
     autoencoder would have it."""
     latent_noise: float = Field(0.03, ge=0, le=1)
     """Noise on the latents, as a model's are never exact."""
+    sharpen: float = Field(0.0, ge=0, le=4)
+    """Unsharp masking (1.5 pixels, times this) of what it is held to where the autoencoder was: regression blurs what
+    nothing explains, and this gives edges their contrast back."""
     gradient_weight: float = Field(0.5, ge=0, le=1e6)
     """Weight of the difference of gradients, beside the absolute difference."""
     train_batch_size: int = Field(4, ge=1, le=65_536)

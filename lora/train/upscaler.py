@@ -24,6 +24,7 @@ from .noise import normal
 from .sheets import psnr, sharpness, sheet, to_bytes, to_pictures
 from .task import Loss, Now, Task
 
+SIGMA = 1.5  # pixels of the large picture, of unsharp masking
 BLUR_REACH = 3  # pixels
 ALONE = 4  # pixels of a small crop's border that have no context, and are not learned from
 
@@ -60,22 +61,25 @@ class UpscalerTask(Task):
 
     def loss(self, batch: Batch, now: Now) -> Loss:
         truth = self._crops(batch, now.random)  # (B, 3, crop, crop) in [-1, 1]
-        small = self._painted(_halved(truth), now.random)  # (B, 3, crop / 2, crop / 2)
+        small, painted = self._seen(_halved(truth), now.random)  # (B, 3, crop / 2, crop / 2), (B, 1, 1, 1)
         border = ALONE * SCALE
-        difference = (self.network(small).float() - truth)[..., border:-border, border:-border]
+        sharper = losses.sharpened(truth, self.config.sharpen, SIGMA).clamp(-1, 1)
+        wanted = torch.where(painted, sharper, truth)
+        difference = (self.network(small).float() - wanted)[..., border:-border, border:-border]
         parts = {"l1": difference.abs().mean(), "gradient": losses.gradients(difference)}
         return Loss(parts["l1"] + self.config.gradient_weight * parts["gradient"], parts)
 
     @torch.no_grad()
-    def _painted(self, small: Tensor, random: torch.Generator) -> Tensor:
-        """Small pictures as a model would have painted them; some stay as they are, for what is enlarged twice."""
+    def _seen(self, small: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Small pictures as the network is given them, and which of them are as a model would have painted them; the
+        others stay as they are, for what is enlarged twice."""
         if self.codec is None:
-            return small
-        painted = torch.rand(len(small), generator=random) < self.config.painted
+            return small, torch.zeros(len(small), 1, 1, 1, dtype=torch.bool, device=small.device)
+        painted = (torch.rand(len(small), generator=random) < self.config.painted).to(small.device).view(-1, 1, 1, 1)
         sigma = self.config.blur * torch.rand(len(small), generator=random)
         noise = normal((len(small), *self._latent(small)), random, small.device)
         z = self.codec.encode(_blurred(small, sigma.to(small.device))) + self.config.latent_noise * noise
-        return torch.where(painted.to(small.device).view(-1, 1, 1, 1), self.codec.decode(z).clamp(-1, 1), small)
+        return torch.where(painted, self.codec.decode(z).clamp(-1, 1), small), painted
 
     def _latent(self, small: Tensor) -> tuple[int, ...]:
         assert self.codec is not None

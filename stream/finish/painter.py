@@ -16,6 +16,7 @@ from ..loop.batch import Shared
 from ..loop.codec import to_condition, to_image, to_pixels
 from ..loop.guidance import make_guidance
 from ..loop.networks import Networks
+from ..loop.outputs import inked
 from ..loop.plan import Preparer
 from ..loop.tiled import TiledSteps, tiles_of
 
@@ -55,7 +56,7 @@ class Painter:
     def paint(
         self, drawing: np.ndarray, step: Step, scale: int = 1, image: np.ndarray | None = None, **changes: Any
     ) -> np.ndarray:
-        """A picture ``scale`` times as large as a tile, from a drawing (any H, any W, 3) uint8 RGB.
+        """A picture ``scale`` times as large as a tile, from a drawing (any H, any W, 3) uint8 RGB, without ink.
 
         ``image`` (H, W, 3) uint8, of that size, is what it begins with in mode img2img where that is not the drawing.
         ``changes`` of settings are those that load nothing: steps, mode. The noise is the seed's. Raises EngineError
@@ -76,7 +77,7 @@ class Painter:
         overlap = self.overlap // factor
         sides = self.tile.height // factor, self.tile.width // factor
         tiles = tiles_of(size.height // factor, size.width // factor, sides, overlap)
-        prepared = Preparer(whole).prepare(enlarged_to(size, drawing))
+        prepared = Preparer(whole).prepare(self._fitted(drawing, size))
         begun, conditions = to_image([prepared.image if image is None else image], device), prepared.conditions
         steps = TiledSteps(shared, tiles, overlap, factor, step)
         made = steps.render(begun, to_condition([conditions], device), recipe)
@@ -87,6 +88,16 @@ class Painter:
                 "try another autoencoder (vae_id), or lower LoRA scales"
             )
         return pixels
+
+    def inked(self, pixels: np.ndarray, drawing: np.ndarray) -> np.ndarray:
+        """A picture (H, W, 3) uint8 of any size with the drawn lines over it, as far as ``drawing_influence`` says."""
+        size = Size.of(pixels)
+        whole = self.config.changed(width=size.width, height=size.height)
+        preparer = Preparer(whole, self._networks.influence(whole).ink)
+        return inked(pixels, preparer.prepare(self._fitted(drawing, size)).ink)
+
+    def _fitted(self, drawing: np.ndarray, size: Size) -> np.ndarray:
+        return enlarged_to(size, Preparer(self.config).fitted(drawing))
 
 
 def enlarged_to(size: Size, pixels: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...lora.steps import steps_of
-from ...lora.upscaler import enlarged, upscaler_of
+from ...lora.upscaler import Upscaler, enlarged, upscaler_of
 from ..base.config import StreamConfig
 from ..base.errors import ConfigError
 from ..base.frame import Output, Size
@@ -76,23 +76,29 @@ def finish(pipe: Any, kept: Kept, scale: int = 2, steps: int | None = None, prog
     base, making = _rendered(painter, kept, own, _part(progress, "rendering", 0.0, first))
     how: dict[str, Any] = {"scale": scale, "drawing": kept.drawing is not None}
     if scale == 1:
-        return Still(base, making, how)
-    if upscaler is not None:
-        for turn in range(scale // 2):
-            begin = first + (1 - first) * (0, 0.2)[turn]
-            share = (1 - first) * ((0.2, 0.8)[turn] if scale == 4 else 1.0)
-            base = enlarged(upscaler, base, _part(progress, "enlarging", begin, share))
-        return Still(base, making, {**how, "how": "upscaler"})
-    total = painter.config.num_inference_steps
-    count = steps or STEPS[painter.config.scheduler]
-    indices = spread(total - max(1, round(STRENGTH * total)), count, total)
-    large = enlarged_to(Size(painter.tile.width * scale, painter.tile.height * scale), base)
-    drawing = base if kept.drawing is None else kept.drawing
-    step = _part(progress, "painting tiles", first, 1 - first)
-    again = {"mode": "img2img", "t_index_list": indices, "paper": "as-is"}
-    pixels = painter.paint(drawing, step, scale, large, **again)
-    tiles = {"t_index_list": list(indices), "tile": str(painter.tile), "overlap": painter.overlap}
-    return Still(pixels, making, {**how, "how": "tiled img2img", **tiles})
+        pixels = base
+    elif upscaler is not None:
+        pixels = _twice(upscaler, base, scale, _part(progress, "enlarging", first, 1 - first))
+        how["how"] = "upscaler"
+    else:
+        total = painter.config.num_inference_steps
+        indices = spread(total - max(1, round(STRENGTH * total)), steps or STEPS[painter.config.scheduler], total)
+        large = enlarged_to(Size(painter.tile.width * scale, painter.tile.height * scale), base)
+        drawing = base if kept.drawing is None else kept.drawing
+        step = _part(progress, "painting tiles", first, 1 - first)
+        again = {"mode": "img2img", "t_index_list": indices, "paper": "as-is"}
+        pixels = painter.paint(drawing, step, scale, large, **again)
+        how |= {"how": "tiled img2img", "t_index_list": list(indices)}
+        how |= {"tile": str(painter.tile), "overlap": painter.overlap}
+    return Still(pixels if kept.drawing is None else painter.inked(pixels, kept.drawing), making, how)
+
+
+def _twice(upscaler: Upscaler, pixels: np.ndarray, scale: int, step: Step) -> np.ndarray:
+    """Twice as large, or twice over: four times; the second turn is four times the work of the first."""
+    if scale == 2:
+        return enlarged(upscaler, pixels, step)
+    half = enlarged(upscaler, pixels, lambda share: step(0.2 * share))
+    return enlarged(upscaler, half, lambda share: step(0.2 + 0.8 * share))
 
 
 def check(kept: Kept, scale: int, steps: int | None) -> None:

@@ -103,7 +103,7 @@ class Outputs:
 
     def _output(self, pixels: np.ndarray, tag: Tag, tensor: Tensor | None, metrics: Metrics) -> Output:
         """``pixels`` (H, W, 3) uint8; ``tensor`` is the same before rounding, (3, H, W), where it is wanted."""
-        drawn = pixels if tag.ink is None else cv2.multiply(pixels, 255 - tag.ink, scale=1 / 255)
+        drawn = inked(pixels, tag.ink)
         shown = self._shown(drawn)
         unsafe = shown is not drawn
         if unsafe:
@@ -128,6 +128,11 @@ class Outputs:
             return _picture_of(verdict, Size.of(pixels))
         safe = self._safe
         return safe.copy() if safe is not None and safe.shape == pixels.shape else np.zeros_like(pixels)
+
+
+def inked(pixels: np.ndarray, ink: np.ndarray | None) -> np.ndarray:
+    """A picture (H, W, 3) uint8 with ``ink`` (see ``Prepared``) over it; itself without."""
+    return pixels if ink is None else cv2.multiply(pixels, 255 - ink, scale=1 / 255)
 
 
 def _picture_of(verdict: Any, size: Size) -> np.ndarray:
