@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -12,6 +13,7 @@ import torch
 from doubles.tiny_models import tiny_sd, tiny_sdxl
 from test_cli import command
 from test_driver import picture, until
+from test_history import recorded
 
 from inkstream.bench.synthetic import FakeStream
 from inkstream.lora.data import scenes
@@ -27,6 +29,7 @@ from inkstream.stream.base.making import Making
 from inkstream.stream.finish.finisher import Finisher
 from inkstream.stream.finish.painter import Painter
 from inkstream.stream.finish.still import Kept, finish
+from inkstream.stream.history.store import HistoryRecorder
 from inkstream.stream.loop.tiled import Tile, blended, tiles_of
 from inkstream.stream.sinks.fake import FakeSink
 from inkstream.stream.sources.drawing import sketch
@@ -279,6 +282,19 @@ def test_it_is_cancelled_at_once_and_leaves_nothing(tmp_path):
     finisher.close()
 
 
+def test_a_full_memory_is_named_and_ends_nothing_else(tmp_path, monkeypatch):
+    _, output = kept(tiny_sd(), t_index_list=[20, 40])
+
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("inkstream.stream.finish.painter.TiledSteps.render", full)
+    finisher = a_finisher(tmp_path)
+    assert finisher.start(output, 2)
+    until(lambda: finisher.progress() is None)
+    assert "not finished: the memory is full" in finisher.news()[0].said
+
+
 def test_what_fails_is_said_and_the_stream_goes_on(tmp_path):
     def missing(making, progress):
         raise ModelError("the model is gone")
@@ -337,13 +353,20 @@ def test_the_command_finishes_a_kept_picture(tmp_path, monkeypatch):
     result = command("finish", "kept.png", "--scale", 1, "-o", "same.png")
     assert "no drawing is beside it" in result.stderr
     assert (cv2.imread("same.png") == cv2.imread("kept.png")).all()
+    recorder = HistoryRecorder(tmp_path / "state" / "inkstream" / "history")
+    recorded(recorder, [replace(output, making=replace(output.making, model=str(tmp_path / "model")))])
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    result = command("finish", "--history", 1, "-o", "then.png")
+    assert read_recipe(tmp_path / "then.png")["picture"]["of"].startswith("history 2")
+    assert (cv2.imread("then.png") == cv2.imread("kept-2x.png")).mean() < 1, "8 steps, not 2"
     for words, said in (
         ((), "expected one picture"),
+        (("kept-2x.png",), "got 128x128 pixels, its recipe says 64x64: it is finished already"),
+        (("--history", 1, "--back", 3), "--back: got 3, expected 0 to 0"),
+        (("--history", 2), "session 2, expected 1 to 1"),
         (("kept.png", "--scale", 3), "scale: got 3"),
         (("kept.png", "-o", "none/x.png"), "there is no folder"),
         (("none.png",), "cannot be read"),
-        (("--history", 1), "session 1"),
     ):
-        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
         assert said in command("finish", *words, code=2).stderr
     assert "ink-tiny" in embedded()

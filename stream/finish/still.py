@@ -14,6 +14,7 @@ from ..base.errors import ConfigError
 from ..base.frame import Output, Size
 from ..base.making import Making
 from ..base.progress import Progress, silent
+from ..loop.memory import memory_named
 from ..loop.schedule import spread
 from .painter import Painter, Step, enlarged_to
 
@@ -64,9 +65,14 @@ def finish(pipe: Any, kept: Kept, scale: int = 2, steps: int | None = None, prog
     A model that brings an upscaler renders the drawing again, in ``steps`` (None: the most that it is good in), and
     enlarges that. Any other renders it as it was, and paints the enlarged picture anew in tiles that overlap, from a
     part of the noise on, its ControlNets steered by the enlarged drawing, in ``steps`` (None: 8; turbo: 4).
-    ``progress`` may raise, which ends it. Raises ConfigError, ModelError, LoraError or EngineError.
+    ``progress`` may raise, which ends it. Raises ConfigError, ModelError, LoraError, EngineError or MemoryFull.
     """
     check(kept, scale, steps)
+    with memory_named():
+        return _finished(pipe, kept, scale, steps, progress)
+
+
+def _finished(pipe: Any, kept: Kept, scale: int, steps: int | None, progress: Progress) -> Still:
     progress("getting ready", 0.0)
     upscaler = upscaler_of(pipe)
     config = _without_drawing(kept.making.stream) if kept.drawing is None else kept.making.stream

@@ -87,6 +87,7 @@ def finish(
 
 def _of_file(path: Path) -> tuple[Kept, dict[str, Any]]:
     """A kept picture with what lies beside it; raises ConfigError."""
+    from ...base.frame import Size
     from ...base.kept import read_recipe
     from ...base.making import Making
     from ...finish.still import Kept
@@ -101,7 +102,15 @@ def _of_file(path: Path) -> tuple[Kept, dict[str, Any]]:
     names = [said] if isinstance(said, str) and Path(said).name == said else []
     beside = (path.with_name(name) for name in (*names, f"{path.stem}-input.png"))
     drawing = next((each for each in beside if each.is_file()), None)
-    return Kept(_read(path), None if drawing is None else _read(drawing), making), {"of": path.name}
+    kept = Kept(_read(path), None if drawing is None else _read(drawing), making)
+    got, wanted = Size.of(kept.render), Size(making.stream.width, making.stream.height)
+    if got != wanted:
+        done = isinstance(known, dict) and "finished" in known
+        hint = "it is finished already" if done else "another program has changed it"
+        raise ConfigError(
+            f"{path}: got {got} pixels, its recipe says {wanted}: {hint}; name the picture as it was kept"
+        )
+    return kept, {"of": path.name}
 
 
 def _of_history(number: int, back: int) -> tuple[Kept, dict[str, Any], str]:
