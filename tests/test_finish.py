@@ -337,6 +337,10 @@ def test_the_stream_beside_it_is_not_changed():
 # --- the command
 
 
+def _interrupted(*_):
+    raise KeyboardInterrupt
+
+
 def test_the_command_finishes_a_kept_picture(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = StreamConfig.build(**SMALL, t_index_list=[20, 40])
@@ -359,6 +363,12 @@ def test_the_command_finishes_a_kept_picture(tmp_path, monkeypatch):
     result = command("finish", "--history", 1, "-o", "then.png")
     assert read_recipe(tmp_path / "then.png")["picture"]["of"].startswith("history 2")
     assert (cv2.imread("then.png") == cv2.imread("kept-2x.png")).mean() < 1, "8 steps, not 2"
+    there = sorted(os.listdir())
+    with monkeypatch.context() as patch:
+        patch.setattr("inkstream.stream.finish.painter.TiledSteps.render", _interrupted)
+        command("finish", "kept.png", code=130)
+        command("finish", "--history", 1, code=130)
+    assert sorted(os.listdir()) == there, "nothing is left half written"
     for words, said in (
         ((), "expected one picture"),
         (("kept-2x.png",), "got 128x128 pixels, its recipe says 64x64: it is finished already"),

@@ -177,6 +177,27 @@ def commands():
         )
     )
     yield from (
+        ("finish", *rest)
+        for rest in (
+            (),
+            ("nothing.png",),
+            ("good.png",),
+            ("text.txt",),
+            ("fifo",),
+            (HOSTILE,),
+            (f"{LONG}.png",),
+            ("/dev/zero",),
+            ("good.png", "--scale", "x"),
+            ("good.png", "--scale", "3"),
+            ("good.png", "--steps", "0"),
+            ("good.png", "-o", "no/x.png"),
+            ("good.png", "--history", "1"),
+            ("--history", "0"),
+            ("--history", "99999"),
+            ("--history", "1", "--back", "-1"),
+        )
+    )
+    yield from (
         ("evaluate", *rest)
         for rest in (
             (),
