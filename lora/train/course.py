@@ -18,6 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from ...stream.base.errors import ConfigError
 from ...stream.base.progress import Progress, silent
 from ..data import looks
+from ..influence import MOST_CONTROL
 from .config import Settings, read
 from .from_scratch import AutoencoderConfig, BaseConfig
 from .kinds import LoraConfig
@@ -28,6 +29,10 @@ from .storage import alone
 BUDGETS = ("cpu", "gpu")
 Step = Annotated[int, Field(ge=0, le=49)]
 MOST_PAIRS = 40  # a style is made from no more
+
+
+Control = Annotated[float, Field(ge=0, le=MOST_CONTROL)]
+Ink = Annotated[float, Field(ge=0, le=1)]
 
 
 class CourseConfig(Settings):
@@ -61,7 +66,7 @@ class CourseConfig(Settings):
         default_factory=dict
     )
     """The model's step lists: number of steps -> t_index_list of 50."""
-    influence: dict[Annotated[float, Field(gt=0, le=100)], tuple[float, float]] = Field(default_factory=dict)
+    influence: dict[Annotated[float, Field(gt=0, le=100)], tuple[Control, Ink]] = Field(default_factory=dict)
     """What drawing_influence does to the model: influence -> control and ink, see lora/influence.py."""
     judged: int = Field(96, ge=2, le=2000)
     """How many scenes, of which none was learned from, the model is judged on."""
