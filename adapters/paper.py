@@ -57,7 +57,11 @@ def fill_paper(pixels: np.ndarray) -> np.ndarray:
     paper = find_paper(pixels)
     if paper is None:
         return pixels.copy()
-    matte = ink_matte(pixels, paper)
+    return fill_bare(pixels, ink_matte(pixels, paper))
+
+
+def fill_bare(pixels: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """Undecided content, see ``fill_paper``, wherever ``matte`` (H, W) float32 in [0, 1] does not say 1."""
     content = _undecided(pixels, matte)
     # Only the few pixels between paper and ink need arithmetic; the others are copied.
     result = cv2.copyTo(pixels, cv2.compare(matte, scalar(1), cv2.CMP_GE), content)

@@ -54,7 +54,7 @@ def _count(pipe: Any, nets: list[Any], config: StreamConfig, frames: int) -> dic
         return torch.empty(shape, device="meta")
 
     counted: dict[str, int] = {"encode": 0, "embed": 0, "denoise": 0, "decode": 0}
-    if config.mode == "img2img":
+    if config.from_picture:
         counted["encode"] = _flops(Encode(vae), made(frames, 3, config.height, config.width))
     features = made(0, rows)
     if nets:

@@ -9,7 +9,7 @@ WRONG_SETTINGS = [
     ({"width": "abc"}, "width: got 'abc', expected a whole number"),
     ({"widht": 512}, "widht: unknown setting; did you mean 'width'?"),
     ({"xyzzy": 1}, "xyzzy: unknown setting; known are: prompt, "),
-    ({"mode": "sketc"}, "mode: got 'sketc', expected 'img2img', 'txt2img' or 'sketch'"),
+    ({"mode": "sketc"}, "mode: got 'sketc', expected 'img2img', 'txt2img', 'sketch' or 'paint'"),
     ({"mode": ["sketch"]}, "mode: got ['sketch'], expected 'img2img'"),
     ({"prompt": 5}, "prompt: got 5, expected text, or a blend"),
     ({"prompt": [5]}, "prompt: got [5], expected text, or a blend"),

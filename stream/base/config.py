@@ -19,7 +19,7 @@ from .prompt import parse_prompt
 from .wording import ours
 
 CfgType = Literal["none", "full", "self", "initialize"]
-Mode = Literal["img2img", "txt2img", "sketch"]
+Mode = Literal["img2img", "txt2img", "sketch", "paint"]
 _Named = Literal["auto", "eager", "compile", "onnxruntime", "openvino", "tensorrt", "none", "xformers"]
 _OpenVino = Literal["openvino:cpu", "openvino:gpu", "openvino:npu"]
 _Onnx = Literal["onnxruntime:cpu", "onnxruntime:cuda", "onnxruntime:tensorrt"]
@@ -30,7 +30,7 @@ BY_PATH = ("lora_dict", "textual_inversion")  # settings whose keys are the name
 # What others call a setting, and a precision.
 _ELSEWHERE = {"torch_dtype": "dtype", "lora": "lora_dict", "loras": "lora_dict", "lora_scale": "lora_dict"}
 _DTYPES = {"fp32": "float32", "float": "float32", "fp16": "float16", "half": "float16", "bf16": "bfloat16"}
-DEFAULT_T_INDEX = {"img2img": (32, 45), "txt2img": (0, 16, 32, 45), "sketch": (0, 25)}
+DEFAULT_T_INDEX = {"img2img": (32, 45), "txt2img": (0, 16, 32, 45), "sketch": (0, 25), "paint": (36, 44)}
 
 
 def _path_text(value: Any) -> Any:
@@ -114,7 +114,7 @@ class StreamConfig(_Frozen):
 
     # --- the loop
     mode: Mode = "img2img"
-    """img2img starts from the frame, txt2img from new noise, sketch from one fixed noise that ControlNet steers."""
+    """What frames start from: img2img: themselves; paint: painted colours; sketch: fixed noise; txt2img: new noise."""
     t_index_list: tuple[int, ...] = ()
     """Indices into the num_inference_steps timesteps; higher stays closer to the input. Empty: the mode's own."""
     num_inference_steps: int = Field(50, ge=1, le=1000)
@@ -263,6 +263,11 @@ class StreamConfig(_Frozen):
                 values["t_index_list"] = ()
             values[name] = value
         return type(self).build(**values)
+
+    @property
+    def from_picture(self) -> bool:
+        """Whether frames start from a picture, as noisy as the first step is, and not from noise alone."""
+        return self.mode in ("img2img", "paint")
 
     def changes_to(self, other: StreamConfig) -> dict[str, Any]:
         """What ``changed`` must be told for these settings to become ``other``; empty where they are the same.

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from ...engines.units import Units
+from ..base.config import Mode
 from .guidance import Guidance, carry, clean
 from .noise import SeedNoise
 from .recipe import NetworkInputs, NetworkKey, Recipe, Row
@@ -65,7 +66,7 @@ class Shared:
     units: Units
     guidance: Guidance
     prediction: Literal["epsilon", "v_prediction"] = "epsilon"
-    mode: Literal["img2img", "txt2img", "sketch"] = "img2img"
+    mode: Mode = "img2img"
     do_add_noise: bool = True
     noise: SeedNoise | None = None  # new noise for txt2img; None: the recipe's
     span: Callable[[str], AbstractContextManager[Any]] = lambda name: nullcontext()  # times a stage
@@ -79,7 +80,7 @@ class Shared:
 
     def start(self, image: Tensor | None, noise: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """New frames at the noise level of the first step: a x0 + b eps (F, 4, h, w), with ``a``, ``b`` (1, 1, 1)."""
-        if self.mode != "img2img" or image is None:
+        if image is None:
             return noise
         return a * self.units.encode(image) + b * noise
 

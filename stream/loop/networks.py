@@ -299,7 +299,7 @@ class Networks:
             pooled=0 if prompt.pooled is None else prompt.pooled.shape[1],
             guidance=unet.config.time_cond_proj_dim or 0,
             loras=() if config.fuse_lora else self._loras.names,
-            encodes=config.mode == "img2img",
+            encodes=config.from_picture,
         )
 
     def _latent(self, config: StreamConfig) -> tuple[int, int, int]:
@@ -344,7 +344,7 @@ class Networks:
     def schedule(self, config: StreamConfig) -> Schedule:
         """The coefficients of a configuration's steps. Raises ConfigError for steps that the model does not have."""
         indices, count = config.t_index_list, config.num_inference_steps
-        if config.mode == "img2img":
+        if config.from_picture:
             indices = influenced(indices, count, config.drawing_influence)
         return make_schedule(self._scheduler, config.scheduler, indices, count, self._device)
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from ...adapters import open_preprocessor
+from ...adapters.flats import flats
 from ...adapters.paper import fill_paper
 from ..base.config import StreamConfig
 from ..base.frame import FitMode, Frame, Size, place
@@ -63,6 +64,8 @@ class Preparer:
         self.size = Size(config.width, config.height)
         self.fit: FitMode = config.fit
         self.undecided = config.paper == "undecided" and config.mode == "img2img"
+        self.painted = config.mode == "paint"
+        self.starts = config.from_picture
         self.preprocessors = tuple(
             open_preprocessor(net.preprocessor, net.preprocessor_params) for net in config.controlnets if net.enabled
         )
@@ -76,7 +79,7 @@ class Preparer:
 
     def prepare(self, fitted: np.ndarray) -> Prepared:
         """Everything else, for a frame that will be rendered."""
-        image = fill_paper(fitted) if self.undecided else fitted
+        image = fill_paper(fitted) if self.undecided else flats(fitted) if self.painted else fitted
         conditions = tuple(make(fitted) for make in self.preprocessors)
         ink = None if self._lines is None else cv2.convertScaleAbs(conditions[self._lines], alpha=self._ink)
         return Prepared(fitted, image, conditions, ink)
@@ -130,7 +133,7 @@ class Plan:
         device = recipe.noise.device
         pictures = [prepared for _, prepared in frames]
         picture, condition = (to_levels, levels_of_conditions) if self.steps.takes_levels else (to_image, to_condition)
-        image = picture([each.image for each in pictures], device) if self.config.mode == "img2img" else None
+        image = picture([each.image for each in pictures], device) if self.preparer.starts else None
         conditions = condition([each.conditions for each in pictures], device)
         return Entry(image, conditions, recipe, tuple(tag for tag, _ in frames))
 

@@ -302,6 +302,10 @@ class Session:
             name = f"recording {self._records}"
             self._crew.add(f"sink {name}", partial(self._record, name, open), self._bell.set)()
 
+    def say(self, text: str) -> None:
+        """Tell whoever watches, for a while."""
+        self._say(text)
+
     # --- what it says
 
     @property

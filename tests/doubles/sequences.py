@@ -133,7 +133,7 @@ class World:
             "cfg_type": random.choice(("none", "full", "self", "initialize")),
             "guidance_scale": random.choice((1.2, 2.0)),
             "seed": random.choice((1, 2)),
-            "mode": random.choice(("img2img", "sketch")),
+            "mode": random.choice(("img2img", "sketch", "paint")),
             "controlnets": random.choice(
                 ([{"conditioning_scale": 0.3}], [{"conditioning_scale": 1.0}], [{"model_id": str(self.other_net)}])
             ),

@@ -114,8 +114,11 @@ def run(
         records = opened.enter_context(recording(history, journal))
         from ...finish.finisher import beside
         from ...session.session import Session
+        from ..colours import Colours
 
         finisher = opened.enter_context(closing(beside(stream)))
+        asked = [text.partition("=")[0].strip() for text in sets or ()] + (["mode"] if like else [])
+        colours = Colours(stream.config, asked)
         with ExitStack() as bars:
             narrator = Narrator(bars)
             session = Session(
@@ -123,11 +126,12 @@ def run(
                 stream,
                 opening.sinks,
                 on_status=narrator,
-                on_output=records.on_output,
+                on_output=[*records.on_output, colours.look],
                 history=records.history,
                 finisher=finisher,
                 stay=opening.stays,
             )
+            colours.session = session
             try:
                 session.run(frames=frames, seconds=seconds)
             finally:

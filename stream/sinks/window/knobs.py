@@ -11,7 +11,12 @@ from ...base.config import Mode, StreamConfig
 from ...base.reading import Brings
 from .dials import Dials
 
-MODES = {"sketch": "from lines", "img2img": "over the picture", "txt2img": "from words alone"}
+MODES = {
+    "sketch": "from lines",
+    "paint": "from colours and lines",
+    "img2img": "over the picture",
+    "txt2img": "from words alone",
+}
 MOST_SEED = 9999  # that the dice throw: people read it out to each other
 STEP_COUNTS = (1, 2, 3, 4)
 LONGEST_FADE = 120  # frames
@@ -197,7 +202,7 @@ def make_knobs(config: StreamConfig, brings: Brings, dials: Dials) -> list[Knob]
 
 def step_lists(config: StreamConfig, own: Mapping[int, tuple[int, ...]]) -> dict[int, tuple[int, ...]]:
     """Number of steps -> ``t_index_list``: the model's ``own``, or from the present first step on, evenly spread."""
-    if own and config.num_inference_steps == 50 and config.mode != "img2img":
+    if own and config.num_inference_steps == 50 and not config.from_picture:
         return {1: (0,), **own} if 1 not in own else dict(own)
     first, total = (config.t_index_list or (0,))[0], config.num_inference_steps
     spread = {n: tuple(first + i * (total - first) // n for i in range(n)) for n in STEP_COUNTS if total - first >= n}
