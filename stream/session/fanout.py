@@ -175,6 +175,11 @@ class Fanout:
             self._drop(outlet, error)
         return None
 
+    def drive(self, outlet: Outlet) -> None:
+        """Let one sink write, on the caller's thread, until it is closed."""
+        while not outlet.closed:
+            self.turn(outlet, block=True)
+
     def pump(self, longest: float) -> float:
         """Write what is due on the main thread; returns the seconds until the next is due, ``longest`` at most."""
         wait = longest

@@ -29,8 +29,8 @@ from .driver import Driver, StreamLike
 from .fanout import Fanout
 from .finishing import Finishes, Finishing
 from .intake import RETRY, Intake
-from .outlet import Outlet
 from .reader import Reader
+from .recording import Recordings
 from .reporter import Reporter
 from .teller import Teller
 from .trials import Tell, Trials
@@ -124,10 +124,10 @@ class Session:
         self._teller = Teller(self, self._intake, self._driver, self._fanout, self._reader, clock, stall_after)
         self._reporter = Reporter(self._teller.key, self._teller.status, on_status)
         self._crew = Crew(self._fail)
+        self._recordings = Recordings(self._fanout, self._crew, self._bell.set)
         self._owner = threading.get_ident()  # the thread that drives sinks of the main thread
         self._lock = threading.Lock()
         self._ended = False
-        self._records = 0  # recordings that were asked for
 
     # --- life
 
@@ -173,7 +173,7 @@ class Session:
         self._crew.add("status", self._reporter.run, lambda: None)
         for outlet in self._fanout.outlets:
             if not outlet.on_main_thread:
-                self._crew.add(f"sink {outlet.name}", partial(self._drive, outlet), self._bell.set)
+                self._crew.add(f"sink {outlet.name}", partial(self._fanout.drive, outlet), self._bell.set)
         self._crew.add("source", self._intake.run, self._driver.source_ended)
         self._crew.start()
 
@@ -295,12 +295,8 @@ class Session:
 
         Returns at once; what cannot be opened is said. One at a time: asked again, the one before ends first.
         """
-        for outlet in self._fanout.extra:
-            outlet.finish()
-        if open is not None and not self.ending:
-            self._records += 1
-            name = f"recording {self._records}"
-            self._crew.add(f"sink {name}", partial(self._record, name, open), self._bell.set)()
+        if open is None or not self.ending:
+            self._recordings.ask(open)
 
     def say(self, text: str) -> None:
         """Tell whoever watches, for a while."""
@@ -359,18 +355,6 @@ class Session:
             self._reader.notes(self._stream.config)  # here, so that no picture waits for it
             self._driver.look()
             self._inbox.wake()
-
-    def _record(self, name: str, open: Callable[[], Sink]) -> None:
-        outlet = self._fanout.join(name, open)
-        if outlet is not None:
-            if self._fanout.finishing:
-                outlet.finish()
-            self._drive(outlet)
-            self._fanout.part(outlet)
-
-    def _drive(self, outlet: Outlet) -> None:
-        while not outlet.closed:
-            self._fanout.turn(outlet, block=True)
 
     def _fail(self, error: Exception) -> None:
         with self._lock:

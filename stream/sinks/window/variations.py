@@ -67,20 +67,15 @@ class _Tried:
         return found
 
 
-class Variations:
-    """Opens on the key V. Arrows or the mouse choose, Enter or a click goes on with one, V draws six others."""
+class _Tiles:
+    """A tool that shows pictures which the session renders for it, one of them chosen."""
 
-    def __init__(self, reach: Reach, dials: Dials, rng: random.Random | None = None) -> None:
+    def __init__(self, reach: Reach, dials: Dials) -> None:
         self.open = False
-        self._reach, self._dials, self._rng = reach, dials, rng or random.Random()
+        self._reach, self._dials = reach, dials
         self._tried = _Tried(reach)
-        self._changes: list[dict[str, Any]] = []
         self._tiles: tuple[Tile, ...] = ()
         self._chosen = 0
-
-    def toggle(self) -> None:
-        """Open with six new ones, or close."""
-        self.open = not self.open and self._ask()
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -96,14 +91,30 @@ class Variations:
         """The chosen one, for who keeps it."""
         return self._tiles[self._chosen].output if self._tiles else None
 
+    def _view(self, hint: str) -> TilesView:
+        size = Size(*self._reach.pygame.display.get_surface().get_size())
+        return TilesView(self._tiles, grid(size, len(self._tiles), self._reach.unit()), self._chosen, hint)
+
+
+class Variations(_Tiles):
+    """Opens on the key V. Arrows or the mouse choose, Enter or a click goes on with one, V draws six others."""
+
+    def __init__(self, reach: Reach, dials: Dials, rng: random.Random | None = None) -> None:
+        super().__init__(reach, dials)
+        self._rng = rng or random.Random()
+        self._changes: list[dict[str, Any]] = []
+
+    def toggle(self) -> None:
+        """Open with six new ones, or close."""
+        self.open = not self.open and self._ask()
+
     def seen(self) -> TilesView:
         """All of them."""
-        size = Size(*self._reach.pygame.display.get_surface().get_size())
         ready = sum(tile.output is not None or bool(tile.fault) for tile in self._tiles)
         hint = "Enter: go on with this   V: six others   Ctrl+S: keep   Esc: back"
         if ready < len(self._tiles):
             hint = f"rendering {ready + 1} of {len(self._tiles)}"
-        return TilesView(self._tiles, grid(size, len(self._tiles), self._reach.unit()), self._chosen, hint)
+        return self._view(hint)
 
     def handle(self, event: Any) -> bool:
         """Take keys and the mouse."""
@@ -157,15 +168,12 @@ class Variations:
         return otherwise
 
 
-class SideBySide:
+class SideBySide(_Tiles):
     """Two settings on the same drawing: A remembers those of now, and A again shows them beside the present ones."""
 
     def __init__(self, reach: Reach, dials: Dials) -> None:
-        self.open = False
-        self._reach, self._dials = reach, dials
-        self._tried = _Tried(reach)
+        super().__init__(reach, dials)
         self._kept: StreamConfig | None = None
-        self._tiles: tuple[Tile, ...] = ()
         self._chosen = 1
 
     def toggle(self) -> None:
@@ -177,25 +185,10 @@ class SideBySide:
         else:
             self.open = self._ask()
 
-    def close(self) -> None:
-        """Nothing is kept open."""
-
-    def look(self) -> None:
-        """Take pictures that have come."""
-        for number, output, why in self._tried.news():
-            tiles = list(self._tiles)
-            tiles[number] = Tile(tiles[number].label, output, why)
-            self._tiles = tuple(tiles)
-
-    def picture(self) -> Output | None:
-        """The chosen one, for who keeps it."""
-        return self._tiles[self._chosen].output if self._tiles else None
-
     def seen(self) -> TilesView:
         """Both."""
-        size = Size(*self._reach.pygame.display.get_surface().get_size())
         hint = "Left, Right: choose   Enter: go on with it   R: render again   A: remember B as A   Esc: back"
-        return TilesView(self._tiles, grid(size, 2, self._reach.unit()), self._chosen, hint)
+        return self._view(hint)
 
     def handle(self, event: Any) -> bool:
         """Take keys and the mouse."""
