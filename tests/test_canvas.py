@@ -311,6 +311,19 @@ def test_a_stroke_counts_at_once_and_leaves_no_outline():
     assert np.array_equal(hand.given, hand.sheet)
 
 
+def test_a_tap_that_only_one_look_met_counts_at_once():
+    hand = Hand(paper())
+    hand.along([(-60, 150), (200, 150)])
+    hand.at(200, 150, count=30)
+    assert hand.at(200, 150, pressed=True) == 0  # the program has not drawn it yet
+    hand.sheet = hand.sheet.copy()
+    cv2.circle(hand.sheet, (200, 150), 9, (0, 0, 0), -1)
+    assert hand.at(200, 150) == 1
+    assert (hand.given[145:156, 195:206] == 0).all()
+    hand.at(200, 150, count=60)
+    assert (hand.given[145:156, 195:206] == 0).all() and (np.abs(hand.given[100:130].astype(int) - 255) < 9).all()
+
+
 def test_an_undo_elsewhere_counts_at_once_and_under_the_pointer_when_that_left():
     start = paper()
     start[20:60, 20:200] = 0

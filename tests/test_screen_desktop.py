@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from inkstream.stream.base.errors import SourceLost, SourceUnavailable
 from inkstream.stream.base.preview import PREVIEW_TITLE
 from inkstream.stream.sources import open_source
 from inkstream.stream.sources.screen.source import LOOK_AROUND
+from inkstream.stream.sources.screen.x11 import X11Windows
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs linux")
@@ -168,6 +170,40 @@ def test_the_x_server_dies(painter, monkeypatch):
     source.close()
     with pytest.raises(SourceUnavailable, match="no X server answers"):
         open_source("screen")
+
+
+@pytest.mark.desktop
+def test_a_tap_between_two_looks_is_a_press(painter, xvfb):
+    if shutil.which("xdotool") is None:
+        pytest.skip("needs xdotool")
+
+    def hand(*words):
+        environment = {**os.environ, "DISPLAY": xvfb}
+        subprocess.run(["xdotool", *words], env=environment, check=True, timeout=20)
+
+    with closing(X11Windows(xvfb)) as desktop:
+        assert desktop.pointer() is not None
+        hand("mousemove", "300", "200")
+        assert desktop.pointer() == (300, 200, False)
+        hand("click", "1")
+        assert desktop.pointer() == (300, 200, True)
+        assert desktop.pointer() == (300, 200, False)
+        hand("click", "4", "key", "a")  # the wheel and the keyboard draw nothing
+        assert desktop.pointer() == (300, 200, False)
+        hand("mousedown", "1")
+        assert desktop.pointer() == (300, 200, True) == desktop.pointer()
+        hand("mouseup", "1", "click", "3", "click", "3")
+        assert desktop.pointer() == (300, 200, True)
+        assert desktop.pointer() == (300, 200, False)
+
+
+@pytest.mark.desktop
+def test_a_server_without_raw_events_says_what_is_down_now():
+    with (
+        x_server("-extension", "XInputExtension") as (display, _),
+        closing(X11Windows(display)) as desktop,
+    ):
+        assert desktop.pointer() == (320, 200, False)
 
 
 @pytest.mark.desktop

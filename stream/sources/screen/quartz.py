@@ -24,6 +24,7 @@ INCLUDING_WINDOW = 1 << 3
 WITHOUT_DESKTOP = 1 << 4
 WITHOUT_SHADOW = 1 << 0  # kCGWindowImageBoundsIgnoreFraming
 MOUSE_BUTTONS = (0, 1, 2)  # left, right, middle
+MOUSE_DOWN = (1, 3, 25)  # the same, as kinds of events
 DOCK_LAYER = 20  # the Dock, the menu bar and overlays lie on this level and above
 
 
@@ -38,6 +39,7 @@ class QuartzWindows:
                 "window capture on macOS needs pyobjc: pip install pyobjc-framework-Quartz, and allow your terminal "
                 "under System Settings > Privacy & Security > Screen Recording. Without it use screen:region=x,y,w,h"
             ) from error
+        self._presses: int | None = None  # since the desktop began, when they were counted last
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -75,7 +77,9 @@ class QuartzWindows:
         place = quartz.CGEventGetLocation(quartz.CGEventCreate(None))
         state = quartz.kCGEventSourceStateCombinedSessionState
         pressed = any(quartz.CGEventSourceButtonState(state, button) for button in MOUSE_BUTTONS)
-        return Pointer(round(place.x), round(place.y), pressed)
+        presses = sum(quartz.CGEventSourceCounterForEventType(state, kind) for kind in MOUSE_DOWN)
+        tapped, self._presses = self._presses not in (None, presses), presses
+        return Pointer(round(place.x), round(place.y), pressed or tapped)
 
     def desktop(self) -> Rect | None:
         """Not asked for: a change of the desktop is met when the next capture fails."""

@@ -180,9 +180,10 @@ class Win32Windows:
         place = _POINT()
         if not self._user32.GetCursorPos(ctypes.byref(place)):
             return None
-        # The highest bit says that it is down now; the lowest, that it was since somebody asked last.
-        pressed = any(self._user32.GetAsyncKeyState(button) & 0x8000 for button in MOUSE_BUTTONS)
-        return Pointer(place.x, place.y, pressed)
+        # The highest bit says that it is down now; the lowest, that it was since somebody asked last. All are asked, so
+        # that none is left for the next look.
+        states = [self._user32.GetAsyncKeyState(button) & 0x8001 for button in MOUSE_BUTTONS]
+        return Pointer(place.x, place.y, any(states))
 
     def desktop(self) -> Rect | None:
         return Rect(*(self._user32.GetSystemMetrics(index) for index in VIRTUAL_SCREEN))

@@ -11,7 +11,7 @@ from ...base.preview import PREVIEW_TITLE
 
 
 class Pointer(NamedTuple):
-    """The mouse or the pen: where it is, and whether a button is down, or the pen touches."""
+    """The mouse or the pen: where it is, and whether a button is down, or a pen touches, or did since the last look."""
 
     x: int
     y: int

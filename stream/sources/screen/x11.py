@@ -18,6 +18,7 @@ from .processes import ancestors
 from .window import Pointer, Window
 from .x11_link import XLink
 from .x11_pixels import XPixels
+from .x11_taps import XTaps
 from .x11_text import decode_text
 
 INPUT_ONLY = 2
@@ -33,6 +34,8 @@ class X11Windows:
 
     def __init__(self, display: str | None = None) -> None:
         self._link = XLink(display)
+        self._display = display
+        self._taps: XTaps | None = None  # none before somebody asks for the pointer
         self._pixels = XPixels(self._link)
         self._kinds = {self._link.atom(name): name for name in ("STRING", "COMPOUND_TEXT")}
         self._terminal = int(value) if (value := os.environ.get("WINDOWID", "")).isdecimal() else 0
@@ -42,6 +45,8 @@ class X11Windows:
 
     def close(self) -> None:
         try:
+            if self._taps is not None:
+                self._taps.close()
             self._pixels.close()
         finally:
             self._link.close()
@@ -88,8 +93,11 @@ class X11Windows:
         reply = self._link.receive(self._link.send(QUERY_POINTER, 0, self.root, void=False))
         if not reply or not reply[1]:  # it is on another screen
             return None
+        if self._taps is None:
+            self._taps = XTaps(self._display)
         x, y, buttons = struct.unpack_from("=hh4xH", reply, 16)
-        return Pointer(x, y, bool(buttons & BUTTONS))
+        tapped = self._taps.taken() > 0
+        return Pointer(x, y, bool(buttons & BUTTONS) or tapped)
 
     def desktop(self) -> Rect | None:
         (reply,) = self._link.ask("xcb_get_geometry", [(self.root,)])

@@ -210,11 +210,15 @@ class XLink:
 
     def events(self) -> list[int]:
         """The numbers of what came without being asked for, and drop it; 0 is the error of a request without reply."""
-        numbers = []
+        return [event[0] & 0x7F for event in self.raw_events()]
+
+    def raw_events(self) -> list[bytes]:
+        """What came without being asked for, the first 32 bytes of each, and drop it."""
+        found = []
         while event := self._xcb.xcb_poll_for_event(self._connection):
-            numbers.append(c_uint8.from_address(event).value & 0x7F)
+            found.append(ctypes.string_at(event, 32))
             self._libc.free(event)
-        return numbers
+        return found
 
     def _check(self) -> None:
         if not self._open:
