@@ -1,5 +1,7 @@
 """The preview's panel, dice, favourites, cues and recording, with SDL's dummy driver."""
 
+import types
+
 import numpy as np
 import pytest
 from doubles.preview import BLUE, RED, Session, output, seen, toast_with
@@ -297,3 +299,15 @@ def test_f_finishes_the_picture_that_is_looked_at_and_f_again_cancels(window, us
     assert model.finishing.part is None and window.shown.busy == "" and "nothing was saved" in window.shown.toast
     use("SHIFT+f")
     assert model.finishing.begun[-1] == (1, 4)
+
+
+def test_in_modes_that_start_from_a_picture_the_panel_has_feedback(window, use, model):
+    model.feedback = types.SimpleNamespace(amount=0.0, zoom=1.02, turn=0.0)
+    use("c", shown=output())
+    assert "feedback" not in rows(window)
+    model.update(mode="paint")
+    use()
+    assert rows(window)["feedback"] == "0.00" and rows(window)["feedback zooms by"] == "1.020"
+    names = list(rows(window))
+    use(*["DOWN"] * names.index("feedback"), "RIGHT", "RIGHT")
+    assert model.feedback.amount == 0.1

@@ -13,6 +13,7 @@ from ..base.errors import EngineError, FrameError, MemoryFull
 from ..base.frame import Frame, Origin, Output, Size, place
 from ..base.mailbox import Mailbox, MailboxClosed
 from ..base.metrics import Metrics
+from .feedback import Feedback
 from .intake import MAX_REFUSED, Intake
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ class Driver:
     """Drives a stream from the mailbox of a source.
 
     A new frame always goes first. Without one, a live source's pending frames go on at once, because their latency
-    counts; and a changed configuration is applied to the last frame, once, or while a prompt fades again and again.
+    counts; and a changed configuration is applied to the last frame, once, or while a prompt fades, and with feedback,
+    again and again.
     When the hand rests, the last frame is rendered once more in better quality, step by step, if that is wanted; then
     it costs nothing until something comes.
     A source that is not live has every frame rendered, in full batches; what is pending comes out when it has ended.
@@ -84,6 +86,7 @@ class Driver:
         report: Callable[[], None],
         say: Callable[[str], None],
         watched: Callable[[], bool] = lambda: False,
+        feedback: Feedback | None = None,
     ) -> None:
         self.resting = False  # the source has ended, and its last picture is looked at
         self.frozen = False  # the mailbox is held
@@ -102,6 +105,7 @@ class Driver:
         self._report = report
         self._say = say
         self._watched = watched
+        self._feedback = feedback or Feedback()
         self.seen = StreamState(stream.config, stream.size, stream.pending)
         self._last: Frame | None = None  # the newest frame that entered the stream
         self._revision = -1  # of the configuration under which the stream was last given a frame
@@ -165,7 +169,8 @@ class Driver:
             return None
         if self._stream.revision != self._revision:
             return 0.0
-        return max(0.0, self._entered_at + FADE_EVERY - self._clock()) if self._stream.fading else None
+        moves = self._stream.fading or self._feedback.acts(self._stream.config)
+        return max(0.0, self._entered_at + FADE_EVERY - self._clock()) if moves else None
 
     def _rests_in(self) -> float | None:
         """Seconds until the hand has rested for long enough; None where nothing waits for that."""
@@ -202,7 +207,8 @@ class Driver:
         skipped = self._metrics.counter("frames_skipped")
         self._origins[frame.id] = frame.origin
         try:
-            output = self._stream(frame, gated=self._intake.live)
+            mixed = self._feedback.mix(frame, self._stream.size, self._stream.config)
+            output = self._stream(mixed, gated=self._intake.live)
         except MemoryFull as error:
             self._step_down(error)
             self._submit(frame)
@@ -285,6 +291,7 @@ class Driver:
             self.done = None if origin.live else origin.done
             for number in [number for number in self._origins if number < output.source_id]:
                 del self._origins[number]
+        self._feedback.keep(output)
         if self._deliver(output):
             self.shown += 1
 

@@ -27,6 +27,7 @@ from .changes import Changes, not_changed
 from .crew import Crew
 from .driver import Driver, StreamLike
 from .fanout import Fanout
+from .feedback import Feedback
 from .finishing import Finishes, Finishing
 from .intake import RETRY, Intake
 from .reader import Reader
@@ -96,6 +97,7 @@ class Session:
         self.finish = self.finishing.start
         self._inbox: Mailbox[Frame] = Mailbox()
         self._intake = Intake(source, self._inbox, self.metrics, clock, self._stop, self._inbox.wake, retry, self._say)
+        self.feedback = Feedback()
         self._driver = Driver(
             stream,
             self._intake,
@@ -108,6 +110,7 @@ class Session:
             report=lambda: self._reporter.report(),
             say=self._say,
             watched=lambda: stay and self._fanout.watched,
+            feedback=self.feedback,
         )
         self._frozen = False
         self._trials = Trials(stream, self._stop, self._hold, self._inbox.wake)

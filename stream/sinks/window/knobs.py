@@ -200,6 +200,20 @@ def make_knobs(config: StreamConfig, brings: Brings, dials: Dials) -> list[Knob]
     return knobs
 
 
+def feedback_knobs(feedback: Any) -> list[Knob]:
+    """How much of the last picture shines through, and how it moves; see ``Controls``."""
+
+    def knob(label: str, name: str, ends: tuple[float, float], notch: float, home: float, words: str) -> Slider:
+        write = lambda value: setattr(feedback, name, value)
+        return Slider(label, lambda: float(getattr(feedback, name)), write, ends, notch, home, words.format)
+
+    return [
+        knob("feedback", "amount", (0.0, 0.95), 0.05, 0.0, "{:.2f}"),
+        knob("feedback zooms by", "zoom", (0.9, 1.1), 0.005, 1.0, "{:.3f}"),
+        knob("feedback turns by", "turn", (-5.0, 5.0), 0.25, 0.0, "{:.2f} degrees"),
+    ]
+
+
 def step_lists(config: StreamConfig, own: Mapping[int, tuple[int, ...]]) -> dict[int, tuple[int, ...]]:
     """Number of steps -> ``t_index_list``: the model's ``own``, or from the present first step on, evenly spread."""
     if own and config.num_inference_steps == 50 and not config.from_picture:

@@ -8,7 +8,7 @@ from ...base.frame import Output, Rect
 from ...base.reading import Brings
 from .dials import Dials
 from .favourites import Favourites
-from .knobs import Knob, Row, make_knobs
+from .knobs import Knob, Row, feedback_knobs, make_knobs
 from .tools import Reach
 
 WIDTH, ROW, MARGIN = 22.0, 2.5, 1.0  # in units: letters' heights
@@ -61,6 +61,9 @@ class Panel:
         steps = (config.num_inference_steps, config.t_index_list)
         if (made, steps) != self._made:
             self._knobs, self._made = make_knobs(config, brings, self._dials), (made, steps)
+            feedback = getattr(self._reach.controls, "feedback", None)
+            if feedback is not None and config.from_picture:
+                self._knobs += feedback_knobs(feedback)
             self._chosen = min(self._chosen, len(self._knobs) - 1)
 
     def picture(self) -> Output | None:
