@@ -176,6 +176,24 @@ def test_a_prompt_that_fades_is_tried_at_once_and_comes_back_at_once(live):
     assert stream.config.prompt == "" and not stream.fading
 
 
+def test_when_the_way_back_fails_pictures_come_all_the_same(live, monkeypatch):
+    stream = FakeStream(1)
+    it = live(stream, FakeSource(Size(64, 64), fps=100, pattern="noise"))
+    update, asked = stream.update, []
+
+    def once(**changes):
+        asked.append(changes)
+        if len(asked) > 1:
+            raise ConfigError("prompt: not any more")
+        return update(**changes)
+
+    monkeypatch.setattr(stream, "update", once)
+    it.try_out([{"prompt": "a"}])
+    it.until(lambda: "not any more" in it.session.status.message)
+    count = len(it.sink.outputs)
+    it.until(lambda: len(it.sink.outputs) > count + 3)
+
+
 def test_a_session_that_stops_does_not_wait_for_what_is_tried(live):
     it = live(FakeStream(1, delay=0.2), FakeSource(Size(64, 64), fps=100, pattern="noise"))
     it.session.try_out([{"seed": number} for number in range(100)], lambda *_: None)

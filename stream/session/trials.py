@@ -58,11 +58,13 @@ class Trials:
                 self._try(number, before, change, tell)
         finally:
             with self._changed:  # so that no picture of the settings that there were is taken out
-                self._go_to(before)
-                self._until = self._stream.revision - 1
-                self._newest = None
-            self._hold(False)
-            self._wake()
+                self._until, self._newest = -math.inf, None
+                try:
+                    self._go_to(before)
+                    self._until = self._stream.revision - 1
+                finally:
+                    self._hold(False)
+                    self._wake()
 
     def _try(self, number: int, before: StreamConfig, change: Mapping[str, Any], tell: Tell) -> None:
         try:
