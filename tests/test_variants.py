@@ -9,6 +9,7 @@ import pytest
 from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.configfile import load_config
+from inkstream.stream.base.errors import ConfigError
 from inkstream.stream.base.frame import Size
 from inkstream.stream.base.reading import Brings
 from inkstream.stream.base.variants import variants
