@@ -126,7 +126,7 @@ def run(
                 stream,
                 opening.sinks,
                 on_status=narrator,
-                on_output=[*records.on_output, colours.look],
+                on_output=[*records.on_output, *([colours.look] if opening.paints else ())],
                 history=records.history,
                 finisher=finisher,
                 stay=opening.stays,
