@@ -12,7 +12,7 @@ from PIL import Image
 from inkstream.stream.base.errors import ConfigError
 from inkstream.stream.base.frame import Rect, Size
 from inkstream.stream.sources.screen.area import Area, parse_area
-from inkstream.stream.sources.screen.canvas import find_sheet
+from inkstream.stream.sources.screen.canvas import Sheet, find_sheet
 from inkstream.stream.sources.screen.marked import Marked
 from inkstream.stream.sources.screen.steady import Steady
 from inkstream.stream.sources.screen.window import Pointer, Window
@@ -33,6 +33,7 @@ TRUE = {
     "krita-neutral-200": Rect(72, 90, 926, 584),
     "mtpaint-beige-33": Rect(545, 423, 300, 200),
     "mtpaint-dark-50": Rect(370, 198, 450, 450),
+    "mtpaint-small-100": Rect(92, 98, 519, 266),
     "mtpaint-white-400": Rect(92, 98, 789, 566),
     "mypaint-big-empty": Rect(0, 61, 1880, 901),
     "mypaint-small-drawn": Rect(0, 61, 1000, 701),
@@ -59,6 +60,32 @@ def test_the_sheet_is_found_in_real_programs(name):
     found = find_sheet(np.array(Image.open(SHEETS / f"{name}.png").convert("RGB")))
     assert found is not None and iou(found.rect, TRUE[name]) >= 0.98
     assert found.sure >= 0.95
+
+
+def test_scroll_bars_that_a_zoom_brings_are_no_part_of_the_sheet():
+    zoomed = np.array(Image.open(SHEETS / "mtpaint-white-400.png").convert("RGB"))
+    before = Sheet(Rect(186, 98, 600, 585), Rect(91, 97, 808, 585), (180, 180, 180), 1.0)
+    found = find_sheet(zoomed, before)
+    assert found is not None and found.rect == TRUE["mtpaint-white-400"]
+
+
+def lined(picture, row, column):
+    """A screenshot with lines that are drawn all across its sheet."""
+    x, y, width, height = TRUE["mtpaint-small-100"]
+    part = picture[y : y + height, x : x + width]
+    if row is not None:
+        part[row : row + 3] = (0, 0, 200)
+    if column is not None:
+        part[:, column : column + 3] = 0
+    return picture
+
+
+@pytest.mark.parametrize(("row", "column"), [(20, None), (-20, None), (None, 12), (None, -16), (10, 10), (130, 9)])
+def test_a_straight_line_along_a_border_of_white_paper_is_drawn_and_no_bar(row, column):
+    picture = np.array(Image.open(SHEETS / "mtpaint-small-100.png").convert("RGB"))
+    found = find_sheet(lined(picture, row, column))
+    assert found is not None and found.rect == TRUE["mtpaint-small-100"]
+    assert find_sheet(picture, found).rect == found.rect
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -185,6 +212,18 @@ def test_a_window_that_paints_its_bars_late():
 
 def a_window(id: int, program: str = "krita") -> Window:
     return Window(id, "drawing", Rect(0, 0, 9, 9), Rect(0, 0, 9, 9), program=program)
+
+
+def test_a_window_that_became_so_small_that_the_sheet_was_outside_of_it():
+    desk, sheet = Desk(), paper(200, 300)
+    before = desk.show(window((sheet, 340, 60)), count=20)
+    assert np.array_equal(before, sheet)
+    text = np.full((300, 320, 3), 75, np.uint8)  # not painted anew yet
+    for row in range(20, 300, 16):
+        cv2.putText(text, "all work and no play makes Jack a dull boy", (8, row), cv2.FONT_HERSHEY_PLAIN, 1, 255)
+    assert desk.show(text, count=9) is before
+    small = window((drawing(200, 150), 30, 20), size=(500, 360), view=Rect(60, 70, 260, 220))
+    assert desk.show(small, count=20).shape == (150, 200, 3)
 
 
 def test_another_window_begins_anew():

@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 
 import cv2
+import mss
 import numpy as np
 import pytest
 from doubles.x11 import Painter, x_server
@@ -129,6 +130,11 @@ class Watcher:
                 break
         return self.still(30)
 
+    def screen(self):
+        """All that a person sees."""
+        with mss.MSS(display=self.program.environment["DISPLAY"]) as grabber:
+            return np.ascontiguousarray(np.asarray(grabber.grab(grabber.monitors[0]))[..., 2::-1])
+
     def corner(self):
         """Where the sheet's upper left corner is on the screen."""
         with closing(X11Windows(self.program.environment["DISPLAY"])) as desktop:
@@ -183,6 +189,7 @@ def test_mtpaint_gives_its_sheet_alone_and_hovering_changes_nothing(display, tmp
     needs("xdotool", "mtpaint")
     drawing = np.full((300, 400, 3), (250, 245, 230), np.uint8)
     cv2.circle(drawing, (200, 150), 90, (20, 60, 160), 12)
+    cv2.polylines(drawing, [np.array([(170, 40), (240, 110), (250, 50), (180, 120)])], False, (160, 30, 20), 3)
     Image.fromarray(drawing).save(tmp_path / "drawing.png")
     program = Program(display, tmp_path, ["mtpaint", tmp_path / "drawing.png"], "mtpaint", (900, 700))
     try:
@@ -204,6 +211,21 @@ def test_mtpaint_gives_its_sheet_alone_and_hovering_changes_nothing(display, tmp
         drawn = watcher.still(20)
         changed = np.argwhere((drawn != drawing).any(2))
         assert changed.min(0)[0] >= 30 and changed.max(0)[0] <= 80 and len(changed) > 20
+        program.xdotool("mousemove", corner[0] + 200, corner[1] + 60, "key", "5")  # 400 %, round the pointer
+        assert watcher.settle().shape == drawing.shape and np.abs(watcher.last.astype(int) - drawn).mean() < 1.5
+        before = watcher.last
+        hand = program.stroke((500, 400), (580, 440))
+        watcher.until(lambda picture: not np.array_equal(picture, before), limit=10)
+        assert hand.wait(10) == 0
+        program.xdotool("mousemove", 1000, 900)
+        closer = watcher.still(30)
+        keep(closer, "mtpaint-zoomed", tmp_path.parent / "sheets")
+        ys, xs = np.nonzero(np.abs(closer.astype(int) - drawn).max(2) > 60)  # one stroke, and nothing else
+        assert len(ys) >= 20 and np.ptp(ys) in range(8, 13) and np.ptp(xs) in range(18, 23)
+        program.xdotool("mousemove", corner[0] + 200, corner[1] + 60, "key", "4", "mousemove", 1000, 900)
+        whole = watcher.settle()
+        assert whole.shape == closer.shape and np.abs(whole.astype(int) - closer).max(2).mean() < 0.1
+        drawn = whole
         program.xdotool("mousemove", *corner, "key", "3")  # 50 %
         smaller = watcher.until(lambda picture: picture.shape == (150, 200, 3), limit=10)
         assert np.abs(smaller.astype(int) - cv2.resize(drawn, (200, 150))).mean() < 12
@@ -297,11 +319,14 @@ def test_ten_seconds_of_hovering_menus_and_a_cover_change_nothing(name, display,
         corner, sides = watcher.corner(), empty.shape[1::-1]
         assert hover(program, watcher, corner, sides, 7) == 0  # 7 x 45 pictures at 30 a second
         program.xdotool("mousemove", 60, 60, "key", "alt+f")  # the menu of files
-        assert watcher.changes(60) == 0
+        assert watcher.changes(130) == 0
+        program.xdotool("key", "Escape", "sleep", 0.3, "key", "ctrl+o")  # a dialog
+        assert watcher.changes(130) == 0
+        keep(watcher.screen(), f"{name}-dialog", tmp_path.parent / "sheets")
         program.xdotool("key", "Escape")
         with_cover = Painter(display)
         with_cover.window("mail: a secret", (corner[0] + 20, corner[1] + 20, 300, 200), 0xFF0000)
-        assert watcher.changes(60) == 0
+        assert watcher.changes(240) == 0
         with_cover.close()
         watcher.still(30)
         start, end = (sides[0] // 4, 60), (sides[0] // 2, 120)

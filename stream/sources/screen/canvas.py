@@ -24,6 +24,7 @@ DOCK = 0.3  # share of a rectangle: docks and palettes are no larger
 THEME_FREE = 0.03  # share of a view that may have the theme's colour
 PLAIN = 0.99  # share of those that has one colour where there is neither
 GREY, BRIGHTEST = 12, 246  # levels: how much colour a surround may have, and how light it may be
+WHITE = 254  # level of paper that is white; nothing else beside a line is
 LEAST = 64  # pixels of a window each way
 MARGIN = 16  # pixels of a surround, at least
 FRAME = 2  # pixels of a dashed frame around the sheet
@@ -65,16 +66,18 @@ def find_sheet(picture: np.ndarray, known: Sheet | None = None) -> Sheet | None:
     codes = _codes(picture)
     lines = Lines(picture)
     surround = known.surround if known else None
-    # A window that was all view may have been one that had not painted its bars yet.
-    view = _same_view(lines, known.view) if known and known.view.size != Size.of(picture) else None
-    if view is not None:
-        return _in_view(codes, lines, view, surround)
     bands = codes[: BANDS[0]], codes[-BANDS[1] :]
-    for theme in map(_theme, bands):
+    themes = [_theme(band) for band in bands]
+    # A window that was all view may have been one that had not painted its bars yet.
+    if known is not None and known.view.size != Size.of(picture):
+        view = _same_view(codes, lines, known.view, [theme for theme in themes if theme is not None])
+        if view is not None:
+            return _in_view(codes, lines, view, surround)
+    for theme in themes:
         view = None if theme is None else _find_view(codes, lines, theme)
         if view is not None:
             return _in_view(codes, lines, view, surround)
-    if all(_theme(band) is None for band in bands):
+    if themes == [None, None]:
         # No menu bar and no status bar: the program shows the drawing alone.
         whole = np.array([0, 0, picture.shape[1], picture.shape[0]])
         return _in_view(codes, lines, _View(whole, 1.0, whole, None), surround)
@@ -94,14 +97,32 @@ class _View(NamedTuple):
     """The colour of that."""
 
 
-def _same_view(lines: Lines, view: Rect) -> _View | None:
-    """The view that was there before, within the pixels by which its borders may be told otherwise."""
+def _same_view(codes: np.ndarray, lines: Lines, view: Rect, themes: list[int]) -> _View | None:
+    """The view that was there before, within the pixels by which its borders may be told otherwise.
+
+    Where a scroll bar has come since, which a zoom brings, it is another view.
+    """
     before = np.array([view.x, view.y, view.x + view.width, view.y + view.height])
     away = np.abs(lines.rects - before).max(1, initial=0)
     if not len(away) or away.min() > FRAME:
         return None
     place = int(away.argmin())
+    if any(_no_drawing(strip, 0, theme) for strip in _strips(codes, lines, place) for theme in themes):
+        return None
     return _View(lines.rects[place], float(lines.borders[place]), lines.rects[place], None)
+
+
+def _strips(codes: np.ndarray, lines: Lines, place: int) -> list[np.ndarray]:
+    """What lies between the borders of a rectangle and lines along them, as near as a scroll bar's; those end before
+    the corner."""
+    left, top, right, bottom = lines.rects[place]
+    part = codes[top:bottom, left:right]
+    rows, columns = lines.cuts(place, STRIP)
+    rows, columns = rows - top, columns - left
+    ends = [part[:row] for row in rows if MARGIN // 2 < row <= STRIP]
+    ends += [part[row:] for row in rows if MARGIN // 2 < len(part) - row <= STRIP]
+    ends += [part[:, :column] for column in columns if MARGIN // 2 < column <= STRIP]
+    return ends + [part[:, column:] for column in columns if MARGIN // 2 < part.shape[1] - column <= STRIP]
 
 
 def _theme(band: np.ndarray) -> int | None:
@@ -168,13 +189,24 @@ def _is_cut(codes: np.ndarray, lines: Lines, place: int, theme: int) -> bool:
     left, top, right, bottom = lines.rects[place]
     part = codes[top:bottom, left:right]
     rows, columns = lines.cuts(place)
-    if any(min(row - top, bottom - row) <= STRIP for row in rows):
-        return True
-    if any(min(column - left, right - column) <= STRIP for column in columns):
+    strips = [part[: row - top] for row in rows if row - top <= STRIP]
+    strips += [part[row - top :] for row in rows if bottom - row <= STRIP]
+    strips += [part[:, : column - left] for column in columns if column - left <= STRIP]
+    strips += [part[:, column - left :] for column in columns if right - column <= STRIP]
+    if any(_is_bar(strip, theme) for strip in strips):
         return True
     pieces = [piece for row in rows - top for piece in (part[:row], part[row:])]
     pieces += [piece for column in columns - left for piece in (part[:, :column], part[:, column:])]
     return any(_no_drawing(piece[::3, ::3], piece.size / part.size, theme) for piece in pieces)
+
+
+def _is_bar(strip: np.ndarray, theme: int) -> bool:
+    """Whether a strip beside a line may be a ruler, a scroll bar or a frame: grey, or in the theme's colour."""
+    if min(strip.shape) <= FRAME or float(np.mean(strip == theme)) >= THEME_FREE:
+        return True
+    colours, counts = np.unique(strip, return_counts=True)
+    colour = _colour(colours[counts.argmax()])
+    return max(colour) - min(colour) <= GREY and min(colour) < WHITE
 
 
 def _no_drawing(piece: np.ndarray, share: float, theme: int) -> bool:

@@ -57,12 +57,13 @@ class Lines:
         self._of_rect = np.stack([ys, xs], 1)[order]
         return rects[order], least[order]
 
-    def cuts(self, place: int) -> tuple[np.ndarray, np.ndarray]:
-        """The rows and the columns that go all through a rectangle."""
+    def cuts(self, place: int, slack: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """The rows and the columns that go all through a rectangle, but for ``slack`` pixels."""
         left, top, right, bottom = self.rects[place]
         pair, other = self._of_rect[place]
-        rows = self.rows[(self.rows > top) & (self.rows < bottom) & (self._across[:, other] >= CUT)]
-        return rows, self.columns[(self.columns > left) & (self.columns < right) & (self._down[:, pair] >= CUT)]
+        across, down = (min(CUT, 1 - slack / side) if slack else CUT for side in (right - left, bottom - top))
+        rows = self.rows[(self.rows > top) & (self.rows < bottom) & (self._across[:, other] >= across)]
+        return rows, self.columns[(self.columns > left) & (self.columns < right) & (self._down[:, pair] >= down)]
 
 
 def _steps(picture: np.ndarray, axis: int) -> np.ndarray:

@@ -71,7 +71,7 @@ class Tracker:
         if self.sheet is None:
             self._due |= changed > 0
             return
-        if size != self._size:
+        if size != self._size or self._sized_at is not None:  # where it was says nothing in another size
             self._leave()
             return
         if changed >= MOVED and not pressed:
