@@ -4,7 +4,8 @@ import threading
 
 import cv2
 import numpy as np
-from doubles.paintwindow import drawing, window
+import pytest
+from doubles.paintwindow import VIEW, drawing, paper, window
 from test_pick import Desktop, spot
 
 from inkstream.stream.base.frame import Rect
@@ -26,10 +27,11 @@ class Late(Desktop):
         super().__init__(spot("drawing", (0, 0, width, height)).window)
         self.monitors = [{"left": 0, "top": 0, "width": width, "height": height}] * 2
         self.after, self.now, self.step = after, 0.0, 0.05
+        self.early, self.painted = LATE, SHEET
 
     def picture(self, window, cursor):
         self.now += self.step
-        return SHEET if self.now >= self.after else LATE
+        return self.painted if self.now >= self.after else self.early
 
     def opened(self, tmp_path):
         stop = threading.Event()
@@ -43,6 +45,36 @@ def test_until_the_sheet_is_found_nothing_is_given(tmp_path):
     picture = desktop.opened(tmp_path).read()
     assert np.array_equal(picture, drawing())
     assert desktop.now < 4.4
+
+
+@pytest.mark.parametrize("after", [0.2, 1.0, 3.0])
+def test_a_window_without_its_bars_yet_is_no_drawing_without_bars(tmp_path, after):
+    desktop = Late(after)
+    desktop.early = np.full_like(SHEET, 75)
+    assert np.array_equal(desktop.opened(tmp_path).read(), drawing())
+    assert desktop.now < 3.9
+
+
+@pytest.mark.parametrize("after", [0.2, 3.0, 3.3])
+def test_a_part_of_the_view_that_is_painted_first_is_not_the_sheet(tmp_path, after):
+    desktop = Late(after)
+    sheet = paper(900, 900)
+    cv2.line(sheet, (200, 240), (420, 180), (0, 0, 0), 5)
+    desktop.painted = window((sheet, -99, -99))
+    desktop.early = window((drawing(300, 100), 90, 110))
+    source = desktop.opened(tmp_path)
+    picture = source.read()
+    while after > 3 and desktop.now < after + 1:  # it took longer than anybody waits
+        picture = source.read()
+    assert picture.shape == (VIEW.height, VIEW.width, 3) and source.notice == ""
+
+
+def test_a_drawing_without_bars_does_not_wait(tmp_path):
+    desktop = Late(after=100.0)
+    desktop.early = np.full_like(SHEET, 255)
+    cv2.line(desktop.early, (100, 100), (600, 420), (0, 0, 0), 5)
+    assert np.array_equal(desktop.opened(tmp_path).read(), desktop.early)
+    assert desktop.now < 3.3
 
 
 def test_without_a_sheet_all_of_the_window_is_given_after_a_moment(tmp_path):

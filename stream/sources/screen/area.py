@@ -31,6 +31,7 @@ class Area:
         self._steady = Steady()
         self._lock = Lock()
         self._rect: Rect | None = None  # what was given last
+        self._unsure = True  # whether that may not be the sheet
         self._given: np.ndarray | None = None
         self._seen_at = -np.inf
         self._lost = False
@@ -68,8 +69,8 @@ class Area:
 
     @property
     def searching(self) -> bool:
-        """Whether the sheet is to be given, and was not found yet."""
-        return self.wanted == "canvas" and self._by_hand is None and self._tracker.sheet is None
+        """Whether the sheet is to be given, and was not found yet, or not for certain."""
+        return self.wanted == "canvas" and self._by_hand is None and self._tracker.unsure
 
     def view(self) -> tuple[np.ndarray, Rect] | None:
         """The last picture of the window, ``(H, W, 3)`` uint8 RGB, and which part of it is given; from any thread.
@@ -95,6 +96,9 @@ class Area:
         self._heed(Size.of(picture))
         rect = self._part(picture, pointer, now)
         self._seen = picture
+        if rect is not None and rect != self._rect and self._unsure:
+            self._lock = Lock()  # what it remembers was no sheet
+        self._unsure = self.searching
         if rect is None:
             assert self._given is not None
             return self._given

@@ -13,6 +13,8 @@ AGREE = 0.12  # seconds between two searches that must find the same
 AGAIN = 1.0  # seconds until a search that found nothing is tried again
 SOON = 0.2  # the same in the first seconds, when a window is still being drawn
 FIRST = 3.0  # seconds
+BARE = 0.5  # seconds in which a window that is all sheet may be one that has not painted its bars yet
+YOUNG = 1.0  # seconds in which what was found may be a part of what is still being painted
 OUTSIDE = 0.25  # share of one side's surroundings that may change while the sheet stays: pointers and guides
 INSIDE = 0.5  # share of the pixels along one side; a stroke along the border changes as many
 GRID = 16  # pixels between those that are compared of everything
@@ -38,7 +40,15 @@ class Tracker:
         self._searched_at = -np.inf
         self._sized_at: float | None = None  # when the window got another size; None: the sheet was found since
         self._due = True  # a search is to be made
-        self._began = -np.inf
+        self._began = self._found_at = self._looked_at = -np.inf
+
+    @property
+    def unsure(self) -> bool:
+        """Whether it was not found yet, or in a window that may still be about to paint itself."""
+        if self.sheet is None:
+            return True
+        bare = self.sheet.rect.size == self._size and self._looked_at < self._found_at + BARE
+        return bare or (self._due and self._looked_at < max(self._found_at, self._began) + YOUNG)
 
     def begin(self, now: float) -> None:
         """Pictures begin to come, at a time in seconds."""
@@ -47,7 +57,7 @@ class Tracker:
     def look(self, picture: np.ndarray, now: float, pressed: bool = False) -> None:
         """Check ``(H, W, 3)`` uint8 RGB at a time in seconds; once it was found, nothing is searched while a button is
         ``pressed``."""
-        size = Size.of(picture)
+        size, self._looked_at = Size.of(picture), now
         grid = picture[GRID // 2 :: GRID, GRID // 2 :: GRID]
         rests = self._grid is not None and grid.shape == self._grid.shape
         changed = float((grid != self._grid).any(2).mean()) if rests else 1.0
@@ -105,6 +115,8 @@ class Tracker:
                 self.sheet = None
             return
         same = self._candidate is not None and _near(self._candidate.rect, found.rect)
+        if self.sheet is None:
+            self._found_at = now
         if sure or same or (self.sheet is not None and self.there and _near(self.sheet.rect, found.rect)):
             self.sheet, self.there, self._due, self._candidate = found, True, False, None
             self._sized_at = None
