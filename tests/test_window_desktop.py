@@ -114,7 +114,7 @@ def test_a_preview_beside_a_paint_program_under_a_window_manager(tmp_path):
             (painting, *_) = until(bool, ("search", "--onlyvisible", "--name", "mtPaint [0-9]"))
             x("windowsize", painting, 800, 600, "windowmove", painting, 100, 100, "windowactivate", "--sync", painting)
             with Preview(environment, tmp_path) as preview:
-                told = preview.wait(lambda said: said["place"][2] == 384)
+                told = preview.wait(lambda said: said["place"][2] == 640)
                 (left, top, width, height), (x0, y0, w0, _) = told["place"], told["area"]
                 assert left >= x0 + w0, "it opens right of the program, and covers nothing of it"
                 assert top >= y0 and top + height <= 900 and left + width <= 1600
@@ -136,14 +136,14 @@ def test_a_preview_beside_a_paint_program_under_a_window_manager(tmp_path):
                 assert b"_NET_WM_STATE_ABOVE" in state.stdout
 
                 x("key", "i", "key", "i")
-                wide = preview.wait(lambda said: said["inset"] == "side" and said["place"][2] > 600)["place"]
-                assert wide[0] + wide[2] <= 1600
+                wide = preview.wait(lambda said: said["inset"] == "side" and said["place"] != told["place"])["place"]
+                assert wide[0] >= x0 + w0 and wide[0] + wide[2] <= 1600, "it covers nothing now, either"
                 x("key", "i")
                 preview.wait(lambda said: said["inset"] == "off" and said["place"] == told["place"])
 
                 time.sleep(0.7)  # what comes later is the hand's
-                x("windowmove", own, 950, 420)
-                moved = preview.wait(lambda said: said["place"][1] > 400)["place"]
+                x("windowmove", own, 950, 200)
+                moved = preview.wait(lambda said: said["place"][1] > 190)["place"]
                 x("key", "Escape")
                 preview.wait(lambda said: said["question"])
                 x("key", "Escape")

@@ -14,6 +14,7 @@ from inkstream.stream.sinks.window.desktop import NativeWindow
 from inkstream.stream.sinks.window.memory import FILE, Memory
 from inkstream.stream.sinks.window.pictures import halved, stage, widened
 from inkstream.stream.sinks.window.place import Border, beside, common, covers, shaped, usable
+from inkstream.stream.sinks.window.stand import opening
 
 BORDER = Border(2, 30, 2, 2)
 HD = Rect(0, 0, 1920, 1080)
@@ -41,6 +42,24 @@ def test_a_source_that_fills_its_screen_sends_it_to_another():
     assert common(place, other) == 384 * 384
     alone = beside(SIZE, HD, [HD], BORDER)
     assert common(alone, HD) == 384 * 384, "nowhere to go: seen whole all the same"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (Rect(0, 0, 1200, 1080), Rect(1202, 30, 640, 640)),  # as large as it would like to be
+        (Rect(0, 0, 1400, 1080), Rect(1402, 30, 516, 516)),  # all that there is, which is enough
+        (Rect(0, 0, 1600, 1080), Rect(1922, 30, 640, 640)),  # less than enough: on the other screen
+        (HD, Rect(1922, 30, 640, 640)),
+    ],
+)
+def test_a_window_that_would_like_to_be_larger_stays_on_the_screen_that_has_enough(source, expected):
+    assert beside(Size(640, 640), source, [HD, Rect(1920, 0, 1280, 1024)], BORDER, 0.6) == expected
+
+
+def test_where_there_is_no_room_it_is_small_and_covers_no_more_than_before():
+    assert beside(Size(640, 640), Rect(0, 0, 1680, 1080), [HD], BORDER, 0.6).size == (236, 236)
+    assert beside(Size(640, 640), HD, [HD], BORDER, 0.6).size == (384, 384)
 
 
 @given(
@@ -133,6 +152,21 @@ def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path):
 # --- a window
 
 
+def test_a_first_picture_is_640_pixels_large_or_more_and_a_scale_is_obeyed():
+    assert opening(Size(256, 256), None) == (640, 640)
+    assert opening(Size(512, 256), None) == (1280, 640)
+    assert opening(Size(512, 512), None) == (768, 768)
+    assert opening(Size(256, 128), 1.5) == (384, 192)
+
+
+@pytest.mark.parametrize("wide", [640, 520, 376, 200])
+def test_a_window_takes_the_room_that_is_beside_the_source(pygame, tmp_path, clock, wide):
+    window = opened(tmp_path, clock)
+    window.write(output(), at(Rect(0, 0, 1024 - 4 - wide, 768)))
+    assert window.place.size == (wide, wide) and window.place.x + wide <= 1024
+    window.close()
+
+
 def opened(tmp_path, clock, **options) -> WindowSink:
     return WindowSink(save_dir=tmp_path, state=tmp_path, clock=clock, **options)
 
@@ -191,6 +225,18 @@ def test_side_by_side_widens_stays_on_the_screen_and_comes_back(pygame, tmp_path
     pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=ord("i"), mod=0, unicode="i"))
     window.write(None, LIVE)
     assert window.place == before
+    window.close()
+
+
+def test_side_by_side_a_window_at_the_edge_comes_back_onto_the_screen(pygame, tmp_path, clock):
+    window = opened(tmp_path, clock, scale=1.0)
+    window.write(output(), at(None, (480, 480)))
+    window._stand._window.move(Rect(540, 100, 480, 480))  # of 1024
+    window._modes.inset = "small"
+    pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=ord("i"), mod=0, unicode="i"))
+    window.write(None, at(None, (480, 480)))
+    assert window.shown.inset == "side" and window.place.size == widened(Size(480, 480))
+    assert window.place.x + window.place.width <= 1024
     window.close()
 
 

@@ -35,7 +35,7 @@ def usable(place: Rect, screens: Sequence[Rect], border: Border) -> Rect | None:
     screen = max(screens, key=lambda each: common(place, each), default=None)
     if screen is None or common(place, screen) < SEEN * place.width * place.height:
         return None
-    return _onto(place, screen, border)
+    return onto(place, screen, border)
 
 
 def shaped(size: Size, like: Size) -> Size:
@@ -45,22 +45,28 @@ def shaped(size: Size, like: Size) -> Size:
     return Size(max(1, round(ratio * height)), max(1, round(height)))
 
 
-def beside(size: Size, source: Rect, screens: Sequence[Rect], border: Border) -> Rect:
+def beside(size: Size, source: Rect, screens: Sequence[Rect], border: Border, enough: float = 1.0) -> Rect:
     """A place for a window of this size that covers nothing of ``source``, as near to it as it gets.
 
     On the source's screen: right of it, left, below, above; then on another screen. Where there is no room it becomes
-    smaller, in proportion, and where that does not help it covers as little as it can.
+    smaller, in proportion, and where that does not help it covers as little as it can. ``enough``: a part of its size
+    with which it stays on the source's screen, and with which it covers something.
     """
     home = max(screens, key=lambda each: common(source, each))
     others = [each for each in screens if each != home]
+    shrunk = _shrunk(size, source, home, border, enough * SMALLEST_PART) if common(source, home) else []
+    free = [place for place in shrunk if not _covers(place, source, border)]
+    roomy = max(free, key=lambda place: place.width, default=None)
     for screen in [home, *others] if common(source, home) else screens:
         for place in _around(size, source, screen, border):
             if _fits(place, screen, border) and not _covers(place, source, border):
                 return place
-    smaller = [place for place in _shrunk(size, source, home, border) if not _covers(place, source, border)]
-    if smaller:
-        return max(smaller, key=lambda place: place.width)
-    corners = [place for screen in screens for place in _corners(size, screen, border)]
+        if screen == home and roomy is not None and roomy.width >= enough * size.width:
+            return roomy
+    if roomy is not None:
+        return roomy
+    part = Size(*(max(1, round(enough * side)) for side in size))
+    corners = [place for screen in screens for place in _corners(part, screen, border)]
     return min(corners, key=lambda place: common(_outer(place, border), source))
 
 
@@ -83,7 +89,7 @@ def _fits(place: Rect, screen: Rect, border: Border) -> bool:
     return common(outer, screen) == outer.width * outer.height
 
 
-def _onto(place: Rect, screen: Rect, border: Border) -> Rect:
+def onto(place: Rect, screen: Rect, border: Border) -> Rect:
     """A place moved into a screen, as little as possible; its upper left corner is seen in any case."""
     right, bottom = screen.x + screen.width - border.right, screen.y + screen.height - border.bottom
     x = max(screen.x + border.left, min(place.x, right - place.width))
@@ -100,16 +106,16 @@ def _around(size: Size, source: Rect, screen: Rect, border: Border) -> list[Rect
         Rect(left, source.y + source.height + border.top, *size),
         Rect(left, source.y - size.height - border.bottom, *size),
     ]
-    slid = [_onto(place, screen, border) for place in places]
+    slid = [onto(place, screen, border) for place in places]
     across = [Rect(each.x, now.y, *size) for each, now in zip(places[:2], slid[:2], strict=True)]
     along = [Rect(now.x, each.y, *size) for each, now in zip(places[2:], slid[2:], strict=True)]
     if not common(source, screen):  # another screen: anywhere on it
-        return [_onto(Rect(screen.x, screen.y, *size), screen, border)]
+        return [onto(Rect(screen.x, screen.y, *size), screen, border)]
     return across + along
 
 
-def _shrunk(size: Size, source: Rect, screen: Rect, border: Border) -> list[Rect]:
-    """Places on one side of the source each, made as much smaller as that side asks for."""
+def _shrunk(size: Size, source: Rect, screen: Rect, border: Border, least: float) -> list[Rect]:
+    """Places on one side of the source each, made as much smaller as that side asks for, down to ``least`` of it."""
     wide, high = border.left + border.right, border.top + border.bottom
     rooms = (
         (screen.x + screen.width - source.x - source.width - wide, screen.height - high),
@@ -120,7 +126,7 @@ def _shrunk(size: Size, source: Rect, screen: Rect, border: Border) -> list[Rect
     places = []
     for index, (width, height) in enumerate(rooms):
         part = min(1.0, width / size.width, height / size.height)
-        if part >= SMALLEST_PART:
+        if part >= least:
             smaller = Size(*(max(1, int(part * side)) for side in size))
             place = _around(smaller, source, screen, border)[index]
             if _fits(place, screen, border):
@@ -132,4 +138,4 @@ def _corners(size: Size, screen: Rect, border: Border) -> list[Rect]:
     """Lower right first, where the least of a drawing is."""
     far = 1 << 20
     ends = ((far, far), (far, -far), (-far, far), (-far, -far))
-    return [_onto(Rect(x, y, *size), screen, border) for x, y in ends]
+    return [onto(Rect(x, y, *size), screen, border) for x, y in ends]

@@ -30,7 +30,7 @@ from .overlay import Painter
 from .panel import SLOTS
 from .scene import Inset, Layout, Scene
 from .seeing import Modes, Seeing
-from .stand import Stand
+from .stand import Stand, opening
 from .toolkit import make_tools
 from .tools import Reach, Tool, Toolbox
 from .writing import Writing
@@ -41,11 +41,12 @@ INFLUENCE_STEP = 5
 class WindowSink:
     """Shows the newest output as large as it fits, and takes keys. One window for each process.
 
-    ``size`` is the window's size, else ``scale`` times the size of outputs (default 1.5), or as it was left. It opens
-    where it was left, or beside the source (``Status.area``). ``inset`` shows the input: off, small, side. ``top``
-    keeps the window above others where the desktop allows it; None: as it was left. ``clean`` shows pictures and
-    nothing else, for captures, in a ``layout``: the render alone, or a stage of render, sketch and prompt. ``cues`` are
-    the prompts of a show, which a key goes through.
+    ``size`` is the window's size, else as it was left, or ``scale`` times the size of outputs (None: 1.5, and where
+    there is room more, until the shorter side has 640 pixels). It opens where it was left, or beside the source
+    (``Status.area``). ``inset`` shows the input: off, small, side. ``top`` keeps the window above others where the
+    desktop allows it; None: as it was left. ``clean`` shows pictures and nothing else, for captures, in a ``layout``:
+    the render alone, or a stage of render, sketch and prompt. ``cues`` are the prompts of a show, which a key goes
+    through.
     ``capturable`` lets screen captures see the window on Windows too, where it hides from them otherwise, unless it
     opens ``clean`` (unverified). Kept pictures go to ``save_dir``; what the window remembers to ``state``, by default
     the user's state folder.
@@ -59,7 +60,7 @@ class WindowSink:
     def __init__(
         self,
         size: Size | None = None,
-        scale: float = 1.5,
+        scale: float | None = None,
         fullscreen: bool = False,
         stats: bool = False,
         inset: Inset = "off",
@@ -76,7 +77,7 @@ class WindowSink:
         for name, value, kinds in (("inset", inset, Inset), ("layout", layout, Layout)):
             if value not in get_args(kinds):
                 raise ConfigError(f"window: got {name}={value!r}, expected one of: {', '.join(get_args(kinds))}")
-        if not 0.1 <= scale <= 16:
+        if scale is not None and not 0.1 <= scale <= 16:
             raise ConfigError(f"window: got scale={scale:g}, expected 0.1 to 16")
         self.called = ""  # the text that it was opened from, if any
         self._clock = clock
@@ -89,7 +90,7 @@ class WindowSink:
         self._lost = True  # what was drawn may no longer be on the screen
         self._closed = False
         exact = clean and size is not None
-        first = size or Size(*(round(scale * side) for side in Status().size))
+        first = size or opening(Size(*Status().size), scale)
         self._pygame = open_display(PREVIEW_TITLE, first, exact)
         self._lifeline = Lifeline(self._pygame)
         self._keeper = Keeper(save_dir, now)

@@ -10,14 +10,25 @@ from ...base.frame import Rect, Size
 from .desktop import NativeWindow, fitting
 from .memory import Memory
 from .pictures import halved, widened
-from .place import beside, common, covers, shaped, usable
+from .place import beside, common, covers, onto, shaped, usable
 
 OWN = 0.6  # seconds in which a change of place is our own and not the user's
+USUAL = 1.5  # times the size of pictures
+ROOMY = 640  # pixels
 REST = 1.0  # seconds without a change after which a place is remembered
+
+
+def opening(picture: Size, scale: float | None) -> Size:
+    """How large pictures of a size are shown at first, where there is room for it."""
+    times = max(USUAL, ROOMY / min(picture)) if scale is None else scale
+    return Size(*(max(1, round(times * side)) for side in picture))
 
 
 class Stand:
     """``size`` is the window's size, else ``scale`` times that of the first pictures, or as the user left it.
+
+    Where none of these is given, pictures are ``USUAL`` times as large, and where there is room their shorter side has
+    ``ROOMY`` pixels.
 
     ``exact``: a size that was asked for is taken although the screen is smaller.
     """
@@ -28,7 +39,7 @@ class Stand:
         window: NativeWindow,
         memory: Memory,
         size: Size | None,
-        scale: float,
+        scale: float | None,
         exact: bool,
         clock: Callable[[], float],
     ) -> None:
@@ -38,6 +49,7 @@ class Stand:
         self._pygame, self._window, self._memory, self._clock = pygame, window, memory, clock
         self._size, self._scale, self._exact = size, scale, exact
         self._wide = False
+        self._enough = 1.0  # part of its size that will do beside the source
         self._area: Rect | None = None  # where the source was when the window took its place
         self._shaped = False  # the window has the shape of the pictures
         self._beside = False  # and a place beside the source, if that has one
@@ -63,11 +75,13 @@ class Stand:
         left = self._memory.left.place
         single = self._asked(picture, wide)
         if single is None:
-            single = shaped(left.size, picture) if left else Size(*(round(self._scale * side) for side in picture))
+            single = shaped(left.size, picture) if left else opening(picture, self._scale)
             single = fitting(self._pygame, single)
         whole = widened(single) if wide else single
         if not self._exact:
             whole = fitting(self._pygame, whole)
+        asked = self._size is not None or self._scale is not None or left is not None
+        self._enough = 1.0 if asked else min(1.0, USUAL * min(picture) / ROOMY)
         self._wide = wide
         self._put(whole, self._remembered(left, whole), area)
 
@@ -93,7 +107,7 @@ class Stand:
         room = Size(screen.width - border.left - border.right, screen.height - border.top - border.bottom)
         part = min(1.0, room.width / whole.width, room.height / whole.height)
         whole = Size(*(max(1, int(part * side)) for side in whole))
-        place = usable(Rect(now.x, now.y, *whole), [screen], border) or Rect(now.x, now.y, *whole)
+        place = onto(Rect(now.x, now.y, *whole), screen, border)
         if self._area is not None and covers(place, self._area, border) and not covers(now, self._area, border):
             other = beside(whole, self._area, screens, border)
             place = min((place, other), key=lambda each: common(each, self._area or each))
@@ -144,7 +158,7 @@ class Stand:
         self._area = area
         place = left
         if area is not None and (left is None or covers(left, area, self._window.border())):
-            found = beside(whole, area, self._window.screens(), self._window.border())
+            found = beside(whole, area, self._window.screens(), self._window.border(), self._enough)
             if left is None or common(found, area) < common(left, area):
                 place = found
         if place is not None:
