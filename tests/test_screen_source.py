@@ -17,6 +17,7 @@ from inkstream.stream.base.errors import ConfigError, SourceEnded, SourceLost, S
 from inkstream.stream.base.frame import Rect, Size
 from inkstream.stream.base.preview import PREVIEW_TITLE
 from inkstream.stream.sources.screen.drag import Drag, drag_rect, scale_rect
+from inkstream.stream.sources.screen.follow import SPLASH
 from inkstream.stream.sources.screen.pick import pick_region
 from inkstream.stream.sources.screen.source import LOOK_AROUND, ScreenSource
 from inkstream.stream.sources.screen.window import Picked, Window
@@ -297,6 +298,63 @@ def test_a_window_is_back_when_it_is_open_and_not_minimised():
     assert source.is_back() is True
     assert desktop.source(monitor=1).is_back() is desktop.source(region=Rect(0, 0, 9, 9)).is_back() is None
     assert desktop.open == 0, "no connection is left open"
+
+
+def test_a_program_that_is_opened_again_is_taken_with_its_window_and_not_with_its_splash_screen():
+    desktop = Desktop()
+    krita = lambda id, title, **options: put(id, (20, 10, 40, 30), title, program="krita", **options)
+    desktop.stack = [krita(5, "a.kra - Krita", pid=70)]
+    source = desktop.source(window="krita", area="window")
+    splash = krita(6, "Krita", pid=71, aside=True)
+    desktop.stack = [krita(4, "krita", pid=71, shown=False, put_away=True), splash]
+    with pytest.raises(SourceLost, match="closed"):
+        source.read()
+    assert source.is_back() is False
+    with pytest.raises(SourceUnavailable, match="was closed"):
+        source.again()
+    desktop.stack += [krita(5, "Krita", pid=71)]  # the server gives the same number again
+    assert source.is_back() is True
+    assert (source.again().read() == (5, 2, 1)).all()
+    with pytest.raises(SourceUnavailable, match="got 'krita', expected an id"):
+        desktop.stack = [splash]
+        desktop.source(window="krita", area="window")
+    assert desktop.source(window="6", area="window").about.startswith("window 'Krita'")  # who asks for it gets it
+
+
+def test_in_place_of_a_window_that_its_program_hid_another_one_is_taken_and_the_same_document_first():
+    desktop = Desktop()
+    shown = put(5, (20, 10, 40, 30), "a.kra - Krita", program="krita")
+    large, same = (
+        put(id, (0, 0, side, 30), title, program="krita")
+        for id, side, title in [(6, 90, "b.kra - Krita"), (7, 40, "a.kra - Krita")]
+    )
+    desktop.stack = [shown]
+    source = desktop.source(window="5", area="window")
+    minimised, hidden = replace(shown, shown=False), replace(shown, shown=False, put_away=True)
+    desktop.stack = [minimised, large, same]
+    assert source.is_back() is False  # somebody put it down, and will take it up again
+    desktop.stack = [hidden]
+    assert source.is_back() is False
+    desktop.stack = [hidden, large, put(8, (0, 0, 90, 90), "Krita, a manual", program="Firefox")]
+    assert source.is_back() is True
+    desktop.stack = [hidden, large, same]
+    assert source.again().about == str(same)
+
+
+def test_a_splash_screen_that_does_not_say_what_it_is_is_known_by_its_size():
+    desktop = Desktop()
+    desktop.stack = [put(5, (0, 0, 180, 90), "Paint", program="paint")]
+    source = desktop.source(window="paint", area="window")
+    small = put(6, (50, 20, 60, 40), "Paint", program="paint")
+    desktop.stack = [small]
+    assert source.is_back() is False
+    desktop.stack = [small, put(7, (0, 0, 120, 80), "untitled", program="paint")]
+    assert source.is_back() is True and source.again().about.startswith("window 'untitled'")
+    source = source.again()
+    desktop.stack = [put(8, (50, 20, 40, 20), "Paint", program="paint")]
+    assert source.is_back() is False
+    desktop.now += SPLASH  # a splash screen would be gone by now
+    assert source.is_back() is True
 
 
 def test_without_a_desktop_nobody_knows_whether_a_window_is_there():

@@ -83,6 +83,47 @@ def test_s1_a_minimised_window_is_waited_for_and_no_other_is_taken(painter):
     last.close()
 
 
+@pytest.mark.parametrize("says", ["SPLASH", "DIALOG", "UTILITY", "owner"])
+def test_s1_a_splash_screen_is_not_taken_and_the_window_that_comes_after_it_is(painter, says):
+    canvas = painter.window("a.kra - Krita", PLACE, GREEN, program="krita")
+    source = open_source("screen:window=krita,fps=200,area=window")
+    painter.call("destroy_window", canvas)
+    splash = painter.window("Krita", (0, 0, 600, 300), RED, program="krita", shown=False)
+    if says == "owner":
+        painter.numbers(splash, "WM_TRANSIENT_FOR", [painter.root])
+    else:
+        types = [painter.atom(f"_NET_WM_WINDOW_TYPE_{name}") for name in (says, "NORMAL")]
+        painter.numbers(splash, "_NET_WM_WINDOW_TYPE", types)
+    painter.call("map_window", splash)
+    with pytest.raises(SourceLost, match="was closed"):
+        source.read()
+    source.close()
+    assert source.is_back() is False
+    painter.call("unmap_window", splash)
+    main = painter.window("Krita", PLACE, BLUE, program="krita")
+    painter.numbers(main, "_NET_WM_WINDOW_TYPE", [painter.atom("_NET_WM_WINDOW_TYPE_NORMAL")])
+    assert source.is_back() is True
+    again = source.again()
+    assert colours(again.read()) == {BLUE}
+    again.close()
+
+
+def test_s1_a_window_that_its_program_hid_makes_room_for_one_that_is_shown(painter):
+    first = painter.window("Krita", PLACE, RED, program="krita")
+    source = open_source("screen:window=krita,fps=200,area=window")
+    painter.numbers(first, "WM_STATE", [1])
+    main = painter.window("a.kra - Krita", PLACE, GREEN, program="krita")
+    painter.numbers(first, "WM_STATE", [3])
+    painter.call("unmap_window", first)
+    assert source.is_back() is False  # minimised: somebody will bring it up again
+    painter.numbers(first, "WM_STATE", [0])
+    assert source.is_back() is True
+    source.close()
+    again = source.again()
+    assert again.about == f"window 'a.kra - Krita' (krita, id {main:#x})" and colours(again.read()) == {GREEN}
+    again.close()
+
+
 def test_s1_a_number_that_was_given_to_another_window_is_not_it(painter):
     canvas = painter.window("Krita", PLACE, GREEN, program="krita", pid=77)
     source = open_source("screen:window=Krita,fps=200")

@@ -6,21 +6,32 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...base.errors import SourceLost
+from ...base.errors import SourceLost, SourceUnavailable
 from ...base.frame import Rect, Size
 from ...base.pacing import Clock
 from .held import Held
 from .window import Window
-from .windows import WindowSystem, alike, covered_mask, find_window, intersect, match_window
+from .windows import (
+    NOT_SHOWN,
+    WindowSystem,
+    alike,
+    covered_mask,
+    find_window,
+    intersect,
+    is_number,
+    is_smaller,
+    successors,
+)
 
 SETTLE = 0.5  # seconds that a program is given to draw what was covered
+SPLASH = 10.0  # seconds after which a much smaller window than before is no splash screen that does not say so
 
 
 class Followed:
     """The window that ``wanted`` names, see ``match_window``.
 
-    Once it was found, ``chosen``, it is waited for, or, when it was closed, for another one of the same program. Where
-    the desktop keeps no picture of each window, what is covered keeps what was there before.
+    Once it was found, ``chosen``, it is waited for, or, when it was closed or its program hid it, for another one of
+    the same program. Where the desktop keeps no picture of each window, what is covered keeps what was there before.
     """
 
     def __init__(self, wanted: str, cursor: bool, clock: Clock) -> None:
@@ -33,26 +44,28 @@ class Followed:
         self._held = Held()
         self._size: Size | None = None  # as it was in the last picture
         self._settled_at = 0.0
+        self._small: dict[int, float] = {}  # windows that are much smaller than the chosen one, and since when
 
     def attach(self, system: WindowSystem) -> None:
         """Find it; raises SourceUnavailable when there is none, or when it is minimised."""
         self._size = None
         if self.chosen is None:
             windows = system.windows()
-            self.chosen = find_window(windows, self.wanted)
+            self.chosen = chosen = find_window(windows, self.wanted)
             self.alike = alike(windows, self.wanted)
+            if chosen.program and is_number(self.wanted, chosen):
+                self.wanted = chosen.program  # no other window will have its number
             return
-        if self._now(system) is None:
-            same = [window for window in system.windows() if window.is_of(self.chosen)]
-            if match_window(same, self.wanted) is None:
-                raise SourceLost(f"{self.chosen} was closed")
-            self.chosen = find_window(same, self.wanted)
+        window = self._best(system)
+        if window is None:
+            raise SourceLost(f"{self.chosen} was closed")
+        if not window.shown:
+            raise SourceUnavailable(f"{window} {NOT_SHOWN}; bring it up")
+        self.chosen = window
 
     def present(self, system: WindowSystem) -> bool:
         """Whether it is open and not minimised, or another one of the same program in its place."""
-        window = self._now(system)
-        if window is None and self.chosen is not None:
-            window = match_window([each for each in system.windows() if each.is_of(self.chosen)], self.wanted)
+        window = self._best(system)
         return window is not None and window.shown
 
     @property
@@ -70,7 +83,7 @@ class Followed:
         if window is None:
             raise SourceLost(f"{self.chosen} was closed")
         if not window.shown:
-            raise SourceLost(f"{window} is minimised, or on another desktop")
+            raise SourceLost(f"{window} {NOT_SHOWN}")
         self.chosen = window
         if window.content.size != self._size:
             # A server that begins to keep a picture of it begins with what is seen there, covers and all.
@@ -109,6 +122,18 @@ class Followed:
             part = self._held.lay(part, window.content, visible, hidden)
         self._held.keep(part)
         return part
+
+    def _best(self, system: WindowSystem) -> Window | None:
+        """The chosen window as it is now, or what is to be taken in its place; None: there is nothing yet."""
+        assert self.chosen is not None
+        window = self._now(system)
+        if window is not None and not window.put_away:
+            return window
+        now = self._clock()
+        others = successors(system.windows(), self.chosen, self.wanted)
+        self._small = {each.id: self._small.get(each.id, now) for each in others if is_smaller(each, self.chosen)}
+        taken = next((each for each in others if now - self._small.get(each.id, -np.inf) >= SPLASH), None)
+        return taken or window
 
     def _now(self, system: WindowSystem) -> Window | None:
         """The chosen window as it is now; None when it is gone, also where another one has its number by now."""

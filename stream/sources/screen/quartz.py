@@ -96,5 +96,5 @@ class QuartzWindows:
         opaque = info.get("kCGWindowAlpha", 1.0) > 0.9 and info.get("kCGWindowLayer", 0) < DOCK_LAYER
         shown = bool(info.get("kCGWindowIsOnscreen", False))
         program, pid = str(info.get("kCGWindowOwnerName") or ""), info.get("kCGWindowOwnerPID")
-        own = pid in ancestors()
-        return Window(int(info["kCGWindowNumber"]), title, rect, rect, shown, opaque, program, pid, own)
+        own, aside = pid in ancestors(), info.get("kCGWindowLayer", 0) != 0  # all but usual windows lie on other levels
+        return Window(int(info["kCGWindowNumber"]), title, rect, rect, shown, opaque, program, pid, own, aside)

@@ -18,6 +18,8 @@ from .processes import ancestors
 from .window import Pointer, Window
 
 GWL_EXSTYLE = -20
+GW_OWNER = 4
+WS_EX_TOOLWINDOW = 0x80
 WS_EX_TRANSPARENT = 0x20
 WS_EX_LAYERED = 0x80000
 DWMWA_EXTENDED_FRAME_BOUNDS = 9
@@ -69,6 +71,7 @@ class Win32Windows:
             ("IsWindow", [handle]),
             ("IsWindowVisible", [handle]),
             ("IsIconic", [handle]),
+            ("GetWindow", [handle, ctypes.c_uint]),
             ("GetWindowTextLengthW", [handle]),
             ("GetWindowTextW", [handle, text, ctypes.c_int]),
             ("GetWindowLongW", [handle, ctypes.c_int]),
@@ -78,7 +81,7 @@ class Win32Windows:
             ("ReleaseDC", [handle, handle]),
         ):
             getattr(self._user32, name).argtypes = arguments
-            getattr(self._user32, name).restype = ctypes.c_int
+            getattr(self._user32, name).restype = handle if name == "GetWindow" else ctypes.c_int
         for module, name, arguments in (
             (self._user32, "GetDC", [handle]),
             (self._gdi32, "CreateCompatibleDC", [handle]),
@@ -119,7 +122,8 @@ class Win32Windows:
             self._user32.GetWindowRect(id, ctypes.byref(bounds))
         cloaked = ctypes.c_uint()
         self._dwmapi.DwmGetWindowAttribute(id, DWMWA_CLOAKED, ctypes.byref(cloaked), ctypes.sizeof(cloaked))
-        shown = bool(self._user32.IsWindowVisible(id)) and not self._user32.IsIconic(id) and not cloaked.value
+        put_away = not self._user32.IsWindowVisible(id)  # a minimised window, or one elsewhere, is visible all the same
+        shown = not put_away and not self._user32.IsIconic(id) and not cloaked.value
         width, height = bounds.right - bounds.left, bounds.bottom - bounds.top
         if width < 1 or height < 1:
             shown = False
@@ -129,7 +133,9 @@ class Win32Windows:
         number = ctypes.c_uint32()
         self._user32.GetWindowThreadProcessId(id, ctypes.byref(number))
         pid, program = number.value or None, self._program(number.value)
-        return Window(id, self._title(id), rect, rect, shown, opaque, program, pid, pid in ancestors())
+        owner = self._user32.GetWindow(id, GW_OWNER)  # a hidden one belongs to every window of some programs
+        aside = bool(style & WS_EX_TOOLWINDOW or (owner and self._user32.IsWindowVisible(owner)))
+        return Window(id, self._title(id), rect, rect, shown, opaque, program, pid, pid in ancestors(), aside, put_away)
 
     def picture(self, window: Window, cursor: bool) -> np.ndarray | None:
         outer = _RECT()  # what is printed has the invisible border, too

@@ -31,6 +31,8 @@ class Window:
     program: str = ""  # the class of its program on X11, its file on Windows, its name on macOS; empty: unknown
     pid: int | None = None  # the process that shows it; None: unknown
     own: bool = False  # whether it is the terminal that runs us
+    aside: bool = False  # a splash screen, dialog, toolbar or menu: nothing that anybody draws in
+    put_away: bool = False  # not shown, and it was its program that hid it: nobody minimised it
 
     @property
     def is_preview(self) -> bool:

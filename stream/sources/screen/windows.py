@@ -19,6 +19,7 @@ from ...base.names import quoted
 from .window import Pointer, Window
 
 MOST_LISTED = 12
+NOT_SHOWN = "is minimised, hidden, or on another desktop"
 RIVAL = 0.3  # of the best window's area that another one has at least to be meant in its place
 
 
@@ -77,14 +78,37 @@ def match_window(windows: Sequence[Window], wanted: str) -> Window | None:
 
     An id comes first, then a program of this name, then one whose name has this part, and titles last. Of several, a
     shown one comes before a minimised one, then one with exactly this title, then the largest. Never a preview, nor the
-    terminal that runs us: its title may be the very command line that names the window.
+    terminal that runs us: its title may be the very command line that names the window. Splash screens, dialogs and
+    toolbars are meant by their id only.
     """
     name = _plain(wanted)
     found = [window for window in windows if _rank(window, name)]
     if not found:
         return None
     area = lambda w: w.content.width * w.content.height
-    return max(found, key=lambda w: (_rank(w, name), w.shown, _plain(w.title) == name, area(w)))
+    return max(found, key=lambda w: (_rank(w, name), w.shown, not w.put_away, _plain(w.title) == name, area(w)))
+
+
+def successors(windows: Sequence[Window], gone: Window, wanted: str) -> list[Window]:
+    """What may be taken in the place of a window that was closed, or hidden by its program, the best first.
+
+    Windows of the same program that fit what was ``wanted`` and are not hidden themselves: a shown one before a
+    minimised one, then the one that shows the same document, by its title, then the largest.
+    """
+    name, area = _plain(wanted), lambda window: window.content.width * window.content.height
+    fits = lambda window: window.is_of(gone) and not window.put_away and _rank(window, name)
+    return sorted(filter(fits, windows), key=lambda w: (w.shown, w.title == gone.title, area(w)), reverse=True)
+
+
+def is_number(wanted: str, window: Window) -> bool:
+    """Whether the text is the window's id."""
+    return _plain(wanted) in (f"{window.id:#x}", str(window.id))
+
+
+def is_smaller(window: Window, other: Window) -> bool:
+    """Whether it is much smaller than the other one, as toolbars and splash screens are."""
+    width, height = other.content.size
+    return window.content.width * window.content.height < RIVAL * width * height
 
 
 def alike(windows: Sequence[Window], wanted: str) -> tuple[Window, ...]:
@@ -95,9 +119,8 @@ def alike(windows: Sequence[Window], wanted: str) -> tuple[Window, ...]:
     name, best = _plain(wanted), match_window(windows, wanted)
     if best is None or _plain(best.title) == name:
         return () if best is None else (best,)
-    rank, area = _rank(best, name), lambda window: window.content.width * window.content.height
-    least = RIVAL * area(best)
-    fits = lambda window: window.shown and window.title and _rank(window, name) == rank and area(window) >= least
+    rank = _rank(best, name)
+    fits = lambda each: each.shown and each.title and _rank(each, name) == rank and not is_smaller(each, best)
     return tuple(filter(fits, windows))
 
 
@@ -106,9 +129,9 @@ def _rank(window: Window, name: str) -> int:
     title, program = _plain(window.title), _plain(window.program)
     if window.is_preview:
         return 0
-    if name in (f"{window.id:#x}", str(window.id)):
+    if is_number(name, window):
         return 4
-    if window.own or re.search(rf"window\s*=\s*[\"']?{re.escape(name)}", title):
+    if window.own or window.aside or re.search(rf"window\s*=\s*[\"']?{re.escape(name)}", title):
         return 0
     return next((rank for rank, fits in ((3, program == name), (2, name in program), (1, name in title)) if fits), 0)
 
@@ -121,14 +144,14 @@ def find_window(windows: Sequence[Window], wanted: str) -> Window:
     """Like ``match_window``, but raises SourceUnavailable that lists what there is."""
     window = match_window(windows, wanted)
     if window is None:
-        there = [w for w in windows if w.title and not w.is_preview and not w.own]
+        there = [w for w in windows if w.title and not w.is_preview and not w.own and not w.aside]
         titles = list(dict.fromkeys(quoted(w.title, 60) for w in there))
         more = f" and {len(titles) - MOST_LISTED} more" if len(titles) > MOST_LISTED else ""
         names = ", ".join(titles[:MOST_LISTED]) + more or "no windows with a title"
         expected = f"an id, a program, or a part of the title of an open window: {names}"
         raise SourceUnavailable(f"window: got {quoted(wanted)}, expected {expected}")
     if not window.shown:
-        raise SourceUnavailable(f"{window} is minimised, or on another desktop; bring it up")
+        raise SourceUnavailable(f"{window} {NOT_SHOWN}; bring it up")
     return window
 
 

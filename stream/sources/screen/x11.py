@@ -25,7 +25,8 @@ INPUT_ONLY = 2
 VIEWABLE = 2
 CHANGE_ATTRIBUTES, EVENT_MASK, OF_CHILDREN = 2, 1 << 11, 1 << 19
 STIRS = {19, 21, 22, 26}  # a window was shown, put elsewhere in the tree, moved or raised
-ICONIC = 3
+NORMAL, ICONIC = 1, 3  # states of a window that its manager shows, or would show; a window that was put away has none
+ASIDE = ("SPLASH", "DIALOG", "UTILITY", "TOOLBAR", "MENU", "DROPDOWN_MENU", "POPUP_MENU", "TOOLTIP", "NOTIFICATION")
 QUERY_POINTER, BUTTONS = 38, 0x700  # a request of the core protocol; the first three buttons in its answer
 
 
@@ -121,7 +122,17 @@ class X11Windows:
         shown = state[26] == VIEWABLE and outer_state[26] == VIEWABLE and not self._hidden(client)
         pid = self._process(client)
         own = bool({client, frame} & {self._terminal}) or pid in ancestors()
-        return Window(client, title, content, covers, shown, program=self._program(client), pid=pid, own=own)
+        put_away = not shown and self._link.numbers(client, "WM_STATE")[:1] not in ([NORMAL], [ICONIC])
+        aside = bool(state[27]) or self._aside(client)
+        program = self._program(client)
+        return Window(client, title, content, covers, shown, True, program, pid, own, aside, put_away)
+
+    def _aside(self, window: int) -> bool:
+        """Whether it says that it is no window of its own: by its type, or as it belongs to another one."""
+        types = self._link.numbers(window, "_NET_WM_WINDOW_TYPE")[:1]  # the first says it best
+        if types:
+            return types[0] in {self._link.atom(f"_NET_WM_WINDOW_TYPE_{name}") for name in ASIDE}
+        return any(self._link.numbers(window, "WM_TRANSIENT_FOR"))
 
     def _shadow(self, window: int) -> tuple[int, int, int, int]:
         """Left, right, top and bottom of the invisible border that GTK draws its own shadow in."""
