@@ -219,6 +219,13 @@ def test_the_upscaler_of_the_embedded_model_knows_more_than_bicubic_interpolatio
     assert (10 * (plain / better).log10() > 1.0).all(), "dB"
 
 
+def still_of(run, page, **settings):
+    with Stream.from_pretrained(run.model, run.stream.changed(**settings)) as stream:
+        for _ in range(3):
+            output = stream(page, gated=False)
+        return finish(stream.given, Kept.of(output), 2)
+
+
 def test_the_embedded_model_is_enlarged_with_its_ink():
     """Above the middle of the influence the drawn lines lie over the picture, as finely as that is large."""
     run = load_config("ink-tiny", {"acceleration": "eager", "warmup": 0, "drawing_influence": 90, "t_index_list": [0]})
@@ -231,6 +238,8 @@ def test_the_embedded_model_is_enlarged_with_its_ink():
     assert (same.pixels == output.pixels).all()
     assert still.pixels.shape == (512, 512, 3) and still.how == {"scale": 2, "drawing": True, "how": "upscaler"}
     assert len(still.making.stream.t_index_list) == 4, "the most that it is good in"
+    painted = still_of(run, page, mode="paint", t_index_list=[36, 44])
+    assert painted.making.stream.t_index_list == (36, 44), "more steps would wash out what was painted"
     lines = cv2.resize(page, (512, 512), interpolation=cv2.INTER_CUBIC).max(2) < 60
     assert lines.sum() > 1000 and still.pixels[lines].mean() < 0.6 * still.pixels[~lines].mean()
 

@@ -3,6 +3,7 @@
 import threading
 
 import av
+import numpy as np
 import pytest
 
 from inkstream.bench.synthetic import FakeStream
@@ -95,3 +96,29 @@ def test_a_recording_that_takes_its_time_to_open_does_not_outlive_the_session(tm
         threading.Timer(0.3, go.set).start()
         session.stop()
     assert session.finished
+
+
+def test_a_picture_that_rests_is_recorded_for_as_long_as_it_is_there(tmp_path):
+    class Still:
+        live = True
+
+        def __init__(self):
+            self.closed = threading.Event()
+
+        def read(self):
+            self.closed.wait(0.01)
+            return np.full((64, 64, 3), 90, np.uint8)
+
+        def close(self):
+            self.closed.set()
+
+    with Session(Still(), FakeStream(1), [FakeSink()]) as session:
+        session.start()
+        until(session, lambda: session.status.state == "idle")
+        session.record(lambda: VideoSink(tmp_path / "still.mp4"))
+        until(session, lambda: session.status.recording)
+        session.wait(1.2)
+        session.record(None)
+        until(session, lambda: "recorded" in session.status.message)
+    with av.open(str(tmp_path / "still.mp4")) as film:
+        assert 0.9 < film.duration / av.time_base < 8

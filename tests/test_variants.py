@@ -151,6 +151,23 @@ def test_tried_pictures_reach_who_asked_and_no_sink(live, steps):
     assert {each.making.stream.prompt for each in it.sink.outputs} == {""}
 
 
+def test_styles_are_loaded_at_once_before_the_stream_is_held_and_off_afterwards(live, monkeypatch):
+    stream = FakeStream(1)
+    it = live(stream, FakeSource(Size(64, 64), fps=100, pattern="noise"))
+    update, asked = stream.update, []
+
+    def noted(**changes):
+        asked.append((changes, it.session.trying))
+        return update(**changes)
+
+    monkeypatch.setattr(stream, "update", noted)
+    it.try_out([{"seed": 9}, {"lora_dict": {"night": 0.8}}, {"lora_dict": {"clay": 0.8}}])
+    it.until(lambda: not it.session.trying)
+    assert asked[0] == ({"lora_dict": {"night": 0.0, "clay": 0.0}}, False)
+    assert stream.config.lora_dict == {"night": 0.0, "clay": 0.0}
+    assert not it.session.status.message.startswith("frozen")
+
+
 def test_a_frozen_session_stays_frozen_and_a_change_comes_after_what_is_tried(live):
     stream = FakeStream(2)
     it = live(stream, FakeSource(Size(64, 64), fps=100, pattern="noise"))

@@ -206,8 +206,7 @@ def test_cues_go_on_and_back_and_fade_in_their_seconds(pygame, tmp_path, clock):
 
     try:
         sink.write(output(), live())
-        press()
-        assert session.updates[-1] == {"prompt": "a red car", "prompt_transition_frames": 0}
+        assert session.updates == [{"prompt": "a red car", "prompt_transition_frames": 0}]  # it begins with the first
         press()
         assert session.updates[-1] == {"prompt": "a castle at night", "prompt_transition_frames": 40}  # at 20 fps
         assert "cue 2 of 3: a castle at night" in sink.shown.title and sink.shown.toast == ""
@@ -273,7 +272,8 @@ class Finishing:
     def __init__(self) -> None:
         self.begun, self.part = [], None
 
-    def start(self, output, scale) -> bool:
+    def start(self, output, scale, folder) -> bool:
+        assert folder.name == "kept"
         self.begun.append((output.source_id, scale))
         self.part = 0.0
         return True

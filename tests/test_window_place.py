@@ -36,6 +36,13 @@ def test_beside_the_source(source, expected):
     assert beside(SIZE, source, [HD], BORDER) == expected
 
 
+def test_a_window_whose_size_was_asked_for_covers_rather_than_shrinks():
+    size, source = Size(1280, 720), Rect(0, 0, 1000, 1040)
+    assert beside(size, source, [HD], BORDER).width < 1000
+    whole = beside(size, source, [HD], BORDER, shrinks=False)
+    assert whole.size == size and common(whole, HD) == 1280 * 720
+
+
 def test_a_source_that_fills_its_screen_sends_it_to_another():
     other = Rect(1920, 0, 1280, 1024)
     place = beside(SIZE, HD, [HD, other], BORDER)

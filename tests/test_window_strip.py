@@ -306,7 +306,8 @@ def test_two_moments_are_compared_when_one_is_marked(hand, window):
 
 def test_a_moment_is_finished_as_a_live_picture_is(hand):
     asked = []
-    hand.model.finishing = SimpleNamespace(progress=lambda: None, start=lambda *what: asked.append(what) or True)
+    finishing = lambda *what, folder: asked.append(what) or True
+    hand.model.finishing = SimpleNamespace(progress=lambda: None, start=finishing)
     hand("b")
     hand.shows(COUNT - 1)
     hand("HOME")

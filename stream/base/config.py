@@ -25,6 +25,7 @@ _OpenVino = Literal["openvino:cpu", "openvino:gpu", "openvino:npu"]
 _Onnx = Literal["onnxruntime:cpu", "onnxruntime:cuda", "onnxruntime:tensorrt"]
 _OnnxElsewhere = Literal["onnxruntime:directml", "onnxruntime:coreml"]
 Acceleration = Literal[_Named, _OpenVino, _Onnx, _OnnxElsewhere]
+FROM_PICTURE: tuple[Mode, ...] = ("img2img", "paint")
 MOST_CHUNKS = 8  # of a prompt
 BY_PATH = ("lora_dict", "textual_inversion")  # settings whose keys are the names of files
 # What others call a setting, and a precision.
@@ -267,7 +268,7 @@ class StreamConfig(_Frozen):
     @property
     def from_picture(self) -> bool:
         """Whether frames start from a picture, as noisy as the first step is, and not from noise alone."""
-        return self.mode in ("img2img", "paint")
+        return self.mode in FROM_PICTURE
 
     def changes_to(self, other: StreamConfig) -> dict[str, Any]:
         """What ``changed`` must be told for these settings to become ``other``; empty where they are the same.

@@ -65,10 +65,11 @@ class Finisher:
         self._at = ("", 0.0)
         self._news: list[News] = []
 
-    def start(self, output: Output, scale: int = 2, steps: int | None = None) -> bool:
+    def start(self, output: Output, scale: int = 2, steps: int | None = None, folder: str | Path | None = None) -> bool:
         """Begin to finish a picture, ``scale`` (1, 2 or 4) times as large; False, and nothing, while one is under way.
 
-        Raises ConfigError for a picture of which nobody knows how it was made.
+        It goes to ``folder``, or to the finisher's own. Raises ConfigError for a picture of which nobody knows how it
+        was made.
         """
         kept = Kept.of(output)
         with self._lock:
@@ -77,7 +78,8 @@ class Finisher:
             self._cancelled.clear()
             self._at = ("getting ready", 0.0)
             name = f"{name_of(self._now(), output)}-{scale}x.png"
-            work = lambda: self._work(kept, scale, steps, name)
+            path = (Path(folder).expanduser() if folder else self.folder) / name
+            work = lambda: self._work(kept, scale, steps, path)
             self._thread = threading.Thread(target=work, name="inkstream finish", daemon=True)
             self._thread.start()
             return True
@@ -105,12 +107,12 @@ class Finisher:
         if thread is not None:
             thread.join(CLOSE_WITHIN)
 
-    def _work(self, kept: Kept, scale: int, steps: int | None, name: str) -> None:
+    def _work(self, kept: Kept, scale: int, steps: int | None, path: Path) -> None:
         with contextlib.suppress(OSError, AttributeError):  # where threads have no priority of their own
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         try:
             still = finish(self._pipe_of(kept.making, self._told), kept, scale, steps, self._told)
-            news = self._saved(still, name)
+            news = self._saved(still, path)
         except Stopped:
             news = News(None, "not finished: cancelled")
         except Exception as error:
@@ -128,11 +130,11 @@ class Finisher:
             raise Stopped
         self._at = (text, self._at[1] if part is None else part)
 
-    def _saved(self, still: Still, name: str) -> News:
+    def _saved(self, still: Still, path: Path) -> News:
         self._told("saving", 1.0)
         moment = self._now().astimezone().isoformat(timespec="seconds")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = write_new(self.folder / name, png_with(still.pixels, still.recipe(saved=moment)), durable=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path = write_new(path, png_with(still.pixels, still.recipe(saved=moment)), durable=True)
         return News(path, f"finished: {path}")
 
 

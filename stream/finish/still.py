@@ -137,6 +137,8 @@ def _rendered(painter: Painter, kept: Kept, steps: tuple[int, ...], step: Step) 
 
 def _best(pipe: Any, config: StreamConfig, steps: int | None) -> tuple[int, ...]:
     """The steps of a still: those asked for, else the most that the model is good in, and never fewer than it had."""
+    if steps is None and config.from_picture:  # every step that noise is added for washes out what was painted
+        return config.t_index_list
     own, first, total = steps_of(pipe, config.num_inference_steps), config.t_index_list[0], config.num_inference_steps
     count = steps if steps is not None else max((*own, len(config.t_index_list)))
     if count == len(config.t_index_list):

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from ...engines.units import Units
-from ..base.config import Mode
+from ..base.config import FROM_PICTURE, Mode
 from .guidance import Guidance, carry, clean
 from .noise import SeedNoise
 from .recipe import NetworkInputs, NetworkKey, Recipe, Row
@@ -80,7 +80,7 @@ class Shared:
 
     def start(self, image: Tensor | None, noise: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """New frames at the noise level of the first step: a x0 + b eps (F, 4, h, w), with ``a``, ``b`` (1, 1, 1)."""
-        if image is None:
+        if image is None or self.mode not in FROM_PICTURE:
             return noise
         return a * self.units.encode(image) + b * noise
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..base.errors import SinkClosed, SinkUnavailable
 from ..base.frame import Output, Sound
@@ -42,6 +43,7 @@ class Fanout:
         self.extra: list[Outlet] = []  # of those, what was opened later and may end alone: recordings
         self.finishing = False  # no more pictures will come
         self.dropped: dict[str, str] = {}  # names of sinks that are gone, and why
+        self._newest: Delivery | None = None
         self._kept: dict[str, str] = {}  # what recordings left that have ended
         self._sinks = list(sinks)
         self._metrics = metrics
@@ -119,6 +121,9 @@ class Fanout:
             self._say(f"{name} is off: {reason(error)}", error)
             return None
         outlet = Outlet(sink, name, self._metrics, self._clock, self._status)
+        if self._newest is not None:  # what is there now is the beginning, however long it has been there
+            output, _ = self._newest
+            outlet.offer(Delivery(replace(output, captured_at=self._clock()), False))
         self.extra.append(outlet)
         self.outlets.append(outlet)
         return outlet
@@ -136,6 +141,7 @@ class Fanout:
 
         One that does not come back is left after a while. ``report`` is called now and then while this waits.
         """
+        self._newest = Delivery(output, unique)
         for outlet in self.outlets:
             if outlet.left:
                 continue

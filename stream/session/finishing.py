@@ -26,7 +26,9 @@ class Finishes(Protocol):
 
     say: Callable[[str], object]
 
-    def start(self, output: Output, scale: int = 2, steps: int | None = None) -> bool: ...
+    def start(
+        self, output: Output, scale: int = 2, steps: int | None = None, folder: str | Path | None = None
+    ) -> bool: ...
     def progress(self) -> tuple[str, float] | None: ...
     def cancel(self) -> None: ...
     def news(self) -> Sequence[Ended]: ...
@@ -46,14 +48,14 @@ class Finishing:
         """Whether there is somebody who does it."""
         return self._finisher is not None
 
-    def start(self, output: Output, scale: int = 2, steps: int | None = None) -> bool:
-        """Begin to finish a picture, ``scale`` (1, 2 or 4) times as large. False where one is under way already, or
-        where it cannot be done, and that is said."""
+    def start(self, output: Output, scale: int = 2, steps: int | None = None, folder: str | Path | None = None) -> bool:
+        """Begin to finish a picture, ``scale`` (1, 2 or 4) times as large, into ``folder``. False where one is under
+        way already, or where it cannot be done, and that is said."""
         if self._finisher is None:
             self._say(NOBODY)
             return False
         try:
-            begun = self._finisher.start(output, scale, steps)
+            begun = self._finisher.start(output, scale, steps, folder)
         except InkstreamError as error:
             self._say(f"not finished: {error}")
             return False

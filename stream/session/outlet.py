@@ -96,6 +96,9 @@ class Outlet:
                     self._at_rest(self._clock())
         except MailboxClosed:
             self.ended = True
+            if self._at_rest is not None and not self._unwritten:  # the last picture was there until now
+                with self._calling():
+                    self._at_rest(self._clock())
         due = self._due_in()
         if self._unwritten if due is None or self.ended else due <= 0.0:
             self._write()

@@ -237,6 +237,11 @@ class Session:
         settle()
 
     @property
+    def trying(self) -> bool:
+        """Whether settings are tried just now, and the picture holds."""
+        return self._trials.active
+
+    @property
     def canvas(self) -> Any:
         """What says which part of the source's window is taken, see ``Controls``; None where there is no question."""
         return self._intake.canvas

@@ -27,6 +27,8 @@ class Life(Protocol):
 
     @property
     def ending(self) -> bool: ...
+    @property
+    def trying(self) -> bool: ...
 
 
 class Teller:
@@ -96,7 +98,7 @@ class Teller:
             return "stopped", reason(life.error) if life.error is not None else ""
         if intake.lost:
             return "reconnecting", intake.lost
-        if driver.frozen:
+        if driver.frozen and not life.trying:
             return "settling" if settling else "idle", "frozen"
         quiet = intake.quiet(now)
         if quiet > self._stall_after:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from ..base.frame import Output
 from ..base.plain import reason
 from .driver import StreamLike
 
+log = logging.getLogger(__name__)
 PATIENCE = 20.0  # seconds for one picture, a network that must be built for it included
 NONE_CAME = "no picture came; it takes a frame to try settings on"
 Tell = Callable[[int, Output | None, str], None]
@@ -29,6 +31,7 @@ class Trials:
         self, stream: StreamLike, stop: threading.Event, hold: Callable[[bool], None], wake: Callable[[], None]
     ) -> None:
         self._stream, self._stop, self._hold, self._wake = stream, stop, hold, wake
+        self.active = False
         self._changed = threading.Condition()
         self._after, self._until = math.inf, -math.inf  # pictures of the revisions between them belong to a trial
         self._newest: Output | None = None
@@ -47,7 +50,9 @@ class Trials:
 
         Runs on the thread that makes changes, so that none comes in between; returns early when the session stops.
         """
+        self._load(changes)
         before = self._stream.config
+        self.active = True
         self._hold(True)
         with self._changed:
             self._after, self._until = self._stream.revision, math.inf
@@ -63,8 +68,19 @@ class Trials:
                     self._go_to(before)
                     self._until = self._stream.revision - 1
                 finally:
+                    self.active = False
                     self._hold(False)
                     self._wake()
+
+    def _load(self, changes: Sequence[Mapping[str, Any]]) -> None:
+        """Have all LoRAs ready, at once and at scale 0, while frames go on: an engine may have to be built for them."""
+        named = [name for change in changes for name in change.get("lora_dict") or {}]
+        missing = [name for name in named if name not in self._stream.config.lora_dict]
+        if missing:
+            try:
+                self._stream.update(lora_dict=dict.fromkeys(missing, 0.0))
+            except InkstreamError as error:  # each is told its own
+                log.info("not loaded at once: %s", error)
 
     def _try(self, number: int, before: StreamConfig, change: Mapping[str, Any], tell: Tell) -> None:
         try:

@@ -75,8 +75,8 @@ class Controls(Protocol):
     - ``record(open)``, which keeps every picture in the sink that ``open()`` opens, beside the other sinks, until
       ``record(None)``.
     - ``history``, the ``HistoryRecorder`` that writes down its last minutes, or None.
-    - ``finish(output, scale=2) -> bool``, which begins to make the still at its best of a picture, with ``finishing``:
-      ``progress()``, ``cancel()`` and ``news()`` of that.
+    - ``finish(output, scale=2, steps=None, folder=None) -> bool``, which begins to make the still at its best of a
+      picture, with ``finishing``: ``progress()``, ``cancel()`` and ``news()`` of that.
     - ``feedback`` with ``amount`` (0 to 0.95), ``zoom`` (0.9 to 1.1) and ``turn`` (-5 to 5), which may be set: how much
       of the last picture shines through the next frame, and how it moves.
     - ``canvas``, or None: ``view()`` gives a picture of the source's window and the part of it that is taken, or None;

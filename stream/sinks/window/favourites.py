@@ -82,6 +82,12 @@ class Cues:
         self._reach, self._dials, self._cues = reach, dials, cues
         self._at = -1
 
+    def begin(self) -> None:
+        """The show begins with its first cue, as soon as there is somebody to ask."""
+        if self._cues and self._at < 0 and self._reach.controls is not None and self._reach.status.config is not None:
+            self._at = 0
+            self._dials.turn(prompt=self._cues[0].prompt, prompt_transition_frames=0)
+
     def go(self, by: int = 1) -> None:
         """To the next cue, or with -1 the one before; says which, and that there is none."""
         if not self._cues:

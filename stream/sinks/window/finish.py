@@ -22,7 +22,7 @@ class Finish:
             self._reach.say("no longer being finished; nothing was saved")
         elif output is None:
             self._reach.say("there is nothing to finish yet")
-        elif finishing.start(output, scale):
+        elif finishing.start(output, scale, folder=self._reach.keeper.folder):
             self._reach.say(f"being finished {scale} times as large, in the background; F cancels")
 
     def seen(self) -> str:

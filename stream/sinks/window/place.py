@@ -45,16 +45,19 @@ def shaped(size: Size, like: Size) -> Size:
     return Size(max(1, round(ratio * height)), max(1, round(height)))
 
 
-def beside(size: Size, source: Rect, screens: Sequence[Rect], border: Border, enough: float = 1.0) -> Rect:
+def beside(
+    size: Size, source: Rect, screens: Sequence[Rect], border: Border, enough: float = 1.0, shrinks: bool = True
+) -> Rect:
     """A place for a window of this size that covers nothing of ``source``, as near to it as it gets.
 
     On the source's screen: right of it, left, below, above; then on another screen. Where there is no room it becomes
-    smaller, in proportion, and where that does not help it covers as little as it can. ``enough``: a part of its size
-    with which it stays on the source's screen, and with which it covers something.
+    smaller, in proportion, if it ``shrinks``, and where that does not help it covers as little as it can. ``enough``:
+    a part of its size with which it stays on the source's screen, and with which it covers something.
     """
     home = max(screens, key=lambda each: common(source, each))
     others = [each for each in screens if each != home]
-    shrunk = _shrunk(size, source, home, border, enough * SMALLEST_PART) if common(source, home) else []
+    near = shrinks and common(source, home)
+    shrunk = _shrunk(size, source, home, border, enough * SMALLEST_PART) if near else []
     free = [place for place in shrunk if not _covers(place, source, border)]
     roomy = max(free, key=lambda place: place.width, default=None)
     for screen in [home, *others] if common(source, home) else screens:

@@ -133,6 +133,7 @@ class WindowSink:
         self._stand.settle(Size(*status.size), status.area, self._modes.side)
         self._stand.show()
         self._take(output)
+        self._cues.begin()
         self._tools.look()
         self._writing.look()
         for event in self._pygame.event.get():
@@ -182,7 +183,7 @@ class WindowSink:
             return
         if self._modes.frozen and output.revision == self._held:
             return  # was under way when the user said stop; what a changed prompt makes of it is shown, though
-        if self._reach.output is None:
+        if self._reach.output is None and not self._modes.clean:
             self._seeing.say("H shows the keys")
         self._reach.output = output
 
@@ -309,7 +310,8 @@ class WindowSink:
 
     def _toggle_mirror(self) -> None:
         self._modes.mirror = not self._modes.mirror
-        self._seeing.say("seen as in a mirror; what is kept and sent is not" if self._modes.mirror else "no mirror")
+        seen = "what is sent from this window, too" if self._modes.clean else "what is kept and sent is not"
+        self._seeing.say(f"seen as in a mirror; {seen}" if self._modes.mirror else "no mirror")
 
     def _next_inset(self) -> None:
         modes, output = get_args(Inset), self._reach.output

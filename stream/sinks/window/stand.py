@@ -158,7 +158,8 @@ class Stand:
         self._area = area
         place = left
         if area is not None and (left is None or covers(left, area, self._window.border())):
-            found = beside(whole, area, self._window.screens(), self._window.border(), self._enough)
+            screens, border = self._window.screens(), self._window.border()
+            found = beside(whole, area, screens, border, self._enough, not self._exact)
             if left is None or common(found, area) < common(left, area):
                 place = found
         if place is not None:
