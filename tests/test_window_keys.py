@@ -8,7 +8,9 @@ from inkstream.stream.base.errors import SinkClosed
 from inkstream.stream.base.frame import Size
 from inkstream.stream.sinks import Status
 from inkstream.stream.sinks.window import WindowSink
+from inkstream.stream.sinks.window.brush import Brush
 from inkstream.stream.sinks.window.desktop import NativeWindow
+from inkstream.stream.sinks.window.helpview import CLOSE_ROW, pages
 from inkstream.stream.sinks.window.memory import Memory
 from inkstream.stream.sinks.window.scene import KEYS
 
@@ -71,6 +73,37 @@ def test_help_shows_every_key(window, pygame, press, key):
     press("ESCAPE")  # closes the help only
     assert not window.shown.help
     assert {"Space", "I", "S", "Esc, or hold Q"} <= {name for _, rows in KEYS for name, _ in rows}
+
+
+def test_h_goes_through_the_pages_of_the_help_in_a_small_window(window, pygame, press):
+    press("h", shown=output())  # 400x300
+    assert window.shown.help == 1 and window.shown.toast == "", "nothing stands over the keys that H shows"
+    first = seen(pygame)
+    press("h")
+    assert window.shown.help == 2 and not np.array_equal(seen(pygame), first)
+    for _ in range(5):
+        if window.shown.help:
+            press("h")
+    assert window.shown.help == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [((384, 384), 2), ((640, 640), 1), ((1280, 720), 1), ((1920, 1080), 1), ((200, 150), None)]
+)
+def test_the_help_has_every_key_in_letters_that_can_be_read_and_inside_of_the_window(pygame, window, size, count):
+    brush = Brush(pygame)
+    brush.fit(size)
+    found = pages(brush, size)
+    assert count is None or len(found) == count
+    rows = [row for page in found for column in page.columns for group in column for row in group.rows]
+    assert [(row.key, " ".join(row.meaning)) for row in rows] == [each for _, rows in KEYS for each in rows]
+    for page in found:
+        assert brush.font("a", page.scale).size("Hor?")[1] >= 13
+        assert len(page.columns) * page.wide <= size[0]
+        high = (
+            min(sum(group.lines for group in column) for column in page.columns) * CLOSE_ROW * page.scale * brush.unit
+        )
+        assert size[1] < 200 or high <= size[1]
 
 
 def test_space_freezes_what_is_seen_until_space(window, pygame, press):

@@ -7,6 +7,7 @@ line that ``prompt`` edits, and ``leave`` for the end. ``stand`` is the window o
 survives a display that goes away. ``keep`` saves pictures, ``clipboard`` copies them (on X11 as a ``selection``).
 ``tools`` says what a tool is, and ``toolkit`` which there are: ``panel`` with its ``knobs``, and ``strip``, whose
 pictures ``film`` reads, ``filmplan`` places and ``moments`` puts into words; ``toolviews`` and ``stripview`` draw them.
+``helpview`` shows the keys.
 """
 
 from __future__ import annotations

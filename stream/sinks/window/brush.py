@@ -9,7 +9,8 @@ from .scene import PANEL, Colour
 
 LONGEST_TEXT = 400  # characters that are ever drawn in one line; a font fails at very long ones
 MOST_SHEETS, LARGEST_SHEET = 12, 1 << 19  # of those that are kept: how many, and pixels
-SMALLEST, LARGEST = 11, 30  # pixels of the unit
+SMALLEST, LARGEST = 14, 30  # pixels of the unit
+READABLE = 12  # pixels of letters that can be read; a font for them has 13 or more
 
 
 class Brush:
@@ -27,7 +28,7 @@ class Brush:
 
     def font(self, text: str, scale: float) -> Any:
         """A font that has the letters of ``text``, ``scale`` units high."""
-        return self.fonts.of(text, max(9, round(scale * self.unit)))
+        return self.fonts.of(text, max(READABLE, round(scale * self.unit)))
 
     def text(self, text: str, colour: Colour, scale: float, whole: str = "") -> Any:
         """A surface with the text; ``whole``: it is a part of this, and looks like it."""

@@ -8,8 +8,9 @@ from ...base.frame import Output, Rect, Size
 from ..slate import BACKGROUND, INK, slate
 from .brush import LONGEST_TEXT, Brush
 from .fonts import Fonts
+from .helpview import draw_help, pages
 from .pictures import Pictures, Stage
-from .scene import KEYS, QUIET, RECORDING, STATES, TEXT, WARN, Line, Scene
+from .scene import QUIET, RECORDING, STATES, TEXT, WARN, Line, Scene
 from .toolviews import PAINTED
 
 MOST_NOTES = 4  # lines under a prompt
@@ -32,6 +33,11 @@ class Painter:
     def unit(self) -> int:
         """Pixels of a letter's height, for the window as it was drawn last."""
         return self._brush.unit
+
+    def help_pages(self, size: tuple[int, int]) -> int:
+        """How many pages the help has in a window of ``size`` pixels."""
+        self._brush.fit(size)
+        return len(pages(self._brush, size))
 
     def draw(self, surface: Any, scene: Scene, output: Output | None) -> None:
         """Draw ``scene`` with the pictures of ``output`` over all of ``surface``."""
@@ -60,7 +66,7 @@ class Painter:
             PAINTED[type(scene.tool)](self._brush, surface, scene.tool)
             bottom = min(bottom, getattr(scene.tool, "top", bottom))
         if scene.help:
-            self._help(surface, area)
+            draw_help(self._brush, surface, scene.help)
         if scene.toast:
             self._toast(surface, scene, bottom)
         if scene.question:
@@ -93,36 +99,6 @@ class Painter:
             y = box.y + unit // 2 + index * step + step // 2
             surface.blit(name, name.get_rect(midleft=(box.x + unit, y)))
             surface.blit(value, value.get_rect(midleft=(box.x + unit + left, y)))
-
-    def _help(self, surface: Any, area: Any) -> None:
-        """The keys, by who needs them, in two columns where there is room."""
-        unit, scale = self._brush.unit, 0.86
-        drawn = [
-            (self._brush.text(title, INK, scale), [self._pair(key, meaning, scale) for key, meaning in rows])
-            for title, rows in KEYS
-        ]
-        left = max(key.get_width() for _, rows in drawn for key, _ in rows) + unit
-        wide = left + max(meaning.get_width() for _, rows in drawn for _, meaning in rows)
-        columns = 2 if area.width >= 2 * wide + 6 * unit else 1
-        lines = [1 + len(rows) + 0.6 for _, rows in drawn]
-        split = min(range(1, len(drawn)), key=lambda at: max(sum(lines[:at]), sum(lines[at:])))
-        parts = [drawn[:split], drawn[split:]] if columns == 2 else [drawn]
-        count = max(sum(1 + len(rows) + 0.6 for _, rows in part) for part in parts)
-        step = min(round(1.5 * unit), max(9, int((area.height - 2 * unit) / count)))
-        box = self._pygame.Rect(0, 0, columns * wide + (columns + 1) * 2 * unit, round(step * count) + 2 * unit)
-        box.center = area.center
-        self._brush.panel(surface, box, 248, unit)
-        for column, part in enumerate(parts):
-            x, y = box.x + 2 * unit + column * (wide + 2 * unit), box.y + unit + step // 2
-            for title, rows in part:
-                surface.blit(title, title.get_rect(midleft=(x, y)))
-                for number, (key, meaning) in enumerate(rows, 1):
-                    surface.blit(key, key.get_rect(midleft=(x, y + number * step)))
-                    surface.blit(meaning, meaning.get_rect(midleft=(x + left, y + number * step)))
-                y += round((1 + len(rows) + 0.6) * step)
-
-    def _pair(self, key: str, meaning: str, scale: float) -> tuple[Any, Any]:
-        return self._brush.text(key, TEXT, scale), self._brush.text(meaning, QUIET, scale)
 
     def _toast(self, surface: Any, scene: Scene, bottom: int) -> None:
         unit = self._brush.unit

@@ -35,7 +35,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("+ or -", "influence of the drawing"),
             ("D", "dice: another seed"),
             ("V", "six variations, to go on with one"),
-            ("A", "remember these settings; again: both side by side"),
+            ("A", "remember settings; again: both side by side"),
             ("C", "panel: styles, steps, and all there is"),
             ("1 to 9", "favourites; Ctrl+1 to 9 keeps one"),
             ("Enter", "keep this picture and its input"),
@@ -89,7 +89,7 @@ class Scene:
     inset: Inset = "off"
     state: str = "warming"
     statistics: tuple[tuple[str, str], ...] = ()
-    help: bool = False
+    help: int = 0  # the page of the keys that is shown; 0: none
     toast: str = ""
     toast_strength: float = 1.0  # 1 is there, 0 is gone
     prompt: Line | None = None

@@ -27,7 +27,8 @@ class Modes:
     clean: bool = False
     layout: Layout = "alone"
     statistics: bool = False
-    help: bool = False
+    help: int = 0
+    """The page of the keys; 0: none."""
     frozen: bool = False
     mirror: bool = False
 
@@ -53,6 +54,11 @@ class Seeing:
         """Show words for some seconds."""
         self._toast = _shown(words)
         self._until = self._clock() + TOAST_SECONDS if self._toast else -math.inf
+
+    def unsay(self, words: str) -> None:
+        """Show words no longer, if they are shown."""
+        if self._toast == _shown(words):
+            self._until = -math.inf
 
     def heed(self, status: Status) -> None:
         """Show what is new in the session's message and notes, and a lasting fault for as long as it lasts."""

@@ -36,6 +36,7 @@ from .tools import Reach, Tool, Toolbox
 from .writing import Writing
 
 INFLUENCE_STEP = 5
+KEYS_HINT = "H shows the keys"
 
 
 class WindowSink:
@@ -184,7 +185,7 @@ class WindowSink:
         if self._modes.frozen and output.revision == self._held:
             return  # was under way when the user said stop; what a changed prompt makes of it is shown, though
         if self._reach.output is None and not self._modes.clean:
-            self._seeing.say("H shows the keys")
+            self._seeing.say(KEYS_HINT)
         self._reach.output = output
 
     @property
@@ -286,7 +287,7 @@ class WindowSink:
     def _escape(self) -> None:
         """Leave the help, else an open tool, else full screen, else ask whether this is the end."""
         if self._modes.help:
-            self._toggle_help()
+            self._modes.help = 0
         elif not self._modes.clean and self._tools.shut():
             return
         elif self._stand.fullscreen:
@@ -302,7 +303,9 @@ class WindowSink:
         self._leaving.let_go()
 
     def _toggle_help(self) -> None:
-        self._modes.help = not self._modes.help
+        self._seeing.unsay(KEYS_HINT)
+        pages = self._painter.help_pages(self._pygame.display.get_surface().get_size())
+        self._modes.help = self._modes.help + 1 if self._modes.help < pages else 0
 
     def _toggle_statistics(self) -> None:
         self._modes.statistics = not self._modes.statistics
@@ -321,7 +324,7 @@ class WindowSink:
             self._seeing.say("this picture came without its input")
 
     def _toggle_clean(self) -> None:
-        self._modes.clean, self._modes.help = not self._modes.clean, False
+        self._modes.clean, self._modes.help = not self._modes.clean, 0
         self._stand.widen(self._modes.side)
         if not self._modes.clean:
             self._seeing.say("the output is no longer clean")
