@@ -1,6 +1,7 @@
 """Writing a prompt in the preview, with SDL's dummy driver."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -126,6 +127,9 @@ def test_editing_a_line(pygame):
     assert (line.text, line.cursor) == ("", 0)
 
 
+BETTER = {"crimson": "red", "castle": "stone house", "fox": ""}
+
+
 class Reader(Session):
     """Knows a few words."""
 
@@ -133,7 +137,7 @@ class Reader(Session):
         return Brings(("red", "rear", "a stone house"))
 
     def read_prompt(self, text: str) -> Reading:
-        unknown = [(word, {"crimson": "red"}.get(word, "")) for word in text.split() if word in ("crimson", "fox")]
+        unknown = [(word, BETTER[word]) for word in re.findall(r"\w+", text.lower()) if word in BETTER]
         return Reading(tuple(unknown), cut="end" if "end" in text else "")
 
 
@@ -158,6 +162,38 @@ def test_what_the_model_makes_of_a_prompt_stands_under_it_while_it_is_written(wi
     typed(pygame, " end")
     press()
     assert window.shown.prompt.notes[-1] == 'too long: what comes from "end" on is cut'
+
+
+def test_tab_at_the_end_takes_what_stands_below_one_after_the_other(window, pygame, press):
+    window.controls = Reader()
+    press("p", "CTRL+u", shown=output())
+    typed(pygame, "a Crimson rear castle, fox ")
+    press("TAB")
+    assert window.shown.prompt.text == "a red rear castle, fox " and window.shown.prompt.cursor == 23
+    press("TAB")
+    assert window.shown.prompt.text == "a red rear stone house, fox "
+    assert window.shown.prompt.notes == ('"fox" is not known, and left out',)
+    press("TAB")
+    assert window.shown.prompt.text == "a red rear stone house, fox "
+    assert window.shown.prompt.notes[-1] == "Tab has nothing to put in here"
+    press("BACKSPACE")
+    assert len(window.shown.prompt.notes) == 1, "said until the next key"
+
+
+def test_tab_behind_a_known_word_mends_the_line_and_behind_half_a_word_completes_it(window, pygame, press):
+    window.controls = Reader()
+    press("p", "CTRL+u", shown=output())
+    typed(pygame, "crimson, red")
+    press("TAB")
+    assert window.shown.prompt.text == "red, red"
+    press("CTRL+u")
+    typed(pygame, "crimson, re")
+    press("TAB", "TAB")
+    assert window.shown.prompt.text == "crimson, rear"
+    press("CTRL+u")
+    typed(pygame, "a crimson")
+    press("HOME", "TAB")
+    assert window.shown.prompt.text == "a red" and window.shown.prompt.cursor == 5
 
 
 def test_notes_of_a_prompt_that_came_from_elsewhere_are_said(window, press):

@@ -20,10 +20,6 @@ class Reading:
     heeded: bool = False
     cut: str = ""
 
-    def instead(self, word: str) -> str:
-        """What can be said in place of an unknown word, or ""."""
-        return dict(self.unknown).get(word, "")
-
     def lines(self) -> tuple[str, ...]:
         """It in one line for the words, and one for what is cut."""
         said = []

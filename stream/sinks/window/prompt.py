@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 Ended = Literal["apply", "cancel"]
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
+NOTHING = "Tab has nothing to put in here"
 _BEFORE = re.compile(r"[^\W\d_][\w'-]*$")
 
 
@@ -27,7 +28,7 @@ class PromptLine:
     """Text with a cursor. ``composing`` is what an input method is still working on; it stands at the cursor.
 
     ``before`` are the lines that were written earlier, the newest last; ``words`` is what Tab completes from, and
-    ``instead`` gives for a word that stands before the cursor what Tab puts in its place, or "".
+    ``instead`` gives the words of a text that Tab puts others in the place of, each with that, or "".
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class PromptLine:
         text: str = "",
         before: Sequence[str] = (),
         words: Sequence[str] = (),
-        instead: Callable[[str], str] = lambda word: "",
+        instead: Callable[[str], Sequence[tuple[str, str]]] = lambda text: (),
     ) -> None:
         self.text = printable(text)
         self.cursor = len(self.text)
@@ -44,6 +45,7 @@ class PromptLine:
         self._before = [*before, self.text]
         self._place = len(self._before) - 1  # of the line that is being edited
         self._words, self._instead = words, instead
+        self.note = ""  # what is to be said of the last key
         self._offered: tuple[int, list[str], int] | None = None  # where a word begins, what fits, which is shown
 
     @property
@@ -91,19 +93,23 @@ class PromptLine:
             self.move(len(self.text))
 
     def complete(self, back: bool = False) -> None:
-        """Put in what ``instead`` says of the word before the cursor, else a word that begins so; again: the next."""
+        """Put in what ``instead`` says of the word before the cursor, else a word that begins so; again: the next.
+
+        Where that word is known as it is, or nothing is known of it, the first one of the line that has another.
+        """
         if self._offered is None:
             found = _BEFORE.search(self.text[: self.cursor])
-            if found is None:
-                return
-            typed = found[0]
-            better = self._instead(typed.lower())
+            typed = found[0].lower() if found else ""
+            better = dict(self._instead(self.text)).get(typed, "")
             # Words come first that go on with what was typed, in the model's own order.
-            fits = [word for word in self._words if word.startswith(typed.lower()) and word != typed.lower()]
+            fits = [word for word in self._words if typed and word.startswith(typed) and word != typed]
             offers = list(dict.fromkeys([*([better] if better else []), *fits]))
-            if not offers:
+            if (not offers or (typed in self._words and not better)) and self._mend():
                 return
-            self._offered = found.start(), [*offers, typed], 0
+            if found is None or not offers:
+                self.note = NOTHING
+                return
+            self._offered = found.start(), [*offers, found[0]], 0
         else:
             start, offers, index = self._offered
             self._offered = start, offers, (index + (-1 if back else 1)) % len(offers)
@@ -111,8 +117,22 @@ class PromptLine:
         self._replace(start, self.cursor, offers[index])
         self._offered = offered
 
+    def _mend(self) -> bool:
+        """Put another in the place of the first word that has one; the cursor stays where it is in the text."""
+        for word, better in self._instead(self.text):
+            found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", self.text, re.IGNORECASE) if better else None
+            if found is not None:
+                behind = len(self.text) - self.cursor if self.cursor >= found.end() else None
+                self._replace(*found.span(), better)
+                if behind is not None:
+                    self.move(len(self.text) - behind)
+                return True
+        return False
+
     def handle(self, pygame: Any, event: Any, clipboard: Clipboard) -> Ended | None:
         """Take one event; says when the line is done with, and how."""
+        if event.type in (pygame.TEXTINPUT, pygame.TEXTEDITING, pygame.KEYDOWN):
+            self.note = ""
         if event.type == pygame.TEXTINPUT:
             self.insert(event.text)
         elif event.type == pygame.TEXTEDITING:

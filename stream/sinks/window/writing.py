@@ -58,7 +58,7 @@ class Writing:
         read = self._read = getattr(controls, "read_prompt", None)
         words = getattr(controls, "brings", Brings)().words
         self._noted = None
-        self.line = PromptLine(text, self._memory.prompts, words, lambda word: read(word).instead(word) if read else "")
+        self.line = PromptLine(text, self._memory.prompts, words, lambda text: read(text).unknown if read else ())
         self._pygame.key.start_text_input()
         self._pygame.key.set_repeat(400, 40)
 
@@ -91,7 +91,9 @@ class Writing:
         text = line.text + line.composing
         if self._noted is None or self._noted[0] != text:
             self._noted = text, self._notes(text)
-        return Line(line.text, line.cursor, line.composing, line.selected, self._noted[1])
+        return Line(
+            line.text, line.cursor, line.composing, line.selected, self._noted[1] + ((line.note,) if line.note else ())
+        )
 
     def _notes(self, text: str) -> tuple[str, ...]:
         unseen = self._fonts.unseen(text)
