@@ -150,3 +150,19 @@ def test_tiles_are_square_inside_the_window_and_do_not_overlap(size):
         assert spot.x >= 0 and spot.y >= 0 and spot.x + spot.width <= size[0] and spot.y + spot.height <= size[1]
         covered[spot.y : spot.y + spot.height, spot.x : spot.x + spot.width] += 1
     assert (covered.max() == 1 and covered.mean() > 0.3) or min(size) < 150
+
+
+def test_a_picture_that_was_behind_a_tool_is_no_measure_of_capture_to_screen(window, use, model, clock):
+    behind = output(number=9)
+    clock.now = 8.25
+    use("s", "v", shown=output(number=8))
+    for number in range(6):
+        model.answer(number)
+    use(shown=behind)
+    assert window.shown.tool is not None
+    clock.now += 90
+    use("ESCAPE", shown=behind)
+    assert window.shown.tool is None
+    clock.now += 1
+    use(shown=behind)
+    assert dict(window.shown.statistics)["capture to screen"] == "250 ms"

@@ -85,6 +85,7 @@ class WindowSink:
         self._modes = Modes(inset, clean, layout, stats)
         self._seeing = Seeing(self._modes, clock)
         self._drawn: Output | None = None
+        self._came = False  # a picture, since the last look
         self._held: int | None = None  # revision of the picture that was frozen
         self._pictures = 0
         self._shown = Scene(title=PREVIEW_TITLE)
@@ -186,7 +187,7 @@ class WindowSink:
             return  # was under way when the user said stop; what a changed prompt makes of it is shown, though
         if self._reach.output is None and not self._modes.clean:
             self._seeing.say(KEYS_HINT)
-        self._reach.output = output
+        self._reach.output, self._came = output, True
 
     @property
     def _tool(self) -> Tool | None:
@@ -198,8 +199,8 @@ class WindowSink:
 
     def _draw(self) -> None:
         tool, output = self._tool, self._chosen()
-        fresh = output is not self._drawn
-        if fresh:
+        came, self._came = self._came, False
+        if output is not self._drawn:
             self._drawn, self._pictures = output, self._pictures + 1
         size = self._pygame.display.get_surface().get_size()
         question, line = self._leaving.question, self._writing.seen()
@@ -212,7 +213,7 @@ class WindowSink:
         self._painter.draw(self._pygame.display.get_surface(), scene, output)
         self._pygame.display.flip()
         self._shown, self._lost = scene, False
-        if fresh and output is not None and output is self._reach.output:
+        if came and output and output is self._reach.output:  # not what was behind a tool, or is shown again
             self._seeing.seen_after = 1e3 * (self._clock() - output.captured_at)
 
     # --- what is asked for
