@@ -10,7 +10,9 @@ import pytest
 import typer
 from typer.main import get_command
 
+from inkstream.lora.words import read_vocabulary
 from inkstream.stream.app.cli import app
+from inkstream.stream.base.prompt import parse_prompt
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -47,6 +49,31 @@ def test_links_lead_somewhere_and_commands_exist(page):
     assert [link for link in links if not (page.parent / link).exists()] == []
     commands = [*COMMAND.findall("\n".join(BLOCK.findall(text))), *INLINE.findall(text)]
     assert {line: unknown for line in commands if (unknown := unknown_of(shlex.split(line, comments=True)))} == {}
+
+
+def prompts_of(text: str) -> list[str]:
+    """The prompts in a page's commands, programs, settings, cues, and names of kept pictures."""
+    quoted = re.findall(r"""(?:--prompt |prompt=|prompt: )["']([^"'\n]+)["']""", text)
+    blends = [each for line in re.findall(r"prompt: \[\[.*", text) for each in re.findall(r'\["([^"]+)"', line)]
+    cues = re.findall(r"`@\d+ ([^`]+)`", text)
+    kept = [name.replace("-", " ") for name in re.findall(r"\b\d{8}-\d{6}-([a-z-]+)\.png", text)]
+    return [parse_prompt(each).text.strip() for each in (*quoted, *blends, *cues, *kept) if each != "..."]
+
+
+EXAMPLES = [*PAGES, *sorted((ROOT / "stream" / "app" / "commands").glob("*.py"))]
+
+
+def test_what_examples_ask_for_the_embedded_model_knows():
+    vocabulary = read_vocabulary(ROOT / "models" / "ink-tiny")
+    prompts = [(page.name, each) for page in EXAMPLES for each in prompts_of(page.read_text("utf-8"))]
+    assert {"README.md", "keeping.md", "prompts.md", "preview.md", "run.py"} <= {name for name, _ in prompts}
+    assert {(name, *unknown): each for name, each in prompts if (unknown := vocabulary.unknown(each))} == {}
+
+
+def test_a_prompt_with_a_word_that_is_not_known_is_seen():
+    text = """inkstream run --prompt "a sports car <lora:night:1>"
+    prompt: [["a cat", 2], ["a dog", 1]] and `@2 a castle`, 20310203-120000-a-fast-car.png, update(prompt="boat")"""
+    assert prompts_of(text) == ["a sports car", "boat", "a cat", "a dog", "a castle", "a fast car"]
 
 
 def test_a_wrong_command_and_a_wrong_option_are_seen():

@@ -130,7 +130,7 @@ def _unpacked(value: bytes) -> bytes:
 def name_of(now: datetime, output: Output) -> str:
     """What a kept picture is called: when, and the first words of its prompt, or the number of its frame.
 
-    ``20310203-120000-a-red-sports-car``, without an ending.
+    ``20310203-120000-a-red-sedan-car``, without an ending.
     """
     words: list[str] = []
     if output.making is not None:

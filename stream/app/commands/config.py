@@ -38,7 +38,7 @@ def show(
     Examples:
 
         inkstream config show sd15-lcm > mine.yaml
-        inkstream config show inkstream-output/20310203-120000-a-red-sports-car.png
+        inkstream config show inkstream-output/20310203-120000-a-red-sedan-car.png
     """
     from ...base.configfile import dump_yaml
 

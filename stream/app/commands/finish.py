@@ -55,7 +55,7 @@ def finish(
 
     Examples:
 
-        inkstream finish inkstream-output/20310203-120000-a-red-sports-car.png
+        inkstream finish inkstream-output/20310203-120000-a-red-sedan-car.png
         inkstream finish picture.png --scale 4 -o poster.png
         inkstream finish --history 1 --back 20
     """

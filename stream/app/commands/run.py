@@ -100,7 +100,7 @@ def run(
 
         inkstream run --source screen:window=Krita --sink window
         inkstream run -s screen:pick -t window -t virtualcam -c sd15-lcm -p "an oil painting of a harbour"
-        inkstream run --like inkstream-output/20310203-120000-a-red-sports-car.png -s screen:window=Krita
+        inkstream run --like inkstream-output/20310203-120000-a-red-sedan-car.png -s screen:window=Krita
         inkstream run -s video:sketching.mp4 -t video:render.mp4 --json figures.json
     """
     check_writable(json, "--json")
