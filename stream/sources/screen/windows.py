@@ -149,7 +149,8 @@ def find_window(windows: Sequence[Window], wanted: str) -> Window:
         more = f" and {len(titles) - MOST_LISTED} more" if len(titles) > MOST_LISTED else ""
         names = ", ".join(titles[:MOST_LISTED]) + more or "no windows with a title"
         expected = f"an id, a program, or a part of the title of an open window: {names}"
-        raise SourceUnavailable(f"window: got {quoted(wanted)}, expected {expected}")
+        hint = "start the program first, or name another window"
+        raise SourceUnavailable(f"window: got {quoted(wanted)}, expected {expected}; {hint}")
     if not window.shown:
         raise SourceUnavailable(f"{window} {NOT_SHOWN}; bring it up")
     return window
