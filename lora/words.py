@@ -17,7 +17,7 @@ from typing import Any
 
 from ..stream.base.errors import ModelError
 from ..stream.base.files import write_whole
-from ..stream.base.names import short
+from ..stream.base.names import LITTLE, short
 from ..stream.base.prompt import Fragment, ParsedPrompt
 from .meanings import meant
 from .safety import read_config
@@ -27,9 +27,7 @@ log = logging.getLogger(__name__)
 FILE = "vocabulary.json"
 OTHER = "other"  # the tag of words that a caption has and no tag names
 MOST_WORDS = 100_000
-# They carry no picture, so nobody has to be told that a model does not know them.
 _WORD = re.compile(r"[^\W\d_]+")
-LITTLE = frozenset({"a", "an", "and", "at", "by", "for", "from", "in", "is", "of", "on", "the", "to", "with"})
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Vocabulary:
     def unknown(self, text: str) -> dict[str, str | None]:
         """The words of a prompt that the model does not know, each with what says nearly the same in words it knows.
 
-        See ``meanings.meant``.
+        Nobody has to be told of little words. See ``meanings.meant``.
         """
         missing = dict.fromkeys(word for word in single_words(text) if word not in self.known | LITTLE)
         return {word: meant(word, self.known) for word in missing}

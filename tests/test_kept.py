@@ -178,6 +178,9 @@ def output_of(prompt, number=7):
         ("", "20310203-120000-000007"),
         ([("a car", 1.0), ("a boat", 2.0)], "20310203-120000-a-car"),
         ("x" * 300, "20310203-120000-000007"),
+        ("a red brick house with a gable roof", "20310203-120000-a-red-brick-house"),
+        ("a house to look at", "20310203-120000-a-house-to-look-at"),
+        ("of the in a at by for", "20310203-120000-000007"),
     ],
 )
 def test_a_name_says_when_and_what(prompt, name):

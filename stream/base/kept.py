@@ -20,6 +20,7 @@ from .errors import ConfigError
 from .files import open_regular
 from .frame import Output
 from .making import LONGEST, Making, from_text, to_text
+from .names import LITTLE
 
 KEYWORD = "inkstream"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -135,10 +136,11 @@ def name_of(now: datetime, output: Output) -> str:
     words: list[str] = []
     if output.making is not None:
         text = re.sub(r"<[^>]*>|[()\[\]{}:+\d.]", " ", texts_of(output.making.stream.prompt)[0])
-        words = re.findall(r"\w+", text.casefold())[:MOST_WORDS]
-    said = ""
-    for word in words:
-        if len(f"{said}-{word}".encode()) > MOST_BYTES:
-            break
-        said += f"-{word}"
-    return f"{now:%Y%m%d-%H%M%S}{said or f'-{output.source_id:06d}'}"
+        words = re.findall(r"\w+", text.casefold())
+    said = words[:MOST_WORDS]
+    while said and len("-".join(("", *said)).encode()) > MOST_BYTES:
+        said.pop()
+    if len(said) < len(words):
+        while said and said[-1] in LITTLE:  # nothing hangs on them any more
+            said.pop()
+    return "-".join((f"{now:%Y%m%d-%H%M%S}", *(said or [f"{output.source_id:06d}"])))

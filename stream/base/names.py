@@ -6,6 +6,9 @@ import difflib
 import re
 from collections.abc import Iterable
 
+# Words that carry no picture.
+LITTLE = frozenset({"a", "an", "and", "at", "by", "for", "from", "in", "is", "of", "on", "the", "to", "with"})
+
 
 def natural(text: str) -> tuple[list[tuple[int, int | str]], str]:
     """Sort key that puts ``2.png`` before ``10.png``, and capitals beside small letters."""
