@@ -76,7 +76,8 @@ def test_which_window_is_meant():
     assert match_window(windows[:1], "krita").id == 1
     with pytest.raises(SourceUnavailable, match="minimised"):
         find_window(windows[:1], "krita")
-    with pytest.raises(SourceUnavailable, match=r"'Krita', 'drawing\.kra - Krita', 'Krita docker', 'mtPaint'; start the program first"):
+    there = r"'Krita', 'drawing\.kra - Krita', 'Krita docker', 'mtPaint'"
+    with pytest.raises(SourceUnavailable, match=f"{there}; start the program first"):
         find_window(windows, "gimp")
 
 
