@@ -70,6 +70,12 @@ def test_what_examples_ask_for_the_embedded_model_knows():
     assert {(name, *unknown): each for name, each in prompts if (unknown := vocabulary.unknown(each))} == {}
 
 
+def test_a_recipe_that_shows_the_prompt_gives_one():
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    shown = [line for line in COMMAND.findall("\n".join(BLOCK.findall(text))) if "layout=stage" in line]
+    assert len(shown) >= 2 and [line for line in shown if "--prompt" not in line] == []
+
+
 def test_a_prompt_with_a_word_that_is_not_known_is_seen():
     text = """inkstream run --prompt "a sports car <lora:night:1>"
     prompt: [["a cat", 2], ["a dog", 1]] and `@2 a castle`, 20310203-120000-a-fast-car.png, update(prompt="boat")"""
