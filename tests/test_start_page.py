@@ -367,11 +367,19 @@ def test_a_demo_is_shown_and_the_page_is_there_again_with_what_was_kept(home, wo
     assert screen.opened == [None, Screen.place] and screen.closed == 2
 
 
-def test_of_several_files_the_picture_is_named(home, words):
-    names = ("a-red-car-input.png", "a-red-car.ora", "a-red-car.png")
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        (["a-red-car-input.png", "a-red-car.ora", "a-red-car.png"], "a-red-car.png"),
+        (["b-input.png", "b.ora", "b.png", "a-input.png", "a.ora", "a.png"], "a.png and 1 more"),
+        (["a.png", "show.mp4", "sound.wav"], "a.png and 2 more"),
+        (["an-input.png", "lonely.ora"], "an-input.png and 1 more"),
+    ],
+)
+def test_pictures_are_counted_and_not_the_files_of_each(home, words, names, note):
     screen = Screen([("demo",), ready, CLOSE])
     Guide(screen, Run(makes=[home / "inkstream" / name for name in names])).run()
-    assert screen.pages[-1].note == "Kept in ~/inkstream: a-red-car.png and 2 more"
+    assert screen.pages[-1].note == f"Kept in ~/inkstream: {note}"
 
 
 def test_a_window_is_drawn_in_and_remembered(home, words, monkeypatch):

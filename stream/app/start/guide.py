@@ -19,6 +19,7 @@ OPENING = 1.2  # seconds that the page stays while a run comes up, whose own win
 LIST_EVERY = 2.0  # seconds between two looks which windows are open
 WAITING = 0.5  # seconds
 PICK = "screen:pick"
+INPUT = "-input"  # at the end of the name of what a picture was made from
 CANCELLED = "pick: cancelled"  # as the picker says it
 Ask = tuple[str, ...]
 
@@ -184,10 +185,13 @@ class Guide:
 
 
 def _kept(folder: Path, before: set[Path]) -> str:
-    """Which files are new in a folder, in words."""
+    """Which pictures and recordings are new in a folder, in words."""
     new = [path for path in folder.iterdir() if path not in before and not path.name.startswith(".")]
-    # The picture's own name is the shortest, and what it lies beside (.ora) does not come before it.
-    new.sort(key=lambda path: (len(path.stem), path.suffix not in (".mp4", ".png"), path.name))
+    # What lies beside a picture, its input and its layers, belongs to it.
+    whole = {path.stem for path in new if path.suffix == ".png"}
+    new = [path for path in new if path.suffix != ".ora" or path.stem not in whole]
+    new = [path for path in new if not path.stem.endswith(INPUT) or path.stem.removesuffix(INPUT) not in whole]
+    new.sort(key=lambda path: (path.suffix not in (".mp4", ".png"), path.name))
     if not new:
         return ""
     more = f" and {len(new) - 1} more" if len(new) > 1 else ""
