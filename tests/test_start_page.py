@@ -150,11 +150,18 @@ def test_the_folder_of_pictures_is_the_users(home):
     assert offers.pictures_folder() == home / "Bilder" / "inkstream"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"programs": 3}', '{"programs": [3, ""]}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"programs": 3}', '{"programs": [3, ""]}', '{"programs": {}}'])
 def test_a_spoilt_memory_of_programs_is_as_good_as_none(home, text):
     (home / "state" / "inkstream").mkdir(parents=True)
     (home / "state" / "inkstream" / "start.json").write_text(text)
     assert offers.programs() == ()
+
+
+@pytest.mark.parametrize("prompts", ["3", '{"krita": 3}', "[]"])
+def test_spoilt_words_of_a_program_are_as_good_as_none(home, prompts):
+    (home / "state" / "inkstream").mkdir(parents=True)
+    (home / "state" / "inkstream" / "start.json").write_text(f'{{"programs": ["krita"], "prompts": {prompts}}}')
+    assert offers.programs() == ("krita",) and offers.last_prompt("krita") == ""
 
 
 def test_times_are_said_as_people_say_them():
@@ -391,7 +398,29 @@ def test_a_window_is_drawn_in_and_remembered(home, words, monkeypatch):
     prompt = "a glossy blue sedan car, side view, on road, sunset"
     sink = f'window:save_dir="{home / "inkstream"}"'
     assert words == [["run", "--source", "screen:window=0x7", "--sink", sink, "--prompt", prompt]]
-    assert offers.programs() == ("krita",)
+    assert offers.programs() == ("krita",) and offers.last_prompt("krita") == prompt
+
+
+def test_a_program_is_drawn_in_again_with_the_words_of_the_last_time_first(home, words, monkeypatch):
+    from inkstream.stream.sinks.window.memory import Memory
+
+    desktop = Desktop(opened(7, "sheet", "krita"))
+    monkeypatch.setattr("inkstream.stream.sources.screen.windows.open_window_system", lambda: desktop)
+    first = lambda shown, look: shown.items[0].do
+
+    def write(shown, look):  # in the preview
+        Memory("preview").wrote("a red brick house")
+        return ready(shown, look)
+
+    screen = Screen([("windows",), first, first, write, ("recent",), first, first, ready, CLOSE])
+    Guide(screen, Run()).run()
+    assert [each[-1] for each in words] == ["a glossy blue sedan car, side view, on road, sunset", "a red brick house"]
+    again = next(each for each in screen.pages if each.name == "recent").items[0]
+    assert (again.title, again.about) == ("Draw in krita again", "a red brick house")
+    asked = [each for each in screen.pages if each.name == "subject"]
+    assert [item.title for item in asked[1].items] == ["As last time", *(item.title for item in asked[0].items)]
+    offers.remember("krita")
+    assert offers.last_prompt("krita") == "a red brick house" and offers.last_prompt("gimp") == ""
 
 
 def test_a_picture_is_gone_on_from(home, words, monkeypatch):

@@ -144,9 +144,14 @@ class Guide:
         place = str(folder).replace('"', '""')
         words = ["run", "--source", source, "--sink", f'window:save_dir="{place}"']
         words += ["--like", like] if like else ["--prompt", prompt]
+        before = offers.written_last()
         if program:
-            offers.remember(program)
-        return self._start("Opening the preview", words, folder)
+            offers.remember(program, prompt)
+        then = self._start("Opening the preview", words, folder)
+        written = offers.written_last()
+        if program and written != before:
+            offers.remember(program, written)
+        return then
 
     def _start(self, what: str, words: list[str], folder: Path) -> Ask:
         """Run a command, and say what came of it."""

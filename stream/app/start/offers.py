@@ -110,9 +110,11 @@ def subjects(source: str, program: str, like: str) -> Page:
     """What is being drawn: the model has to be told, and a name is easier to choose than to write."""
     from ...sources.drawing import prompt_for
 
+    choices = [(title, prompt_for(name), icon) for name, title, icon in SUBJECTS]
+    if last := last_prompt(program):
+        choices = [("As last time", last, "again"), *(each for each in choices if each[1] != last)]
     items = [
-        Item(title, prompt_for(name), ("run", source, program, "", prompt_for(name)), icon=icon)
-        for name, title, icon in SUBJECTS
+        Item(title, plain(said, 120), ("run", source, program, "", said), icon=icon) for title, said, icon in choices
     ]
     about = "The small model that comes along knows cars, buildings and landscapes. P changes the words at any time."
     return Page("subject", "What will it be?", about, tuple(items))
@@ -123,29 +125,55 @@ def subjects(source: str, program: str, like: str) -> Page:
 
 def programs() -> tuple[str, ...]:
     """The programs that were drawn in, the newest first."""
-    try:
-        with open_regular(user_state() / FILE) as file:
-            names = json.loads(file.read(1 << 16))["programs"]
-        return tuple(str(name) for name in names if isinstance(name, str) and name)[:MOST_PROGRAMS]
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        log.info("what was drawn in before is not known: %s", reason(error))
-        return ()
+    return tuple(_last())
 
 
-def remember(program: str) -> None:
-    """A program is drawn in now."""
-    names = [program, *(name for name in programs() if name != program)]
+def last_prompt(program: str) -> str:
+    """What was drawn in a program the last time, in the words of its prompt; empty: nobody knows."""
+    return _last().get(program, "")
+
+
+def written_last() -> str:
+    """The prompt that was written last in a preview, or nothing."""
+    from ...sinks.window.memory import Memory
+
+    return next(reversed(Memory("preview").prompts), "")
+
+
+def remember(program: str, prompt: str = "") -> None:
+    """A program is drawn in now; ``prompt`` says what, where that is known."""
+    last = _last()
+    prompt = prompt or last.get(program, "")
+    last = {program: prompt, **{name: said for name, said in last.items() if name != program}}
+    kept = dict(list(last.items())[:MOST_PROGRAMS])
     try:
-        write_whole(make_private(user_state()) / FILE, json_bytes({"programs": names[:MOST_PROGRAMS]}))
+        write_whole(make_private(user_state()) / FILE, json_bytes({"programs": [*kept], "prompts": kept}))
     except OSError as error:
         log.info("what is drawn in is not remembered: %s", reason(error))
 
 
+def _last() -> dict[str, str]:
+    """Program -> prompt, the newest first."""
+    try:
+        with open_regular(user_state() / FILE) as file:
+            table = json.loads(file.read(1 << 16))
+            names, prompts = table["programs"], table.get("prompts")
+        found = [name for name in names if isinstance(name, str) and name][:MOST_PROGRAMS]
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, AttributeError) as error:
+        log.info("what was drawn in before is not known: %s", reason(error))
+        return {}
+    said = prompts if isinstance(prompts, dict) else {}
+    return {name: text if isinstance(text := said.get(name), str) else "" for name in found}
+
+
 def recent(folders: Iterable[Path] | None = None) -> Page:
     """Programs that were drawn in, pictures that were kept, and sessions of which something is left."""
-    items = [Item(f"Draw in {plain(name, 60)} again", "", ("again", name), icon="pen") for name in programs()]
+    items = [
+        Item(f"Draw in {plain(name, 60)} again", plain(said, 80), ("again", name), icon="pen")
+        for name, said in _last().items()
+    ]
     items += _kept(folders if folders is not None else (pictures_folder(), Path.cwd() / OTHER))
     items += _sessions()
     about = "Going on from a picture takes its model, its words and all its settings."
