@@ -226,14 +226,17 @@ def show(stage, manager, pace):
     broadcast = Broadcast(stage.display, window, folder)
     broadcast.start()
     try:
-        broadcast.until(lambda seen: (seen[400:] > 240).any(), "the sketch is seen beside the first render")
+        broadcast.until(
+            lambda seen: (seen[:400, 800:] > 240).mean() > 0.2, "the sketch is seen beside the first render"
+        )
         broadcast.on_air = True
         before = broadcast.rest()
         broadcast.keep("0-first")
         colours = []
         for number in range(4):
-            key("n")
-            broadcast.until(lambda seen, old=before: away(seen, old) > 4, f"cue {number + 1}")
+            if number:  # the first is there from the beginning
+                key("n")
+                broadcast.until(lambda seen, old=before: away(seen, old) > 4, f"cue {number + 1}")
             before = broadcast.rest(0.4 * pace if number != 1 else pace)
             colours.append(before)
             broadcast.keep(f"1-cue{number + 1}")
