@@ -1,12 +1,11 @@
 """The sheet of paper in a program's window: found, followed, and without what belongs to the pointer."""
 
-import itertools
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from doubles.paintwindow import VIEW, drawing, outline, paper, window
+from doubles.paintwindow import VIEW, Hand, drawing, outline, paper, window
 from PIL import Image
 
 from inkstream.stream.base.errors import ConfigError
@@ -288,37 +287,6 @@ def test_a_spoilt_memory_of_canvases_is_as_good_as_none(tmp_path, text):
 
 
 # --- no pen, no cursor
-
-
-class Hand:
-    """Gives pictures of a sheet to ``Steady``, 30 a second, with the outline that a program paints."""
-
-    def __init__(self, sheet, radius=17):
-        self.steady = Steady()
-        self.sheet = sheet
-        self.radius = radius
-        self.now = 0.0
-        self.given = self.steady.take(sheet.copy(), Pointer(-300, -300), 0.0)
-
-    def at(self, x, y, pressed=False, lag=None, count=1):
-        """Move there; the outline is at ``lag``, where the pointer was. How many pictures were new."""
-        new = 0
-        for _ in range(count):
-            self.now += 1 / 30
-            shown = outline(self.sheet, *(lag or (x, y)), self.radius)
-            given = self.steady.take(shown, Pointer(x, y, pressed), self.now)
-            new += given is not self.given
-            self.given = given
-        return new
-
-    def along(self, points, pressed=False):
-        new, last = 0, points[0]
-        for start, end in itertools.pairwise(points):
-            for step in range(10):
-                place = tuple(round(a + (b - a) * step / 10) for a, b in zip(start, end, strict=True))
-                new += self.at(*place, pressed, last)
-                last = place
-        return new
 
 
 @pytest.mark.parametrize("radius", [5, 17, 90])

@@ -1,9 +1,13 @@
 """A picture of a paint program's window, made up: bars, a dock, rulers, scroll bars, a surround, and a sheet."""
 
+import itertools
+
 import cv2
 import numpy as np
 
 from inkstream.stream.base.frame import Rect
+from inkstream.stream.sources.screen.steady import Steady
+from inkstream.stream.sources.screen.window import Pointer
 
 VIEW = Rect(60, 70, 560, 460)
 THEMES = {"dark": (75, 53, 128), "light": (230, 250, 180)}  # bars, lists, surround
@@ -59,3 +63,35 @@ def outline(picture, x, y, radius=17):
     picture = picture.copy()
     cv2.circle(picture, (x, y), radius, (120, 160, 120), 1)
     return picture
+
+
+class Hand:
+    """Gives pictures of a sheet to ``Steady``, 30 a second, with the outline that a program paints."""
+
+    def __init__(self, sheet, radius=17, outline=outline):
+        self.steady = Steady()
+        self.sheet = sheet
+        self.radius = radius
+        self.outline = outline
+        self.now = 0.0
+        self.given = self.steady.take(sheet.copy(), Pointer(-300, -300), 0.0)
+
+    def at(self, x, y, pressed=False, lag=None, count=1):
+        """Move there; the outline is at ``lag``, where the pointer was. How many pictures were new."""
+        new = 0
+        for _ in range(count):
+            self.now += 1 / 30
+            shown = self.outline(self.sheet, *(lag or (x, y)), self.radius)
+            given = self.steady.take(shown, Pointer(x, y, pressed), self.now)
+            new += given is not self.given
+            self.given = given
+        return new
+
+    def along(self, points, pressed=False):
+        new, last = 0, points[0]
+        for start, end in itertools.pairwise(points):
+            for step in range(10):
+                place = tuple(round(a + (b - a) * step / 10) for a, b in zip(start, end, strict=True))
+                new += self.at(*place, pressed, last)
+                last = place
+        return new

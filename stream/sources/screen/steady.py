@@ -11,6 +11,7 @@ from collections import deque
 import cv2
 import numpy as np
 
+from .outline import Outline
 from .window import Pointer
 
 LAG = 0.5  # seconds by which a program may be late with its outline
@@ -22,8 +23,6 @@ JOIN = 7  # pixels between the dots of one outline
 CENTRED = 0.15  # of its size: how far from the pointer the middle of an outline may be
 FLICKER = (3, 1.5)  # so many changes of a pixel within so many seconds are marching ants
 SMALL = 64  # pixels: no larger are the cursors that tools draw
-FILL = 6  # pixels around an outline that say what is below it
-FRESH = 24  # levels by which they must have changed
 STILL = 2.0  # seconds after which ants that no longer march are taken as they are
 
 
@@ -39,13 +38,14 @@ class Steady:
         self._waits = False  # a change waits until it has lasted
         self._pressed_until = -np.inf
         self._pressed = False
-        self._outline: tuple[np.ndarray, int, int] | None = None  # (h, w) bool, and its corner seen from the pointer
+        self._outline = Outline()
         self._before: np.ndarray | None = None  # what counted before the last stroke
         self._ants = _Ants()
 
     def restart(self) -> None:
         """Another part of the sheet, or in another size, comes from now on."""
-        self._given = self._last = self._before = self._outline = None
+        self._given = self._last = self._before = None
+        self._outline = Outline()
         self._earlier.clear()
         self._ants = _Ants()
 
@@ -82,7 +82,7 @@ class Steady:
             self._ants.watch(picture, last, now, self._near(picture.shape) if moving else [])
         hold = self._ants.held(now)
         if now <= self._pressed_until:
-            result = self._drawing(picture, given, hold)
+            result = self._drawing(picture, given, hold, now)
         else:
             result = self._hovering(picture, given, last, hold, now, fresh)
         if hold is not None and self._before is not None and self._before.shape == picture.shape:
@@ -119,19 +119,14 @@ class Steady:
             way.append((x, y))
         return list({(min(max(x, 0), width - 1), min(max(y, 0), height - 1)) for x, y in way})
 
-    def _drawing(self, picture: np.ndarray, given: np.ndarray, hold: np.ndarray | None) -> np.ndarray:
+    def _drawing(self, picture: np.ndarray, given: np.ndarray, hold: np.ndarray | None, now: float) -> np.ndarray:
         """Everything but ants, and the outline, whose shape is known from before."""
-        ring = np.zeros(picture.shape[:2], np.bool_)
-        if self._outline is not None:
-            mask, left, top = self._outline
-            for _, x, y in list(self._trail)[-4:]:
-                _stamp(ring, mask, x + left, y + top)
-        if hold is None and not ring.any():
-            return picture
-        result = picture.copy()
-        if ring.any():
-            _fill(result, given, ring)
+        result = picture
+        if self._outline.known and self._trail:
+            before = self._before if self._before is not None and self._before.shape == picture.shape else given
+            result = self._outline.removed(picture, given, before, list(self._trail)[-4:], now)
         if hold is not None:
+            result = result.copy()
             result[hold] = given[hold]
         return result
 
@@ -176,12 +171,12 @@ class Steady:
         """Remember the shape of an outline, at a corner seen from the pointer; whether it is one."""
         height, width = part.shape
         if len(self._trail) > 1:  # it lags behind a pointer that moves, but it is around it
-            if self._outline is not None or max(width, height) > 1.2 * min(width, height):
+            if self._outline.known or max(width, height) > 1.2 * min(width, height):
                 return False
             left, top = -(width // 2), -(height // 2)
         elif max(abs(left + width / 2), abs(top + height / 2)) > NEAR + max(width, height) / 2:
             return False
-        self._outline = (cv2.dilate(part.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0, left, top)
+        self._outline.learn(part, left, top)
         return True
 
 
@@ -269,28 +264,3 @@ def _thin(part: np.ndarray) -> bool:
     """Whether a group of pixels is made of lines, not of areas."""
     core = cv2.erode(np.pad(part, 1).astype(np.uint8), np.ones((4, 4), np.uint8))
     return int(core.sum()) <= 0.05 * int(part.sum())
-
-
-def _fill(picture: np.ndarray, given: np.ndarray, mask: np.ndarray) -> None:
-    """Paint over the masked pixels: with what was given before, or with what lies around if that is new, too."""
-    ys, xs = np.nonzero(mask)
-    rows = slice(max(0, ys.min() - FILL), ys.max() + FILL + 1)
-    columns = slice(max(0, xs.min() - FILL), xs.max() + FILL + 1)
-    part, hidden, before = picture[rows, columns], mask[rows, columns], given[rows, columns]
-    seen = (~hidden).astype(np.float32)
-    size = (2 * FILL + 1, 2 * FILL + 1)
-    weight = np.maximum(cv2.blur(seen, size), 1e-6)[..., None]
-    around = cv2.blur(part * seen[..., None], size) / weight
-    earlier = cv2.blur(before * seen[..., None], size) / weight
-    new = hidden & (np.abs(around - earlier).max(2) > FRESH)
-    part[hidden] = before[hidden]
-    part[new] = np.clip(around[new] + 0.5, 0, 255).astype(np.uint8)
-
-
-def _stamp(mask: np.ndarray, part: np.ndarray, left: int, top: int) -> None:
-    """Lay a small mask into a large one, as far as it lies inside."""
-    height, width = mask.shape
-    x, y = max(0, left), max(0, top)
-    right, bottom = min(width, left + part.shape[1]), min(height, top + part.shape[0])
-    if right > x and bottom > y:
-        mask[y:bottom, x:right] |= part[y - top : bottom - top, x - left : right - left]
