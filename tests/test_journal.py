@@ -196,7 +196,7 @@ def test_a_disk_that_does_not_keep_up_leaves_a_note_in_the_journal(tmp_path, mon
     recorder.take(output(90))
     assert recorder.close(20) and 0 < recorder.lost <= 16
     journal = Journal(tmp_path / "j.ink")
-    assert journal.lost == 1 and len(journal.moments) == 81 - recorder.lost
+    assert 1 <= journal.lost <= 2 and len(journal.moments) == 81 - recorder.lost
 
 
 def test_a_full_disk_ends_a_journal_and_nothing_else(stream, tmp_path, monkeypatch):  # noqa: F811

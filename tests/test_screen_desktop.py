@@ -143,7 +143,7 @@ def test_another_thread_may_read_and_nothing_is_left_open(painter):
         return len(os.listdir("/proc/self/fd"))
 
     def once():
-        source = open_source("screen:window=Paint,fps=500")
+        source = open_source("screen:window=Paint,area=window,fps=500")
         pictures = []
         reader = threading.Thread(target=lambda: pictures.extend(source.read() for _ in range(3)))
         reader.start()

@@ -319,6 +319,7 @@ def needed():
             pytest.skip(f"needs {program}")
 
 
+@pytest.mark.slow
 @pytest.mark.desktop
 @pytest.mark.timeout(200)
 def test_a_short_show_has_no_black_and_no_foreign_picture(tmp_path):

@@ -47,7 +47,7 @@ class Reel:
     path: Path
     began: datetime | None = None
     lost: int = 0
-    """Pictures that came while the disk did not keep up."""
+    """How often the disk did not keep up, so that pictures are missing there."""
     moments: list[Moment] = field(default_factory=list)
     _end: int = 0
     _made: list[dict[str, Any]] = field(default_factory=list)
