@@ -249,6 +249,7 @@ def test_a_life_that_a_fault_spoils_shows_it(world, guided, name, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", FAULTS)
 def test_random_lives_find_every_fault(world, guided, name, monkeypatch):
     where = guided if name == "l7" else world
