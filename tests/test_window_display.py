@@ -23,7 +23,8 @@ from inkstream.stream.sources.fake import FakeSource
 SMALL = Size(64, 64)
 
 PROGRAM = """
-import json, os, sys, threading, time
+import faulthandler, json, os, sys, threading, time
+faulthandler.dump_traceback_later(25)  # where it hangs, if it does
 from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.session.session import Session
 from inkstream.stream.sinks import open_sink
@@ -88,6 +89,9 @@ def test_t5_the_window_ends_with_its_display_and_the_others_go_on(tmp_path, how,
             else:
                 server.send_signal(signal.SIGSTOP)
             out, errors = running.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            pytest.fail(f"it does not end: {running.communicate()[1]}")
         finally:
             running.kill()
             running.communicate()
