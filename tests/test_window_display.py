@@ -103,6 +103,46 @@ def test_t5_the_window_ends_with_its_display_and_the_others_go_on(tmp_path, how,
     assert "XIO" not in errors and "X connection" not in errors and "Traceback" not in errors
 
 
+STOPPED = """
+import json, os, signal, sys
+sys.path.insert(0, sys.argv[2])
+import numpy as np
+from doubles.x11 import Painter
+from inkstream.stream.base.errors import SinkUnavailable
+from inkstream.stream.base.frame import Output
+from inkstream.stream.sinks import Status, open_sink
+from inkstream.stream.sinks.window import lifeline
+
+lifeline.PATIENCE = 1.0
+window = open_sink("window")
+import pygame
+own, painter, server = pygame.display.get_wm_info()["window"], Painter(os.environ["DISPLAY"]), int(sys.argv[1])
+pixels, take = np.zeros((64, 64, 3), np.uint8), window._lifeline.events
+window.write(Output(pixels, 1, 0.0, 1), Status())
+
+def stopped_with_events():
+    painter.move(own, 20, 30, 300, 300)  # SDL asks back where it is
+    os.kill(server, signal.SIGSTOP)
+    return take()
+
+window._lifeline.events = stopped_with_events
+try:
+    window.write(Output(pixels, 2, 0.0, 1), Status())
+except SinkUnavailable as error:
+    print(json.dumps(str(error)), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.desktop
+def test_t5_a_server_that_hangs_while_it_sends_events_does_not_hang_python():
+    with x_server() as (display, server):
+        environment = {**os.environ, "DISPLAY": display, "SDL_VIDEODRIVER": "x11"}
+        command = [sys.executable, "-c", STOPPED, str(server.pid), os.path.dirname(__file__)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
+    assert "its display has not answered for 1 s" in json.loads(done.stdout), done.stderr
+
+
 @pytest.mark.desktop
 def test_t5_the_display_of_source_and_window_goes_away(tmp_path):
     with x_server() as (display, server):

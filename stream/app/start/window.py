@@ -38,6 +38,7 @@ class StartWindow:
         self._held: set[int] = set()  # keys that were down before the window had the keyboard
         self._deaf_until = clock() + DEAF
         self.page = Page("", "")  # what is shown
+        self._unread: list[Any] = []  # events that the next page gets
 
     @property
     def place(self) -> Rect:
@@ -66,16 +67,16 @@ class StartWindow:
                 self._draw()
             elif self.page.busy:
                 self._draw()
-            event = pygame.event.wait(LOOK)
-            changed = False
-            while event.type != pygame.NOEVENT:
-                chosen = self._handle(event)
+            if not self._unread:
+                event = pygame.event.wait(LOOK)  # without Python's lock, which a display that hangs would keep
+                if event.type == pygame.NOEVENT:
+                    continue
+                self._unread += (event, *pygame.event.get(pump=False))
+            while self._unread:
+                chosen = self._handle(self._unread.pop(0))
                 if chosen is not None:
                     return chosen
-                changed = True
-                event = pygame.event.poll()
-            if changed:
-                self._draw()
+            self._draw()
 
     def close(self) -> None:
         """Close it; another one can be opened afterwards."""

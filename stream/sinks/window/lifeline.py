@@ -17,7 +17,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,6 +45,7 @@ class Lifeline:
         self._since: float | None = None  # when the call began that has not come back yet
         self._patience = PATIENCE
         self._ended = threading.Event()
+        self._pump: Callable[[], Any] | None = None  # takes what the server sent, without Python's lock
         if sys.platform.startswith("linux") and pygame.display.get_driver() == "x11":
             self._take_over()
 
@@ -67,6 +68,18 @@ class Lifeline:
             self._since = None
         if self.lost:
             raise SinkUnavailable(f"window: {self.lost}; start inkstream again to see it")
+
+    def events(self) -> list[Any]:
+        """What the user did since the last call, as pygame's events.
+
+        SDL asks the server back for some of them, and ``pygame.event.get`` keeps Python's lock meanwhile: with a
+        server that hangs at that moment nothing of Python would ever run again, neither the look that cuts the
+        connection nor a signal's end. So SDL is told to take them first, through a call without the lock.
+        """
+        if self._pump is None:
+            return self._pygame.event.get()
+        self._pump()
+        return [] if self.lost else self._pygame.event.get(pump=False)
 
     def quit(self) -> None:
         """Close pygame's display; a lost one is left as it is."""
@@ -92,6 +105,10 @@ class Lifeline:
         except (OSError, AttributeError, KeyError) as error:
             log.debug("the process will end with its display: %s", error)
             return
+        try:
+            self._pump = ctypes.CDLL(self._pygame.event.__file__).SDL_PumpEvents
+        except (OSError, AttributeError) as error:
+            log.debug("a display that hangs while it sends events will hang the process: %s", error)
         unwrap = ctypes.pythonapi.PyCapsule_GetPointer
         unwrap.argtypes, unwrap.restype = [ctypes.py_object, ctypes.c_char_p], ctypes.c_void_p
         self._display = unwrap(capsule, b"display")

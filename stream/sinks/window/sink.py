@@ -138,7 +138,7 @@ class WindowSink:
         self._cues.begin()
         self._tools.look()
         self._writing.look()
-        for event in self._pygame.event.get():
+        for event in self._lifeline.events():
             self._handle(event)
         self._seeing.heed(status)
         for words in (*self._keeper.news(), *self._copier.news()):
