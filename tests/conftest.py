@@ -5,6 +5,7 @@ commas between), that is a failure instead: so a machine that claims to test eve
 """
 
 import atexit
+import gc
 import importlib
 import importlib.metadata
 import importlib.util
@@ -24,6 +25,9 @@ from hypothesis import settings
 # A busy machine is slow now and then, which says nothing about an example.
 settings.register_profile("inkstream", deadline=None)
 settings.load_profile("inkstream")
+
+# Pipelines are built all the time, and looking for garbage after every few hundred objects takes a quarter of the time.
+gc.set_threshold(20_000, 10, 10)
 
 # Nothing that tests draw is anybody's history.
 os.environ["INKSTREAM_HISTORY"] = "0"
