@@ -1,6 +1,7 @@
 """A recording beside the other sinks of a session: begun and ended while pictures come."""
 
 import threading
+import time
 
 import av
 import numpy as np
@@ -13,6 +14,20 @@ from inkstream.stream.session.session import Session
 from inkstream.stream.sinks.fake import FakeSink
 from inkstream.stream.sinks.video import VideoSink
 from inkstream.stream.sources.fake import FakeSource
+
+
+class Still:
+    live = True
+
+    def __init__(self):
+        self.closed = threading.Event()
+
+    def read(self):
+        self.closed.wait(0.01)
+        return np.full((64, 64, 3), 90, np.uint8)
+
+    def close(self):
+        self.closed.set()
 
 
 def until(session, true, seconds=20.0):
@@ -99,19 +114,6 @@ def test_a_recording_that_takes_its_time_to_open_does_not_outlive_the_session(tm
 
 
 def test_a_picture_that_rests_is_recorded_for_as_long_as_it_is_there(tmp_path):
-    class Still:
-        live = True
-
-        def __init__(self):
-            self.closed = threading.Event()
-
-        def read(self):
-            self.closed.wait(0.01)
-            return np.full((64, 64, 3), 90, np.uint8)
-
-        def close(self):
-            self.closed.set()
-
     with Session(Still(), FakeStream(1), [FakeSink()]) as session:
         session.start()
         until(session, lambda: session.status.state == "idle")
@@ -122,3 +124,23 @@ def test_a_picture_that_rests_is_recorded_for_as_long_as_it_is_there(tmp_path):
         until(session, lambda: "recorded" in session.status.message)
     with av.open(str(tmp_path / "still.mp4")) as film:
         assert 0.9 < film.duration / av.time_base < 8
+
+
+def test_what_changes_after_a_rest_is_recorded_when_it_was_seen(tmp_path):
+    shown = FakeSink()
+    with Session(Still(), FakeStream(1), [shown]) as session:
+        session.start()
+        until(session, lambda: session.status.state == "idle")
+        session.wait(1.2)  # the picture is old when the recording begins
+        began = time.perf_counter()
+        session.record(lambda: VideoSink(tmp_path / "show.mp4"))
+        until(session, lambda: session.status.recording)
+        session.wait(0.2)
+        session.update(prompt="other words")
+        until(session, lambda: shown.outputs[-1].revision > shown.outputs[0].revision)
+        changed = time.perf_counter() - began
+        session.record(None)
+        until(session, lambda: "recorded" in session.status.message)
+    with av.open(str(tmp_path / "show.mp4")) as film:
+        times = [frame.time for frame in film.decode(video=0)]
+    assert 0.15 < times[-1] < changed + 0.1

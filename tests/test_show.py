@@ -290,7 +290,7 @@ def check_recording(home):
     (path,) = (home / "kept").glob("*.mp4")
     with av.open(str(path)) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    assert len(frames) > 10
+    assert len(frames) > 10 and frames[0].shape == (HEIGHT, WIDTH, 3), "the stage is recorded as the window has it"
     assert all(frame.mean() > BACKGROUND and np.ptp(frame) > 60 for frame in frames), "a black picture was recorded"
     assert away(frames[0], frames[-1]) > 4, "the cues are not in it"
     return len(frames)

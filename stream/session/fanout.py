@@ -122,8 +122,9 @@ class Fanout:
             return None
         outlet = Outlet(sink, name, self._metrics, self._clock, self._status)
         if self._newest is not None:  # what is there now is the beginning, however long it has been there
-            output, _ = self._newest
-            outlet.offer(Delivery(replace(output, captured_at=self._clock()), False))
+            output, now = self._newest.output, self._clock()
+            seen = now - self._status().latency_ms / 1e3  # as if it came just now, as late as all others
+            outlet.offer(Delivery(replace(output, captured_at=seen, rendered_at=now), False))
         self.extra.append(outlet)
         self.outlets.append(outlet)
         return outlet

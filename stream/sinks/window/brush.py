@@ -14,11 +14,11 @@ READABLE = 12  # pixels of letters that can be read; a font for them has 13 or m
 
 
 class Brush:
-    """``unit`` in pixels; ``fit`` sets it for a window of a size."""
+    """``unit`` in pixels; ``fit`` sets it for a window of a size. ``fonts``: letters that another brush has already."""
 
-    def __init__(self, pygame: Any) -> None:
+    def __init__(self, pygame: Any, fonts: Fonts | None = None) -> None:
         self.pygame = pygame
-        self.fonts = Fonts(pygame)
+        self.fonts = fonts or Fonts(pygame)
         self.unit = 16
         self._sheets: dict[tuple[Any, ...], Any] = {}  # what takes long to draw smoothly
 

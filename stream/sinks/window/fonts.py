@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class Fonts:
         self._bytes = pygame.image.tobytes
         self._glyphs: dict[tuple[int, str], bool] = {}
         self._made: dict[tuple[str, int], Any] = {}
+        self._opening = threading.Lock()  # FreeType opens one face at a time, and a recording has its own thread
         self._system: list[str] = []  # files of the system's fonts that were needed
 
     def of(self, text: str, size: int) -> Any:
@@ -69,16 +71,21 @@ class Fonts:
     def _has(self, font: Any, character: str) -> bool:
         """Whether a font has a glyph for a character; else it draws the same as for one that nobody has."""
         key = id(font), character  # fonts that were made stay
-        if key not in self._glyphs:
+        has = self._glyphs.get(key)
+        if has is None:
             if len(self._glyphs) >= MOST_GLYPHS:
                 self._glyphs.clear()
             drawn, none = (
                 self._bytes(font.render(each, True, (255, 255, 255)), "RGBA") for each in (character, NOBODYS)
             )
-            self._glyphs[key] = drawn != none
-        return self._glyphs[key]
+            has = self._glyphs[key] = drawn != none
+        return has
 
     def _sized(self, name: str, size: int) -> Any:
+        with self._opening:
+            return self._opened(name, size)
+
+    def _opened(self, name: str, size: int) -> Any:
         key = name, size
         if key not in self._made:
             if name == "calm":
@@ -90,7 +97,7 @@ class Fonts:
                     self._made[key] = self._font(name, round(1.1 * size))
                 except (self._error, OSError) as error:
                     log.debug("no use of the font %s: %s", name, error)
-                    self._made[key] = self._sized("other", size)
+                    self._made[key] = self._opened("other", size)
         return self._made[key]
 
 

@@ -17,10 +17,10 @@ MOST_NOTES = 4  # lines under a prompt
 
 
 class Painter:
-    """Draws scenes; keeps what was expensive for as long as it can be used again."""
+    """Draws scenes; keeps what was expensive for as long as it can be used again. ``fonts``: those of another one."""
 
-    def __init__(self, pygame: Any) -> None:
-        self._brush = Brush(pygame)
+    def __init__(self, pygame: Any, fonts: Fonts | None = None) -> None:
+        self._brush = Brush(pygame, fonts)
         self._pygame = pygame
         self._pictures = Pictures(pygame)
 
@@ -74,9 +74,9 @@ class Painter:
 
     # --- words
 
-    def _pill(self, surface: Any, state: str, recording: bool, busy: str) -> None:
+    def _pill(self, surface: Any, state: str, recording: str, busy: str) -> None:
         word, colour = STATES.get(state, (state, QUIET))
-        word, colour = (f"{word}, recording", RECORDING) if recording else (word, colour)
+        word, colour = (f"{word}, {recording}", RECORDING) if recording else (word, colour)
         word = f"{word}, {busy}" if busy else word
         unit = self._brush.unit
         text = self._brush.text(word, TEXT, 0.86)

@@ -99,7 +99,7 @@ class Scene:
     done: float | None = None  # how much of that, 0 to 1
     question: str = ""  # waits for an answer
     title: str = ""  # of the window: where a clean output says what has to be said
-    recording: bool = False
+    recording: str = ""  # what is said of the recording that is under way
     busy: str = ""  # what is done in the background
     mirror: bool = False  # pictures are seen as in a mirror
     tool: object | None = None  # what the open tool shows: a frozen value, see ``tools``

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ...base.frame import Output
 from ...base.metrics import IN_WORDS
@@ -31,6 +31,8 @@ class Modes:
     """The page of the keys; 0: none."""
     frozen: bool = False
     mirror: bool = False
+    recorded: Literal["render", "stage"] = "render"
+    """What the recording shows that was begun last."""
 
     @property
     def side(self) -> bool:
@@ -97,9 +99,11 @@ class Seeing:
         toast = self._toast if strength else ""
         if modes.clean:
             said = question or (f"prompt: {line.text[: line.cursor]}|{line.text[line.cursor :]}" if line else toast)
+            said = said or (f"recording the {modes.recorded}" if status.recording else "")
             title = f"{PREVIEW_TITLE}: {' '.join(said.split())}" if said else PREVIEW_TITLE
-            caption = _caption(status.values.get("prompt")) if modes.layout == "stage" else ""
-            return Scene(size, picture, clean=modes.layout, caption=caption, title=title, mirror=modes.mirror)
+            words = caption(status.values.get("prompt")) if modes.layout == "stage" else ""
+            return Scene(size, picture, clean=modes.layout, caption=words, title=title, mirror=modes.mirror)
+        recording = "recording the stage" if modes.recorded == "stage" else "recording"
         if modes.statistics and now >= self._counted_at + STATISTICS_EVERY:
             self._counted, self._counted_at = self._count(status), now
         return Scene(
@@ -116,7 +120,7 @@ class Seeing:
             done=status.done if output is None else None,
             question=question,
             title=PREVIEW_TITLE,
-            recording=bool(status.recording),
+            recording=recording if status.recording else "",
             busy=busy,
             mirror=modes.mirror,
             tool=tool,
@@ -138,7 +142,7 @@ def _shown(words: str) -> str:
     return "\n".join(printable(line) for line in words.splitlines() if line.strip())
 
 
-def _caption(prompt: Any) -> str:
+def caption(prompt: Any) -> str:
     """A prompt, or a blend of several, as people read it."""
     if isinstance(prompt, str):
         return printable(prompt)

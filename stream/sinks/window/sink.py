@@ -13,7 +13,6 @@ from ...base.errors import ConfigError, SinkClosed
 from ...base.frame import Output, Rect, Size
 from ...base.preview import PREVIEW_TITLE
 from .. import Controls, Status
-from ..video import VideoSink
 from .clipboard import Copier
 from .desktop import NativeWindow, hide_from_capture, open_display
 from .dials import Dials
@@ -28,6 +27,7 @@ from .lifeline import Lifeline
 from .memory import Memory
 from .overlay import Painter
 from .panel import SLOTS
+from .record import Recorder
 from .scene import Inset, Layout, Scene
 from .seeing import Modes, Seeing
 from .stand import Stand, opening
@@ -155,8 +155,7 @@ class WindowSink:
         self._copier.close()
         if not self._lifeline.lost:
             self._stand.remember(now=True)
-        self._pygame.font.quit()
-        self._lifeline.quit()
+        self._lifeline.quit()  # letters stay: a recording of the stage may still have pictures to draw
         self._keeper.close()
 
     # --- what is shown
@@ -276,7 +275,7 @@ class WindowSink:
             "finish larger": lambda: self._finish.press(self._chosen(), 4),
             "cue": self._cues.go,
             "cue before": partial(self._cues.go, -1),
-            "record": self._record,
+            "record": Recorder(self._reach, lambda: self._painter.fonts).press,
             **{f"recall {slot}": partial(self._favourites.recall, slot) for slot in SLOTS},
             **{f"favour {slot}": partial(self._favourites.keep, slot) for slot in SLOTS},
             **self._tools.actions(),
@@ -368,19 +367,6 @@ class WindowSink:
             self._seeing.say("there is nothing to copy yet")
         else:
             self._copier.copy(output.pixels)
-
-    def _record(self) -> None:
-        record = getattr(self.controls, "record", None)
-        if record is None:
-            self._seeing.say("nothing can be recorded here")
-        elif self._reach.status.recording:
-            record(None)
-        elif self._reach.output is None:
-            self._seeing.say("there is nothing to record yet")
-        else:
-            path = self._keeper.name_for(self._reach.output, ".mp4")
-            record(partial(VideoSink, path))
-            self._seeing.say(f"recording to {path}; R ends it")
 
     def _influence_by(self, step: float) -> None:
         value = self._dials.value("drawing_influence")
