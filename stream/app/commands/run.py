@@ -23,7 +23,7 @@ from ...base.options import (
 )
 from ...base.progress import Progress, note, shown
 from ..opening import Opening
-from .common import check_kinds, exit_code, loaded, say_results
+from .common import ahead, check_kinds, exit_code, loaded, say_results
 from .recording import MEGABYTES, HistoryOption, JournalOption, recording
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ def run(
     chosen = load_run(chosen_config(config, like), sets, model=model, prompt=prompt, seed=seed)
     kept = True
     with ExitStack() as opened:
-        opening = Opening(source, sinks or ["window"], chosen, opened)
+        with ahead():
+            opening = Opening(source, sinks or ["window"], chosen, opened)
         stream = opened.enter_context(loaded(chosen, opening.preview))
         records = opened.enter_context(recording(history, journal))
         from ...finish.finisher import beside
