@@ -8,26 +8,31 @@ import sys
 import threading
 import time
 from contextlib import closing
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from doubles.preview import output
+from doubles.preview import BLUE, RED, output
 from doubles.x11 import x_server
 from typer.testing import CliRunner
 
 from inkstream.stream.app.cli import app
-from inkstream.stream.app.start import offers, page
+from inkstream.stream.app.start import last, offers, page
 from inkstream.stream.app.start.child import Child
 from inkstream.stream.app.start.guide import Guide
 from inkstream.stream.app.start.icons import NAMES, icon
 from inkstream.stream.app.start.page import BACK, CLOSE, Item, Page
 from inkstream.stream.app.start.view import View
 from inkstream.stream.app.start.window import StartWindow
+from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.errors import SourceUnavailable
 from inkstream.stream.base.frame import Rect
-from inkstream.stream.base.kept import png_with, recipe_of
+from inkstream.stream.base.kept import png_with, read_making, recipe_of
+from inkstream.stream.base.making import Making
+from inkstream.stream.history.store import HistoryRecorder
 from inkstream.stream.sources.screen.window import Window
 from inkstream.stream.sources.screen.x11 import X11Windows
 
@@ -85,8 +90,8 @@ def opened(id, title, program="", size=(600, 400), **more):
 
 
 def test_windows_that_one_can_draw_in_are_listed_those_of_the_last_time_first(home):
-    offers.remember("Gimp")
-    offers.remember("krita")
+    last.remember("Gimp")
+    last.remember("krita")
     desktop = Desktop(
         opened(1, "drawing.kra - Krita", "krita"),
         opened(2, "Untitled - GIMP", "Gimp"),
@@ -117,7 +122,7 @@ def test_where_windows_cannot_be_listed_it_is_said_and_a_part_can_be_picked():
 
 def test_recent_lists_programs_kept_pictures_and_nothing_else(home):
     assert "Nothing yet" in offers.recent().about
-    offers.remember("krita")
+    last.remember("krita")
     folder = home / "Pictures" / "inkstream"
     older, newer = kept(folder / "a.png"), kept(home / "inkstream-output" / "b.png")
     os.utime(older, (1e9, 1e9))
@@ -129,9 +134,6 @@ def test_recent_lists_programs_kept_pictures_and_nothing_else(home):
 
 
 def test_a_session_of_the_history_can_be_gone_on_from(home):
-    from inkstream.stream.base.kept import read_making
-    from inkstream.stream.history.store import HistoryRecorder
-
     recorder = HistoryRecorder()
     recorder.take(output())
     recorder.close()
@@ -154,14 +156,14 @@ def test_the_folder_of_pictures_is_the_users(home):
 def test_a_spoilt_memory_of_programs_is_as_good_as_none(home, text):
     (home / "state" / "inkstream").mkdir(parents=True)
     (home / "state" / "inkstream" / "start.json").write_text(text)
-    assert offers.programs() == ()
+    assert last.programs() == ()
 
 
 @pytest.mark.parametrize("prompts", ["3", '{"krita": 3}', "[]"])
 def test_spoilt_words_of_a_program_are_as_good_as_none(home, prompts):
     (home / "state" / "inkstream").mkdir(parents=True)
     (home / "state" / "inkstream" / "start.json").write_text(f'{{"programs": ["krita"], "prompts": {prompts}}}')
-    assert offers.programs() == ("krita",) and offers.last_prompt("krita") == ""
+    assert last.programs() == ("krita",) and last.last("krita").prompt == ""
 
 
 def test_times_are_said_as_people_say_them():
@@ -321,6 +323,7 @@ class Screen:
 class Run:
     """A command that ends with a code after ``waits`` looks; writes a file when it begins."""
 
+    number = os.getpid()
     words: list = []  # noqa: RUF012 - emptied for each test
 
     def __init__(self, code=0, said=(), output=b"", waits=2, makes=()):
@@ -398,7 +401,7 @@ def test_a_window_is_drawn_in_and_remembered(home, words, monkeypatch):
     prompt = "a glossy blue sedan car, side view, on road, sunset"
     sink = f'window:save_dir="{home / "inkstream"}"'
     assert words == [["run", "--source", "screen:window=0x7", "--sink", sink, "--prompt", prompt]]
-    assert offers.programs() == ("krita",) and offers.last_prompt("krita") == prompt
+    assert last.programs() == ("krita",) and last.last("krita").prompt == prompt
 
 
 def test_a_program_is_drawn_in_again_with_the_words_of_the_last_time_first(home, words, monkeypatch):
@@ -419,8 +422,73 @@ def test_a_program_is_drawn_in_again_with_the_words_of_the_last_time_first(home,
     assert (again.title, again.about) == ("Draw in krita again", "a red brick house")
     asked = [each for each in screen.pages if each.name == "subject"]
     assert [item.title for item in asked[1].items] == ["As last time", *(item.title for item in asked[0].items)]
-    offers.remember("krita")
-    assert offers.last_prompt("krita") == "a red brick house" and offers.last_prompt("gimp") == ""
+    last.remember("krita")
+    assert last.last("krita").prompt == "a red brick house" and last.last("gimp").prompt == ""
+
+
+def recorded(making, faded=1.0):
+    """A run in this process that ends with a picture of these settings."""
+
+    def run(shown, look):
+        recorder = HistoryRecorder()
+        recorder.take(output(RED))
+        recorder.take(replace(output(BLUE, 2), making=making, faded=faded))
+        recorder.close()
+        return ready(shown, look)
+
+    return run
+
+
+def test_as_last_time_is_what_was_on_the_screen_last_with_every_setting(home, words, monkeypatch):
+    """However the user came there: a variation, a favourite, a cue, the prompt's line, the panel."""
+    desktop = Desktop(opened(8, "other", "gimp"), opened(7, "sheet", "krita"))
+    monkeypatch.setattr("inkstream.stream.sources.screen.windows.open_window_system", lambda: desktop)
+    stream = StreamConfig.build(prompt="a stone house, night", seed=77, drawing_influence=70, lora_dict={"night": 0.8})
+    left = recorded(Making("ink-tiny", stream, before="a red car"), faded=0.4)  # in the middle of a fade
+    item = lambda number: lambda shown, look: shown.items[number].do
+    answers = [("windows",), item(0), item(2), left, ("recent",), item(0), item(0), ready, ("windows",), item(1), BACK]
+    screen = Screen([*answers, BACK, CLOSE])
+    Guide(screen, Run()).run()
+    first, second = words
+    assert first[-2] == "--prompt" and second[-2] == "--like"
+    making = read_making(Path(second[-1]))
+    assert making.stream == stream and making.model == "ink-tiny"
+    again = next(each for each in screen.pages if each.name == "recent").items[0]
+    assert again.about == "a stone house, night" and np.abs(again.picture.astype(int) - BLUE).max() < 12
+    subject, later, other = (each for each in screen.pages if each.name == "subject")
+    assert later.items[0].about == "a stone house, night, with its seed, styles and all settings"
+    assert [each.title for each in later.items[1:]] == [each.title for each in subject.items]
+    assert "As last time" not in [each.title for each in other.items], "that was another program"
+    assert last.last("krita").like, "a run of which nothing is known takes nothing back"
+
+
+def test_a_run_without_a_history_is_remembered_by_its_words_alone(home, words, monkeypatch):
+    desktop = Desktop(opened(7, "sheet", "krita"))
+    monkeypatch.setattr("inkstream.stream.sources.screen.windows.open_window_system", lambda: desktop)
+    item = lambda number: lambda shown, look: shown.items[number].do
+    left = recorded(Making("ink-tiny", StreamConfig.build(prompt="a stone house, night")))
+    Guide(Screen([("windows",), item(0), item(2), left, CLOSE]), Run()).run()
+    assert last.last("krita").like
+    failed = Run(1, ["window: it is minimised"])
+    monkeypatch.setattr(Run, "number", 1)  # a process that recorded nothing
+    Guide(Screen([("windows",), item(0), item(1), ready, CLOSE]), failed).run()
+    assert last.last("krita").like and last.last("krita").prompt == "a stone house, night", "it never began"
+    Guide(Screen([("windows",), item(0), item(1), ready, CLOSE]), Run()).run()
+    assert last.last("krita") == ("a glossy blue sedan car, side view, on road, sunset", None, None)
+
+
+def test_pictures_of_programs_that_are_forgotten_go_too(home):
+    recorder = HistoryRecorder()
+    recorder.take(output())
+    recorder.close()
+    began = datetime.now() - timedelta(minutes=1)
+    names = ["krita", "gimp", "../..", "mypaint\n", "画"]
+    assert all(last.learn(name, os.getpid(), began) for name in names)
+    assert not last.learn("late", os.getpid(), began + timedelta(minutes=2)), "an older process of the same number"
+    assert last.programs() == ("画", "mypaint\n", "../..") and last.last("../..").like
+    assert len([*(home / "state" / "inkstream").glob("start-last-*.png")]) == 3
+    last.last("画").like.write_bytes(b"no picture")
+    assert last.last("画") == ("a red car", None, None) and last.last("krita") == ("", None, None)
 
 
 def test_a_picture_is_gone_on_from(home, words, monkeypatch):
@@ -434,7 +502,7 @@ def test_a_picture_is_gone_on_from(home, words, monkeypatch):
 
 def test_a_program_that_is_not_open_is_asked_for(home, words, monkeypatch):
     monkeypatch.setattr("inkstream.stream.sources.screen.windows.open_window_system", lambda: Desktop())
-    offers.remember("krita")
+    last.remember("krita")
     screen = Screen([("recent",), ("again", "krita"), CLOSE])
     Guide(screen, Run()).run()
     assert "krita is not open" in screen.pages[-1].about

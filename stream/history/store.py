@@ -263,6 +263,18 @@ def sessions(folder: Path | None = None) -> list[Rewind]:
     return [rewind for rewind in rewinds if rewind.entries]
 
 
+def session_of(process: int, folder: Path | None = None) -> Rewind | None:
+    """The newest session that a process recorded, by the system's number of that; None where nothing is left of one.
+
+    Raises DataError where it cannot be read.
+    """
+    root = folder or history_folder()
+    found = [path for path in root.glob(f"*-{process}*") if path.is_dir() and _SESSION.fullmatch(path.name)]
+    mine = [path for path in found if path.name.split("-")[2] == str(process)]
+    rewind = Rewind(max(mine, key=lambda path: (path.name[:15], len(path.name), path.name))) if mine else None
+    return rewind if rewind is not None and rewind.entries else None
+
+
 def clear(folder: Path | None = None) -> int:
     """Remove all sessions; returns how many there were. Nothing else in the folder is touched."""
     root = folder or history_folder()

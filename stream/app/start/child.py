@@ -45,6 +45,11 @@ class Child:
             reader.start()
 
     @property
+    def number(self) -> int:
+        """The system's number of its process."""
+        return self._process.pid
+
+    @property
     def code(self) -> int | None:
         """Its exit code once it has ended and everything that it said was heard; None before."""
         code = self._process.poll()

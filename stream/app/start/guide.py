@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from ...base.frame import Rect
 from ...base.plain import plain, reason
 from ...base.signals import INTERRUPTED
-from . import offers, page
+from . import last, offers, page
 from .child import Child
 from .page import BACK, CLOSE, Page
 from .window import StartWindow
@@ -37,6 +38,7 @@ class Guide:
         self._window: StartWindow | None = None
         self._place: Rect | None = None
         self._child: Child | None = None
+        self._ran: Child | None = None  # the last command that was started
         self._note = ""  # what happened last
         self._way: list[Ask] = []  # what was asked for to get here
 
@@ -144,14 +146,25 @@ class Guide:
         place = str(folder).replace('"', '""')
         words = ["run", "--source", source, "--sink", f'window:save_dir="{place}"']
         words += ["--like", like] if like else ["--prompt", prompt]
-        before = offers.written_last()
-        if program:
-            offers.remember(program, prompt)
-        then = self._start("Opening the preview", words, folder)
-        written = offers.written_last()
-        if program and written != before:
-            offers.remember(program, written)
-        return then
+        if not program:
+            return self._start("Opening the preview", words, folder)
+        last.remember(program)
+        before, since, self._ran = last.written(), datetime.now(), None
+        try:
+            return self._start("Opening the preview", words, folder)
+        finally:
+            self._learn(program, prompt, before, since)
+
+    def _learn(self, program: str, prompt: str, before: str, since: datetime) -> None:
+        """Remember what came of a run in a program: what was on the screen last, else the words, where it went well.
+
+        ``since``: when it was begun, with ``prompt``, and ``before`` was the prompt that was written last.
+        """
+        if self._ran is None or last.learn(program, self._ran.number, since):
+            return
+        written = last.written()
+        if self._ran.code in (0, INTERRUPTED):
+            last.remember(program, written if written != before else prompt)
 
     def _start(self, what: str, words: list[str], folder: Path) -> Ask:
         """Run a command, and say what came of it."""
@@ -162,7 +175,7 @@ class Guide:
         there = set(folder.iterdir())
         if PICK in words and self._window is not None:  # the page must not be in the picture that is picked from
             self._hide()
-        child = self._child = self._run(words)
+        child = self._child = self._ran = self._run(words)
         if self._window is not None:
             until = self._clock() + OPENING
             ready = lambda: ("there",) if child.code is not None or self._clock() >= until else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 import logging
 import os
 import re
@@ -14,27 +13,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
-
 from ...base.errors import ConfigError, DataError, FrameError, SourceLost, SourceUnavailable
-from ...base.files import json_bytes, open_regular, write_whole
+from ...base.files import open_regular, write_whole
 from ...base.plain import plain, reason
 from ...base.private import make_private, user_state
+from . import last
+from .last import thumbnail
 from .page import Item, Page
 
 if TYPE_CHECKING:
     from ...sources.screen.windows import WindowSystem
 
 log = logging.getLogger(__name__)
-FILE = "start.json"
 LIKE = "start-like.png"  # the recipe of a session that is gone on from
 FOLDER = "inkstream"  # in the user's folder of pictures
 OTHER = "inkstream-output"  # where commands keep pictures, below the folder that they were started in
 SMALLEST = 240  # pixels of a window's side: what is smaller is nothing that one draws in
-THUMB = 320  # pixels of the longer side
-MOST_PICTURES, MOST_SESSIONS, MOST_PROGRAMS = 12, 6, 3
+MOST_PICTURES, MOST_SESSIONS = 12, 6
 MOST_LOOKED_AT = 200  # files, the newest
+AS_IT_WAS = ", with its seed, styles and all settings"
 SUBJECTS = (("sedan", "A car", "car"), ("house", "A house", "house"), ("mountains", "A landscape", "hills"))
 
 
@@ -86,8 +83,8 @@ def windows(like: str = "", missing: str = "", connect: Callable[[], WindowSyste
         about = "No other window is open. Start your paint program and open a drawing; it appears here."
     if missing:
         about = f"{missing} is not open. Start it and open your drawing; its window appears here."
-    last = {name: place for place, name in enumerate(programs())}
-    found.sort(key=lambda item: last.get(item.do[2], len(last)))
+    known = {name: place for place, name in enumerate(last.programs())}
+    found.sort(key=lambda item: known.get(item.do[2], len(known)))
     return Page("windows", "Where do you draw?", about, (*found, part))
 
 
@@ -110,12 +107,17 @@ def subjects(source: str, program: str, like: str) -> Page:
     """What is being drawn: the model has to be told, and a name is easier to choose than to write."""
     from ...sources.drawing import prompt_for
 
+    before = last.last(program)
     choices = [(title, prompt_for(name), icon) for name, title, icon in SUBJECTS]
-    if last := last_prompt(program):
-        choices = [("As last time", last, "again"), *(each for each in choices if each[1] != last)]
+    if before.prompt and not before.like:
+        choices = [("As last time", before.prompt, "again"), *(each for each in choices if each[1] != before.prompt)]
     items = [
         Item(title, plain(said, 120), ("run", source, program, "", said), icon=icon) for title, said, icon in choices
     ]
+    if before.like:
+        about = f"{plain(before.prompt, 90)}{AS_IT_WAS}".lstrip(" ,")
+        again = ("run", source, program, str(before.like), "")
+        items.insert(0, Item("As last time", about, again, before.picture, "again"))
     about = "The small model that comes along knows cars, buildings and landscapes. P changes the words at any time."
     return Page("subject", "What will it be?", about, tuple(items))
 
@@ -123,56 +125,11 @@ def subjects(source: str, program: str, like: str) -> Page:
 # --- what was before
 
 
-def programs() -> tuple[str, ...]:
-    """The programs that were drawn in, the newest first."""
-    return tuple(_last())
-
-
-def last_prompt(program: str) -> str:
-    """What was drawn in a program the last time, in the words of its prompt; empty: nobody knows."""
-    return _last().get(program, "")
-
-
-def written_last() -> str:
-    """The prompt that was written last in a preview, or nothing."""
-    from ...sinks.window.memory import Memory
-
-    return next(reversed(Memory("preview").prompts), "")
-
-
-def remember(program: str, prompt: str = "") -> None:
-    """A program is drawn in now; ``prompt`` says what, where that is known."""
-    last = _last()
-    prompt = prompt or last.get(program, "")
-    last = {program: prompt, **{name: said for name, said in last.items() if name != program}}
-    kept = dict(list(last.items())[:MOST_PROGRAMS])
-    try:
-        write_whole(make_private(user_state()) / FILE, json_bytes({"programs": [*kept], "prompts": kept}))
-    except OSError as error:
-        log.info("what is drawn in is not remembered: %s", reason(error))
-
-
-def _last() -> dict[str, str]:
-    """Program -> prompt, the newest first."""
-    try:
-        with open_regular(user_state() / FILE) as file:
-            table = json.loads(file.read(1 << 16))
-            names, prompts = table["programs"], table.get("prompts")
-        found = [name for name in names if isinstance(name, str) and name][:MOST_PROGRAMS]
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError, RecursionError, AttributeError) as error:
-        log.info("what was drawn in before is not known: %s", reason(error))
-        return {}
-    said = prompts if isinstance(prompts, dict) else {}
-    return {name: text if isinstance(text := said.get(name), str) else "" for name in found}
-
-
 def recent(folders: Iterable[Path] | None = None) -> Page:
     """Programs that were drawn in, pictures that were kept, and sessions of which something is left."""
     items = [
-        Item(f"Draw in {plain(name, 60)} again", plain(said, 80), ("again", name), icon="pen")
-        for name, said in _last().items()
+        Item(f"Draw in {plain(name, 60)} again", plain(before.prompt, 80), ("again", name), before.picture, "pen")
+        for name, before in ((name, last.last(name)) for name in last.programs())
     ]
     items += _kept(folders if folders is not None else (pictures_folder(), Path.cwd() / OTHER))
     items += _sessions()
@@ -246,11 +203,3 @@ def said_when(when: datetime, now: datetime | None = None) -> str:
     days = ((now or datetime.now()).date() - when.date()).days
     clock = f"{when.hour}:{when:%M}"
     return {0: f"today {clock}", 1: f"yesterday {clock}"}.get(days, f"{when.day} {when:%B %Y}")
-
-
-def thumbnail(picture: np.ndarray) -> np.ndarray:
-    """A picture (H, W, 3) made so small that many fit on a page."""
-    height, width = picture.shape[:2]
-    scale = min(1.0, THUMB / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
