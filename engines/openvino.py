@@ -1,6 +1,6 @@
 """OpenVINO: the fastest engine on a CPU; Intel's GPUs and NPUs by ``openvino:gpu`` and ``openvino:npu`` (unverified).
 
-Each unit becomes one graph of fixed shapes, by way of ``torch.export``. It runs in half precision where the
+Each unit becomes one graph of fixed shapes, traced by OpenVINO's own front end. It runs in half precision where the
 networks are and the device has instructions for it, else in float32; sinusoids of timesteps stay outside of it (see
 ``times``). Inputs are read where PyTorch has them and results written where it reads them: a call copies and allocates
 nothing. Compiled graphs are kept in the engine cache, so that a second start takes a moment.
@@ -173,9 +173,8 @@ class _Compiler:
         started = time.perf_counter()
         try:
             with torch.no_grad(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of exporters, about what cannot change here
-                program = torch.export.export(unit, example, strict=False)
-                model = self._ov.convert_model(program)
+                warnings.simplefilter("ignore")  # of tracing, about shapes that are fixed here
+                model = self._ov.convert_model(unit, example_input=example)
             model.reshape({given: list(value.shape) for given, value in zip(model.inputs, example, strict=True)})
             if quantiser is not None:
                 model = quantiser(model, self._compiled)
