@@ -360,28 +360,6 @@ def test_what_changes_while_the_pointer_rests_was_not_the_pointer():
     assert np.abs(hand.given.astype(int) - hand.sheet).max(2).astype(bool).mean() < 0.005
 
 
-def test_marching_ants_are_no_ink():
-    steady, sheet, now = Steady(), drawing(), 0.0
-    steady.take(sheet, Pointer(20, 20), now)
-    given = steady.take(sheet, Pointer(20, 20, True), now := now + 0.03)  # the selection is dragged
-    border = np.zeros((300, 400), np.uint8)
-    cv2.rectangle(border, (60, 50), (330, 240), 1)
-    ys, xs = np.nonzero(border)
-    outputs = []
-    for step in range(200):
-        shown = sheet.copy()
-        march = (xs + ys + step // 4) // 5 % 2 * 255
-        shown[ys, xs] = march[:, None]
-        pointer = Pointer(20 + step, 20 + step // 2)
-        given = steady.take(shown, pointer, now := now + 1 / 30)
-        outputs.append(given)
-    assert np.array_equal(given, sheet)
-    assert len({id(each) for each in outputs[60:]}) == 1
-    for _ in range(90):  # deselected
-        given = steady.take(sheet, Pointer(20, 20), now := now + 1 / 30)
-    assert np.array_equal(given, sheet)
-
-
 def test_without_a_pointer_everything_counts():
     steady = Steady()
     steady.take(paper(), None, 0.0)

@@ -23,6 +23,8 @@ JOIN = 7  # pixels between the dots of one outline
 CENTRED = 0.15  # of its size: how far from the pointer the middle of an outline may be
 FLICKER = (3, 1.5)  # so many changes of a pixel within so many seconds are marching ants
 SMALL = 64  # pixels: no larger are the cursors that tools draw
+SPREAD = 15  # pixels between two places of an outline that is moved fast
+FAR = 8  # pixels of a way along which an outline changes an area
 STILL = 2.0  # seconds after which ants that no longer march are taken as they are
 
 
@@ -79,7 +81,9 @@ class Steady:
             self._given = given if same(picture, given) else picture
             return self._given
         if fresh:
-            self._ants.watch(picture, last, now, self._near(picture.shape) if moving else [])
+            self._ants.watch(picture, last, now, [place[1:] for place in self._trail] if moving else [])
+            if self._ants.new and not self._pressed:
+                self._outline = Outline()  # it may be the border of a selection that was taken for one
         hold = self._ants.held(now)
         if now <= self._pressed_until:
             result = self._drawing(picture, given, hold, now)
@@ -109,14 +113,7 @@ class Steady:
     def _near(self, shape: tuple[int, ...]) -> list[tuple[int, int]]:
         """Where the pointer was lately, and on its way, brought to the nearest pixel of the picture."""
         height, width = shape[:2]
-        way = [self._trail[0][1:]]
-        for _, x, y in self._trail:
-            steps = int(max(abs(x - way[-1][0]), abs(y - way[-1][1])) // NEAR) + 1
-            start = way[-1]
-            way += [
-                (start[0] + (x - start[0]) * n // steps, start[1] + (y - start[1]) * n // steps) for n in range(steps)
-            ]
-            way.append((x, y))
+        way = _way([place[1:] for place in self._trail])
         return list({(min(max(x, 0), width - 1), min(max(y, 0), height - 1)) for x, y in way})
 
     def _drawing(self, picture: np.ndarray, given: np.ndarray, hold: np.ndarray | None, now: float) -> np.ndarray:
@@ -194,13 +191,13 @@ class _Ants:
     def alive(self) -> bool:
         return self._held is not None
 
-    def watch(self, picture: np.ndarray, last: np.ndarray, now: float, pointers: list[tuple[int, int]]) -> None:
-        """Count what changed since the picture before, but for what goes along with the pointer."""
+    def watch(self, picture: np.ndarray, last: np.ndarray, now: float, trail: list[tuple[int, int]]) -> None:
+        """Count what changed since the picture before; along a short ``trail``, but for what goes with the pointer."""
         changed = differing(picture, last)
-        for part, (x, y, width, height) in pieces(changed):
-            middle, most = (x + width / 2, y + height / 2), max(width, height)
-            along = any(most < SMALL or _away(place, middle) < CENTRED * most for place in pointers)
-            if along or not _thin(part):
+        way = [] if _goes_far(trail) else _way(trail)
+        for part, box in pieces(changed):
+            if not _thin(part) or any(_along(place, box) for place in way):
+                x, y, width, height = box
                 changed[y : y + height, x : x + width][part] = 0
         if self._count is None:
             self._count = np.zeros(changed.shape, np.uint8)
@@ -210,11 +207,37 @@ class _Ants:
         while self._masks and now - self._masks[0][0] > FLICKER[1]:
             self._count -= self._masks.popleft()[1]
         march = (self._count >= FLICKER[0]).astype(np.uint8)
+        if self._held is not None:
+            march[self._held] &= changed[self._held]
+        if march.any():
+            march &= ~self._swept()
         if march.any():
             wide = cv2.dilate(march, np.ones((5, 5))) > 0
             self._seen_at = now
             self.new = self._held is None or bool((wide & ~self._held).any())
             self._held = wide if self._held is None else self._held | wide
+
+    def _swept(self) -> np.ndarray:
+        """Where what changed lately is as wide as an area: a hand drew there to and fro, or an outline went with it.
+
+        Ants stay on their line. ``(H, W)`` uint8 0 or 1.
+        """
+        assert self._count is not None
+        seen = (self._count > 0).astype(np.uint8)
+        if self._held is not None:
+            seen[self._held] = 0
+        swept = np.zeros_like(seen)
+        x, y, width, height = cv2.boundingRect(seen)
+        if not width:
+            return swept
+        wide = cv2.copyMakeBorder(
+            seen[y : y + height, x : x + width], SPREAD, SPREAD, SPREAD, SPREAD, cv2.BORDER_CONSTANT
+        )
+        closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, np.ones((SPREAD, SPREAD), np.uint8))
+        for part, (left, top, across, down) in pieces(closed[SPREAD:-SPREAD, SPREAD:-SPREAD]):
+            if not _thin(part):
+                swept[y + top : y + top + down, x + left : x + left + across] |= part
+        return swept
 
     def held(self, now: float) -> np.ndarray | None:
         """Where they march: ``(H, W)`` bool; None: nowhere."""
@@ -254,6 +277,29 @@ def pieces(mask: np.ndarray) -> list[tuple[np.ndarray, tuple[int, int, int, int]
 
 def _inside(place: tuple[int, int], x: int, y: int, width: int, height: int) -> bool:
     return -NEAR <= place[0] - x < width + NEAR and -NEAR <= place[1] - y < height + NEAR
+
+
+def _way(trail: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The places of a trail, and what is between them."""
+    way = trail[:1]
+    for x, y in trail:
+        start = way[-1]
+        steps = int(max(abs(x - start[0]), abs(y - start[1])) // NEAR) + 1
+        way += [(start[0] + (x - start[0]) * n // steps, start[1] + (y - start[1]) * n // steps) for n in range(steps)]
+        way.append((x, y))
+    return way
+
+
+def _goes_far(trail: list[tuple[int, int]]) -> bool:
+    """Whether an outline that goes along leaves no thin trace."""
+    return any(max(each) - min(each) >= FAR for each in zip(*trail, strict=True))
+
+
+def _along(place: tuple[int, int], box: tuple[int, int, int, int]) -> bool:
+    """Whether a group of pixels lies around the pointer."""
+    x, y, width, height = box
+    most = max(width, height)
+    return most < SMALL or _away(place, (x + width / 2, y + height / 2)) < CENTRED * most
 
 
 def _away(place: tuple[int, int], middle: tuple[float, float]) -> float:

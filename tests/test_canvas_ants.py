@@ -1,0 +1,119 @@
+"""Marching ants are told from the quick small movements of a hand, which flicker as well."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from doubles.paintwindow import Hand, drawing, outline, paper
+
+from inkstream.stream.sources.screen.steady import Steady
+from inkstream.stream.sources.screen.window import Pointer
+
+
+def dashes(picture, x, y, radius):
+    """The same with the outline of a brush in dashes."""
+    picture = picture.copy()
+    for angle in range(0, 360, 20):
+        cv2.ellipse(picture, (x, y), (radius, radius), 0, angle, angle + 10, (0, 0, 0), 1)
+    return picture
+
+
+def hatching(number):
+    """To and fro in about three pictures each, and a bit on with each line."""
+    line, step = divmod(number, 4)
+    share = step / 3 if line % 2 == 0 else 1 - step / 3
+    return round(100 + 6 * line + 60 * share), round(100 + 90 * share)
+
+
+def eye(number):
+    """Round and round in less and less of a circle."""
+    size = 34 * (1 - number / 80)
+    return round(180 + 1.4 * size * math.cos(0.9 * number)), round(150 + size * math.sin(0.9 * number))
+
+
+def dots(number):
+    """Every third picture at another place."""
+    place = number // 3
+    return 130 + 53 * place % 110, 100 + 37 * place % 90
+
+
+def draw(hand, places, pressed=lambda number: True):
+    """Draw through places; the most pixels of ink that were not given three pictures after the program drew them."""
+    last, drawn, late = None, np.full(hand.sheet.shape[:2], 0), []
+    for number, place in enumerate(places):
+        sheet = hand.sheet.copy()
+        if pressed(number):
+            cv2.line(sheet, last or place, place, (20, 20, 20), 4, cv2.LINE_AA)
+        drawn[(sheet != hand.sheet).any(2)] = number
+        hand.sheet = sheet
+        hand.at(*place, pressed(number), last)
+        last = place if pressed(number) else None
+        missing = (hand.given.min(2) > 120) & (sheet.max(2) < 100)
+        late.append(int((missing & (number - drawn >= 3)).sum()))
+    return max(late)
+
+
+@pytest.mark.parametrize(("shape", "radius"), [(outline, 17), (outline, 90), (dashes, 45)])
+def test_hatching_an_eye_and_dots_count_at_once(shape, radius):
+    for way, pressed in ((hatching, lambda n: True), (eye, lambda n: True), (dots, lambda n: n % 3 < 2)):
+        hand = Hand(paper(), radius, shape)
+        hand.along([(-60, 150), (140, 150)])
+        assert draw(hand, [way(number) for number in range(54)], pressed) <= 60
+
+
+def marching(sheet, corner, other, step):
+    """The sheet with the border of a selection, as it is shown at a step of its march."""
+    border = np.zeros(sheet.shape[:2], np.uint8)
+    cv2.rectangle(border, corner, other, 1)
+    ys, xs = np.nonzero(border)
+    shown = sheet.copy()
+    shown[ys, xs] = ((xs + ys + step // 4) // 5 % 2 * 255)[:, None]
+    return shown
+
+
+def test_marching_ants_are_no_ink():
+    steady, sheet, now = Steady(), drawing(), 0.0
+    steady.take(sheet, Pointer(20, 20), now)
+    given = steady.take(sheet, Pointer(20, 20, True), now := now + 0.03)  # the selection is dragged
+    outputs = []
+    for step in range(200):
+        shown = marching(sheet, (60, 50), (330, 240), step)
+        pointer = Pointer(20 + step, 20 + step // 2)
+        given = steady.take(shown, pointer, now := now + 1 / 30)
+        outputs.append(given)
+    assert np.array_equal(given, sheet)
+    assert len({id(each) for each in outputs[60:]}) == 1
+    for _ in range(90):  # deselected
+        given = steady.take(sheet, Pointer(20, 20), now := now + 1 / 30)
+    assert np.array_equal(given, sheet)
+
+
+WAYS = {
+    "round": lambda step: (round(200 + 60 * math.cos(step / 5)), round(140 + 60 * math.sin(step / 5))),
+    "to and fro": lambda step: (200 + step % 5 * 3, 150),
+    "scribbled": lambda step: (180 + step * 37 % 40, 130 + step * 23 % 40),
+}
+
+
+@pytest.mark.parametrize("corners", [((60, 50), (330, 240)), ((140, 90), (270, 200))])
+@pytest.mark.parametrize("way", WAYS)
+def test_ants_are_known_while_a_hand_moves_in_the_middle_of_them(way, corners):
+    steady, sheet, now = Steady(), drawing(), 0.0
+    steady.take(sheet, Pointer(20, 20), now)
+    steady.take(sheet, Pointer(20, 20, True), now := now + 0.03)  # the selection is dragged
+    for step in range(60):
+        given = steady.take(marching(sheet, *corners, step), Pointer(*WAYS[way](step)), now := now + 1 / 30)
+    assert np.array_equal(given, sheet)
+    line = (
+        cv2.dilate(
+            (marching(sheet, *corners, 0) != marching(sheet, *corners, 20)).any(2).astype(np.uint8), np.ones((9, 9))
+        )
+        > 0
+    )
+    for step in range(60, 120):  # a stroke
+        x, y = WAYS[way](step)
+        sheet = sheet.copy()
+        cv2.circle(sheet, (x, y), 4, (10, 10, 200), -1)
+        given = steady.take(marching(sheet, *corners, step), Pointer(x, y, True), now := now + 1 / 30)
+        assert np.array_equal(given[~line], sheet[~line])
