@@ -172,3 +172,33 @@ def test_ctrl_c_while_it_loads_ends_with_130_and_no_word(tmp_path):
             assert "Traceback" not in it.stderr.read()
         finally:
             it.kill()
+
+
+WINDOW_FIRST = """
+import os, sys, threading
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch" and threading.current_thread() is threading.main_thread():
+            print("torch", flush=True)
+            os._exit(1)
+
+sys.meta_path.insert(0, Watch())
+from inkstream.stream.sinks.window.sink import WindowSink
+
+def opened(self, **options):
+    print("window", flush=True)
+    os._exit(0)
+
+WindowSink.__init__ = opened
+from inkstream.stream.app.cli import main
+sys.argv = ["inkstream", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.parametrize("words", [["run", "-s", "demo"], ["demo"]])
+def test_the_window_waits_for_no_heavy_import(tmp_path, words):
+    command = [sys.executable, "-c", WINDOW_FIRST, *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "window\n", done.stderr

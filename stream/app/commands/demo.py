@@ -22,7 +22,7 @@ from ...base.options import (
 )
 from ...base.progress import Progress, note, shown
 from ..opening import Preview, Steps, open_window
-from .common import exit_code, kept_as, loaded, say_results
+from .common import ahead, exit_code, kept_as, loaded, say_results
 
 if TYPE_CHECKING:
     from ...base.configfile import RunConfig
@@ -74,22 +74,24 @@ def demo(
         inkstream demo --subject house --set controlnets.0.conditioning_scale=0.6
     """
     check_writable(json, "--json")
-    from ...finish.finisher import beside
-    from ...session.session import Session
     from ...sinks.video import CONTAINERS, VideoSink
-    from ...sources.drawing import DemoSource
-    from ..showcase import Album, Following, Narrated, Retimed
 
     if output.suffix.lower() not in CONTAINERS:
         raise ConfigError(f"--output: got {str(output)!r}, expected a name that ends in {', '.join(CONTAINERS)}")
     run = load_run(config, sets, seed=seed)
     follow = not any(text.partition("=")[0].strip() == "prompt" for text in sets or [])
     with ExitStack() as opened:
-        preview = None if headless else _open_window(run, opened)
+        with ahead():
+            preview = None if headless else _open_window(run, opened)
         window = preview and preview.window
         frames = frames or (None if window else HEADLESS_FRAMES)
         speed, live = (1.0, True) if window else (HEADLESS_SPEED, False)
         stream = opened.enter_context(loaded(run, preview))
+        from ...finish.finisher import beside
+        from ...session.session import Session
+        from ...sources.drawing import DemoSource
+        from ..showcase import Album, Following, Narrated, Retimed
+
         with ExitStack() as stack:
             number = run.stream.seed if seed is not None and isinstance(run.stream.seed, int) else 0  # -1 was drawn
             hand = Narrated(DemoSource(seed=number, subject=subject, speed=speed, live=live))
