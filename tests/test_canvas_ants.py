@@ -1,4 +1,4 @@
-"""Marching ants are told from the quick small movements of a hand, which flicker as well."""
+"""What a hand draws is told from what a program draws around it: marching ants, and brush outlines of any width."""
 
 import math
 
@@ -117,3 +117,44 @@ def test_ants_are_known_while_a_hand_moves_in_the_middle_of_them(way, corners):
         cv2.circle(sheet, (x, y), 4, (10, 10, 200), -1)
         given = steady.take(marching(sheet, *corners, step), Pointer(x, y, True), now := now + 1 / 30)
         assert np.array_equal(given[~line], sheet[~line])
+
+
+def soft(width):
+    """A grey ring of this width without sharp borders."""
+
+    def draw(picture, x, y, radius):
+        ring = np.zeros(picture.shape[:2], np.float32)
+        cv2.circle(ring, (x, y), radius, 1, width, cv2.LINE_AA)
+        ring = cv2.GaussianBlur(ring, (0, 0), 1.2)[..., None]
+        return np.round(picture * (1 - ring) + 150 * ring).astype(np.uint8)
+
+    return draw
+
+
+@pytest.mark.parametrize(("width", "radius"), [(4, 30), (4, 60), (4, 90), (8, 60)])
+def test_hovering_with_a_wide_soft_ring_changes_nothing(width, radius):
+    hand = Hand(drawing(), radius, soft(width))
+    assert hand.along([(-60, 150), (200, 150), (420, 200), (50, 290), (200, 100)]) == 0
+    assert hand.at(200, 100, count=20) == 0
+    assert hand.at(60, 60, lag=(60, 60), count=20) == 0  # in one leap; borders cut it
+    for more in (6, 14):  # a wider brush, chosen with a key
+        hand.radius += more
+        assert hand.at(60, 60, count=20) == 0
+    hand.sheet = hand.sheet.copy()
+    hand.sheet[200:260, 250:380] = 255  # an undo, elsewhere
+    assert hand.at(60, 60) == 1 and (hand.given[200:260, 250:380] == 255).all()
+
+
+def test_a_stroke_with_a_wide_soft_ring_counts_at_once_and_leaves_no_ring():
+    hand = Hand(paper(), 60, soft(4))
+    hand.along([(-60, 150), (100, 150)])
+    hand.at(100, 150, count=20)
+    for x in range(100, 300, 10):
+        hand.sheet = hand.sheet.copy()
+        cv2.line(hand.sheet, (100, 150), (x, 150), (0, 0, 0), 40)
+        assert hand.at(x, 150, pressed=True) == 1
+        assert (hand.given[140:160, 100:x] < 128).all()
+    hand.at(290, 150, count=20)
+    hand.along([(290, 150), (100, 280), (-200, 290)])
+    hand.at(-200, 290, count=20)
+    assert np.array_equal(hand.given, hand.sheet)

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from .canvas import Sheet
+from .pieces import same
 from .register import Place, find_place, structure
-from .steady import same
 
 CHANGED = 10  # levels by which a pixel of the reduced part must have changed
 BORN = 48  # levels by which what was drawn unseen differs from everything near it
