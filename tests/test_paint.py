@@ -60,6 +60,27 @@ def test_white_that_is_left_between_paint_is_paper():
     assert (between.max(axis=2) < 250).all()
 
 
+FILLED = [SKY, (30, 60, 160), (200, 40, 40), (60, 140, 70), (150, 60, 170)]
+
+
+@pytest.mark.parametrize("colour", FILLED)
+def test_a_sheet_that_is_filled_with_a_colour_is_painted_and_keeps_it(colour):
+    assert (flats(np.full((256, 256, 3), colour, np.uint8)) == colour).all()
+    kept = flats(house(colour, body=GREEN))
+    assert (kept[:40] == colour).all() and (kept[BODY][10:-10, 10:-10] == GREEN).all()
+    assert coloured(house(colour)) > 0.9
+    assert coloured(house(colour), began=colour) == 0
+    hole = house(colour)
+    hole[200:240, 100:160] = 255  # what the fill left is still paper
+    assert (flats(hole)[215:225, 120:140].max(axis=2) < 250).all()
+
+
+@pytest.mark.parametrize("paper", [(255, 255, 255), (250, 240, 215), (168, 164, 152), (200, 165, 120), (40, 44, 52)])
+def test_papers_are_not_painted(paper):
+    page = np.full((256, 256, 3), paper, np.uint8)
+    assert painted(page).max() == 0 and coloured(page) == 0
+
+
 @pytest.mark.parametrize(
     ("page", "low", "high"),
     [
@@ -186,6 +207,18 @@ def test_paint_that_stays_is_noticed_said_and_taken_back():
     assert it.session.updates[1] == {"mode": "sketch", "t_index_list": [0, 13]} and len(it.session.said) == 2
     it.look(COLOURED, SKETCH, count=2)
     assert it.session.updates[2] == {"mode": "paint"}
+
+
+def test_a_white_sheet_that_is_filled_is_painted_and_one_that_began_in_a_colour_is_not():
+    it = Watching()
+    it.look(LINES)
+    it.look(house(SKY), count=2)
+    assert it.session.updates == [{"mode": "paint"}]
+    other = Watching()
+    other.look(house(SKY), count=5)
+    assert other.session.updates == []
+    other.look(house(SKY, body=RED), count=2)
+    assert other.session.updates == [{"mode": "paint"}]
 
 
 def test_between_two_looks_nothing_is_done():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ...adapters.flats import coloured
+from ...adapters.tone import find_paper
 from ..base.config import StreamConfig
 from ..base.frame import Output
 
@@ -43,6 +44,8 @@ class Colours:
         self._on = config.mode == "sketch" and "mode" not in chosen
         self._looked_at = -LOOK
         self._agreed = 0
+        self._seen = False  # a picture was looked at
+        self._began: tuple[int, int, int] | None = None  # the colour of the sheet then: no paint, whatever it is
         self._until = 0.0  # a mode of ours may still be on its way
 
     def look(self, output: Output) -> None:
@@ -60,7 +63,10 @@ class Colours:
         self._until = now
         if self._mode == "sketch":
             self._steps = stream.t_index_list
-        share = coloured(output.input)
+        if not self._seen:
+            self._seen, paper = True, find_paper(output.input)
+            self._began = None if paper is None else paper.colour
+        share = coloured(output.input, self._began)
         changes = share >= PAINTED if self._mode == "sketch" else share < BARE
         self._agreed = self._agreed + 1 if changes else 0
         if self._agreed >= AGREE:
