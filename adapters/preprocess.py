@@ -212,7 +212,7 @@ def open_preprocessor(name: str, params: dict[str, Any] | None = None) -> Callab
     try:
         return kind(**(params or {}))
     except ValidationError as error:
-        raise ConfigError("\n".join(f"preprocessor {name}: {text}" for text in _explain(kind, error))) from None
+        raise ConfigError(*(f"preprocessor {name}: {text}" for text in _explain(kind, error))) from None
 
 
 def _explain(kind: type[Preprocessor], error: ValidationError) -> list[str]:

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from ..base import terminal
 from ..base.errors import ConfigError, InkstreamError
-from ..base.plain import reason
+from ..base.plain import one_line, reason
 from ..base.signals import INTERRUPTED, interrupts, interrupts_for_good, leave, too_late
 from .commands import (
     bench,
@@ -89,7 +89,7 @@ def _words(error: Exception) -> str:
     if isinstance(error, InkstreamError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return f"{one_line(error.filename)}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError) or ("torch" in sys.modules and is_memory_full(error)):
         return "this computer has no memory left for it; choose a smaller size or model, or close other programs"
     if isinstance(error, ImportError):
@@ -109,9 +109,11 @@ def _refused(error: Any, args: list[str]) -> int:
         text = error.format_message()
         terminal.stderr().write(f"{text}\n" if text else "")
     elif type(error).__name__ == "BadParameter" and names:
-        terminal.say(f"error: {names[0]}: {_got(names, args)}{ours(error.message).rstrip('.')}; see: {where} --help")
+        terminal.say(
+            f"error: {names[0]}: {_got(names, args)}{one_line(ours(error.message)).rstrip('.')}; see: {where} --help"
+        )
     else:
-        terminal.say(f"error: {error.format_message().rstrip('.')}; see: {where} --help")
+        terminal.say(f"error: {one_line(error.format_message()).rstrip('.')}; see: {where} --help")
     return error.exit_code
 
 

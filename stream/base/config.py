@@ -224,7 +224,7 @@ class StreamConfig(_Frozen):
         try:
             return cls(**values)
         except ValidationError as error:
-            raise ConfigError("\n".join(f"{path}: {text}" for path, text in explain(cls, error))) from None
+            raise ConfigError(*(f"{path}: {text}" for path, text in explain(cls, error))) from None
 
     @classmethod
     def merged(cls, config: StreamConfig | None, settings: Mapping[str, Any]) -> StreamConfig:
@@ -320,7 +320,7 @@ def explain(model: type[BaseModel], error: ValidationError) -> list[tuple[str, s
         elif fault["type"] == "missing":
             text = "is missing, expected a value"
         elif fault["type"] == "value_error":
-            text = str(fault.get("ctx", {}).get("error", fault["msg"]))
+            text = "; ".join(str(fault.get("ctx", {}).get("error", fault["msg"])).split("\n"))
             name, colon, rest = text.partition(": ")
             if colon and name in _owner(model, [*parts, name]).model_fields:  # a check of several settings at once
                 parts, text = ([*parts, name] if parts[-1:] != [name] else parts), rest

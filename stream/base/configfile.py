@@ -126,7 +126,7 @@ def build(document: Document, model: type[Model]) -> Model:
         lines.append(f"{place}: {path if len(path) <= 200 else path[:200] + '...'}: {text}")
     if len(faults) > MOST_FAULTS:
         lines.append(f"and {len(faults) - MOST_FAULTS} more")
-    raise ConfigError("\n".join(lines))
+    raise ConfigError(*lines)
 
 
 def _run_config(
@@ -166,7 +166,7 @@ def _of_recipe(recipe: Mapping[str, Any], name: str) -> Document:
     try:
         return Document(settings_of(recipe), {"": Place(name)})
     except ConfigError as error:
-        raise ConfigError(f"{name}: {error}") from error
+        raise ConfigError(*error.after(f"{name}: ")) from error
 
 
 def _layered(document: Document, above: tuple[str, ...] = ()) -> Document:

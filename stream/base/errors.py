@@ -20,9 +20,28 @@ InkstreamError
 ```
 """
 
+from __future__ import annotations
+
+from .plain import one_line
+
 
 class InkstreamError(Exception):
-    """Root of all errors that inkstream raises on purpose."""
+    """Root of all errors that inkstream raises on purpose.
+
+    Each argument is one line of the message. Whatever names of files bring along, a line end or a terminal's escapes,
+    is shown as an escape, so that no name looks like a message.
+    """
+
+    def __init__(self, *lines: object) -> None:
+        super().__init__(*map(one_line, lines))
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)
+
+    def after(self, words: str) -> tuple[str, ...]:
+        """Its lines, the first of them after ``words``: for an error that says more of the place."""
+        first, *rest = self.args or ("",)
+        return (f"{words}{first}", *rest)
 
 
 class ConfigError(InkstreamError, ValueError):

@@ -72,7 +72,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(*error.after(f"{path}: ")) from error
 
 
 def read_making(path: Path) -> Making:
@@ -81,7 +81,7 @@ def read_making(path: Path) -> Making:
     try:
         return Making.of(recipe)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(*error.after(f"{path}: ")) from error
 
 
 def _text_of(file: BinaryIO) -> bytes:

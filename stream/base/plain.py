@@ -16,11 +16,16 @@ def plain(text: str, most: int = MOST) -> str:
 
     Line ends stay. So a hostile file name cannot move the cursor, and no message fills the screen.
     """
-    shown = "".join(char if char == "\n" or char.isprintable() else _escaped(char) for char in text)
+    shown = "\n".join(map(one_line, text.split("\n")))
     if len(shown) <= most:
         return shown
     head = int(most * HEAD)
     return f"{shown[:head]} ... {shown[len(shown) - (most - head - 5) :]}"
+
+
+def one_line(text: object) -> str:
+    """The text on one line, whole: line ends are escapes, too (``\\n``). So is the name of a file in a message."""
+    return "".join(char if char.isprintable() else _escaped(char) for char in str(text))
 
 
 def reason(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from . import terminal
+from .plain import one_line
 
 QUIET_FOR = 60.0  # seconds after which a log gets a line of progress
 
@@ -37,10 +38,10 @@ def share_of(progress: Progress, index: int, count: int) -> Progress:
 
 
 def note(text: str) -> None:
-    """Write a line that is not a result to stderr."""
+    """Write a line that is not a result to stderr; a line end in it, of a file's name for example, is shown as such."""
     global _noted
     _noted = time.monotonic()
-    terminal.say(text)
+    terminal.say(one_line(text))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, TextIO, cast
 
-from .plain import plain
+from .plain import one_line, plain
 
 WAITING = 1000  # pieces of text; the oldest are left out when more wait
 LINES = 10  # of one message
@@ -147,6 +147,14 @@ def bar_on(console: Any) -> Iterator[None]:
         drain()
 
 
+def _message(record: logging.LogRecord) -> str:
+    """What a record says. Names of files in it stay on their line; an error of ours may have several."""
+    if isinstance(record.args, tuple):
+        args = tuple(one_line(each) if isinstance(each, str | os.PathLike) else each for each in record.args)
+        return str(record.msg) % args if args else str(record.msg)
+    return record.getMessage()
+
+
 class Told(logging.Handler):
     """Says log records to people: one short line each, without the traceback unless ``debug``."""
 
@@ -159,7 +167,7 @@ class Told(logging.Handler):
             self.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
             stderr().write(f"{self.format(record)}\n")
         else:
-            say(f"{record.levelname}: {record.getMessage()}")
+            say(f"{record.levelname}: {_message(record)}")
 
 
 class _Unheard(logging.Handler):
@@ -178,7 +186,7 @@ class _Unheard(logging.Handler):
             return
         if self._channel is None or self._channel.fileno() != descriptor:
             self._channel = Channel(descriptor)
-        self._channel.write(f"{plain(record.getMessage())}\n")
+        self._channel.write(f"{plain(_message(record))}\n")
 
     def drain(self, seconds: float) -> None:
         if self._channel is not None:

@@ -324,7 +324,7 @@ class _Conversion:
         if len(unknown) > MOST_FAULTS:
             lines.append(f"and {len(unknown) - MOST_FAULTS} more")
         if lines:
-            raise ConfigError("\n".join(lines))
+            raise ConfigError(*lines)
 
     def _refused(self, path: str, value: Any, expected: str) -> ConfigError:
         return ConfigError(f"{self._document.place(path)}: {_plain(path)}: got {short(value)}, expected {expected}")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..base.errors import SinkClosed, SinkUnavailable
 from ..base.frame import Output, Sound
 from ..base.metrics import Metrics
-from ..base.plain import reason
+from ..base.plain import one_line, reason
 from ..base.waits import said
 from ..sinks import Controls, Sink, Status, open_sink
 from .outlet import Delivery, Outlet
@@ -85,7 +85,7 @@ class Fanout:
         seen: Counter[str] = Counter()
         refused: list[tuple[str, SinkUnavailable]] = []
         for item in self._sinks:
-            plain = item if isinstance(item, str) else getattr(item, "called", "") or type(item).__name__
+            plain = one_line(item if isinstance(item, str) else getattr(item, "called", "") or type(item).__name__)
             seen[plain] += 1
             name = plain if seen[plain] == 1 else f"{plain} #{seen[plain]}"
             try:
@@ -135,7 +135,7 @@ class Fanout:
         self.outlets = [each for each in self.outlets if each is not outlet]
         if outlet.path and outlet.name not in self.dropped:
             self._kept[outlet.name] = outlet.path
-            self._say(f"recorded {outlet.path}")
+            self._say(f"recorded {one_line(outlet.path)}")
 
     def deliver(self, output: Output, unique: bool, every: bool, report: Callable[[], None]) -> None:
         """Give a picture to all sinks; ``every``: those that take each picture once are waited for.

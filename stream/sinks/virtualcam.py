@@ -154,7 +154,8 @@ class VirtualCamSink:
             raise
         except Exception as error:  # every backend has its own; it is the cause of what is raised
             hint = HINTS.get(sys.platform, "see https://github.com/letmaik/pyvirtualcam for drivers")
-            raise SinkUnavailable(f"virtualcam: no camera could be opened:\n{error}\n{hint}") from error
+            said = str(error).splitlines()
+            raise SinkUnavailable("virtualcam: no camera could be opened:", *said, *hint.splitlines()) from error
         self._mine = self._camera.device
         log.info("virtual camera: %s, %s at %g fps", self._camera.device, self.size, self._fps)
 

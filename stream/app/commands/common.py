@@ -150,7 +150,8 @@ def say_results(session: Session, run: RunConfig, json: Path | None, more: dict[
     if summary["frames_rendered"]:
         console().print(figures(summary))
     for sink, why in summary["dropped"].items():
-        note(f"{sink}: {why}")
+        for line in why.split("\n"):  # of an error, which may have several
+            note(f"{sink}: {line}")
     for sink, place in summary["kept"].items():
         note(f"{sink}: {place}")
     return kept

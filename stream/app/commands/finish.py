@@ -96,7 +96,7 @@ def _of_file(path: Path) -> tuple[Kept, dict[str, Any]]:
     try:
         making = Making.of(recipe)
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(*error.after(f"{path}: ")) from error
     known = recipe.get("picture")
     said = known.get("input") if isinstance(known, dict) else None
     names = [said] if isinstance(said, str) and Path(said).name == said else []

@@ -15,6 +15,7 @@ from ...base.files import png, unused, write_new
 from ...base.frame import Output
 from ...base.kept import name_of, png_with, recipe_of
 from ...base.openraster import layers_of, openraster
+from ...base.plain import one_line
 from .. import Status
 
 log = logging.getLogger(__name__)
@@ -74,9 +75,9 @@ class Keeper:
         for future in ended:
             error = future.exception()
             if error is None:
-                words.append(f"saved {future.result()}")
+                words.append(f"saved {one_line(future.result())}")
             elif isinstance(error, OSError):
-                words.append(f"not saved: {error.strerror or error} ({self.folder})")
+                words.append(f"not saved: {error.strerror or error} ({one_line(self.folder)})")
             else:
                 raise error
         return words

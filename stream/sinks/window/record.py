@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...base.frame import Output, Size, Sound
+from ...base.plain import one_line
 from .. import Status
 from ..video import VideoSink
 from .fonts import Fonts
@@ -103,4 +104,4 @@ class Recorder:
                 what = f"the stage, {size},"
             else:
                 record(partial(VideoSink, path))
-            reach.say(f"recording {what} to {path}; R ends it")
+            reach.say(f"recording {what} to {one_line(path)}; R ends it")
