@@ -5,16 +5,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from doubles.paintwindow import VIEW, Hand, drawing, outline, paper, window
+from doubles.paintwindow import VIEW, Desk, Hand, a_window, drawing, outline, paper, window
 from PIL import Image
 
 from inkstream.stream.base.errors import ConfigError
-from inkstream.stream.base.frame import Rect, Size
-from inkstream.stream.sources.screen.area import Area, parse_area
+from inkstream.stream.base.frame import Rect
+from inkstream.stream.sources.screen.area import parse_area
 from inkstream.stream.sources.screen.canvas import Sheet, find_sheet
-from inkstream.stream.sources.screen.marked import Marked
 from inkstream.stream.sources.screen.steady import Steady
-from inkstream.stream.sources.screen.window import Pointer, Window
+from inkstream.stream.sources.screen.window import Pointer
 
 SHEETS = Path(__file__).parent / "sheets"
 # Krita 5.1, GIMP 2.10, MyPaint 2.0 and mtPaint 3.40, in several themes, dock layouts and zooms. The rectangles are
@@ -132,21 +131,6 @@ def test_where_nothing_looks_like_a_sheet_nothing_is_found():
 # --- following it
 
 
-class Desk:
-    """Gives pictures to an area, 30 a second."""
-
-    def __init__(self, wanted="canvas"):
-        self.area = Area(wanted)
-        self.now = 0.0
-
-    def show(self, picture, pointer=None, count=1):
-        """What the area gives of the last of ``count`` equal pictures."""
-        for _ in range(count):
-            self.now += 1 / 30
-            given = self.area.take(picture.copy(), pointer, self.now)
-        return given
-
-
 def test_only_the_sheet_is_given_and_it_is_followed():
     desk, sheet = Desk(), drawing()
     assert np.array_equal(desk.show(window((sheet, 80, 60))), sheet)
@@ -209,10 +193,6 @@ def test_a_window_that_paints_its_bars_late():
     assert np.array_equal(desk.show(window((drawing(), 80, 60)), count=40), drawing())
 
 
-def a_window(id: int, program: str = "krita") -> Window:
-    return Window(id, "drawing", Rect(0, 0, 9, 9), Rect(0, 0, 9, 9), program=program)
-
-
 def test_a_window_that_became_so_small_that_the_sheet_was_outside_of_it():
     desk, sheet = Desk(), paper(200, 300)
     before = desk.show(window((sheet, 340, 60)), count=20)
@@ -234,56 +214,6 @@ def test_another_window_begins_anew():
     desk.area.begin(a_window(2))
     other = paper(200, 150)
     assert np.array_equal(desk.show(window((other, 20, 90))), other)
-
-
-# --- where the user said that it is
-
-
-def test_what_the_user_said_counts_is_remembered_and_can_be_taken_back(tmp_path):
-    desk, marked = Desk(), Marked(tmp_path)
-    desk.area = Area("canvas", marked)
-    desk.area.begin(a_window(1))
-    assert desk.area.view() is None
-    whole = window((drawing(), 80, 60))
-    assert np.array_equal(desk.show(whole), drawing())
-    picture, rect = desk.area.view()
-    assert np.array_equal(picture, whole) and rect.size == (400, 300)
-    said = Rect(rect.x + 10, rect.y + 20, 200, 100)
-    desk.area.mark(said)
-    assert np.array_equal(desk.show(whole), drawing()[20:120, 10:210])
-    assert desk.area.notice == "" and desk.area.view()[1] == said
-    again = Desk()
-    again.area = Area("canvas", marked)
-    again.area.begin(a_window(5))  # another window of the same program and size, on another day
-    assert np.array_equal(again.show(whole), drawing()[20:120, 10:210])
-    other = Desk()
-    other.area = Area("canvas", marked)
-    other.area.begin(a_window(5, "gimp"))
-    assert np.array_equal(other.show(whole), drawing())
-    desk.area.mark(None)
-    assert np.array_equal(desk.show(whole), drawing())
-    assert marked.of("krita", Size.of(whole)) is None
-
-
-def test_of_a_part_that_was_named_nothing_is_said(tmp_path):
-    desk = Desk()
-    desk.area = Area(Rect(80, 60, 40, 30), Marked(tmp_path))
-    desk.area.begin(a_window(1))
-    desk.show(window((drawing(), 80, 60)))
-    desk.area.mark(Rect(0, 0, 9, 9))
-    assert desk.show(window((drawing(), 80, 60))).shape == (30, 40, 3)
-    assert desk.area.view() is None and list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "text", ["{", "[]", '{"krita 90x90": 3}', '{"krita 90x90": [0, 0, 91, 9]}', '{"krita 90x90": [0, 0, 0, 9]}']
-)
-def test_a_spoilt_memory_of_canvases_is_as_good_as_none(tmp_path, text):
-    (tmp_path / "canvas.json").write_text(text)
-    marked = Marked(tmp_path)
-    assert marked.of("krita", Size(90, 90)) is None
-    marked.mark("Krita", Size(90, 90), Rect(1, 2, 3, 4))
-    assert marked.of("krita", Size(90, 90)) == Rect(1, 2, 3, 4)
 
 
 # --- no pen, no cursor

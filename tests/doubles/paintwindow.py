@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 
 from inkstream.stream.base.frame import Rect
+from inkstream.stream.sources.screen.area import Area
 from inkstream.stream.sources.screen.steady import Steady
-from inkstream.stream.sources.screen.window import Pointer
+from inkstream.stream.sources.screen.window import Pointer, Window
 
 VIEW = Rect(60, 70, 560, 460)
 THEMES = {"dark": (75, 53, 128), "light": (230, 250, 180)}  # bars, lists, surround
@@ -95,3 +96,23 @@ class Hand:
                 new += self.at(*place, pressed, last)
                 last = place
         return new
+
+
+class Desk:
+    """Gives pictures to an area, 30 a second."""
+
+    def __init__(self, wanted="canvas"):
+        self.area = Area(wanted)
+        self.now = 0.0
+
+    def show(self, picture, pointer=None, count=1):
+        """What the area gives of the last of ``count`` equal pictures."""
+        for _ in range(count):
+            self.now += 1 / 30
+            given = self.area.take(picture.copy(), pointer, self.now)
+        return given
+
+
+def a_window(id: int, program: str = "krita") -> Window:
+    """One with a drawing."""
+    return Window(id, "drawing", Rect(0, 0, 9, 9), Rect(0, 0, 9, 9), program=program)

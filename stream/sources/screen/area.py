@@ -7,7 +7,7 @@ import numpy as np
 from ...base.errors import ConfigError
 from ...base.frame import Rect, Size
 from .lock import Lock
-from .marked import Marked
+from .marked import Marked, document_in
 from .steady import Steady
 from .track import Tracker
 from .window import Pointer, Window
@@ -24,7 +24,7 @@ class Area:
         self._window: Window | None = None
         self._marked = marked or Marked()
         self._by_hand: Rect | None = None  # where the user said that the canvas is
-        self._known_for: Size | None = None  # the size of the window for which that was looked up
+        self._known_for: tuple[Size, str] | None = None  # the size of the window, and its document, that this is of
         self._wish: tuple[Rect | None] | None = None  # what ``mark`` said, until the next picture
         self._seen: np.ndarray | None = None  # the last picture, whole
         self._tracker = Tracker()
@@ -83,7 +83,7 @@ class Area:
     def mark(self, rect: Rect | None) -> None:
         """Say where the canvas is in the window, in its pixels, or None: it is to be found; from any thread.
 
-        It is remembered for windows of this program and size.
+        It is remembered for this document, if the window's title names one, and for windows of this program and size.
         """
         self._wish = (rect,)
 
@@ -119,15 +119,19 @@ class Area:
 
     def _heed(self, size: Size) -> None:
         """Take what the user said, now or at another time of such a window."""
-        program, wish = self._window.program if self._window else "", self._wish
+        program, title = (self._window.program, self._window.title) if self._window else ("", "")
+        wish, document = self._wish, document_in(title)
         if self.wanted != "canvas":
             return
         if wish is not None:
-            self._wish, self._by_hand, self._known_for = None, wish[0], size
-            self._marked.mark(program, size, wish[0])
+            self._wish, self._by_hand, self._known_for = None, wish[0], (size, document)
+            self._marked.mark(program, size, wish[0], document)
             self._lock = Lock()
-        elif size != self._known_for:
-            self._known_for, self._by_hand = size, self._marked.of(program, size)
+        elif (size, document) != self._known_for:
+            before, self._by_hand = self._by_hand, self._marked.of(program, size, document)
+            self._known_for = size, document
+            if (before is None) != (self._by_hand is None):
+                self._lock = Lock()
 
     def _part(self, picture: np.ndarray, pointer: Pointer | None, now: float) -> Rect | None:
         """What is to be given; None: what was given last, as the sheet cannot be seen now."""
