@@ -22,6 +22,7 @@ from .base.errors import (
     SourceError,
     SourceLost,
     SourceUnavailable,
+    StreamClosed,
     UnsafeWeightsError,
 )
 
@@ -70,6 +71,7 @@ __all__ = [
     "SourceLost",
     "SourceUnavailable",
     "Stream",
+    "StreamClosed",
     "StreamConfig",
     "UnsafeWeightsError",
     "as_rgb",

@@ -10,6 +10,7 @@ NAMES = {
     *("Stream", "StreamConfig", "ControlNetConfig", "load_config", "Session"),
     *("Frame", "Output", "Size", "as_rgb", "Source", "Sink", "open_source", "open_sink"),
     *("InkstreamError", "ConfigError", "ModelError", "UnsafeWeightsError", "LoraError", "EngineError", "MemoryFull"),
+    "StreamClosed",
     *("DataError", "FrameError", "SourceError", "SourceUnavailable", "SourceLost", "SourceEnded"),
     *("SinkError", "SinkUnavailable", "SinkClosed"),
 }

@@ -14,7 +14,15 @@ from doubles.units import change_units
 
 from inkstream import engines
 from inkstream.stream import Frame, Stream, StreamConfig
-from inkstream.stream.base.errors import ConfigError, EngineError, FrameError, LoraError, ModelError, UnsafeWeightsError
+from inkstream.stream.base.errors import (
+    ConfigError,
+    EngineError,
+    FrameError,
+    LoraError,
+    ModelError,
+    StreamClosed,
+    UnsafeWeightsError,
+)
 from inkstream.stream.loop import networks
 from inkstream.stream.loop import stream as loop
 from inkstream.stream.loop.prompt import PromptEncoder, slerp
@@ -69,7 +77,6 @@ def test_every_output_knows_its_input(pipe, steps):
     assert [output is not None for output in first] == [False] * (len(steps) - 1) + [True]
     outputs = {first[-1].source_id: first[-1], **play(stream, frames[len(steps) :])}
     assert sorted(outputs) == [frame.id for frame in frames]
-    alone = Stream(pipe, t_index_list=steps, **BASE)
     for frame in frames:
         output = outputs[frame.id]
         assert output.captured_at == frame.captured_at
@@ -77,8 +84,57 @@ def test_every_output_knows_its_input(pipe, steps):
         assert output.pixels.shape == (SIDE, SIDE, 3)
         assert output.pixels.dtype == np.uint8
         assert output.pixels.flags.c_contiguous
-        assert apart(play(alone, [frame])[frame.id], output) <= 1
-        alone.close()
+        with Stream(pipe, t_index_list=steps, **BASE) as alone:
+            assert apart(play(alone, [frame])[frame.id], output) <= 1
+
+
+def test_a_closed_stream_says_that_it_is_closed_and_renders_nothing(pipe):
+    stream = Stream(pipe, t_index_list=(20, 40), **BASE)
+    page = drawings(1)[0]
+    assert stream(page) is None and stream.pending == 1
+    steps = stream.metrics.summary()["stages"]["denoise"]["count"]
+    stream.close()
+    calls = [
+        lambda: stream(page),
+        stream.advance,
+        stream.settle,
+        lambda: stream.update(prompt="a car"),
+        stream.take_back,
+        stream.step_down,
+    ]
+    for call in calls:
+        with pytest.raises(StreamClosed, match=r"after close\(\), expected an open stream; make another one"):
+            call()
+    assert stream.pending == 0 and stream.drain() == [] and stream.revision == 0 and stream.config.prompt == ""
+    assert stream.metrics.summary()["stages"]["denoise"]["count"] == steps
+    stream.close()
+    with Stream(pipe, mode="txt2img", t_index_list=(0,), **BASE) as other:
+        assert other.txt2img() is not None
+    with pytest.raises(StreamClosed):
+        other.txt2img()
+
+
+def test_closing_waits_for_the_picture_that_another_thread_renders(pipe):
+    inside, go, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def checker(picture):
+        inside.set()
+        return go.wait(20)
+
+    stream = Stream(pipe, t_index_list=(20,), safety_checker=checker, **BASE)
+    rendered = []
+    renders = threading.Thread(target=lambda: rendered.append(stream(drawings(1)[0])))
+    closes = threading.Thread(target=lambda: (stream.close(), closed.set()))
+    renders.start()
+    assert inside.wait(20)
+    closes.start()
+    assert not closed.wait(0.05)
+    go.set()
+    renders.join(20)
+    closes.join(20)
+    assert rendered[0] is not None and closed.is_set()
+    with pytest.raises(StreamClosed):
+        stream.advance()
 
 
 def test_static_input_drains_and_then_costs_nothing(pipe):

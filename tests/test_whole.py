@@ -113,7 +113,8 @@ def test_what_was_let_go_is_recorded_anew(pipes, recorded):
     stream, recorder = recorded(pipes[0], mode="img2img", t_index_list=(10, 30), **BASE)
     for page in growing_pages(3):
         stream(page)
-    stream.close()
+    stream.update(prompt="a car")
+    stream.take_back()
     assert stream.pending == 0
     outputs = [stream(page) for page in growing_pages(3)]
     assert [output is not None for output in outputs] == [False, True, True] and recorder.records == 2

@@ -8,6 +8,7 @@ InkstreamError
 │   └── LoraError            a LoRA that does not fit, or is damaged
 ├── EngineError          the network gave no usable picture, or an engine cannot run (engines: PlanRefused, PlanUnfit)
 │   └── MemoryFull           the device has no memory left; a smaller configuration may run
+├── StreamClosed         a stream was asked for more after close()
 ├── DataError            pictures or pairs to train on are damaged, missing, or of no use
 ├── FrameError           one frame is unusable: it is counted and left out
 ├── SourceError
@@ -66,6 +67,10 @@ class EngineError(InkstreamError):
 
 class MemoryFull(EngineError):
     """The device has no memory left for the configuration."""
+
+
+class StreamClosed(InkstreamError):
+    """A stream was asked for more after it was closed; another one has to be made."""
 
 
 class DataError(InkstreamError):

@@ -1,10 +1,11 @@
-"""An object whose settings are changed by its ``update`` and by nothing else."""
+"""What holds for a stream as an object: settings change by ``update`` and nothing else, and closed it is at its end."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from ..base.config import StreamConfig
+from ..base.errors import StreamClosed
 
 
 class _NoAttribute:
@@ -22,6 +23,29 @@ class _NoAttribute:
 
 class ChangedByUpdate:
     """Refuses ``stream.prompt = "..."``, which would change nothing: a setting is no attribute of a stream."""
+
+
+class Closable:
+    """Is closed at the end of a ``with`` block, and is at its end then."""
+
+    _closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of everything; may come twice."""
+        self._closed = True
+
+    def _refuse(self) -> NoReturn:
+        """Raises StreamClosed."""
+        raise StreamClosed(
+            "stream: got a call after close(), expected an open stream; make another one, or close it later: "
+            "drain() gives what is in flight, and goes on"
+        )
 
 
 for _name in StreamConfig.model_fields:

@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 
 from ...adapters import open_preprocessor
 from ...adapters.flats import flats
@@ -168,3 +169,14 @@ def make_steps(
     if not config.use_denoising_batch:
         return SequentialSteps(shared)
     return WholeFrame(shared, shared.units.record) if shared.units.record else StreamBatch(shared)
+
+
+def warm_up(plan: Plan, steps: Steps, count: int) -> None:
+    """Run ``count`` steps in a batch of its own, so that no first frame waits for caches and lazy initialisation."""
+    size, noise = plan.config.frame_buffer_size, plan.recipe.entry_noise
+    blank = plan.preparer.prepare(np.full((plan.config.height, plan.config.width, 3), 255, np.uint8))
+    with torch.inference_mode():
+        entry = plan.entry([(None, blank)] * size, plan.recipe)
+        for _ in range(count):
+            steps.step(entry)
+        steps.shared.units.decode(noise.repeat(size, 1, 1, 1))

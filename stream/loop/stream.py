@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,13 +25,13 @@ from .memory import memory_named, step_down
 from .networks import Networks
 from .noise import SeedNoise
 from .outputs import Outputs, OutputType, SafetyChecker
-from .owner import ChangedByUpdate
-from .plan import Plan, Prepared, Preparer, Steps, Tag, make_steps
+from .owner import ChangedByUpdate, Closable
+from .plan import Plan, Prepared, Preparer, Steps, Tag, make_steps, warm_up
 from .recipe import Recipe
 from .rest import Rest, rest_of
 
 
-class Stream(ChangedByUpdate):
+class Stream(ChangedByUpdate, Closable):
     """A StreamDiffusion loop around a diffusers pipeline.
 
     ``result = stream(frame)`` gives None, or an ``Output`` that says which input it belongs to. One thread renders; any
@@ -99,12 +99,6 @@ class Stream(ChangedByUpdate):
         pipe = load_pipeline(model, config, progress)
         return cls(pipe, config, progress=progress, output_type=output_type, safety_checker=safety_checker)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     @property
     def pipe(self) -> Any:
         """The diffusers pipeline that this stream runs: a copy that shares the weights of the one that was given."""
@@ -166,8 +160,7 @@ class Stream(ChangedByUpdate):
         """
         if not isinstance(frame, Frame):
             frame = Frame(frame, self._next_id, self.metrics.clock())
-        with self._rendering, torch.inference_mode(), memory_named(self._abandon):
-            self._calling = None
+        with self._turn():
             plan = self._take_plan()
             with self.metrics.span("prepare"):
                 fitted = plan.preparer.fitted(as_rgb(frame.pixels))
@@ -202,8 +195,7 @@ class Stream(ChangedByUpdate):
 
     def advance(self) -> Output | None:
         """A picture that is ready, or a step without a new frame, so that what is in flight comes out; else None."""
-        with self._rendering, torch.inference_mode(), memory_named(self._abandon):
-            self._calling = None
+        with self._turn():
             self._take_plan()
             return self._advance()
 
@@ -212,8 +204,8 @@ class Stream(ChangedByUpdate):
 
         A frame that enters meanwhile ends that. Nothing that is in flight is touched.
         """
-        with self._rendering, torch.inference_mode(), memory_named(self._abandon):
-            self._calling, plan = None, self._running
+        with self._turn():
+            plan = self._running
             if self.settles and plan is not None and plan.rest is not None:
                 self._rest.step(plan.rest, self._outputs, self.metrics)
             return self._outputs.hand_out()
@@ -235,6 +227,8 @@ class Stream(ChangedByUpdate):
         LoraError or MemoryFull, and then nothing has changed.
         """
         with self._updating, memory_named(self._networks.keep_newest):
+            if self._closed:
+                self._refuse()
             self._put(self._make_plan(self._plan.config.changed(**changes), self._plan))
             return self.revision
 
@@ -254,6 +248,8 @@ class Stream(ChangedByUpdate):
         Raises EngineError where no others gave a usable picture.
         """
         with self._updating, memory_named(self._networks.keep_newest):
+            if self._closed:
+                self._refuse()
             changed = self._outputs.differences(self.config)
             self._put(self._make_plan(self._outputs.proven or self.config, self._plan, only=True))
             with self._rendering:
@@ -262,10 +258,20 @@ class Stream(ChangedByUpdate):
             return changed
 
     def close(self) -> None:
-        """Let go of everything in flight."""
+        """Let go of everything in flight. Whatever renders, or changes a setting, raises StreamClosed afterwards."""
         with self._rendering:
+            self._closed = True
             self._outputs.clear()
             self._let_go()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Inside, a thread renders."""
+        with self._rendering, torch.inference_mode(), memory_named(self._abandon):
+            if self._closed:
+                self._refuse()
+            self._calling = None
+            yield
 
     def _let_go(self) -> None:
         """Of what entered and is not finished; what comes next starts anew."""
@@ -305,20 +311,11 @@ class Stream(ChangedByUpdate):
         return make_steps(config, self._networks, self._noise, lambda stage: self.metrics.span(stage))
 
     def _warm_up(self, steps: int) -> None:
-        """Run a batch of its own, so that no first frame waits for caches and lazy initialisation."""
-        if not steps:
-            return
-        plan, metrics = self._plan, self.metrics
-        blank = plan.preparer.prepare(np.full((plan.config.height, plan.config.width, 3), 255, np.uint8))
-        self.metrics = Metrics()
-        with torch.inference_mode():
-            entry = plan.entry([(None, blank)] * plan.config.frame_buffer_size, plan.recipe)
-            warm = self._make_steps(plan.config)
-            for _ in range(steps):
-                warm.step(entry)
-            warm.shared.units.decode(plan.recipe.entry_noise.repeat(plan.config.frame_buffer_size, 1, 1, 1))
-        self._noise.restart(plan.config)
-        self.metrics = metrics
+        if steps:
+            metrics, self.metrics = self.metrics, Metrics()  # what this takes is no frame's
+            warm_up(self._plan, self._make_steps(self._plan.config), steps)
+            self._noise.restart(self._plan.config)
+            self.metrics = metrics
 
     def _take_plan(self) -> Plan:
         """The newest plan. Where its tensors have another shape, what is in flight comes out of the old ones first."""
