@@ -152,7 +152,7 @@ def test_paint_program_to_window_and_video(xvfb, tmp_path):
             engine = subprocess.Popen(command, env=desktop.environment, stdout=out, stderr=subprocess.STDOUT)
         preview = desktop.window("--class", "inkstream", engine, 120)
         end = time.monotonic() + 120
-        while "live" not in log.read_text():  # a first start builds, and its window may hold still meanwhile
+        while "warming" not in log.read_text():  # a first start builds, and its window may hold still meanwhile
             assert engine.poll() is None and time.monotonic() < end, log.read_text()
             time.sleep(0.2)
         desktop.settle(RIGHT_SIDE, seconds=3)
