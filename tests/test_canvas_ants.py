@@ -89,6 +89,26 @@ def test_marching_ants_are_no_ink():
     assert np.array_equal(given, sheet)
 
 
+def test_ants_that_march_slowly_and_stand_still_while_a_hand_moves():
+    steady, sheet, now = Steady(), drawing(), 0.0
+    steady.take(sheet, Pointer(20, 20), now)
+    steady.take(sheet, Pointer(20, 20, True), now := now + 0.03)  # the selection is dragged
+    for step in range(120):  # as in GIMP: a pixel further in 0.3 s, four light and four dark
+        shown = marching(sheet, (60, 50), (330, 240), step // 10 * 5)
+        given = steady.take(shown, Pointer(180, 150), now := now + 1 / 30)
+    assert np.array_equal(given, sheet)
+    for step in range(150):
+        given = steady.take(shown, Pointer(140 + step % 9 * 9, 150), now := now + 1 / 30)
+    assert np.array_equal(given, sheet)
+    given = [steady.take(sheet, Pointer(140, 150), now := now + 1 / 30) for _ in range(9)][-1]  # deselected
+    drawn = sheet.copy()
+    cv2.line(drawn, (100, 30), (100, 90), (10, 10, 10), 4)
+    steady.take(sheet, Pointer(100, 30, True), now := now + 1 / 30)
+    for _ in range(3):  # a stroke across where they were
+        given = steady.take(drawn, Pointer(100, 90, True), now := now + 1 / 30)
+    assert np.array_equal(given, drawn)
+
+
 WAYS = {
     "round": lambda step: (round(200 + 60 * math.cos(step / 5)), round(140 + 60 * math.sin(step / 5))),
     "to and fro": lambda step: (200 + step % 5 * 3, 150),

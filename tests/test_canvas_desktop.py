@@ -1,158 +1,16 @@
 """The sheet of paper in real paint programs, with a window manager: found, followed, and hovered over."""
 
 import itertools
-import os
-import shutil
-import subprocess
-import time
-from contextlib import closing
 
 import cv2
-import mss
 import numpy as np
 import pytest
+from doubles.paintprogram import CASES, SIDE, Program, Watcher, begin, hover, inked, keep, needs
 from doubles.x11 import Painter, x_server
 from PIL import Image
 
 from inkstream.stream.base.errors import SourceUnavailable
-from inkstream.stream.sources import open_source
 from inkstream.stream.sources.screen.canvas import find_sheet
-from inkstream.stream.sources.screen.x11 import X11Windows
-
-SIDE = 600  # pixels of the sheet each way
-
-
-class Program:
-    """A paint program on a display, with a pointer that draws."""
-
-    def __init__(self, display, home, command, kind, size):
-        self.environment = {**os.environ, "DISPLAY": display, "HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
-        self.environment = {name: value for name, value in self.environment.items() if not name.startswith("XDG_C")}
-        self.running = []
-        try:
-            if shutil.which("openbox"):
-                self.running.append(self.start("openbox"))
-                self.manager()
-            self.running.append(self.start(*command))
-            self.arrange(kind, size)
-        except BaseException:
-            self.close()
-            raise
-
-    def arrange(self, kind, size):
-        self.window = self.largest(kind)
-        self.xdotool("windowsize", self.window, *size, "windowmove", self.window, 4, 24)
-        self.xdotool("windowactivate", self.window, "windowfocus", self.window)
-        for tools in self.xdotool("search", "--onlyvisible", "--name", "Settings Toolbar"):
-            self.xdotool("windowunmap", tools)
-        self.point(size[0] + 20, size[1] + 60)
-
-    def start(self, *command):
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen(list(map(str, command)), env=self.environment, start_new_session=True, **quiet)
-
-    def xdotool(self, *words):
-        words = ["xdotool", *map(str, words)]
-        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=60)
-        return done.stdout.split()
-
-    def manager(self, limit=30):
-        """Wait for the window manager: windows that come while it begins may never be shown."""
-        end = time.monotonic() + limit
-        while not self.xdotool("get_desktop"):
-            assert time.monotonic() < end, f"no window manager after {limit} s"
-            time.sleep(0.1)
-
-    def largest(self, kind, limit=120):
-        end = time.monotonic() + limit
-        while time.monotonic() < end:
-            sizes = {}
-            for window in self.xdotool("search", "--onlyvisible", "--class", kind):
-                lines = self.xdotool("getwindowgeometry", "--shell", window)
-                geometry = dict(line.split("=") for line in lines)
-                sizes[window] = int(geometry.get("WIDTH", 0)) * int(geometry.get("HEIGHT", 0))
-            if max(sizes.values(), default=0) > 300 * 300:
-                return max(sizes, key=lambda window: sizes[window])
-            time.sleep(0.3)
-        raise AssertionError(f"no window of {kind} after {limit} s")
-
-    def point(self, x, y):
-        self.xdotool("mousemove", x, y)
-
-    def stroke(self, start, *places):
-        words = ["mousemove", *start, "sleep", 0.1, "mousedown", 1, "sleep", 0.1]
-        for before, place in itertools.pairwise((start, *places)):
-            for step in range(1, 9):
-                way = (round(a + (b - a) * step / 8) for a, b in zip(before, place, strict=True))
-                words += ["mousemove", *way, "sleep", 0.02]
-        return self.start("xdotool", *words, "mouseup", 1)
-
-    def close(self):
-        for process in reversed(self.running):
-            process.kill()
-            process.wait(20)
-
-
-class Watcher:
-    """What a source gives of a program."""
-
-    def __init__(self, program, text=""):
-        self.program = program
-        self.source = open_source(f"screen:window={program.window},fps=30{text}")
-        self.last = self.source.read()
-
-    def until(self, condition, limit=30):
-        end = time.monotonic() + limit
-        while not condition(self.last):
-            assert time.monotonic() < end, f"it did not happen in {limit} s; {self.source.notice}"
-            self.last = self.source.read()
-        return self.last
-
-    def changes(self, pictures):
-        """How many of the next pictures differ from the one before."""
-        new = 0
-        for _ in range(pictures):
-            before, self.last = self.last, self.source.read()
-            new += before is not self.last and not np.array_equal(before, self.last)
-        return new
-
-    def still(self, pictures=45, limit=60):
-        """Wait until so many pictures in a row are equal, and give the last."""
-        end = time.monotonic() + limit
-        while self.changes(pictures):
-            assert time.monotonic() < end, "the picture still changes"
-        return self.last
-
-    def settle(self):
-        """Wait for an answer to a key, if there comes one, and until it is there."""
-        for _ in range(90):
-            if self.changes(1):
-                break
-        return self.still(30)
-
-    def screen(self):
-        """All that a person sees."""
-        with mss.MSS(display=self.program.environment["DISPLAY"]) as grabber:
-            return np.ascontiguousarray(np.asarray(grabber.grab(grabber.monitors[0]))[..., 2::-1])
-
-    def corner(self):
-        """Where the sheet's upper left corner is on the screen."""
-        with closing(X11Windows(self.program.environment["DISPLAY"])) as desktop:
-            window = desktop.look(int(self.program.window))
-            found = find_sheet(desktop.picture(window, False))
-        assert found is not None
-        return window.content.x + found.rect.x, window.content.y + found.rect.y
-
-
-def keep(picture, name, folder):
-    folder.mkdir(exist_ok=True)
-    Image.fromarray(picture).save(folder / f"{name}.png")
-
-
-def needs(*programs):
-    for program in programs:
-        if not shutil.which(program):
-            pytest.skip(f"needs {program}")
 
 
 @pytest.fixture
@@ -162,26 +20,6 @@ def display(monkeypatch):
         for variable in ("WAYLAND_DISPLAY", "XDG_SESSION_TYPE", "WINDOWID"):
             monkeypatch.delenv(variable, raising=False)
         yield name
-
-
-def inked(picture, before, start, end):
-    """Whether a stroke is seen all along a straight line between two places of the sheet, as no brush outline is."""
-    if picture.shape != before.shape:
-        return False
-    changed = cv2.dilate((np.abs(picture.astype(int) - before).max(2) > 60).astype(np.uint8), np.ones((5, 5), np.uint8))
-    xs, ys = (np.linspace(a, b, 41)[4:-4].round().astype(int) for a, b in zip(start, end, strict=True))
-    return bool(changed[ys, xs].mean() > 0.9)
-
-
-def hover(program, watcher, corner, size, rounds):
-    """Move over the sheet and across its borders, and count the pictures that changed."""
-    new = 0
-    for number in range(rounds):
-        for x, y in ((0.2, 0.2), (0.8, 0.3), (0.4, 0.9), (1.05, 0.5), (0.5, 0.5)):
-            program.point(round(corner[0] + x * size[0]) + number, round(corner[1] + y * size[1]))
-            new += watcher.changes(6)
-        new += watcher.changes(15)
-    return new
 
 
 @pytest.mark.desktop_full
@@ -232,37 +70,6 @@ def test_mtpaint_gives_its_sheet_alone_and_hovering_changes_nothing(display, tmp
         watcher.source.close()
     finally:
         program.close()
-
-
-KRITA = "[theme]\nTheme={}\n"
-CASES = {
-    "krita-dark": ("krita", "Krita dark", None, (1800, 1000)),
-    "krita-bright": ("krita", "Krita bright", None, (1500, 900)),
-    "krita-big-paint": ("krita", "Krita dark", "Big_Paint", (1500, 900)),
-    "krita-minimal": ("krita", "Krita blender", "Minimal", (1300, 900)),
-    "gimp-dark": ("gimp", "Dark", None, (1800, 1000)),
-    "gimp-light": ("gimp", "Light", None, (1300, 900)),
-    "gimp-bare": ("gimp", "Gray", "Tab", (1300, 900)),
-}
-
-
-def begin(name, display, home):
-    """A program of ``CASES`` with an empty sheet, and the keys for: fit, about 33, 50, 100, 200 and 400 %, fill."""
-    program, theme, layout, size = CASES[name]
-    needs("xdotool", "openbox", program)
-    Image.new("RGB", (SIDE, SIDE), "white").save(home / "sheet.png")
-    if program == "krita":
-        (home / ".config").mkdir()
-        (home / ".config" / "kritarc").write_text(KRITA.format(theme))
-        command = ["krita", "--nosplash", *(["--workspace", layout] if layout else []), home / "sheet.png"]
-        keys = [["2"], ["1", *["minus"] * 3], ["equal"], ["1"], ["equal"] * 2, ["equal"] * 2], "shift+BackSpace"
-    else:
-        (home / ".config" / "GIMP" / "2.10").mkdir(parents=True)
-        (home / ".config" / "GIMP" / "2.10" / "gimprc").write_text(f'(theme "{theme}")\n')
-        command = ["gimp", "-s", "-n", home / "sheet.png"]
-        keys = [["shift+ctrl+j"], ["1", *["minus"] * 3], ["plus"], ["1"], ["2"], ["3"]], "ctrl+comma"
-    running = Program(display, home, command, program, size)
-    return running, layout, size, *keys
 
 
 @pytest.mark.desktop_full
@@ -357,6 +164,123 @@ def test_mypaint_has_a_sheet_without_an_end(display, tmp_path):
         picture = watcher.until(lambda seen: 1372 <= seen.shape[1] <= 1400 and seen.shape[0] < 850)
         assert np.array_equal(np.unique(picture.reshape(-1, 3), axis=0), [(168, 164, 152)])
         assert watcher.source.notice == ""
+        watcher.source.close()
+    finally:
+        program.close()
+
+
+def scene():
+    """A drawing with lines everywhere, so that each part of it is known again."""
+    sheet = np.full((SIDE, SIDE, 3), 255, np.uint8)
+    cv2.circle(sheet, (300, 300), 210, (20, 60, 160), 14)
+    cv2.rectangle(sheet, (60, 420), (330, 560), (150, 40, 30), 8)
+    points = [(80, 90), (200, 330), (250, 120), (330, 360), (410, 180), (520, 480)]
+    cv2.polylines(sheet, [np.array(points)], False, (30, 110, 40), 6, cv2.LINE_AA)
+    for x in range(40, 600, 70):
+        cv2.line(sheet, (x, 20), (x + 25, 60 + x // 12), (10, 10, 10), 3, cv2.LINE_AA)
+    return sheet
+
+
+def fitted(name, display, home):
+    """A program with ``scene``, fitted into its view, with a brush; and a watcher that saw all of it."""
+    program, _, size, zooms, _ = begin(name, display, home, scene())
+    whole = Watcher(program, ",area=window")
+    whole.until(find_sheet, limit=90)
+    whole.still(60)
+    whole.source.close()
+    program.xdotool("windowfocus", program.window, "key", *zooms[0])
+    program.xdotool("mousemove", size[0] * 0.5, size[1] * 0.5, "key", "p" if "gimp" in name else "b")
+    program.point(1900, 1070)
+    watcher = Watcher(program)
+    watcher.still(60)
+    return program, watcher
+
+
+@pytest.mark.desktop_full
+@pytest.mark.timeout(280)
+@pytest.mark.parametrize("name", ["krita-dark", "gimp-dark"])
+def test_a_stroke_in_a_detail_that_was_zoomed_into_is_laid_into_the_whole_sheet(name, display, tmp_path):
+    program, watcher = fitted(name, display, tmp_path)
+    folder = tmp_path.parent / "sheets"
+    try:
+        before = watcher.last
+        keep(before, f"{name}-detail-before", folder)
+        corner, sides = watcher.corner(), before.shape[1::-1]
+        middle = corner[0] + sides[0] // 2, corner[1] + sides[1] // 2
+        # Closer, round the pointer, until the view cuts the sheet on all sides.
+        closer_keys = ["1", "equal", "equal"] if "krita" in name else ["2", "3"]
+        program.xdotool("mousemove", *middle, *itertools.chain(*(["key", key, "sleep", 0.5] for key in closer_keys)))
+        program.point(1900, 1070)
+        closer = watcher.settle()
+        keep(watcher.screen(), f"{name}-detail-screen", folder)
+        assert watcher.source.notice == ""
+        assert closer.shape == before.shape and np.abs(closer.astype(int) - before).mean() < 3
+        program.point(middle[0] - 100, middle[1] - 60)
+        watcher.still(30)
+        hand = program.stroke((middle[0] - 100, middle[1] - 60), (middle[0] + 60, middle[1] + 80))
+        watcher.until(lambda picture: (np.abs(picture.astype(int) - closer).max(2) > 60).sum() > 40, limit=10)
+        assert hand.wait(10) == 0
+        program.point(1900, 1070)
+        drawn = watcher.still(40)
+        keep(drawn, f"{name}-detail-drawn", folder)
+        assert drawn.shape == before.shape
+        program.xdotool("mousemove", *middle, "key", "2" if "krita" in name else "shift+ctrl+j")
+        program.point(1900, 1070)
+        whole = watcher.settle()
+        keep(whole, f"{name}-detail-whole", folder)
+        assert watcher.source.notice == "" and np.abs(np.subtract(whole.shape, before.shape)).max() <= 4
+        program.xdotool("mousemove", *middle, "key", "ctrl+z")
+        program.point(1900, 1070)
+        undone = watcher.settle()
+        assert undone.shape == whole.shape and np.abs(cv2.resize(undone, sides).astype(int) - before).mean() < 6
+        here = np.abs(drawn.astype(int) - before).max(2) > 60
+        there = np.abs(whole.astype(int) - undone).max(2) > 60
+        there = cv2.resize(there.astype(np.uint8), sides, interpolation=cv2.INTER_NEAREST) > 0
+        assert there.sum() > 100  # the program shows the stroke
+        wide = lambda mask: cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        assert wide(there)[here].mean() > 0.95 and wide(here)[there].mean() > 0.95
+        watcher.source.close()
+    finally:
+        program.close()
+
+
+@pytest.mark.desktop_full
+@pytest.mark.timeout(280)
+@pytest.mark.parametrize("name", ["krita-dark", "gimp-dark"])
+def test_real_marching_ants_are_no_ink_and_a_stroke_among_them_is(name, display, tmp_path):
+    program, watcher = fitted(name, display, tmp_path)
+    folder = tmp_path.parent / "sheets"
+    try:
+        before = watcher.last
+        corner, sides = watcher.corner(), before.shape[1::-1]
+        at = lambda x, y: (round(corner[0] + x * sides[0]), round(corner[1] + y * sides[1]))
+        program.xdotool("key", "r" if "gimp" in name else "ctrl+r")
+        assert program.stroke(at(0.25, 0.2), at(0.75, 0.7)).wait(20) == 0
+        program.xdotool("key", "Return" if "gimp" in name else "ctrl+h", "ctrl+h" if "krita" in name else "Escape")
+        # What a program draws just after a stroke is that stroke, and GIMP's ants stand still while the pointer moves.
+        watcher.changes(150)
+        program.xdotool("key", "p" if "gimp" in name else "b")
+        shown = []
+        for number in range(40):  # in the middle of them, all the time
+            program.point(*at(0.45 + 0.02 * (number % 5), 0.4 + 0.01 * (number % 7)))
+            watcher.changes(3)
+            shown.append(watcher.last)
+        keep(watcher.screen(), f"{name}-ants-screen", folder)
+        keep(watcher.last, f"{name}-ants", folder)
+        assert np.array_equal(shown[-1], before) and all(each is shown[-1] for each in shown[-12:])
+        start, end = at(0.4, 0.35), at(0.6, 0.55)
+        program.point(*start)
+        hand = program.stroke(start, end, at(0.42, 0.5), at(0.6, 0.5))
+        places = [(a - corner[0], b - corner[1]) for a, b in (start, end)]
+        watcher.until(lambda picture: inked(picture, before, *places), limit=5)
+        assert hand.wait(10) == 0
+        program.point(1900, 1070)
+        drawn = watcher.still(40)
+        keep(drawn, f"{name}-ants-stroke", folder)
+        changed = (drawn != before).any(2)
+        ys, xs = np.nonzero(changed)
+        assert xs.min() > 0.3 * sides[0] and xs.max() < 0.7 * sides[0]
+        assert ys.min() > 0.25 * sides[1] and ys.max() < 0.65 * sides[1]
         watcher.source.close()
     finally:
         program.close()

@@ -9,10 +9,12 @@ import numpy as np
 
 from .pieces import CENTRED, Box, differing, distance, is_thin, pieces, way_of
 
-FLICKER = (3, 1.5)  # so many changes of a pixel within so many seconds are marching ants
+FLICKER = (3, 2.8)  # so many changes of a pixel within so many seconds are marching ants; GIMP's are the slowest
 SMALL = 64  # pixels: no larger are the cursors that tools draw
 SPREAD = 15  # pixels between two places of an outline that is moved fast
 FAR = 8  # pixels of a way along which an outline changes an area
+PAUSE = 0.6  # seconds between two steps of their march
+SHOWN = 0.15  # share of their line that differs from what is below it
 STILL = 2.0  # seconds after which ants that no longer march are taken as they are
 
 
@@ -20,9 +22,10 @@ class Ants:
     """Thin lines that flicker, as the border of a selection does."""
 
     def __init__(self) -> None:
-        self._masks: deque[tuple[float, np.ndarray]] = deque()
+        self._changes: deque[tuple[float, np.ndarray]] = deque()  # when, and which pixels, as flat indices
         self._count: np.ndarray | None = None
         self._held: np.ndarray | None = None
+        self._line: np.ndarray | None = None  # the same, but without what is beside them
         self._seen_at = -np.inf
         self.new = False  # there are more of them than before
 
@@ -40,10 +43,10 @@ class Ants:
                 changed[y : y + height, x : x + width][part] = 0
         count = self._count = np.zeros(changed.shape, np.uint8) if self._count is None else self._count
         if changed.any():
-            self._masks.append((now, changed))
+            self._changes.append((now, np.flatnonzero(changed)))
             count += changed
-        while self._masks and now - self._masks[0][0] > FLICKER[1]:
-            count -= self._masks.popleft()[1]
+        while self._changes and now - self._changes[0][0] > FLICKER[1]:
+            count.reshape(-1)[self._changes.popleft()[1]] -= 1
         march = (count >= FLICKER[0]).astype(np.uint8)
         if self._held is not None:
             march[self._held] &= changed[self._held]
@@ -54,6 +57,7 @@ class Ants:
             self._seen_at = now
             self.new = self._held is None or bool((wide & ~self._held).any())
             self._held = wide if self._held is None else self._held | wide
+            self._line = march > 0 if self._line is None else self._line | (march > 0)
 
     def _swept(self, count: np.ndarray) -> np.ndarray:
         """Where what changed lately is as wide as an area: a hand drew there to and fro, or an outline went with it.
@@ -76,10 +80,17 @@ class Ants:
                 swept[y + top : y + top + down, x + left : x + left + across] |= part
         return swept
 
-    def held(self, now: float) -> np.ndarray | None:
-        """Where they march: ``(H, W)`` bool; None: nowhere."""
-        if self._held is not None and now - self._seen_at > STILL:
-            self._held = None
+    def held(self, picture: np.ndarray, given: np.ndarray, now: float, moving: bool) -> np.ndarray | None:
+        """Where they march: ``(H, W)`` bool; None: nowhere.
+
+        They are gone when ``picture`` shows there what was ``given``, or when they stand still; but not while the
+        pointer is ``moving``: GIMP has no time for them then.
+        """
+        if self._held is None or self._line is None or now - self._seen_at <= PAUSE:
+            return self._held
+        gone = float((picture[self._line] != given[self._line]).any(1).mean()) < SHOWN
+        if gone or (now - self._seen_at > STILL and not moving):
+            self._held = self._line = None
         return self._held
 
 

@@ -87,7 +87,7 @@ class Steady:
             self._ants.watch(picture, last, now, [place[1:] for place in self._trail] if moving else [])
             if self._ants.new and not self._pressed:
                 self._outline = Outline()  # it may be the border of a selection that was taken for one
-        hold = self._ants.held(now)
+        hold = self._ants.held(picture, given, now, moving)
         if now <= self._pressed_until:
             result = self._drawing(picture, given, hold, now)
         else:
