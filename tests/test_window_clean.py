@@ -108,6 +108,32 @@ def test_a_size_for_broadcasts_is_exact_although_the_screen_is_smaller(pygame, t
     sink.close()
 
 
+def test_a_stage_has_the_shape_of_a_broadcast_until_the_user_gives_it_another(pygame, tmp_path, clock, monkeypatch):
+    monkeypatch.setattr(pygame.display, "get_desktop_sizes", lambda: [(1920, 1080)])
+    options = {"clean": True, "layout": "stage", "save_dir": tmp_path, "state": tmp_path, "clock": clock}
+
+    def opened(**more) -> Size:
+        sink = WindowSink(**options, **more)
+        sink.write(output(), LIVE)
+        size = sink.place.size
+        if not more:
+            clock.now += 60
+            resized = pygame.event.Event(pygame.WINDOWRESIZED)
+            pygame.display.set_mode((1000, 560), pygame.RESIZABLE)
+            pygame.event.post(resized)
+            sink.write(None, LIVE)
+        sink.close()
+        return size
+
+    assert opened(scale=1) == (512, 512)
+    assert opened() == (1280, 720)
+    assert opened() == (1000, 560)
+    assert opened(size=Size(1280, 720)) == (1280, 720)
+    monkeypatch.setattr(pygame.display, "get_desktop_sizes", lambda: [(800, 600)])
+    (tmp_path / "preview.json").unlink()
+    assert opened() == (680, 382)
+
+
 def test_a_layout_that_there_is_not(pygame):
     with pytest.raises(ConfigError, match="layout='wide', expected one of: alone, stage"):
         open_sink("window:layout=wide")

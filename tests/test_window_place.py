@@ -108,6 +108,7 @@ def test_a_stage_shows_render_sketch_and_caption_without_one_over_the_other(wind
     whole = Rect(0, 0, *window)
     assert all(common(each, whole) == each.width * each.height for each in plan[:3])
     assert plan.render.width == plan.render.height > 0.9 * window[1]
+    assert plan.sketch.x == plan.caption.x and plan.sketch.y == plan.render.y, "they stand in line"
     wide = stage(Size(*window), Size(1024, 576), Size(900, 700))
     assert not wide.beside and wide.render == whole
     assert common(wide.sketch, wide.caption) == 0

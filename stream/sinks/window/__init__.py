@@ -31,7 +31,7 @@ KIND = Kind(
     "shows it in a window, with keys for everything",
     ("window", "window:inset=side,top", "window:clean,size=1280x720,layout=stage"),
     {
-        "size": Option(Size.parse, "WxH", "of the window; else as it was left, or by scale"),
+        "size": Option(Size.parse, "WxH", "of the window; else as it was left, or by scale (a clean stage: 1280x720)"),
         "scale": Option(float, "TIMES", "how large pictures are shown; else 640 pixels or 1.5 times"),
         "fullscreen": Option(flag, "", "fill the screen"),
         "stats": Option(flag, "", "show the figures"),

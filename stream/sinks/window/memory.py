@@ -34,7 +34,7 @@ class Remembered:
 class Memory:
     """A small file in the user's state folder. A file that cannot be read, or written, is as good as none.
 
-    ``kind`` tells windows apart that are left in different places: the preview and the clean output.
+    ``kind`` tells windows apart that are left in different places: preview, clean output, stage.
     """
 
     def __init__(self, kind: str, folder: Path | None = None) -> None:

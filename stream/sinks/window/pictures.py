@@ -54,7 +54,7 @@ def stage(window: Size, render: Size, sketch: Size | None) -> Stage:
         shown = Rect(margin, (window.height - inside.height) // 2, inside.width, inside.height)
         x = shown.x + shown.width + margin
         card = place(small, Size(column, max(1, round(0.55 * room.height))), "letterbox").inside.size
-        drawing = Rect(x + (column - card.width) // 2, shown.y, card.width, card.height)
+        drawing = Rect(x, shown.y, card.width, card.height)
         top = drawing.y + (card.height + margin if sketch else 0)
         return Stage(shown, drawing, Rect(x, top, column, max(1, shown.y + shown.height - top)), True)
     whole = place(render, window, "letterbox").inside

@@ -62,7 +62,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("O", "clean output, for broadcasts"),
             ("L", "layout of the clean output"),
             ("N, Shift+N", "next cue, the one before"),
-            ("R", "record, and stop"),
+            ("R", "record the render, or the stage; stop"),
         ),
     ),
     ("", (("H or ?", "these keys"), ("Esc, or hold Q", "close"))),

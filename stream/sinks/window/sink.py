@@ -30,7 +30,7 @@ from .panel import SLOTS
 from .record import Recorder
 from .scene import Inset, Layout, Scene
 from .seeing import Modes, Seeing
-from .stand import Stand, opening
+from .stand import STAGE, Stand, opening
 from .toolkit import make_tools
 from .tools import Reach, Tool, Toolbox
 from .writing import Writing
@@ -43,11 +43,11 @@ class WindowSink:
     """Shows the newest output as large as it fits, and takes keys. One window for each process.
 
     ``size`` is the window's size, else as it was left, or ``scale`` times the size of outputs (None: 1.5, and where
-    there is room more, until the shorter side has 640 pixels). It opens where it was left, or beside the source
-    (``Status.area``). ``inset`` shows the input: off, small, side. ``top`` keeps the window above others where the
-    desktop allows it; None: as it was left. ``clean`` shows pictures and nothing else, for captures, in a ``layout``:
-    the render alone, or a stage of render, sketch and prompt. ``cues`` are the prompts of a show, which a key goes
-    through.
+    there is room more, until the shorter side has 640 pixels; a clean stage has 1280x720). It opens where it was left,
+    or beside the source (``Status.area``). ``inset`` shows the input: off, small, side. ``top`` keeps the window above
+    others where the desktop allows it; None: as it was left. ``clean`` shows pictures and nothing else, for captures,
+    in a ``layout``: the render alone, or a stage of render, sketch and prompt. ``cues`` are the prompts of a show, which
+    a key goes through.
     ``capturable`` lets screen captures see the window on Windows too, where it hides from them otherwise, unless it
     opens ``clean`` (unverified). Kept pictures go to ``save_dir``; what the window remembers to ``state``, by default
     the user's state folder.
@@ -91,15 +91,16 @@ class WindowSink:
         self._shown = Scene(title=PREVIEW_TITLE)
         self._lost = True  # what was drawn may no longer be on the screen
         self._closed = False
-        exact = clean and size is not None
-        first = size or opening(Size(*Status().size), scale)
+        exact, staged = clean and size is not None, clean and layout == "stage"
+        first = size or (STAGE if staged and scale is None else opening(Size(*Status().size), scale))
         self._pygame = open_display(PREVIEW_TITLE, first, exact)
         self._lifeline = Lifeline(self._pygame)
         self._keeper = Keeper(save_dir, now)
         self._copier = Copier(self._pygame)
         self._painter = Painter(self._pygame)
-        window, memory = NativeWindow(self._pygame), Memory("clean" if clean else "preview", state)
-        self._stand = Stand(self._pygame, window, memory, size, scale, exact, clock)
+        kind = "stage" if staged else "clean" if clean else "preview"
+        window, memory = NativeWindow(self._pygame), Memory(kind, state)
+        self._stand = Stand(self._pygame, window, memory, size, scale, exact, clock, staged)
         focus = open_focus(self._pygame)
         self._writing = Writing(self._pygame, window, memory, focus, self._painter.fonts, self._seeing.say, clock)
         self._leaving = Leaving(clock)

@@ -15,6 +15,7 @@ from .place import beside, common, covers, onto, shaped, usable
 OWN = 0.6  # seconds in which a change of place is our own and not the user's
 USUAL = 1.5  # times the size of pictures
 ROOMY = 640  # pixels
+STAGE = Size(1280, 720)  # of a stage: it has room for sketch and caption beside a square render
 REST = 1.0  # seconds without a change after which a place is remembered
 
 
@@ -30,7 +31,8 @@ class Stand:
     Where none of these is given, pictures are ``USUAL`` times as large, and where there is room their shorter side has
     ``ROOMY`` pixels.
 
-    ``exact``: a size that was asked for is taken although the screen is smaller.
+    ``exact``: a size that was asked for is taken although the screen is smaller. ``stage``: the window shows one, and
+    has a shape of its own, not that of pictures: as it was left, or at first ``STAGE``.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class Stand:
         scale: float | None,
         exact: bool,
         clock: Callable[[], float],
+        stage: bool = False,
     ) -> None:
         self.fullscreen = False
         self._shown = False
         self.top = False
         self._pygame, self._window, self._memory, self._clock = pygame, window, memory, clock
         self._size, self._scale, self._exact = size, scale, exact
+        self._stage = stage and scale is None
         self._wide = False
         self._enough = 1.0  # part of its size that will do beside the source
         self._area: Rect | None = None  # where the source was when the window took its place
@@ -75,7 +79,10 @@ class Stand:
         left = self._memory.left.place
         single = self._asked(picture, wide)
         if single is None:
-            single = shaped(left.size, picture) if left else opening(picture, self._scale)
+            if self._stage:
+                single = left.size if left else STAGE
+            else:
+                single = shaped(left.size, picture) if left else opening(picture, self._scale)
             single = fitting(self._pygame, single)
         whole = widened(single) if wide else single
         if not self._exact:
