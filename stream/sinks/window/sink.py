@@ -46,8 +46,8 @@ class WindowSink:
     there is room more, until the shorter side has 640 pixels; a clean stage has 1280x720). It opens where it was left,
     or beside the source (``Status.area``). ``inset`` shows the input: off, small, side. ``top`` keeps the window above
     others where the desktop allows it; None: as it was left. ``clean`` shows pictures and nothing else, for captures,
-    in a ``layout``: the render alone, or a stage of render, sketch and prompt. ``cues`` are the prompts of a show, which
-    a key goes through.
+    in a ``layout``: the render alone, or a stage of render, sketch and prompt. ``cues`` are the prompts of a show,
+    which a key goes through.
     ``capturable`` lets screen captures see the window on Windows too, where it hides from them otherwise, unless it
     opens ``clean`` (unverified). Kept pictures go to ``save_dir``; what the window remembers to ``state``, by default
     the user's state folder.
