@@ -99,6 +99,19 @@ def test_sizes_keep_the_aspect_of_the_render_and_two_stand_side_by_side():
     assert halved(widened(Size(384, 384))) == (384, 384)
 
 
+@pytest.mark.parametrize("window", [(720, 1280), (1080, 1920), (500, 800)])
+def test_a_stage_that_is_higher_than_wide_has_sketch_and_caption_below(window):
+    plan = stage(Size(*window), Size(512, 512), Size(900, 700))
+    assert plan.beside and plan.render.width == plan.render.height > 0.9 * window[0]
+    for a, b in ((plan.render, plan.sketch), (plan.render, plan.caption), (plan.sketch, plan.caption)):
+        assert common(a, b) == 0
+    whole = Rect(0, 0, *window)
+    assert all(common(each, whole) == each.width * each.height for each in plan[:3])
+    assert plan.sketch.x == plan.render.x and plan.sketch.y == plan.caption.y > plan.render.y
+    alone = stage(Size(*window), Size(512, 512), None)
+    assert alone.caption.x == alone.render.x and alone.caption.width == alone.render.width
+
+
 @pytest.mark.parametrize("window", [(1280, 720), (1920, 1080)])
 def test_a_stage_shows_render_sketch_and_caption_without_one_over_the_other(window):
     plan = stage(Size(*window), Size(512, 512), Size(900, 700))

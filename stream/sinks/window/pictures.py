@@ -10,13 +10,13 @@ import numpy as np
 from ...base.frame import Output, Rect, Size, place
 from .scene import PANEL, Layout, Scene
 
-COLUMN = 0.2  # part of the window's width that a column beside the render must have to be of use
+COLUMN = 0.2  # part of the window's width, or height, that a column beside the render, or a row below, has to be of use
 CARD = 0.26  # side of a small sketch, as a part of the render's shorter side
-MARGIN = 0.035  # of a stage, as a part of its height
+MARGIN = 0.035  # of a stage, as a part of its shorter side
 
 
 class Stage(NamedTuple):
-    """Where things stand on a stage; ``beside`` says that sketch and caption have a column of their own."""
+    """Where things stand on a stage; ``beside`` says that sketch and caption have room of their own."""
 
     render: Rect
     sketch: Rect
@@ -42,10 +42,10 @@ def halved(wide: Size) -> Size:
 def stage(window: Size, render: Size, sketch: Size | None) -> Stage:
     """The render large, the sketch small, the prompt as a caption, in a window of any size.
 
-    A render that leaves a column free, as a square one does on 16:9, has sketch and caption beside it; else they lie
-    over its lower corners.
+    A render that leaves a column free, as a square one does on 16:9, has sketch and caption beside it, and one that
+    leaves a row free, as on a phone, below it; else they lie over its lower corners.
     """
-    margin = max(2, round(MARGIN * window.height))
+    margin = max(2, round(MARGIN * min(window)))
     room = Size(max(1, window.width - 2 * margin), max(1, window.height - 2 * margin))
     inside = place(render, room, "letterbox").inside
     column = window.width - inside.width - 3 * margin
@@ -57,6 +57,14 @@ def stage(window: Size, render: Size, sketch: Size | None) -> Stage:
         drawing = Rect(x, shown.y, card.width, card.height)
         top = drawing.y + (card.height + margin if sketch else 0)
         return Stage(shown, drawing, Rect(x, top, column, max(1, shown.y + shown.height - top)), True)
+    row = window.height - inside.height - 3 * margin
+    if row >= COLUMN * window.height:
+        shown = Rect((window.width - inside.width) // 2, margin, inside.width, inside.height)
+        y = shown.y + shown.height + margin
+        card = place(small, Size(max(1, round(0.5 * inside.width)), row), "letterbox").inside.size
+        left = shown.x + (card.width + margin if sketch else 0)
+        words = Rect(left, y, max(1, shown.x + shown.width - left), row)
+        return Stage(shown, Rect(shown.x, y, *card), words, True)
     whole = place(render, window, "letterbox").inside
     side = max(24, round(CARD * min(whole.width, whole.height)))
     card = place(small, Size(side, side), "letterbox").inside.size
