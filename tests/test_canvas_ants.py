@@ -178,3 +178,26 @@ def test_a_stroke_with_a_wide_soft_ring_counts_at_once_and_leaves_no_ring():
     hand.along([(290, 150), (100, 280), (-200, 290)])
     hand.at(-200, 290, count=20)
     assert np.array_equal(hand.given, hand.sheet)
+
+
+def test_an_outline_that_comes_to_the_same_places_again_is_no_selection():
+    hand = Hand(paper(400, 400), 20)
+    for number in range(8):
+        for x, y in ((80, 80), (320, 120), (160, 360), (420, 200), (200, 200)):
+            assert hand.at(x + number, y, lag=(x + number, y), count=6) == 0
+        assert hand.at(200 + number, 200, lag=(200 + number, 200), count=9) == 0
+
+
+@pytest.mark.parametrize(("before", "after"), [(300, 90), (200, 280), (280, 300)])
+def test_a_white_sheet_that_gets_another_size_around_the_pointer_counts_at_once(before, after):
+    def shown(side):
+        picture = np.full((400, 400, 3), 128, np.uint8)
+        picture[200 - side // 2 : 200 + side // 2, 200 - side // 2 : 200 + side // 2] = 255
+        return picture
+
+    hand = Hand(shown(before), 17)
+    hand.along([(-60, 200), (200, 200)])
+    hand.at(200, 200, count=30)
+    hand.sheet = shown(after)
+    hand.at(200, 200, count=4)
+    assert (np.abs(hand.given.astype(int) - hand.sheet).max(2) > 0).mean() < 0.01

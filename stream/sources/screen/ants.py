@@ -7,11 +7,12 @@ from collections import deque
 import cv2
 import numpy as np
 
-from .pieces import CENTRED, Box, differing, distance, is_thin, pieces, way_of
+from .pieces import CENTRED, Box, differing, distance, is_inside, is_thin, pieces, way_of
 
 FLICKER = (3, 2.8)  # so many changes of a pixel within so many seconds are marching ants; GIMP's are the slowest
 SMALL = 64  # pixels: no larger are the cursors that tools draw
 SPREAD = 15  # pixels between two places of an outline that is moved fast
+TIGHT = 0.05  # of its size: how far from the pointer the middle of an outline that does not lag may be
 FAR = 8  # pixels of a way along which an outline changes an area
 PAUSE = 0.6  # seconds between two steps of their march
 SHOWN = 0.15  # share of their line that differs from what is below it
@@ -27,18 +28,20 @@ class Ants:
         self._held: np.ndarray | None = None
         self._line: np.ndarray | None = None  # the same, but without what is beside them
         self._seen_at = -np.inf
-        self.new = False  # there are more of them than before
 
     @property
     def alive(self) -> bool:
         return self._held is not None
 
-    def watch(self, picture: np.ndarray, last: np.ndarray, now: float, trail: list[tuple[int, int]]) -> None:
-        """Count what changed since the picture before; along a short ``trail``, but for what goes with the pointer."""
+    def watch(self, picture: np.ndarray, last: np.ndarray, now: float, trail: list[tuple[int, int]]) -> bool:
+        """Count what changed since the picture before; along a short ``trail``, but for what goes with the pointer.
+
+        True when there are more of them now.
+        """
         changed = differing(picture, last)
-        way = [] if _goes_far(trail) else way_of(trail)
+        belongs, way = (_is_mark, trail) if _goes_far(trail) else (_along, way_of(trail))
         for part, box in pieces(changed):
-            if not is_thin(part) or any(_along(place, box) for place in way):
+            if not is_thin(part) or any(belongs(place, box) for place in way):
                 x, y, width, height = box
                 changed[y : y + height, x : x + width][part] = 0
         count = self._count = np.zeros(changed.shape, np.uint8) if self._count is None else self._count
@@ -52,12 +55,14 @@ class Ants:
             march[self._held] &= changed[self._held]
         if march.any():
             march &= ~self._swept(count)
-        if march.any():
-            wide = cv2.dilate(march, np.ones((5, 5))) > 0
-            self._seen_at = now
-            self.new = self._held is None or bool((wide & ~self._held).any())
-            self._held = wide if self._held is None else self._held | wide
-            self._line = march > 0 if self._line is None else self._line | (march > 0)
+        if not march.any():
+            return False
+        wide = cv2.dilate(march, np.ones((5, 5))) > 0
+        self._seen_at = now
+        more = self._held is None or bool((wide & ~self._held).any())
+        self._held = wide if self._held is None else self._held | wide
+        self._line = march > 0 if self._line is None else self._line | (march > 0)
+        return more
 
     def _swept(self, count: np.ndarray) -> np.ndarray:
         """Where what changed lately is as wide as an area: a hand drew there to and fro, or an outline went with it.
@@ -104,3 +109,14 @@ def _along(place: tuple[int, int], box: Box) -> bool:
     x, y, width, height = box
     most = max(width, height)
     return most < SMALL or distance(place, (x + width / 2, y + height / 2)) < CENTRED * most
+
+
+def _is_mark(place: tuple[int, int], box: Box) -> bool:
+    """Whether a group of pixels is just an outline or a cursor at a place of the pointer, for it is about as high as
+    wide, and its middle is there."""
+    x, y, width, height = box
+    most = max(width, height)
+    if most < SMALL:
+        return is_inside(place, box)
+    slack = max(4, TIGHT * most)
+    return abs(width - height) <= 2 * slack and distance(place, (x + width / 2, y + height / 2)) <= slack

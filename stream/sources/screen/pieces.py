@@ -9,6 +9,7 @@ NEAR = 14  # pixels around a change that count as near
 JOIN = 7  # pixels between the dots of one outline
 CENTRED = 0.15  # of its size: how far from the pointer the middle of an outline may be
 HOLLOW = 24  # pixels: no smaller are wide rings
+WIDEST = 32  # pixels of a ring, or of one and another that has taken its place
 
 Box = tuple[int, int, int, int]  # left, top, width, height
 
@@ -71,11 +72,19 @@ def is_thin(part: np.ndarray) -> bool:
 
 
 def may_be_outline(part: np.ndarray) -> bool:
-    """Whether a group of pixels is made of lines, or lies around a bare middle, as a wide soft ring does."""
+    """Whether a group of pixels is made of lines, or is a round ring that is not very wide, as soft brushes have.
+
+    A sheet that becomes smaller changes a frame around a bare middle, too, but with corners.
+    """
+    if is_thin(part):
+        return True
     height, width = part.shape
-    rows, columns = round(0.35 * height), round(0.35 * width)
-    middle = part[rows:-rows, columns:-columns]
-    return is_thin(part) or (min(height, width) >= HOLLOW and not middle.any())
+    rows, columns, high, wide = round(0.35 * height), round(0.35 * width), height // 12, width // 12
+    if min(height, width) < HOLLOW or part[rows:-rows, columns:-columns].any():
+        return False
+    corners = part[:high, :wide], part[:high, -wide:], part[-high:, :wide], part[-high:, -wide:]
+    is_round = not all(each.any() for each in corners)  # borders may cut it
+    return is_round and int(part.sum()) <= WIDEST * 1.6 * (height + width)
 
 
 def is_around(place: tuple[int, int], box: Box, shape: tuple[int, ...]) -> bool:

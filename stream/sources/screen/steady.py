@@ -83,21 +83,21 @@ class Steady:
         if pointer is None:
             self._given = given if same(picture, given) else picture
             return self._given
-        if fresh:
-            self._ants.watch(picture, last, now, [place[1:] for place in self._trail] if moving else [])
-            if self._ants.new and not self._pressed:
-                self._outline = Outline()  # it may be the border of a selection that was taken for one
+        trail = [place[1:] for place in self._trail] if moving else []
+        more_ants = fresh and self._ants.watch(picture, last, now, trail)
+        if more_ants and not self._pressed:
+            self._outline = Outline()  # it may be the border of a selection that was taken for one
         hold = self._ants.held(picture, given, now, moving)
         if now <= self._pressed_until:
             result = self._drawing(picture, given, hold, now)
         else:
             result = self._hovering(picture, given, last, hold, now, fresh)
-        if hold is not None and self._before is not None and self._before.shape == picture.shape:
-            differs = hold & (result != self._before).any(2)
-            if self._ants.new and differs.any():
-                result = result if result is not given else given.copy()
-                result[differs] = self._before[differs]
-            self._ants.new = False
+        before = self._before
+        if more_ants and hold is not None and before is not None and before.shape == picture.shape:
+            differs = hold & (result != before).any(2)
+            if differs.any():
+                result = given.copy() if result is given else result
+                result[differs] = before[differs]
         self._given = given if result is given or same(result, given) else result
         return self._given
 
