@@ -284,3 +284,30 @@ def test_real_marching_ants_are_no_ink_and_a_stroke_among_them_is(name, display,
         watcher.source.close()
     finally:
         program.close()
+
+
+@pytest.mark.desktop_full
+def test_the_ants_of_mtpaint_are_no_ink(display, tmp_path):
+    needs("xdotool", "mtpaint")
+    Image.fromarray(scene()).save(tmp_path / "drawing.png")
+    program = Program(display, tmp_path, ["mtpaint", tmp_path / "drawing.png"], "mtpaint", (1000, 900))
+    try:
+        watcher = Watcher(program)
+        watcher.until(lambda picture: np.array_equal(picture, scene()))
+        corner = watcher.corner()
+        seen = watcher.screen()
+        program.point(corner[0] + 300, corner[1] + 250)
+        program.xdotool("key", "ctrl+a")  # all of it is selected: ants along its border
+        watcher.changes(60)
+        ants = watcher.screen()
+        keep(ants, "mtpaint-ants-screen", tmp_path.parent / "sheets")
+        border = (slice(corner[1], corner[1] + 2), slice(corner[0], corner[0] + SIDE))
+        assert (ants[border] != seen[border]).any()  # they are there
+        for number in range(30):
+            program.point(corner[0] + 300 + number % 5 * 12, corner[1] + 250 + number % 7 * 9)
+            watcher.changes(3)
+        keep(watcher.last, "mtpaint-ants", tmp_path.parent / "sheets")
+        assert np.array_equal(watcher.last, scene())
+        watcher.source.close()
+    finally:
+        program.close()
