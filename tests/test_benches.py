@@ -529,7 +529,7 @@ def test_latency_from_the_event_to_the_pixel(xvfb):
 
 
 @pytest.mark.desktop
-def test_start_sees_the_window_and_then_the_first_render(xvfb, monkeypatch):
+def test_start_sees_the_window_and_then_the_first_render(xvfb, monkeypatch, tmp_path):
     script = """
 import sys, time
 import numpy as np
@@ -542,10 +542,14 @@ for turn in range(1000):
     window.write(made, Status(size=(128, 128), step="loading"))
     time.sleep(0.02)
 """
+    (tmp_path / "ready.py").write_text(f"assert input()\n{script}")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(start, "COMMAND", script)
+    monkeypatch.setattr(start, "READY", "ready")
+    monkeypatch.setattr(start, "READ_FOR", 1.0)
     result = start.measure("ink-tiny", 1, xvfb)
     rows = {row["case"]: row for row in result["rows"]}
-    assert list(rows) == ["warm", "fresh home"]
+    assert list(rows) == ["warm", "fresh home", "start page"]
     for row in rows.values():
         assert row["first_window_s"] + 0.3 < row["first_render_s"] <= row["slowest_render_s"]
     shown_and_drawn(start, result)

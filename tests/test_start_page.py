@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from inkstream.stream.app.cli import app
 from inkstream.stream.app.start import last, offers, page
-from inkstream.stream.app.start.child import Child
+from inkstream.stream.app.start.child import Child, Spare
 from inkstream.stream.app.start.guide import Guide
 from inkstream.stream.app.start.icons import NAMES, icon
 from inkstream.stream.app.start.page import BACK, CLOSE, Item, Page
@@ -631,3 +631,46 @@ def test_on_a_real_display_it_is_there_and_esc_closes_it(home):
         finally:
             process.kill()
             process.wait(10)
+
+
+def test_a_process_that_is_ready_is_told_what_to_do_and_is_the_command(capfd, home):
+    with closing(Spare()) as spare:
+        spare.prepare()
+        spare.prepare()
+        first = spare._ready
+        child = spare(["run", "--source", "no such thing"])
+        assert child.number == first.pid and spare._ready is None
+        assert ended(child) == 2
+        assert "--source: got 'no such thing'" in child.reasons()[0]
+        assert ended(spare(["--version"])) == 0, "without one that is ready another one is started"
+    assert capfd.readouterr().out.startswith("inkstream ")
+
+
+def test_a_process_that_is_ready_ends_with_the_page_and_one_that_ended_is_replaced(home):
+    spare = Spare()
+    spare.prepare()
+    gone = spare._ready
+    gone.kill()
+    gone.wait()
+    assert ended(spare(["--version"])) == 0, "it is not needed"
+    spare.prepare()
+    left = spare._ready
+    assert left is not gone and left.poll() is None
+    spare.close()
+    assert left.poll() is not None
+
+
+def test_where_the_page_dies_the_process_that_is_ready_ends_by_itself(home):
+    spare = Spare()
+    spare.prepare()
+    with spare._ready as left:
+        left.stdin.close()
+        assert left.wait(60) == 0
+
+
+def ended(child):
+    """The exit code of a child, once it has ended."""
+    end = time.monotonic() + 60
+    while (code := child.wait(0.5)) is None:
+        assert time.monotonic() < end
+    return code

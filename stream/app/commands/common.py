@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +12,9 @@ import typer
 from ...base.metrics import IN_WORDS
 from ...base.plain import reason
 from ...base.progress import Progress, note, shown
-from ...base.signals import INTERRUPTED, left_behind, saving
+from ...base.signals import INTERRUPTED, saving
 from ...base.terminal import drain
+from ..ahead import hurried, imported
 from ..opening import behind
 
 if TYPE_CHECKING:
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from ...session.session import Session
     from ..opening import Preview
 
-log = logging.getLogger(__name__)
 FAULT = 1  # exit code
 
 
@@ -50,42 +47,6 @@ def check_kinds(source: str, sinks: list[str]) -> None:
 
 
 @contextmanager
-def ahead() -> Iterator[None]:
-    """Python's part of loading begins, on a thread of its own, while the block opens what is to be seen first."""
-
-    def work() -> None:
-        try:
-            from ...loop import stream  # noqa: F401
-        except Exception:
-            log.debug("importing ahead failed", exc_info=True)
-
-    thread = threading.Thread(target=work, name="inkstream importing", daemon=True)
-    with _hurried():
-        thread.start()
-        try:
-            yield
-        except BaseException:
-            left_behind(thread)
-            raise
-
-
-@contextmanager
-def _hurried() -> Iterator[None]:
-    """Inside the block Python does not look for garbage: a fifth of the time of loading, and what is made there stays.
-
-    It is not looked through later, either, so a live stream does not stop for it.
-    """
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if before:
-            gc.enable()
-
-
-@contextmanager
 def loaded(run: RunConfig, preview: Preview | None = None) -> Iterator[Stream]:
     """The stream of a configuration, loaded with its progress shown on stderr, and closed at the end.
 
@@ -93,11 +54,12 @@ def loaded(run: RunConfig, preview: Preview | None = None) -> Iterator[Stream]:
     """
 
     def load(progress: Progress) -> Stream:
+        imported()
         from ...loop.stream import Stream
 
         return Stream.from_pretrained(run.model, run.stream, progress=progress)
 
-    with _hurried(), shown(f"loading {run.model}") as progress:
+    with hurried(), shown(f"loading {run.model}") as progress:
         stream = load(progress) if preview is None else behind(preview, load, progress)
     try:
         yield stream

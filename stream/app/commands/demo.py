@@ -21,8 +21,9 @@ from ...base.options import (
     load_run,
 )
 from ...base.progress import Progress, note, shown
+from ..ahead import ahead
 from ..opening import Preview, Steps, open_window
-from .common import ahead, exit_code, kept_as, loaded, say_results
+from .common import exit_code, kept_as, loaded, say_results
 
 if TYPE_CHECKING:
     from ...base.configfile import RunConfig

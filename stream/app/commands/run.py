@@ -22,8 +22,9 @@ from ...base.options import (
     load_run,
 )
 from ...base.progress import Progress, note, shown
+from ..ahead import ahead
 from ..opening import Opening
-from .common import ahead, check_kinds, exit_code, loaded, say_results
+from .common import check_kinds, exit_code, loaded, say_results
 from .recording import MEGABYTES, HistoryOption, JournalOption, recording
 
 if TYPE_CHECKING:

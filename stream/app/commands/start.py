@@ -20,8 +20,12 @@ def start() -> None:
 
     inkstream alone does the same. A run that is started there comes back to it when its window is closed.
     """
+    from contextlib import closing
+
+    from ..start.child import Spare
     from ..start.guide import Guide
 
-    code = Guide().run()
+    with closing(Spare()) as spare:
+        code = Guide(run=spare, prepare=spare.prepare).run()
     if code:
         raise typer.Exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from ...base import terminal
 from ...base.plain import plain
 
 MODULE = "inkstream.stream.app.cli"
+READY = "inkstream.stream.app.start.ready"
 MOST_LINES = 40  # that are remembered
 MOST_SAID = 6  # reasons that a page shows
 MOST_OUTPUT = 1 << 22  # bytes of results
@@ -24,13 +26,15 @@ _STAMP = re.compile(r"^(error|ERROR|WARNING|warning): ?")
 class Child:
     """Runs ``inkstream`` with these words. What it says goes on to our own terminal, too.
 
-    ``results``: whether what it prints is for us, and not for people.
+    ``results``: whether what it prints is for us, and not for people. ``process``: one that has been told the words.
     """
 
-    def __init__(self, words: Sequence[str], results: bool = False) -> None:
+    def __init__(
+        self, words: Sequence[str], results: bool = False, process: subprocess.Popen[bytes] | None = None
+    ) -> None:
         self.output = b""
         self._lines: deque[str] = deque(maxlen=MOST_LINES)
-        self._process = subprocess.Popen(
+        self._process = process or subprocess.Popen(
             [sys.executable, "-m", MODULE, *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if results else None,
@@ -97,3 +101,46 @@ class Child:
         assert self._process.stdout is not None
         with self._process.stdout as stream:
             self.output = stream.read(MOST_OUTPUT)
+
+
+class Spare:
+    """Starts commands, of which one may be ready before it is known: see ``ready``. Called as ``Child`` is."""
+
+    def __init__(self) -> None:
+        self._ready: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Have a process ready; nothing, where one is."""
+        if self._ready is None or self._ready.poll() is not None:
+            self.close()
+            command = [sys.executable, "-m", READY]
+            self._ready = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def __call__(self, words: Sequence[str], results: bool = False) -> Child:
+        process = None if results else self._take(words)
+        return Child(words, results, process)
+
+    def close(self) -> None:
+        """End the process that is ready, if any."""
+        process, self._ready = self._ready, None
+        if process is not None:
+            for stream in (process.stdin, process.stderr):
+                assert stream is not None
+                stream.close()
+            process.kill()
+            process.wait()
+
+    def _take(self, words: Sequence[str]) -> subprocess.Popen[bytes] | None:
+        """The process that is ready, once it has been told the words; None where there is none, or it has ended."""
+        process = self._ready
+        if process is None or process.poll() is not None:
+            return None
+        assert process.stdin is not None
+        try:
+            with process.stdin as told:
+                told.write(json.dumps(list(words)).encode() + b"\n")
+        except OSError:  # it has ended just now
+            self.close()
+            return None
+        self._ready = None
+        return process

@@ -26,15 +26,19 @@ Ask = tuple[str, ...]
 
 
 class Guide:
-    """The start page's way. ``open_window`` opens a window at a place, ``run`` starts a command."""
+    """The start page's way.
+
+    ``open_window`` opens a window at a place, ``run`` starts a command; ``prepare`` is called when a page is there.
+    """
 
     def __init__(
         self,
         open_window: Callable[[Rect | None], StartWindow] = StartWindow,
         run: Callable[..., Child] = Child,
         clock: Callable[[], float] = time.monotonic,
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
-        self._open, self._run, self._clock = open_window, run, clock
+        self._open, self._run, self._clock, self._prepare = open_window, run, clock, prepare
         self._window: StartWindow | None = None
         self._place: Rect | None = None
         self._child: Child | None = None
@@ -98,6 +102,8 @@ class Guide:
     def _show(self, shown: Page, look: Callable[[], Page | Ask | None] = lambda: None) -> Ask:
         if self._window is None:
             self._window = self._open(self._place)
+        if self._ran is None or self._ran.code is not None:
+            self._prepare()
         return self._window.ask(shown, look)
 
     def _windows(self, like: str = "", missing: str = "") -> Ask:
