@@ -253,6 +253,19 @@ def test_the_mouse_chooses_and_scrolls(start, pygame):
     assert start.ask(ROWS) == ("row", "29")
 
 
+def test_a_mouse_that_lies_where_the_page_opens_chooses_nothing_until_it_is_moved(start, pygame):
+    places, _ = View(pygame).draw(pygame.display.get_surface(), page.home(), 0, 0, 0.0)
+    second = next(place.rect for place in places if place.index == 1)
+    for _ in range(2):
+        pygame.event.post(pygame.event.Event(pygame.MOUSEMOTION, pos=second.center, rel=(0, 0), buttons=(0, 0, 0)))
+    press(pygame, "RETURN")
+    assert start.ask(page.home()) == ("windows",)
+    moved = (second.centerx + 1, second.centery)
+    pygame.event.post(pygame.event.Event(pygame.MOUSEMOTION, pos=moved, rel=(1, 0), buttons=(0, 0, 0)))
+    press(pygame, "RETURN")
+    assert start.ask(page.home()) == ("demo",)
+
+
 def test_a_row_that_is_reached_with_keys_is_seen_whole(start, pygame):
     press(pygame, *["DOWN"] * 25, "RETURN")
     assert start.ask(ROWS) == ("row", "25")

@@ -38,6 +38,7 @@ class StartWindow:
         self._held: set[int] = set()  # keys that were down before the window had the keyboard
         self._deaf_until = clock() + DEAF
         self.page = Page("", "")  # what is shown
+        self._pointer: tuple[int, int] | None = None
         self._unread: list[Any] = []  # events that the next page gets
 
     @property
@@ -113,8 +114,9 @@ class StartWindow:
                 self._held.add(event.key)
             return None if event.key in self._held else self._press(event)
         elif event.type == pygame.MOUSEMOTION:
+            rested, self._pointer = self._pointer in (None, event.pos), event.pos
             index = self._at(event.pos)
-            if index is not None and index >= 0:
+            if not rested and index is not None and index >= 0:  # a mouse that only lies there chooses nothing
                 self._focus = index
         elif event.type == pygame.MOUSEWHEEL:
             self._move(-WHEEL * event.y)
