@@ -3,7 +3,7 @@
 A cache is a folder: ``scenes.json`` says what it holds, ``captions.jsonl`` has a line for each scene, and four arrays
 are read through memory maps: ``picture.npy`` (N, S, S, 3), ``clean.npy`` and ``labels.npy`` (N, S, S), ``sketch.npy``
 (N, drawings, S, S), all uint8. At 256 a scene takes 330 kB, and 66 kB for each drawing;
-8,000 scenes with three drawings take 4.2 GB.
+8,000 scenes with three drawings take 4.2 GB. A folder can be moved, and read where nothing could render it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from ...stream.base.errors import ConfigError, DataError
 from ...stream.base.files import new_array, write_json, write_whole
 from ...stream.base.locks import Busy, locked
 from ...stream.base.progress import Progress, silent
-from .render import LOOK, check_size, render
+from .grammar import KINDS
+from .painters import PAINTERS, painter_of
+from .render import check_size
 from .sample import Sample
-from .scenes import captions, drawings, sample_scene
+from .scenes import Scene, captions, drawings, sample_scene
 
 ABOUT, CAPTIONS, DONE, LOCK = "scenes.json", "captions.jsonl", "done.npy", "scenes.lock"
 FILES = (CAPTIONS, DONE, "picture.npy", "clean.npy", "labels.npy", "sketch.npy")
 PATIENCE = 12 * 3600.0  # seconds that a process waits for another one that renders
-BLOCK = 16  # scenes that are rendered, or rendered again, together
+BLOCK = {"fast": 16, "traced": 1}  # scenes that are rendered, or rendered again, together
 MOST_WORKERS = 32
 Mode = Literal["r", "r+"]
 
@@ -45,6 +47,11 @@ class _Plan(NamedTuple):
     size: int
     drawings: int
     look: int
+    painter: str = "fast"
+    kind: str = ""  # of all scenes; none: of all kinds
+
+    def scene(self, row: int) -> Scene:
+        return sample_scene(self.seed + row, self.kind or None)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         flat = (self.count, self.size, self.size)
@@ -52,18 +59,20 @@ class _Plan(NamedTuple):
 
     @property
     def blocks(self) -> int:
-        return -(-self.count // BLOCK)
+        return -(-self.count // BLOCK[self.painter])
 
 
 class SceneCache:
     """``count`` scenes of the seeds from ``seed`` on, rendered once; a ``Samples``.
 
-    Opening it renders what is missing, in ``workers`` processes (default: one for each core) with one thread each, and
-    tells ``progress(text, part)``. Killed at any point, it goes on where it was; what comes out does not depend on how
-    often that happened, nor on the number of processes.
+    ``painter`` is one of PAINTERS, ``kind`` one of KINDS, for scenes of that kind alone; without it a folder keeps the
+    kind that it has, and a new one has all kinds. Opening it renders what is missing, in ``workers`` processes
+    (default: one for each core) with one thread each, and tells ``progress(text, part)``. Killed at any point, it goes
+    on where it was; what comes out does not depend on how often that happened, nor on the number of processes.
 
     Each scene has several ``drawings``: ``cache[i]`` takes them in turn from one scene to the next, ``sample`` takes
-    any. Raises ConfigError when the folder holds other scenes than these, DataError when its files are damaged.
+    any. Raises ConfigError when the folder holds other scenes than these, or what paints them is not installed,
+    DataError when its files are damaged.
     """
 
     def __init__(
@@ -74,10 +83,16 @@ class SceneCache:
         size: int = 256,
         *,
         drawings: int = 3,
+        painter: str = "fast",
+        kind: str | None = None,
         workers: int | None = None,
         progress: Progress = silent,
     ) -> None:
         check_size(size)
+        for name, value, known in (("painter", painter, tuple(PAINTERS)), ("kind", kind, (None, *KINDS))):
+            if value not in known:
+                expected = ", ".join(filter(None, known))
+                raise ConfigError(f"{name}: got {value!r}, expected one of: {expected}")
         for name, value, least in (("seed", seed, 0), ("count", count, 1), ("drawings", drawings, 1)):
             if value < least:
                 raise ConfigError(f"{name}: got {value}, expected {least} or more")
@@ -85,8 +100,11 @@ class SceneCache:
             raise ConfigError(f"workers: got {workers}, expected 0 to {MOST_WORKERS}; 0 renders in this process")
         self.folder = Path(folder).expanduser()
         self.drawings = drawings
-        self._plan = _Plan(seed, count, size, drawings, LOOK)
+        plan = _Plan(seed, count, size, drawings, PAINTERS[painter].look, painter, kind or "")
+        held = _held(self.folder) if kind is None else None
+        self._plan = plan if held is None else plan._replace(kind=held.kind)
         if not _begun(self.folder, self._plan) or _left(self.folder, self._plan):
+            PAINTERS[painter].check()
             with _alone(self.folder, progress):
                 if not _begun(self.folder, self._plan):
                     _begin(self.folder, self._plan)
@@ -146,16 +164,22 @@ def _usual_workers() -> int:
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_WORKERS)
 
 
-def _begun(folder: Path, plan: _Plan) -> bool:
-    """Whether the folder has this cache; raises ConfigError when it has another one."""
+def _held(folder: Path) -> _Plan | None:
+    """What a folder was begun with."""
     path = folder / ABOUT
     if not path.exists():
-        return False
+        return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        held = _Plan(**found)
+        return _Plan(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: got {str(error)[:100]}, expected what a cache holds; delete {folder}") from None
+
+
+def _begun(folder: Path, plan: _Plan) -> bool:
+    """Whether the folder has this cache; raises ConfigError when it has another one."""
+    held = _held(folder)
+    if held is None:
+        return False
     different = [name for name, value in plan._asdict().items() if getattr(held, name) != value]
     if different:
         got, wanted = ({name: getattr(each, name) for name in different} for each in (held, plan))
@@ -165,7 +189,7 @@ def _begun(folder: Path, plan: _Plan) -> bool:
 
 def _begin(folder: Path, plan: _Plan) -> None:
     """Lay out empty arrays; the file that says what they hold comes last, so that a half-begun cache is begun anew."""
-    scenes = (sample_scene(plan.seed + number) for number in range(plan.count))
+    scenes = map(plan.scene, range(plan.count))
     lines = (json.dumps({"captions": captions(scene), "tags": dict(scene.tags)}) + "\n" for scene in scenes)
     write_whole(folder / CAPTIONS, *(line.encode() for line in lines))
     for name, shape in {**plan.shapes(), "done": (plan.blocks,)}.items():
@@ -257,10 +281,11 @@ def _one_thread() -> Iterator[None]:
 def _render_block(folder: Path, plan: _Plan, block: int) -> int:
     """Render one block into the arrays; any process may do it, and do it again."""
     arrays = _open_arrays(folder, plan, "r+")
-    first = block * BLOCK
-    rows = range(first, min(first + BLOCK, plan.count))
-    scenes = [sample_scene(plan.seed + row) for row in rows]
-    renders = render(scenes, plan.size)
+    together = BLOCK[plan.painter]
+    first = block * together
+    rows = range(first, min(first + together, plan.count))
+    scenes = [plan.scene(row) for row in rows]
+    renders = painter_of(plan.painter)(scenes, plan.size)
     lines, labels = renders.lines.cpu().numpy(), renders.labels.cpu().numpy()
     for name, values in (("picture", renders.pixels()), ("clean", lines), ("labels", labels)):
         arrays[name][first : rows.stop] = values

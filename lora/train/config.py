@@ -42,6 +42,8 @@ class DataConfig(Settings):
     """How many scenes to render into the folder where they are not there yet; 0: it is a folder of pairs."""
     scenes_seed: int = Field(0, ge=0, lt=2**62)
     """Seed of the first scene."""
+    painter: Literal["fast", "traced"] = "fast"
+    """Who painted, or paints, the scenes: traced are those of inkstream scenes render."""
     size: int = Field(256, ge=32, le=2048, multiple_of=8)
     """Side of the pictures in pixels."""
     validation: int = Field(64, ge=0, le=100_000)

@@ -94,7 +94,9 @@ def open_data(config: DataConfig, progress: Progress = silent, whole: bool = Tru
         if not whole and not (folder / ABOUT).is_file():
             few = _some_scenes(config)
             return few, few[:0]
-        cache = SceneCache(folder, config.scenes_seed, config.scenes, config.size, progress=progress)
+        cache = SceneCache(
+            folder, config.scenes_seed, config.scenes, config.size, painter=config.painter, progress=progress
+        )
         border = len(cache) - config.validation
         return _learned(Part(cache, 0, border), config), Part(cache, border, len(cache))
     if not folder.is_dir():

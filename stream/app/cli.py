@@ -33,6 +33,7 @@ from .commands import (
     quantize,
     render,
     run,
+    scenes,
     start,
     train,
 )
@@ -223,6 +224,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")
 app.add_typer(engines.app, name="engines")
 app.add_typer(history.app, name="history")
+app.add_typer(scenes.app, name="scenes")
 app.add_typer(bench.app, name="bench")
 
 

@@ -1,0 +1,237 @@
+"""What things stand on in the path tracer: road, grass, sand, snow or a studio's sweep, with hills far off."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ._blender import Stage
+from ._camera import View
+from ._scene import Scene
+from ._shader import Shader
+from ._solid_mesh import Faces
+from ._trace_light import haze
+from .grammar import STUDIO
+
+FAR = 4000.0  # metres to where the ground ends
+HAZE = 1900.0  # metres in which air hides two thirds
+BLADES = 26000  # tufts of grass
+GROUND, HILLS, MARKS = 1, 2, 3  # parts, as the fast painter has them
+ROAD = 3.4  # metres from a road's middle to its edge
+
+
+def lay_ground(stage: Stage, scene: Scene, seed: int, size: float = 1.0) -> None:
+    """The ground of a car or a building; ``size`` is how large the thing is against a car."""
+    if scene.tags["time"] == STUDIO:
+        _sweep(stage, scene.view)
+        return
+    name, air = scene.tags["ground"], haze(scene.tags["time"])
+    plain = Faces()
+    reach = FAR
+    plain.polygon([(-reach, 0, reach), (reach, 0, reach), (reach, 0, -reach), (-reach, 0, -reach)])
+    if name == "road":
+        stage.faces("verge", plain.changed(lambda p: p - [0, 0.03, 0]), grass(stage, air), "ground", GROUND)
+        _road(stage, scene, air, size)
+        tufts(
+            stage, seed, scene.view, 0.055 * size**0.5, lambda p: np.abs(p[:, 2] + _middle(scene)) > ROAD * size + 0.5
+        )
+    else:
+        material = {"grass": grass, "sand": sand, "snow": snow}[name](stage, air)
+        stage.faces("ground", plain, material, "ground", GROUND)
+        if name == "grass":
+            tufts(stage, seed, scene.view, 0.055 * size**0.5, lambda p: np.ones(len(p), bool))
+    if scene.shape["hills"] > 0:
+        hills(stage, scene.view, scene.shape["hills"], scene.shape["hills_at"], name, air)
+
+
+def _middle(scene: Scene) -> float:
+    """How far before the thing a road lies: cars stand on it, buildings behind it."""
+    return 0.0 if scene.kind == "car" else -(scene.shape["depth"] / 2 + 6.0)
+
+
+def _sweep(stage: Stage, view: View) -> None:
+    """A floor that bends up into a wall behind."""
+    shader = Shader(stage, "sweep")
+    material = shader.done(shader.surface(Base_Color=(0.56, 0.565, 0.575), Roughness=0.32, IOR_Level=0.25))
+    away = (-math.sin(view.yaw), -math.cos(view.yaw))
+    right = view.axes[0]
+    profile = [(60.0, 0.0), (-5.0, 0.0)]
+    profile += [(-5.0 - 4 * math.sin(a), 4 - 4 * math.cos(a)) for a in np.linspace(0, math.pi / 2, 16)[1:]]
+    profile += [(-9.0, 40.0)]
+    floor = Faces()
+    for (a, y0), (b, y1) in pairwise(profile):
+        corners = []
+        for ahead, y, aside in ((a, y0, -60), (a, y0, 60), (b, y1, 60), (b, y1, -60)):
+            corners.append((right[0] * aside - away[0] * ahead, y, right[2] * aside - away[1] * ahead))
+        floor.polygon(corners)
+    stage.faces("sweep", floor, material, "ground", 0, smooth=60)
+
+
+def _road(stage: Stage, scene: Scene, air: tuple[float, float, float], size: float) -> None:
+    z, edge = -_middle(scene), ROAD * size
+    stage.faces("road", _strip(z - edge, z + edge, 0.0), asphalt(stage, air), "ground", GROUND)
+    curb = Faces()
+    for hand in (-1, 1):
+        near = z + hand * edge
+        curb.box((-300, -0.05, min(near, near + hand * 0.16)), (300, 0.09, max(near, near + hand * 0.16)))
+    stage.faces("curb", curb, concrete(stage, (0.42, 0.41, 0.39), air), "ground", GROUND, bevel=0.02)
+    if scene.shape.get("marks", 1.0):
+        paint = worn_paint(stage, air)
+        for at in (-2.6, 2.6) if scene.kind == "car" else (0.0,):
+            stage.faces("mark", _strip(z + at - 0.07, z + at + 0.07, 0.004), paint, "ground", MARKS)
+
+
+def _strip(low: float, high: float, y: float) -> Faces:
+    strip = Faces()
+    strip.polygon([(-600, y, high), (600, y, high), (600, y, low), (-600, y, low)])
+    return strip
+
+
+# --- materials
+
+
+def grass(stage: Stage, air: Any) -> Any:
+    """Turf: large stains, fine blades."""
+    s = Shader(stage, "grass")
+    at = s.place()
+    stain, fine = s.noise(at, 0.35, 6), s.noise(s.scaled(at, (1, 1, 1)), 34.0, 8, 0.7)
+    colour = s.mix(s.between(stain, 0.35, 0.68), (0.030, 0.072, 0.012), (0.075, 0.125, 0.026))
+    colour = s.mix(s.between(s.noise(at, 0.09, 4), 0.52, 0.75, 0, 0.6), colour, (0.13, 0.135, 0.045))
+    colour = s.shaded(colour, fine, 0.45, 1.6)
+    normal = s.bump(s.math("ADD", fine, s.noise(at, 6.0, 5)), 0.06)
+    return s.done(s.hazed(s.surface(Base_Color=colour, Roughness=0.75, IOR_Level=0.25, Normal=normal), air, HAZE))
+
+
+def asphalt(stage: Stage, air: Any) -> Any:
+    s = Shader(stage, "asphalt")
+    at = s.place()
+    grain, patch = s.noise(at, 90.0, 3, 0.7), s.noise(s.scaled(at, (0.16, 1, 1)), 0.8, 6)
+    colour = s.mix(s.between(patch, 0.3, 0.7), (0.042, 0.043, 0.046), (0.082, 0.081, 0.080))
+    colour = s.shaded(colour, grain, 0.65, 1.5)
+    crack = s.cells(s.scaled(at, 1.0), 0.35, "DISTANCE_TO_EDGE")
+    crack = s.math("ADD", crack, s.math("MULTIPLY", s.noise(at, 3.0, 4), 0.02))
+    line = s.math("MULTIPLY", s.between(crack, 0.017, 0.011), s.between(s.noise(at, 0.25, 2), 0.5, 0.6))
+    colour = s.mix(s.math("MULTIPLY", line, 0.7), colour, (0.012, 0.012, 0.012))
+    rough = s.between(patch, 0.3, 0.7, 0.62, 0.85)
+    return s.done(s.hazed(s.surface(Base_Color=colour, Roughness=rough, Normal=s.bump(grain, 0.006)), air, HAZE))
+
+
+def sand(stage: Stage, air: Any) -> Any:
+    """Dunes, ripples and grain."""
+    s = Shader(stage, "sand")
+    at = s.place()
+    dune, grain = s.noise(at, 0.16, 4), s.noise(at, 120.0, 3, 0.7)
+    ripple = s.wave(s.scaled(at, (0.5, 1, 1)), 1.6, 6.5, "Y")
+    seen = s.between(s.noise(at, 0.35, 3), 0.35, 0.6)
+    ripple = s.math("MULTIPLY", ripple, seen)
+    colour = s.mix(s.between(dune, 0.3, 0.7), (0.46, 0.30, 0.135), (0.64, 0.455, 0.235))
+    colour = s.shaded(s.shaded(colour, grain, 0.82, 1.16), ripple, 0.96, 1.03)
+    normal = s.bump(grain, 0.004, s.bump(ripple, 0.025, s.bump(dune, 0.9)))
+    return s.done(s.hazed(s.surface(Base_Color=colour, Roughness=0.9, IOR_Level=0.2, Normal=normal), air, HAZE))
+
+
+def snow(stage: Stage, air: Any) -> Any:
+    s = Shader(stage, "snow")
+    at = s.place()
+    drift, grain = s.noise(s.scaled(at, (0.5, 1, 1)), 0.30, 5, 0.5, 0.4), s.noise(at, 45.0, 4, 0.65)
+    colour = s.mix(s.between(drift, 0.3, 0.7), (0.70, 0.76, 0.86), (0.86, 0.88, 0.90))
+    normal = s.bump(grain, 0.012, s.bump(drift, 0.9))
+    return s.done(s.hazed(s.surface(Base_Color=colour, Roughness=0.55, IOR_Level=0.3, Normal=normal), air, HAZE))
+
+
+def concrete(stage: Stage, colour: Any, air: Any = None) -> Any:
+    """Grey with stains and pores."""
+    s = Shader(stage, "concrete")
+    at = s.place()
+    stain, pore = s.noise(s.scaled(at, (1, 1, 0.35)), 0.7, 7, 0.6), s.noise(at, 28.0, 5, 0.65)
+    shade = s.shaded(s.shaded(colour, stain, 0.74, 1.12), pore, 0.9, 1.08)
+    made = s.surface(Base_Color=shade, Roughness=0.85, Normal=s.bump(pore, 0.01))
+    return s.done(made if air is None else s.hazed(made, air, HAZE))
+
+
+def worn_paint(stage: Stage, air: Any) -> Any:
+    s = Shader(stage, "marking")
+    worn = s.noise(s.place(), 22.0, 5, 0.7)
+    colour = s.mix(s.between(worn, 0.55, 0.68), (0.62, 0.61, 0.58), (0.12, 0.12, 0.12))
+    return s.done(s.hazed(s.surface(Base_Color=colour, Roughness=0.6), air, HAZE))
+
+
+# --- plants and hills
+
+
+def tuft(stage: Stage, seed: int, label: str, part: int, dry: float = 0.25) -> Any:
+    """A handful of blades of grass, one unit high, with its material."""
+    rng = np.random.default_rng(seed)
+    blades = Faces()
+    for _ in range(34):
+        foot = rng.normal(0, 0.42, 2)
+        lean, turn = rng.normal(0, 0.42, 2), rng.uniform(0, 2 * math.pi)
+        high, wide = rng.uniform(0.45, 1.0), 0.045
+        dx, dz = math.cos(turn) * wide, math.sin(turn) * wide
+        x, z = foot
+        mid = (x + lean[0] * 0.3, high * 0.6, z + lean[1] * 0.3)
+        tip = (x + lean[0], high, z + lean[1])
+        blades.polygon([(x - dx, 0, z - dz), (x + dx, 0, z + dz), (mid[0] + dx * 0.7, mid[1], mid[2] + dz * 0.7),
+                        (mid[0] - dx * 0.7, mid[1], mid[2] - dz * 0.7)])  # fmt: skip
+        blades.polygon([(mid[0] - dx * 0.7, mid[1], mid[2] - dz * 0.7),
+                        (mid[0] + dx * 0.7, mid[1], mid[2] + dz * 0.7), tip])  # fmt: skip
+    s = Shader(stage, "blades")
+    chance = s.node("ObjectInfo").outputs["Random"]
+    colour = s.mix(chance, (0.045, 0.105, 0.015), (0.105, 0.165, 0.035))
+    colour = s.mix(s.between(chance, 1 - dry, 1.0, 0.0, 0.7), colour, (0.20, 0.18, 0.07))
+    material = s.done(s.surface(Base_Color=colour, Roughness=0.6, IOR_Level=0.3))
+    return stage.faces("tuft", blades, material, label, part)
+
+
+def tufts(stage: Stage, seed: int, view: View, high: float, grows: Any, near: float = 1.5,
+          label: str = "ground", part: int = GROUND) -> None:  # fmt: skip
+    """Grass where the camera sees it: dense in front, thinner and coarser behind; ``grows`` (N, 3) -> (N,) bool."""
+    rng = np.random.default_rng(seed)
+    eye, half = view.eye, view.field / 2 + 0.12
+    far = 26.0 * max(eye[1], 1.0)
+    away = near * (far / near) ** rng.random(BLADES)
+    turn = view.yaw + rng.uniform(-half, half, BLADES)
+    at = np.stack([eye[0] - away * np.sin(turn), 0 * away, eye[2] - away * np.cos(turn)], 1)
+    keep = grows(at)
+    thing = tuft(stage, seed, label, part)
+    sizes = high * rng.uniform(0.6, 1.4, BLADES) * (1 + away / 22.0)
+    stage.copies(thing, at[keep], sizes[keep], seed, 0.15)
+
+
+def ridge(rng: np.random.Generator, count: int, octaves: int, rough: float) -> np.ndarray:
+    """(count,) a line of hills from 0 to 1, closed to a ring."""
+    turn = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    line = np.zeros(count)
+    for octave in range(octaves):
+        for _ in range(3):
+            line += rough**octave * np.cos(turn * round(4 * 1.9**octave * rng.uniform(0.7, 1.3)) + rng.uniform(0, 7))
+    return (line - line.min()) / np.ptp(line)
+
+
+def hills(stage: Stage, view: View, height: float, place: float, ground: str, air: Any) -> None:
+    """A ring of wooded hills, ``height`` picture sizes above the horizon."""
+    far, spread = 800.0, 2 * math.tan(view.field / 2)
+    top = height * spread * far
+    rng = np.random.default_rng(int(place * 1e6))
+    around, rows = 720, 10
+    line = 0.35 + 0.65 * ridge(rng, around, 6, 0.45)
+    turn = np.linspace(0, 2 * np.pi, around, endpoint=False)
+    share = np.linspace(0, 1, rows)[:, None]
+    reach = far * (0.72 + 0.28 * share)
+    high = top * line * np.sin(share * math.pi / 2) - 2.0 * (share == 0)
+    ring = Faces.grid(
+        np.stack([view.eye[0] + reach * np.sin(turn), high, view.eye[2] - reach * np.cos(turn)], -1), closed=True
+    )
+    s = Shader(stage, "hills")
+    wood = s.cells(s.place(), 0.12)
+    low, high = {
+        "snow": ((0.22, 0.25, 0.30), (0.75, 0.80, 0.88)),
+        "sand": ((0.20, 0.16, 0.09), (0.36, 0.27, 0.15)),
+    }.get(ground, ((0.020, 0.045, 0.015), (0.07, 0.115, 0.035)))
+    colour = s.mix(s.between(s.noise(s.place(), 0.012, 6), 0.38, 0.62), low, high)
+    colour = s.shaded(colour, wood, 0.6, 1.25)
+    made = s.surface(Base_Color=colour, Roughness=0.9, IOR_Level=0.1, Normal=s.bump(wood, 5.0))
+    stage.faces("hills", ring, s.done(s.hazed(made, air, HAZE)), "hill", HILLS, smooth=180)
