@@ -106,9 +106,9 @@ def is_cut_off(
 ) -> bool:
     """Whether a group of pixels is a piece of an outline that a border of the picture cuts in two: what is left of it
     lies around the pointer and reaches a border, too."""
-    if not at_border(box, shape):
-        return False
     x, y, width, height = box
+    if not at_border(box, shape) or int(part.sum()) > WIDEST * 1.6 * (height + width):
+        return False
     ys, xs = np.nonzero(part)
     for other, around in found:
         if around == box or not at_border(around, shape) or not may_be_outline(other):
@@ -117,7 +117,11 @@ def is_cut_off(
         for place in places:
             reach = max(place[0] - left, left + across - place[0], place[1] - top, top + down - place[1]) + JOIN
             near = max(place[0] - x, x + width - place[0], place[1] - y, y + height - place[1]) <= reach
-            if near and is_inside(place, around) and np.hypot(xs + x - place[0], ys + y - place[1]).min() >= reach / 2:
+            if (
+                near
+                and is_around(place, around, shape)
+                and np.hypot(xs + x - place[0], ys + y - place[1]).min() >= reach / 2
+            ):
                 return True
     return False
 
