@@ -200,6 +200,15 @@ def test_specks_of_one_pixel_draw_no_line():
     assert (clean[4] != again[4]).float().mean() < 0.02
 
 
+def test_lines_around_the_sun_are_drawn_in_the_sky_alone():
+    scene = next(s for s in (sample_scene(n, "landscape") for n in range(200)) if s.shape["sun_rays"])
+    sky = {name: value.copy() for name, value in passes().items()}
+    sky["part"][:], sky["label"][:] = 0, NUMBER["sky"]
+    assert from_passes(sky, scene, 64)[4].any()
+    sky["part"][:], sky["label"][:] = 8, NUMBER["grass"]
+    assert not from_passes(sky, scene, 64)[4].any()
+
+
 # --- the folder
 
 

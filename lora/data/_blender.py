@@ -214,7 +214,7 @@ class Stage:
         number = index.round().astype(np.int32)
         return {
             "light": of("Combined", "RGB"),
-            "depth": np.where(depth > 9e4, np.inf, depth).astype(np.float32),
+            "depth": np.where(depth > 4e4, np.inf, depth).astype(np.float32),
             "normal": np.stack([normal[..., 0], normal[..., 2], -normal[..., 1]], -1),
             "part": number // PARTS,
             "label": number % PARTS,

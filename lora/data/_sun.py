@@ -48,20 +48,31 @@ def paint_sun(canvas: Canvas, scenes: Sequence[Scene], rays: Rays) -> None:
     """Paint it on a canvas of nothing but sky."""
     if not any(scene.shape["sun_size"] for scene in scenes):
         return
-    names = ("sun_x", "sun_y", "sun_size", "sun_rays", "sun_turn")
-    shape = Table.of([{name: scene.shape[name] for name in names} for scene in scenes], canvas.colour.device)
-    shape = shape.over_pictures()
+    shape, x, y, apart = _places(scenes, rays)
     colours = torch.tensor([_COLOURS[scene.tags["time"]] for scene in scenes], device=canvas.colour.device)
     disc = colours.T[..., None, None]  # (3, B, 1, 1)
-    x = rays.across - shape.sun_x  # (B, 1, S)
-    y = rays.above + rays.camera.over_pictures().horizon - shape.sun_y  # (B, S, 1)
-    apart, there = (x * x + y * y).sqrt(), shape.sun_size > 0
+    there = shape.sun_size > 0
     glow = 0.45 * step(3.2, 1.0, apart / shape.sun_size.clamp_min(1e-3)) ** 2 * there
     canvas.colour = mix(canvas.colour, disc.expand_as(canvas.colour), glow)
     inside = there & (apart < shape.sun_size)
     sky = torch.full_like(canvas.depth, torch.inf)
     canvas.paint(inside, disc.expand_as(canvas.colour), "sky", PART, sky, canvas.normal)
     canvas.stroke = canvas.stroke | _drawn_rays(shape, x, y, apart)
+
+
+def drawn_rays(scenes: Sequence[Scene], rays: Rays) -> torch.Tensor:
+    """(B, S, S) bool: the lines around each scene's sun, as people draw them."""
+    return _drawn_rays(*_places(scenes, rays))
+
+
+def _places(scenes: Sequence[Scene], rays: Rays) -> tuple[Table, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Measures of each sun, and how far every pixel is from it: to the right (B, 1, S), up (B, S, 1), and in all."""
+    names = ("sun_x", "sun_y", "sun_size", "sun_rays", "sun_turn")
+    numbers = [{name: scene.shape[name] for name in names} for scene in scenes]
+    shape = Table.of(numbers, rays.across.device).over_pictures()
+    x = rays.across - shape.sun_x
+    y = rays.above + rays.camera.over_pictures().horizon - shape.sun_y
+    return shape, x, y, (x * x + y * y).sqrt()
 
 
 def _drawn_rays(shape: Table, x: torch.Tensor, y: torch.Tensor, apart: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 from ._blender import Stage
 from ._camera import SUN, View
+from ._scene import Scene
 from ._shader import Shader
+from ._solid_mesh import Faces
+from ._sun import PART as DISC
 from .grammar import STUDIO
 
 Colour = tuple[float, float, float]
@@ -41,6 +44,33 @@ HOURS = {
 }  # fmt: skip
 STUDIO_EXPOSURE = 0.5
 STARS = 150.0
+
+
+DISC_AWAY = 6e4  # metres
+DISCS = {"day": ((1.0, 0.90, 0.62), 14.0), "sunset": ((1.0, 0.50, 0.16), 12.0), "overcast": ((1.0, 0.98, 0.92), 1.3),
+         "night": ((0.80, 0.88, 1.0), 0.9)}  # fmt: skip
+
+
+def hang_disc(stage: Stage, scene: Scene) -> None:
+    """The sun, or the moon, of a scene that has one in its sky. Only the camera sees it: it lights nothing."""
+    size, view = scene.shape["sun_size"], scene.view
+    if not size:
+        return
+    spread = 2 * math.tan(view.field / 2)
+    x, y = ((scene.shape[name] - view.place[k] + view.centre[k]) * spread for k, name in enumerate(("sun_x", "sun_y")))
+    disc, steps = Faces(), 48
+    corners = []
+    for step in range(steps):
+        turn = 2 * math.pi * step / steps
+        a, b = x + size * spread * math.cos(turn), y + size * spread * math.sin(turn)
+        corners.append([e + DISC_AWAY * (f + a * r + b * u) for e, f, r, u in
+                        zip(view.eye, view.axes[2], view.axes[0], view.axes[1], strict=True)])  # fmt: skip
+    disc.polygon(corners)
+    shader = Shader(stage, "disc")
+    colour, strength = DISCS[scene.tags["time"]]
+    glow = shader.node("Emission", {"Color": colour, "Strength": strength}).outputs[0]
+    thing = stage.faces("disc", disc, shader.done(glow), "sky", DISC)
+    thing.visible_diffuse = thing.visible_glossy = thing.visible_shadow = False
 
 
 def toward_sun(view: View, height: float) -> tuple[float, float, float]:

@@ -18,12 +18,14 @@ import torch
 from ...stream.base.errors import ConfigError
 from . import _film, _outline
 from ._blender import Stage, blender
+from ._camera import rays
 from ._noise import unit
+from ._sun import drawn_rays
 from ._trace_building import build_building
 from ._trace_car import GAP, build_car
 from ._trace_ground import lay_ground
 from ._trace_landscape import build_landscape, seen_large
-from ._trace_light import exposure, light
+from ._trace_light import exposure, hang_disc, light
 from .palette import NUMBER
 from .render import LARGER, Renders, check_size
 
@@ -69,6 +71,7 @@ def _rendered(scene: Scene, size: int) -> tuple[torch.Tensor, ...]:
     with _silence():
         stage = Stage(size * LARGER[0] // LARGER[1], scene.seed)
         light(stage, scene.tags["time"], scene.view)
+        hang_disc(stage, scene)
         _BUILDERS[scene.kind](stage, scene)
         stage.look(seen_large(scene.view) if scene.kind == "landscape" else scene.view)
         seen = stage.rendered()
@@ -82,6 +85,8 @@ def from_passes(seen: dict[str, np.ndarray], scene: Scene, size: int) -> tuple[t
     classes = torch.from_numpy(label.astype(np.uint8))[None]
     gaps = torch.from_numpy(seen["part"] == GAP)[None] & (classes == NUMBER["body"])
     stroke = _outline.creases(normal, classes) | gaps
+    around = drawn_rays([scene], rays([scene.view], len(label), classes.device))
+    stroke = stroke | (around & (classes == NUMBER["sky"]))
     lines = _outline.clean_lines(torch.from_numpy(part)[None], stroke, size)
     right, up, forward = (torch.tensor(axis, dtype=torch.float32) for axis in scene.view.axes)
     facing = torch.einsum("ij,jbhw->ibhw", torch.stack([right, up, -forward]), _outline.picked(normal, size))
