@@ -1,6 +1,7 @@
 """The first pictures of a window: what surrounds the sheet is nothing that anybody drew."""
 
 import threading
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,9 +11,12 @@ from test_pick import Desktop, spot
 
 from inkstream.stream.base.frame import Rect
 from inkstream.stream.sources.screen.area import Area
+from inkstream.stream.sources.screen.canvas import find_sheet
 from inkstream.stream.sources.screen.marked import Marked
+from inkstream.stream.sources.screen.track import Tracker
 from inkstream.stream.sources.screen.window import Pointer
 
+SHEETS = Path(__file__).parent / "sheets"
 SHEET = window((drawing(), 80, 60))
 LATE = np.full_like(SHEET, 255)  # its sheet is not painted yet: lines of text, as in a terminal
 for line in range(0, SHEET.shape[0], 14):
@@ -101,3 +105,19 @@ def test_where_the_user_said_it_is_nothing_is_waited_for(tmp_path):
     desktop = Late(after=100.0)
     marked.mark("krita", desktop.all[0].content.size, Rect(10, 10, 50, 40))
     assert desktop.opened(tmp_path).read().shape == (40, 50, 3)
+
+
+@pytest.mark.parametrize("name", ["krita-dark-100", "mtpaint-dark-50", "gimp-graybeige-50"])
+def test_what_was_found_in_a_window_that_was_half_painted_does_not_stay(name):
+    picture = np.ascontiguousarray(cv2.imread(str(SHEETS / f"{name}.png"))[..., ::-1])
+    height, width = picture.shape[:2]
+    right = find_sheet(picture).rect
+    covered = picture.copy()  # as the server remembers a window of which only an edge was seen
+    covered[int(0.08 * height) : int(0.95 * height), : int(0.78 * width)] = 24
+    tracker = Tracker()
+    tracker.begin(0.0)
+    tracker.look(covered, 0.0)
+    assert tracker.there and tracker.sheet.rect != right
+    for number in range(1, 80):
+        tracker.look(picture, number / 20)
+    assert tracker.there and tracker.sheet.rect == right

@@ -15,6 +15,7 @@ SOON = 0.2  # the same in the first seconds, when a window is still being drawn
 FIRST = 3.0  # seconds
 BARE = 0.5  # seconds in which a window that is all sheet may be one that has not painted its bars yet
 YOUNG = 1.0  # seconds in which what was found may be a part of what is still being painted
+PROOFS = 2  # searches that must agree with what was found first
 OUTSIDE = 0.25  # share of one side's surroundings that may change while the sheet stays: pointers and guides
 INSIDE = 0.5  # share of the pixels along one side; a stroke along the border changes as many
 GRID = 16  # pixels between those that are compared of everything
@@ -40,6 +41,7 @@ class Tracker:
         self._searched_at = -np.inf
         self._sized_at: float | None = None  # when the window got another size; None: the sheet was found since
         self._due = True  # a search is to be made
+        self._proofs = PROOFS  # searches still to be made for a sheet as if nothing was known of it
         self._began = self._found_at = self._looked_at = -np.inf
 
     @property
@@ -63,6 +65,11 @@ class Tracker:
         changed = float((grid != self._grid).any(2).mean()) if rests else 1.0
         self._grid, self.rests = grid.copy(), changed < MOVED / 10
         self._check(picture, size, changed, pressed)
+        known = self.there and not self._due and size == self._size
+        if self._proofs and known and self.rests and not pressed:
+            if now - self._searched_at >= (AGREE if self._candidate else AGAIN):
+                self._prove(picture, now)
+            return
         if not self._due or (pressed and size == self._size and self.sheet is not None):
             return
         if size != self._size:  # whatever was known is void
@@ -116,13 +123,31 @@ class Tracker:
             return
         same = self._candidate is not None and _near(self._candidate.rect, found.rect)
         if self.sheet is None:
-            self._found_at = now
+            self._found_at, self._proofs = now, PROOFS
         if sure or same or (self.sheet is not None and self.there and _near(self.sheet.rect, found.rect)):
-            self.sheet, self.there, self._due, self._candidate = found, True, False, None
-            self._sized_at = None
-            self._borders = _borders(picture, found.rect)
+            self._take(picture, found)
         else:
             self._candidate = found
+
+    def _prove(self, picture: np.ndarray, now: float) -> None:
+        """Search as if nothing was known: the first picture may have been of a window that was half painted.
+
+        What is known of a sheet keeps it while anything is drawn there, so a wrong one would stay.
+        """
+        found, self._searched_at = find_sheet(picture), now
+        if found is None or found.sure < SURE or _near(found.rect, self.sheet.rect if self.sheet else found.rect):
+            self._proofs -= 1
+            self._candidate = None
+        elif self._candidate is not None and _near(self._candidate.rect, found.rect):
+            self._take(picture, found)
+            self._found_at = now
+        else:
+            self._candidate = found
+
+    def _take(self, picture: np.ndarray, found: Sheet) -> None:
+        self.sheet, self.there, self._due, self._candidate = found, True, False, None
+        self._sized_at = None
+        self._borders = _borders(picture, found.rect)
 
     def settled(self) -> None:
         """What had stirred was looked at."""
