@@ -47,6 +47,7 @@ class Stage:
         cycles = self.scene.cycles
         cycles.device, cycles.samples, cycles.seed = "CPU", SAMPLES, seed % 2**31
         cycles.use_adaptive_sampling = False
+        cycles.use_light_tree = False  # which costs more than it gives where lamps are few
         cycles.use_denoising, cycles.denoiser = True, "OPENIMAGEDENOISE"
         cycles.denoising_prefilter = "FAST"
         cycles.max_bounces = BOUNCES

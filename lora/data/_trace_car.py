@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -33,6 +34,9 @@ assert TINTS.keys() == PAINTS.keys()
 
 def build_car(stage: Stage, scene: Scene) -> None:
     """Put a scene's car on the stage."""
+    # Low noses would let the wheel arches cut through the wings, which shows where there are real shadows.
+    nose = max(scene.shape["nose"], 2.16 * scene.shape["wheel"] + 0.04)
+    scene = replace(scene, shape={**scene.shape, "nose": nose, "cowl": max(scene.shape["cowl"], nose + 0.08)})
     p = Table.of([dict(scene.shape)], torch.device("cpu"))
     bodies = Bodies(p, [scene.tags["style"]])
     shell = _form(bodies, p, scene)
@@ -115,9 +119,9 @@ Field = Callable[[Shell], np.ndarray]
 
 
 def _of(shell: Shell) -> tuple[np.ndarray, ...]:
-    """x, y, |z|, normal x, y, |z|, and the distances: body, cabin, the cabin's profile, wheel arches."""
+    """x, y, |z|, the normal's x, y, and z outwards; distances to body, cabin, the cabin's profile, wheel arches."""
     k = shell.known.T
-    return k[0], k[1], np.abs(k[2]), k[3], k[4], np.abs(k[5]), k[7], k[8], k[9], k[10]
+    return k[0], k[1], np.abs(k[2]), k[3], k[4], k[5] * np.sign(k[2]), k[7], k[8], k[9], k[10]
 
 
 def _least(*fields: np.ndarray) -> np.ndarray:
@@ -173,8 +177,10 @@ def _fittings(p: Table) -> dict[str, Field]:
         return _least(rounded(_least(x - half + 0.46, z - 0.47), high, 0.05))
 
     def tail(shell: Shell) -> np.ndarray:
-        x, y, z, *_ = _of(shell)
-        return rounded(_least(-half + 0.26 - x, z - 0.47), _least(y - belt + 0.36, belt - 0.14 - y), 0.04)
+        x, y, z, nx, _, nz, *_ = _of(shell)
+        outside = np.maximum(-nx, nz) - 0.2  # not on the inner walls of a bed
+        lamp = rounded(_least(-half + 0.26 - x, z - 0.47), _least(y - belt + 0.36, belt - 0.14 - y), 0.04)
+        return np.minimum(lamp, outside * 0.2)
 
     def grille(shell: Shell) -> np.ndarray:
         x, y, z, nx, *_ = _of(shell)
@@ -214,15 +220,16 @@ def _seams(p: Table) -> Field:
     last = end - 0.02 if doors else middle
 
     def field(shell: Shell) -> np.ndarray:
-        x, y, z, _, ny, nz, *_, arches = _of(shell)
+        x, y, z, nx, ny, nz, *_, arches = _of(shell)
         flank = _least((nz - 0.55) * 0.2, arches - 0.05)
         bend = 0.035 * np.sin(y * 3)
         upright = _least(np.abs(x - foot + 0.12 - bend), np.abs(x - middle - bend), np.abs(x - last - bend))
         door = _least(SEAM - upright, y - clear - 0.14, flank)
         sill = _least(SEAM - np.abs(y - clear - 0.145), foot - 0.12 - x, x - last, flank)
         bonnet = _least(SEAM - np.abs(z - width + 0.15 + 0.05 * (x - front)), x - foot, (ny - 0.35) * 0.2)
-        bumper = _least(SEAM - np.abs(y - clear - 0.30 - 0.02 * z), np.abs(x) - half + 0.55, arches - 0.02)
-        lid = _least(SEAM - np.abs(z - width + 0.20), 0.5 - half - x, y - belt + 0.55, 1.2 - y)
+        bumper = _least(SEAM - np.abs(y - clear - 0.30 - 0.02 * z), np.abs(x) - half + 0.55, arches - 0.05)
+        bumper = np.minimum(bumper, (np.maximum(nz, np.abs(nx)) - 0.3) * 0.2)
+        lid = _least(SEAM - np.abs(z - width + 0.20), 0.5 - half - x, y - belt + 0.30, 1.2 - y, (-nx - 0.3) * 0.2)
         roof = _least(SEAM - np.abs(z - 0.50), (ny - 0.9) * 0.5, y - belt - 0.3)
         return np.maximum.reduce([door, sill, bonnet, bumper, lid, roof])
 

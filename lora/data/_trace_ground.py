@@ -226,7 +226,7 @@ def hills(stage: Stage, view: View, height: float, place: float, ground: str, ai
         np.stack([view.eye[0] + reach * np.sin(turn), high, view.eye[2] - reach * np.cos(turn)], -1), closed=True
     )
     s = Shader(stage, "hills")
-    wood = s.cells(s.place(), 0.12)
+    wood = s.cells(s.place(), 0.12) if ground in ("road", "grass") else s.noise(s.place(), 0.05, 6, 0.6)
     low, high = {
         "snow": ((0.22, 0.25, 0.30), (0.75, 0.80, 0.88)),
         "sand": ((0.20, 0.16, 0.09), (0.36, 0.27, 0.15)),

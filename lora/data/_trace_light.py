@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ._blender import Stage
 from ._camera import SUN, View
@@ -48,7 +48,7 @@ STARS = 150.0
 
 DISC_AWAY = 6e4  # metres
 DISCS = {"day": ((1.0, 0.90, 0.62), 14.0), "sunset": ((1.0, 0.50, 0.16), 12.0), "overcast": ((1.0, 0.98, 0.92), 1.3),
-         "night": ((0.80, 0.88, 1.0), 0.9)}  # fmt: skip
+         "night": ((0.80, 0.88, 1.0), 0.38)}  # fmt: skip
 
 
 def hang_disc(stage: Stage, scene: Scene) -> None:
@@ -68,7 +68,11 @@ def hang_disc(stage: Stage, scene: Scene) -> None:
     disc.polygon(corners)
     shader = Shader(stage, "disc")
     colour, strength = DISCS[scene.tags["time"]]
-    glow = shader.node("Emission", {"Color": colour, "Strength": strength}).outputs[0]
+    tone: Any = colour
+    if scene.tags["time"] == "night":  # the moon has its seas
+        seas = shader.noise(shader.place(1 / (DISC_AWAY * size * spread)), 1.1, 6, 0.55)
+        tone = shader.shaded(colour, seas, 0.45, 1.1)
+    glow = shader.node("Emission", {"Color": tone, "Strength": strength}).outputs[0]
     thing = stage.faces("disc", disc, shader.done(glow), "sky", DISC)
     thing.visible_diffuse = thing.visible_glossy = thing.visible_shadow = False
 
