@@ -218,6 +218,37 @@ def test_keys_choose(start, pygame):
     assert start.ask(first) == CLOSE
 
 
+def test_what_is_typed_where_it_is_asked_what_it_will_be_is_the_prompt(start, pygame):
+    asked = offers.subjects("screen:window=0x1", "krita", "")
+
+    def shown(steps):
+        """The page's own row, once these were handled; a space, a letter and a figure are text with their keys."""
+        for step in steps:
+            if len(step) == 1:
+                press(pygame, step if step.isalnum() else "SPACE")
+                pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text=step))
+            else:
+                press(pygame, step)
+        answers = iter([None, None, ("nothing",)])
+        assert start.ask(asked, lambda: next(answers)) == ("nothing",)
+        return start._seen().items[-1]
+
+    hint = asked.items[-1].about
+    assert asked.items[-1].title == "In your words" and shown(" ").about == hint
+    assert shown("2 cats").about == "2 cats|"
+    assert shown(["BACKSPACE", "LEFT", "r"]).about == "2 car|t"
+    assert shown(["ESCAPE"]).about == hint
+    press(pygame, "RETURN")
+    assert shown(["BACKSPACE"]).about == hint and start.page.note == "nothing is written yet"
+    shown([*"(a:1.2.3)", "RETURN"])
+    assert "1.2.3" in start.page.note
+    shown(["ESCAPE"])
+    for letter in "a red house":
+        shown([letter])
+    press(pygame, "RETURN")
+    assert start.ask(asked) == ("run", "screen:window=0x1", "krita", "", "a red house")
+
+
 def test_a_key_that_was_down_before_the_window_came_chooses_nothing(pygame, clock):
     window = StartWindow(clock=clock)
     press(pygame, "RETURN", "RETURN", "ESCAPE")

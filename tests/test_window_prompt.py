@@ -18,7 +18,8 @@ from inkstream.stream.sinks.window.scene import Line
 @pytest.mark.parametrize("key", ["p", "TAB", "/"])
 def test_a_prompt_is_written_and_applied(window, pygame, press, key):
     press(key, shown=output())
-    assert window.shown.prompt == Line("a fox", 5, selected=(5, 5))
+    assert window.shown.prompt == Line("a fox", 5, selected=(0, 5))
+    press("END")
     typed(pygame, " in snow, квест")
     press("q", "s", "SPACE")  # letters now, not actions
     press("RETURN")
@@ -28,8 +29,29 @@ def test_a_prompt_is_written_and_applied(window, pygame, press, key):
     assert window.shown.inset == "small"
 
 
+def test_new_words_take_the_place_of_the_prompt_and_keys_that_go_through_it_keep_it(window, pygame, press):
+    press("p", shown=output())
+    typed(pygame, "a castle")
+    press("RETURN")
+    assert window.controls.updates == [{"prompt": "a castle"}]
+    for key, expected in (("END", "a fox!"), ("RIGHT", "a fox!"), ("HOME", "!a fox"), ("LEFT", "!a fox")):
+        press("p", status=Status(state="live", values={**VALUES, "prompt": "a fox"}))
+        press("ESCAPE", "p", key)
+        typed(pygame, "!")
+        press()
+        assert window.shown.prompt.text == expected
+        press("ESCAPE")
+    press("p")
+    assert window.shown.prompt.selected == (0, 5)
+    pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=(50, 50)))
+    typed(pygame, "!")
+    press()
+    assert window.shown.prompt.text == "a fox!"
+
+
 def test_escape_leaves_the_prompt_as_it_was(window, pygame, press):
     press("p", shown=output())
+    press("END")
     typed(pygame, " gone")
     press("ESCAPE")
     assert window.shown.prompt is None
@@ -38,6 +60,7 @@ def test_escape_leaves_the_prompt_as_it_was(window, pygame, press):
 
 def test_f14_a_prompt_that_cannot_be_read_stays_in_its_line_with_the_reason(window, pygame, press):
     press("p", shown=output())
+    press("END")
     typed(pygame, " (red:1.2.3)")
     press("RETURN")
     assert window.controls.updates == [] and window.shown.prompt.text == "a fox (red:1.2.3)"
@@ -50,6 +73,7 @@ def test_f14_a_prompt_that_cannot_be_read_stays_in_its_line_with_the_reason(wind
 
 def test_f14_a_refused_prompt_is_there_to_be_mended(window, pygame, press):
     press("p", shown=output())
+    press("END")
     typed(pygame, " <lora:nihgt:1>")
     press("RETURN")
     said = "not changed: prompt: got the LoRA 'nihgt', expected one of lora_dict; did you mean 'night'?"
@@ -58,6 +82,7 @@ def test_f14_a_refused_prompt_is_there_to_be_mended(window, pygame, press):
     assert window.shown.prompt.text == "a fox <lora:nihgt:1>"
     press("ESCAPE", "p")
     assert window.shown.prompt.text == "a fox", "after Esc it is forgotten"
+    press("END")
     typed(pygame, " in snow")
     press("RETURN")
     press("p", shown=output(), status=Status(state="live", values={**VALUES, "prompt": "from a program"}))
@@ -146,6 +171,7 @@ def test_what_the_model_makes_of_a_prompt_stands_under_it_while_it_is_written(wi
     press("p", shown=output())
     assert window.shown.prompt.notes == ('"fox" is not known, and left out',)
     low = seen(pygame)
+    press("END")
     typed(pygame, " crimson")
     press()
     assert window.shown.prompt.notes == ("not known, and left out: fox, crimson (red)",)
@@ -235,10 +261,10 @@ def test_selecting_going_by_words_and_the_clipboard(pygame):
 
 def test_earlier_prompts_come_back_and_are_remembered(window, pygame, press):
     for text in (" in snow", " at night"):
-        press("p")
+        press("p", "END")
         typed(pygame, text)
         press("RETURN")
-    press("p")
+    press("p", "END")
     typed(pygame, "!")
     press("UP", "UP")
     assert window.shown.prompt.text == "a fox in snow"
@@ -251,6 +277,7 @@ def test_earlier_prompts_come_back_and_are_remembered(window, pygame, press):
 def test_where_no_font_has_a_glyph_the_line_says_so(window, pygame, press, monkeypatch):
     monkeypatch.setattr(fonts, "system_font", lambda character: "")
     press("p")
+    press("END")
     typed(pygame, " 墨")
     press()
     assert window.shown.prompt.notes == ("no font on this computer shows 墨: what is written is right",)

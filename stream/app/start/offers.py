@@ -118,6 +118,8 @@ def subjects(source: str, program: str, like: str) -> Page:
         about = f"{plain(before.prompt, 90)}{AS_IT_WAS}".lstrip(" ,")
         again = ("run", source, program, str(before.like), "")
         items.insert(0, Item("As last time", about, again, before.picture, "again"))
+    own = "Type what it will be, as in: a red house on grass. Enter starts."
+    items.append(Item("In your words", own, ("run", source, program, ""), icon="pen", words=True))
     about = "The small model that comes along knows cars, buildings and landscapes. P changes the words at any time."
     return Page("subject", "What will it be?", about, tuple(items))
 

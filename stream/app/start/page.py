@@ -30,6 +30,8 @@ class Item:
     """Of a finding: whether that is good."""
     hint: str = ""
     """Of a finding: what to do."""
+    words: bool = False
+    """Whether it takes what is typed on its page, which comes behind ``do``; at most one item of a page does."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -206,7 +206,8 @@ class View:
     def _words(self, surface: Any, item: Item, box: Any, left: int, scale: float) -> None:
         """Title and what it is about, below each other in the middle of a box."""
         unit, most = self._unit, box.right - left - round(1.4 * self._unit)
-        lines = self._wrapped(item.about, most, 0.9)[:2] if item.about else []
+        wrapped = self._wrapped(item.about, most, 0.9) if item.about else []
+        lines = wrapped[-2:] if item.words else wrapped[:2]  # of what is being typed, the end
         tall = round(1.6 * scale * unit) + round(1.3 * unit) * len(lines)
         top = box.centery - tall // 2
         surface.blit(self._text(self._short(item.title, most, scale), TEXT, scale), (left, top))

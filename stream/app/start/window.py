@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ...base.frame import Rect, Size
 from ...sinks.window.desktop import NativeWindow, open_display
-from .page import BACK, CLOSE, Page
+from .page import BACK, CLOSE, Item, Page
 from .view import Place, View
+from .words import Words
 
 TITLE = "inkstream"
 SIZE = Size(1040, 660)
@@ -40,6 +42,8 @@ class StartWindow:
         self.page = Page("", "")  # what is shown
         self._pointer: tuple[int, int] | None = None
         self._unread: list[Any] = []  # events that the next page gets
+        self._words: Words | None = None  # what is typed, on a page that takes words
+        self._deaf = False  # whether the last key that went down does not count, and so not its text
 
     @property
     def place(self) -> Rect:
@@ -90,15 +94,28 @@ class StartWindow:
         if page.name != self.page.name:
             self._focus = next((index for index, item in enumerate(page.items) if item.do), 0)
             self._scroll = 0
+            if self._words is not None:
+                self._words.close()
+            takes = any(item.words for item in page.items)
+            self._words = Words(self._pygame, self._native) if takes else None
         self._focus = min(self._focus, max(0, len(page.items) - 1))  # a newer list may be shorter
         self.page = page
 
     def _draw(self) -> None:
         surface = self._pygame.display.get_surface()
         turn = (self._clock() / TURN) % 1.0
-        self._places, self._most = self._view.draw(surface, self.page, self._focus, self._scroll, turn)
+        self._places, self._most = self._view.draw(surface, self._seen(), self._focus, self._scroll, turn)
         self._scroll = min(self._scroll, self._most)
         self._pygame.display.flip()
+
+    def _seen(self) -> Page:
+        """The page with what is typed."""
+        shown = self._words.shown if self._words is not None else ""
+        if not shown:
+            return self.page
+        return replace(
+            self.page, items=tuple(replace(each, about=shown) if each.words else each for each in self.page.items)
+        )
 
     def _handle(self, event: Any) -> tuple[str, ...] | None:
         pygame = self._pygame
@@ -109,20 +126,30 @@ class StartWindow:
         elif event.type == pygame.KEYUP:
             self._held.discard(event.key)
         elif event.type == pygame.KEYDOWN:
+            self._deaf = self._clock() < self._deaf_until or event.key in self._held
             if self._clock() < self._deaf_until:
                 # Enter that closed the window before is down still, and SDL says so as if it were pressed anew.
                 self._held.add(event.key)
-            return None if event.key in self._held else self._press(event)
+            return None if self._deaf else self._press(event)
+        elif event.type in (pygame.TEXTINPUT, pygame.TEXTEDITING):
+            deaf = self._deaf or self._clock() < self._deaf_until
+            if self._words is not None and not deaf and self._words.take(event):
+                self._write()
         elif event.type == pygame.MOUSEMOTION:
             rested, self._pointer = self._pointer in (None, event.pos), event.pos
             index = self._at(event.pos)
-            if not rested and index is not None and index >= 0:  # a mouse that only lies there chooses nothing
+            typing = self._words is not None and self._words.text
+            # A mouse that only lies there chooses nothing, nor does one that is pushed while somebody types.
+            if not rested and not typing and index is not None and index >= 0:
                 self._focus = index
         elif event.type == pygame.MOUSEWHEEL:
             self._move(-WHEEL * event.y)
             self._draw()  # before a click that comes at once
         elif event.type == pygame.MOUSEBUTTONUP and event.button == 1:
             index = self._at(event.pos)
+            if index is not None and index >= 0 and self.page.items[index].words:
+                self._focus = index
+                return None
             return None if index is None else BACK if index < 0 else self.page.items[index].do
         elif event.type == pygame.MOUSEBUTTONUP and event.button == 8:  # the mouse's own key for the way back
             return BACK
@@ -130,12 +157,18 @@ class StartWindow:
 
     def _press(self, event: Any) -> tuple[str, ...] | None:
         pygame, key = self._pygame, event.key
+        if self._words is not None and self._words.press(event):
+            if self._words.text:
+                self._write()
+            return None
         if event.mod & (pygame.KMOD_CTRL | pygame.KMOD_META):
             return CLOSE if key in (pygame.K_q, pygame.K_w) else None
         if key in (pygame.K_ESCAPE, pygame.K_BACKSPACE):
             return BACK
         if key in (pygame.K_RETURN, pygame.K_KP_ENTER, pygame.K_SPACE):
             item = self.page.items[self._focus] if self._focus < len(self.page.items) else None
+            if item is not None and item.words and self._words is not None:
+                return self._begin(item, self._words)
             return item.do if item is not None and item.do else None
         number = key - pygame.K_1
         choices = [item for item in self.page.items if item.do]
@@ -151,6 +184,19 @@ class StartWindow:
             self._move(-self._most if key == pygame.K_HOME else self._most)
         return None
 
+    def _write(self) -> None:
+        """Go to the row that takes words, which changed: what was wrong with them may no longer be."""
+        self._to(next(index for index, item in enumerate(self.page.items) if item.words))
+        self.page = replace(self.page, note="")
+
+    def _begin(self, item: Item, words: Words) -> tuple[str, ...] | None:
+        """Start with the words; without any, or with some that cannot be read, nothing starts."""
+        wrong = words.wrong() if words.text else "nothing is written yet"
+        if wrong:
+            self.page = replace(self.page, note=wrong)
+            return None
+        return (*item.do, words.text)
+
     def _step(self, way: int) -> None:
         """To the next item that can be chosen; a page to be read alone moves."""
         choices = [index for index, item in enumerate(self.page.items) if item.do]
@@ -158,7 +204,11 @@ class StartWindow:
             self._move(way * WHEEL)
             return
         at = choices.index(self._focus) if self._focus in choices else 0
-        self._focus = choices[(at + way) % len(choices)]
+        self._to(choices[(at + way) % len(choices)])
+
+    def _to(self, index: int) -> None:
+        """Go to an item, and see it whole."""
+        self._focus = index
         begin, end, room = self._view.span(self._pygame.display.get_surface(), self.page, self._focus)
         self._scroll = min(max(self._scroll, end - room), begin)
 

@@ -78,6 +78,10 @@ class PromptLine:
         if not select:
             self._anchor = self.cursor
 
+    def select_all(self) -> None:
+        """Select the whole text: what is typed then takes its place."""
+        self._anchor, self.cursor = 0, len(self.text)
+
     def clear(self) -> None:
         """Start over."""
         self._replace(0, len(self.text), "")
@@ -137,6 +141,8 @@ class PromptLine:
             self.insert(event.text)
         elif event.type == pygame.TEXTEDITING:
             self.composing = printable(event.text)
+        elif event.type == pygame.MOUSEBUTTONDOWN:  # what is selected stays
+            self.move(len(self.text))
         elif event.type == pygame.KEYDOWN and not self.composing:  # while composing, keys are the input method's
             return self._press(pygame, event, clipboard)
         return None
@@ -180,7 +186,7 @@ class PromptLine:
     def _command(self, pygame: Any, key: int, clipboard: Clipboard) -> None:
         first, last = self.selected
         if key == pygame.K_a:
-            self._anchor, self.cursor = 0, len(self.text)
+            self.select_all()
         elif key == pygame.K_u:
             self.clear()
         elif key == pygame.K_w:

@@ -59,6 +59,8 @@ class Writing:
         words = getattr(controls, "brings", Brings)().words
         self._noted = None
         self.line = PromptLine(text, self._memory.prompts, words, lambda text: read(text).unknown if read else ())
+        if text == prompt:  # new words take its place; what was refused is to be mended
+            self.line.select_all()
         self._pygame.key.start_text_input()
         self._pygame.key.set_repeat(400, 40)
 
