@@ -138,3 +138,28 @@ def test_a_layout_that_there_is_not(pygame):
     with pytest.raises(ConfigError, match="layout='wide', expected one of: alone, stage"):
         open_sink("window:layout=wide")
     assert not pygame.display.get_init()
+
+
+class OtherProgram:
+    """A program that had the keyboard before."""
+
+    def __init__(self):
+        self.given = []
+
+    def other(self):
+        return 7
+
+    def give(self, window):
+        self.given.append(window)
+
+
+def test_after_a_prompt_no_other_window_is_raised_over_what_is_on_air(clean, pygame):
+    clean._writing._focus = program = OtherProgram()
+    for given in ([], [7]):
+        clean.write(output(), LIVE)
+        key(pygame, "p")
+        clean.write(None, LIVE)
+        key(pygame, "RETURN")
+        clean.write(None, LIVE)
+        assert program.given == given
+        key(pygame, "o")  # no longer clean

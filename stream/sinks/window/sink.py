@@ -229,7 +229,8 @@ class WindowSink:
         elif event.type == pygame.WINDOWFOCUSLOST:
             self._leaving.let_go()
         elif self._writing.line is not None:
-            self._writing.handle(event, self.controls, self._reach.status, stay=self._stand.fullscreen)
+            stay = self._stand.fullscreen or self._modes.clean  # what is on air is covered by nobody
+            self._writing.handle(event, self.controls, self._reach.status, stay)
         elif not self._modes.clean and self._tools.handle(event):
             return
         elif event.type == pygame.KEYUP and self._keyboard.letter(event) == pygame.K_q:
