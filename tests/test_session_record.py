@@ -10,6 +10,7 @@ import pytest
 from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.base.errors import SinkUnavailable
 from inkstream.stream.base.frame import Size
+from inkstream.stream.base.terminal import NOTE
 from inkstream.stream.session.session import Session
 from inkstream.stream.sinks.fake import FakeSink
 from inkstream.stream.sinks.video import VideoSink
@@ -52,13 +53,16 @@ def pictures(path) -> int:
         return sum(1 for _ in film.decode(video=0))
 
 
-def test_a_recording_begins_ends_and_says_where_it_is(session, tmp_path):
+def test_a_recording_begins_ends_and_says_where_it_is(session, tmp_path, caplog):
+    caplog.set_level(NOTE, "inkstream")
     session.record(lambda: VideoSink(tmp_path / "show.mp4"))
     until(session, lambda: session.status.recording == str(tmp_path / "show.mp4"))
     before = session.metrics.counter("frames_rendered")
     until(session, lambda: session.metrics.counter("frames_rendered") > before + 20)
     session.record(None)
     until(session, lambda: f"recorded {tmp_path / 'show.mp4'}" in session.status.message)
+    (said,) = (record for record in caplog.records if record.message.startswith("recorded "))
+    assert said.levelno == NOTE, "it is no warning"
     assert session.status.recording == ""
     assert pictures(tmp_path / "show.mp4") > 5
     assert session.summary()["kept"] == {"recording 1": str(tmp_path / "show.mp4")}

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import pty
 import select
@@ -239,3 +240,13 @@ def test_a_reason_is_one_short_line():
     assert reason(RuntimeError("one\ntwo" + "x" * 999)) == "RuntimeError: one"
     assert reason(KeyError()) == "KeyError"
     assert reason(Exception("Error while serializing: I/O error: what (os error 28)")) == "No space left on device"
+
+
+def test_good_news_are_told_without_the_name_of_a_level(monkeypatch):
+    told = []
+    monkeypatch.setattr(terminal, "say", told.append)
+    log = logging.Logger("inkstream.of.a.test")
+    log.addHandler(terminal.Told())
+    log.log(terminal.NOTE, "finished: %s", "a.png")
+    log.warning("no sound")
+    assert told == ["finished: a.png", "WARNING: no sound"]

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..base.quiet import quiet
 from ..base.signals import left_behind
 
 log = logging.getLogger(__name__)
@@ -63,11 +64,12 @@ def imported() -> None:
 
 def _import() -> None:
     try:
-        # Their libraries make these when they are asked for by name.
-        from diffusers import AutoencoderTiny, StableDiffusionControlNetPipeline  # noqa: F401
-        from transformers import CLIPTextModel  # noqa: F401
+        with quiet():
+            # Their libraries make these when they are asked for by name.
+            from diffusers import AutoencoderTiny, StableDiffusionControlNetPipeline  # noqa: F401
+            from transformers import CLIPTextModel  # noqa: F401
 
-        from ..loop import stream  # noqa: F401
-        from ..session import session  # noqa: F401
+            from ..loop import stream  # noqa: F401
+            from ..session import session  # noqa: F401
     except Exception:
         log.debug("importing ahead failed", exc_info=True)

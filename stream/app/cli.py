@@ -169,7 +169,8 @@ def _set_up_logging(debug: bool) -> None:
         for handler in [each for each in logger.handlers if isinstance(each, terminal.Told | logging.NullHandler)]:
             logger.removeHandler(handler)
     root.addHandler(logging.NullHandler())  # else the warnings of libraries are written to stderr
-    told.setLevel(logging.WARNING)
+    told.setLevel(terminal.NOTE)
+    ours.setLevel(terminal.NOTE)
     ours.addHandler(told)
 
 

@@ -23,6 +23,8 @@ from .plain import one_line, plain
 
 WAITING = 1000  # pieces of text; the oldest are left out when more wait
 LINES = 10  # of one message
+NOTE = logging.INFO + 5
+"""The level of records that are told to people although nothing is wrong: without the name of a level before them."""
 _guarding: Channel | None = None
 _bar: Any = None  # the console of a progress bar, which text must be written above
 
@@ -167,7 +169,8 @@ class Told(logging.Handler):
             self.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
             stderr().write(f"{self.format(record)}\n")
         else:
-            say(f"{record.levelname}: {_message(record)}")
+            said = _message(record)
+            say(said if record.levelno == NOTE else f"{record.levelname}: {said}")
 
 
 class _Unheard(logging.Handler):

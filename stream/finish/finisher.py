@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 FOLDER = "inkstream-output"
 NICE = 19  # how much later the system gives this thread, and PyTorch's under it, a core than the live stream
 CLOSE_WITHIN = 1.5  # seconds
+CANCELLED = "not finished: cancelled"
 
 
 class Stopped(Exception):
@@ -41,18 +42,23 @@ class News(NamedTuple):
     """That, or why not, for people."""
 
 
+def _log(said: str, good: bool = False) -> None:
+    log.info("%s", said)
+
+
 class Finisher:
     """Finishes one picture at a time, and saves it. Any thread may call; nothing waits.
 
     ``pipe_of(making, progress)`` gives the pipeline that a picture was made with, as it was loaded; it is called on
-    the thread that finishes, and may raise. ``say`` is told how each one ended.
+    the thread that finishes, and may raise. ``say`` is told how each one ended, and with
+    ``good`` whether nothing went wrong.
     """
 
     def __init__(
         self,
         pipe_of: Callable[[Making, Progress], Any],
         folder: str | Path = FOLDER,
-        say: Callable[[str], Any] = log.info,
+        say: Callable[..., Any] = _log,
         now: Callable[[], datetime] = datetime.now,
     ) -> None:
         self.folder = Path(folder).expanduser()
@@ -114,7 +120,7 @@ class Finisher:
             still = finish(self._pipe_of(kept.making, self._told), kept, scale, steps, self._told)
             news = self._saved(still, path)
         except Stopped:
-            news = News(None, "not finished: cancelled")
+            news = News(None, CANCELLED)
         except Exception as error:
             if not isinstance(error, InkstreamError):
                 log.warning("not finished", exc_info=error)
@@ -122,7 +128,7 @@ class Finisher:
         with self._lock:
             self._thread = None
             self._news.append(news)
-        self.say(news.said)
+        self.say(news.said, good=news.path is not None or news.said == CANCELLED)
 
     def _told(self, text: str, part: float | None = None) -> None:
         """Progress, from the thread that works."""

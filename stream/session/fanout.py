@@ -135,7 +135,7 @@ class Fanout:
         self.outlets = [each for each in self.outlets if each is not outlet]
         if outlet.path and outlet.name not in self.dropped:
             self._kept[outlet.name] = outlet.path
-            self._say(f"recorded {one_line(outlet.path)}")
+            self._say(f"recorded {one_line(outlet.path)}", good=True)
 
     def deliver(self, output: Output, unique: bool, every: bool, report: Callable[[], None]) -> None:
         """Give a picture to all sinks; ``every``: those that take each picture once are waited for.

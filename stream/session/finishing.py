@@ -24,7 +24,7 @@ class Ended(Protocol):
 class Finishes(Protocol):
     """See ``finish.Finisher``."""
 
-    say: Callable[[str], object]
+    say: Callable[..., object]
 
     def start(
         self, output: Output, scale: int = 2, steps: int | None = None, folder: str | Path | None = None
@@ -37,7 +37,7 @@ class Finishes(Protocol):
 class Finishing:
     """One picture at a time; all calls return at once, from any thread. How one ends is said as a notice, too."""
 
-    def __init__(self, finisher: Finishes | None, say: Callable[[str], object]) -> None:
+    def __init__(self, finisher: Finishes | None, say: Callable[..., object]) -> None:
         self._finisher = finisher
         self._say = say
         if finisher is not None:

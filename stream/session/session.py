@@ -325,8 +325,8 @@ class Session:
         about["kept"], about["newest_wins"] = self._fanout.kept, status.newest_wins
         return {**self.metrics.summary(), **about}
 
-    def _say(self, text: str, error: Exception | None = None) -> None:
-        self._teller.say(text, error)
+    def _say(self, text: str, error: Exception | None = None, good: bool = False) -> None:
+        self._teller.say(text, error, good)
         self._reporter.report()  # now, before another notice takes its place
 
     # --- what its threads do

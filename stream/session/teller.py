@@ -9,6 +9,7 @@ from typing import Protocol
 from ..base.errors import InkstreamError
 from ..base.metrics import Metrics
 from ..base.plain import reason
+from ..base.terminal import NOTE
 from ..sinks import State, Status
 from .driver import Driver
 from .fanout import Fanout
@@ -50,10 +51,11 @@ class Teller:
         self._notice = ("", 0.0)  # text, and when it was said
         self._figures = (0.0, 0.0, 0.0)  # when they were made, frames per second, latency in ms
 
-    def say(self, text: str, error: Exception | None = None) -> None:
-        """Say something in the log, and for a while in the status."""
+    def say(self, text: str, error: Exception | None = None, good: bool = False) -> None:
+        """Say something in the log, and for a while in the status. ``good``: nothing is wrong."""
         # An error of ours says all that is needed; of any other the place matters, too.
-        log.warning(text, exc_info=None if isinstance(error, InkstreamError) else error)
+        level = NOTE if good else logging.WARNING
+        log.log(level, text, exc_info=None if isinstance(error, InkstreamError) else error)
         self._notice = (text, self._clock())
 
     def status(self) -> Status:
