@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inkstream.stream.base.errors import ConfigError
-from inkstream.stream.base.frame import Frame, Placement, Rect, Size, place
+from inkstream.stream.base.frame import Frame, Output, Placement, Rect, Size, place
+
+
+def test_an_output_is_printed_in_one_short_line():
+    output = Output(np.zeros((600, 800, 3), np.uint8), 7, 1.5, 2)
+    assert repr(output) == str(output) == "Output(source_id=7, revision=2, 800x600)"
+
 
 # --- sizes and rectangles
 

@@ -2,11 +2,13 @@
 
 import random
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from inkstream.bench.synthetic import FakeStream
+from inkstream.stream.base.articles import exchanged
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.configfile import load_config
 from inkstream.stream.base.errors import ConfigError
@@ -47,6 +49,32 @@ def test_what_a_prompt_leaves_open_is_drawn_and_what_it_says_stays():
             assert prompt.endswith((", day", ", sunset"))
         assert {name for each in styles for name in each.changes["lora_dict"]} == {"night", "clay", "print"}
         assert all("prompt" not in each.changes for each in styles)
+
+
+def test_an_article_follows_the_word_behind_it():
+    tags = {**TAGS, "colour": ("orange", "red")}
+    brings = replace(INK, tags=tags)
+    for before in ("a house", "A red house, on grass, day", "an orange house, on grass, day"):
+        prompts = {each.changes["prompt"] for seed in range(6) for each in drawn(before, brings, seed)[:3]}
+        assert any("orange" in prompt for prompt in prompts) or before.startswith("an")
+        assert any("red" in prompt for prompt in prompts)
+        for prompt in prompts:
+            assert prompt[1:].startswith("n orange house" if "orange" in prompt else " red house")
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "said"),
+    [
+        ("on an X", "unicorn", "on a unicorn"),
+        ("On A X, day", "hour", "On An hour, day"),
+        ("a red X", "apple", "a red apple"),
+        ("banana X", "apple", "banana apple"),
+        ("an X", "European house", "a European house"),
+    ],
+)
+def test_articles_go_by_sound(text, words, said):
+    at = text.index("X")
+    assert exchanged(text, at, at + 1, words) == (said, said.index(words))
 
 
 def test_a_landscape_gets_what_landscapes_have():

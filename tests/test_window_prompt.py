@@ -222,6 +222,19 @@ def test_tab_behind_a_known_word_mends_the_line_and_behind_half_a_word_completes
     assert window.shown.prompt.text == "a red" and window.shown.prompt.cursor == 5
 
 
+def test_an_article_follows_what_tab_puts_behind_it():
+    line = PromptLine("a crimson car", instead=lambda text: [("crimson", "orange")] if "crimson" in text else [])
+    line.complete()
+    assert (line.text, line.cursor) == ("an orange car", 13)
+    line = PromptLine("an or", words=("orange", "red orange"))
+    line.complete()
+    assert (line.text, line.cursor) == ("an orange", 9)
+    line = PromptLine("a o", words=("orange", "ochre"))
+    for expected in ("an orange", "an ochre", "an o", "an orange"):
+        line.complete()
+        assert line.text == expected and line.cursor == len(expected)
+
+
 def test_notes_of_a_prompt_that_came_from_elsewhere_are_said(window, press):
     notes = ('"crimson" is not known, and left out; try "red"', "two")
     press(shown=output(), status=Status(state="live", values=VALUES, notes=notes))

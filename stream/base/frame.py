@@ -145,6 +145,10 @@ class Output:
     faded: float = 1.0
     """How far its prompt had faded in, as a share; 1 where none fades."""
 
+    def __repr__(self) -> str:
+        height, width = self.pixels.shape[:2]
+        return f"Output(source_id={self.source_id}, revision={self.revision}, {width}x{height})"
+
 
 @dataclass(frozen=True)
 class Placement:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .articles import exchanged
 from .config import StreamConfig
 from .reading import Brings
 
@@ -95,7 +96,7 @@ def _other_words(prompt: str, tags: Mapping[str, Sequence[str]], rng: random.Ran
         turns = [tag for tag in wanted if said[tag] in free[tag] and len(free[tag]) > 1]
         for tag in rng.sample(turns, min(2, len(turns))):
             word = rng.choice([word for word in free[tag] if word != said[tag]])
-            prompt = re.sub(rf"\b{re.escape(said[tag])}\b", word, prompt, count=1, flags=re.IGNORECASE)
+            prompt = _instead(prompt, said[tag], word)
             new.append(word)
     return ", ".join(new) or "another seed", prompt
 
@@ -113,10 +114,16 @@ def _in_several(word: str, tags: Mapping[str, Sequence[str]]) -> bool:
     return sum(word in words for tag, words in tags.items() if tag != "near") > 1
 
 
+def _instead(prompt: str, word: str, other: str) -> str:
+    """A prompt with another word in the place of the first one that is ``word``."""
+    found = re.search(rf"\b{re.escape(word)}\b", prompt, re.IGNORECASE)
+    return exchanged(prompt, *found.span(), other)[0] if found else prompt
+
+
 def _added(prompt: str, tag: str, word: str, tags: Mapping[str, Sequence[str]]) -> str:
     """A prompt with one more word: a colour before what it is of, anything else at the end."""
     if tag == "colour":
         for noun in filter(None, (_said(prompt, tags.get(name, ())) for name in NOUNS)):
-            return re.sub(rf"\b{re.escape(noun)}\b", f"{word} {noun}", prompt, count=1, flags=re.IGNORECASE)
+            return _instead(prompt, noun, f"{word} {noun}")
     clause = SAID.get(tag, "{}").format(word)
     return f"{prompt.rstrip(' ,.')}, {clause}" if prompt.strip() else clause

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
+from ...base.articles import exchanged
+
 Ended = Literal["apply", "cancel"]
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 NOTHING = "Tab has nothing to put in here"
@@ -117,9 +119,8 @@ class PromptLine:
         else:
             start, offers, index = self._offered
             self._offered = start, offers, (index + (-1 if back else 1)) % len(offers)
-        start, offers, index = offered = self._offered
-        self._replace(start, self.cursor, offers[index])
-        self._offered = offered
+        start, offers, index = self._offered
+        self._offered = self._put(start, self.cursor, offers[index]), offers, index
 
     def _mend(self) -> bool:
         """Put another in the place of the first word that has one; the cursor stays where it is in the text."""
@@ -127,11 +128,18 @@ class PromptLine:
             found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", self.text, re.IGNORECASE) if better else None
             if found is not None:
                 behind = len(self.text) - self.cursor if self.cursor >= found.end() else None
-                self._replace(*found.span(), better)
+                self._put(*found.span(), better)
                 if behind is not None:
                     self.move(len(self.text) - behind)
                 return True
         return False
+
+    def _put(self, first: int, last: int, words: str) -> int:
+        """Put words in the place of others, with the article that they have; gives where they begin then."""
+        text, start = exchanged(self.text, first, last, words)
+        self._replace(0, len(self.text), text)
+        self.move(start + len(words))
+        return start
 
     def handle(self, pygame: Any, event: Any, clipboard: Clipboard) -> Ended | None:
         """Take one event; says when the line is done with, and how."""
