@@ -49,6 +49,7 @@ def test_words_go_to_the_title_which_still_says_whose_window_it_is(clean, pygame
     assert pygame.display.get_caption()[0] == "inkstream preview"
     only = seen(pygame)
     key(pygame, "p")
+    key(pygame, "END")
     pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text=" in snow"))
     clean.write(None, LIVE)
     assert pygame.display.get_caption()[0] == "inkstream preview: prompt: a fox in snow|"
