@@ -300,7 +300,7 @@ def test_a_stall_is_reported_even_when_its_time_comes_just_after_a_report():
             (200, 64),
             "crop",
             (64, 64),
-            "of 64x200 pixels the middle 64x64 are rendered; set fit=letterbox",
+            "top and bottom are cut off, of 64x200 pixels the middle 64x64 are rendered; set fit=letterbox",
         ),
         ((64, 70), "crop", (64, 64), ""),
         ((64, 200), "letterbox", (64, 64), ""),

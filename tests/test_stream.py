@@ -208,6 +208,17 @@ def test_control_guidance_start_and_end(window, active, caplog):
     assert ("never active" in caplog.text) == (not any(active))
 
 
+def test_the_fit_of_a_sheet_of_another_shape_is_changed_live(control_pipe):
+    stream = Stream(control_pipe, prompt="a car", **SKETCH)
+    page = np.full((SIDE, 2 * SIDE, 3), 255, np.uint8)
+    page[:, :20] = 0  # left of the middle
+    seen = [output.input for output in play(stream, [page, page.copy(), page.copy()]).values()]
+    assert all(each.min() == 255 for each in seen)
+    stream.update(fit="letterbox")
+    outputs = [stream(page) for _ in range(4)] + stream.drain()
+    assert [each.input.min() for each in outputs if each is not None][-1] == 0
+
+
 def test_disabled_controlnet_is_not_run_and_comes_back(control_pipe, monkeypatch):
     ran, build = [], engines.build
     monkeypatch.setattr(engines, "build", lambda *given: ran.append(len(given[2])) or build(*given))

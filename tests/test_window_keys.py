@@ -218,3 +218,18 @@ def test_letters_are_found_by_their_place_where_a_layout_has_none(window, pygame
     pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=ord("ш"), mod=0, unicode="ш", scancode=pygame.KSCAN_I))
     press(shown=output())
     assert window.shown.inset == "small"
+
+
+def test_what_the_session_said_before_the_first_picture_is_read_before_the_hint(window, press, clock):
+    cut = "cropped: top and bottom are cut off, of 200x300 pixels the middle 200x200 are rendered; set fit=letterbox"
+    said = Status(state="live", values=VALUES, message=cut)
+    press(status=said)
+    press(shown=output(), status=said)
+    assert window.shown.toast == cut
+    clock.now += 5
+    press(status=said)
+    assert window.shown.toast == cut, "long words stay longer"
+    clock.now += 3
+    press(status=said)
+    press(status=said)
+    assert window.shown.toast == "H shows the keys"

@@ -311,3 +311,16 @@ def test_in_modes_that_start_from_a_picture_the_panel_has_feedback(window, use, 
     names = list(rows(window))
     use(*["DOWN"] * names.index("feedback"), "RIGHT", "RIGHT")
     assert model.feedback.amount == 0.1
+
+
+def test_the_panel_shows_all_of_a_sheet_of_another_shape(window, use, model):
+    use("c", shown=output())
+    labels = list(rows(window))
+    assert rows(window)["fit"] == "crop, the rest is cut off"
+    use(*["DOWN"] * labels.index("fit"), "RIGHT")
+    assert model.updates == [{"fit": "letterbox"}]
+    use()
+    assert rows(window)["fit"] == "letterbox, all of it"
+    model.config = model.config.changed(mode="txt2img")
+    use()
+    assert "fit" not in rows(window), "nothing is taken of the sheet"

@@ -246,8 +246,9 @@ class Driver:
             shapes = [near.rounded(64), near.rounded(8)]
             fitting = [each for each in shapes if min(each) >= LEAST and not _much_is_cut(size, each)]
             sides = [f"width={each.width} and height={each.height}, or " for each in fitting[:1]]
-            whole = f"set {''.join(sides)}fit=letterbox to see all of it"
-            self._say(f"cropped: of {size} pixels the middle {used} are rendered; {whole}")
+            whole = f"set {''.join(sides)}fit=letterbox to see all of it (in the preview: C, fit)"
+            lost = "the sides are" if used.width < size.width else "top and bottom are"
+            self._say(f"cropped: {lost} cut off, of {size} pixels the middle {used} are rendered; {whole}")
 
     def _settle(self) -> None:
         try:

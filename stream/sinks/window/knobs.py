@@ -17,6 +17,8 @@ MODES = {
     "img2img": "over the picture",
     "txt2img": "from words alone",
 }
+# Of a sheet that has not the shape of the picture.
+FITS = {"crop": "crop, the rest is cut off", "letterbox": "letterbox, all of it", "stretch": "stretched"}
 MOST_SEED = 9999  # that the dice throw: people read it out to each other
 STEP_COUNTS = (1, 2, 3, 4)
 LONGEST_FADE = 120  # frames
@@ -186,6 +188,9 @@ def make_knobs(config: StreamConfig, brings: Brings, dials: Dials) -> list[Knob]
         knobs.append(
             Choice("mode", lambda: dials.value("mode"), lambda mode: dials.turn(mode=mode), modes, lambda m: MODES[m])
         )
+    if config.mode != "txt2img":
+        fits = tuple(FITS)
+        knobs.append(Choice("fit", lambda: dials.value("fit"), lambda fit: dials.turn(fit=fit), fits, FITS.__getitem__))
     knobs.append(
         Slider(
             "a new prompt fades in over",

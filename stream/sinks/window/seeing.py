@@ -15,6 +15,8 @@ from .prompt import printable
 from .scene import Inset, Layout, Line, Scene
 
 TOAST_SECONDS, FADE_SECONDS = 4.0, 0.4
+LETTERS = 15  # that people read in a second, of words that are longer than that
+LONGEST = 10.0  # seconds
 STATISTICS_EVERY = 0.25  # seconds; faster numbers cannot be read
 LASTING = ("stalled", "reconnecting")  # states whose reason stays until they end
 
@@ -47,7 +49,7 @@ class Seeing:
         self.seen_after = 0.0  # ms from capture to the screen
         self._modes, self._clock = modes, clock
         self._toast, self._until = "", -math.inf
-        self._message = ""
+        self._message = self._hint = ""
         self._notes: tuple[str, ...] = ()
         self._counted: tuple[tuple[str, str], ...] = ()
         self._counted_at = -math.inf
@@ -55,10 +57,17 @@ class Seeing:
     def say(self, words: str) -> None:
         """Show words for some seconds."""
         self._toast = _shown(words)
-        self._until = self._clock() + TOAST_SECONDS if self._toast else -math.inf
+        seconds = min(LONGEST, max(TOAST_SECONDS, len(self._toast) / LETTERS))
+        self._until = self._clock() + seconds if self._toast else -math.inf
+
+    def hint(self, words: str) -> None:
+        """Show words for some seconds, once nothing else is shown."""
+        self._hint = words
 
     def unsay(self, words: str) -> None:
-        """Show words no longer, if they are shown."""
+        """Show words no longer, if they are shown, and not later."""
+        if self._hint == words:
+            self._hint = ""
         if self._toast == _shown(words):
             self._until = -math.inf
 
@@ -75,6 +84,9 @@ class Seeing:
             self._notes = status.notes
             if status.notes or said:  # what else was said stays
                 self.say("\n".join(status.notes))
+        if self._hint and self._until <= self._clock():
+            self.say(self._hint)
+            self._hint = ""
 
     def count_anew(self) -> None:
         """The next scene has new numbers."""

@@ -186,7 +186,7 @@ class WindowSink:
         if self._modes.frozen and output.revision == self._held:
             return  # was under way when the user said stop; what a changed prompt makes of it is shown, though
         if self._reach.output is None and not self._modes.clean:
-            self._seeing.say(KEYS_HINT)
+            self._seeing.hint(KEYS_HINT)
         self._reach.output, self._came = output, True
 
     @property
