@@ -290,6 +290,18 @@ def test_what_changes_while_the_pointer_rests_was_not_the_pointer():
     assert np.abs(hand.given.astype(int) - hand.sheet).max(2).astype(bool).mean() < 0.005
 
 
+def test_a_fill_that_came_while_the_pointer_still_moved_counts_once_it_rests():
+    hand = Hand(paper())
+    hand.along([(-60, 250), (200, 150)])
+    hand.at(205, 150)
+    hand.sheet = hand.sheet.copy()
+    hand.sheet[100:290, 150:390] = (30, 90, 200)  # by a key, or by a program that takes its time
+    hand.at(208, 152)
+    hand.at(208, 152, count=30)
+    assert np.abs(hand.given.astype(int) - hand.sheet).max(2).astype(bool).mean() < 0.005
+    assert hand.at(208, 152, count=60) == 0
+
+
 def test_without_a_pointer_everything_counts():
     steady = Steady()
     steady.take(paper(), None, 0.0)

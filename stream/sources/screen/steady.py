@@ -28,6 +28,7 @@ from .window import Pointer
 LAG = 0.5  # seconds by which a program may be late with its outline
 SETTLE = 0.12  # seconds that a change elsewhere lasts before it counts, while the pointer moves
 REST = 0.3  # seconds without movement after which a change has another cause than the pointer
+AREA = 64 * 64  # pixels of a change that is no pointer's, nor any tool's
 AFTER = 0.5  # seconds after a stroke in which the program may still draw it
 
 
@@ -143,15 +144,19 @@ class Steady:
         at = self._trail[-1]
         take = np.zeros(new.shape, np.bool_)
         learnt = False
+        rests = len(self._trail) == 1 and now - at[0] >= REST
         found = pieces(new)
         for part, box in found:
             x, y, width, height = box
             if not any(is_inside(place, box) for place in places):
                 if not is_cut_off(part, box, found, new.shape, places):
                     take[y : y + height, x : x + width] |= part
-            elif not learnt and may_be_outline(part):
-                learnt = self._learn(part, x - at[1], y - at[2])
-        if fresh and len(self._trail) == 1 and now - at[0] >= REST:
+            elif may_be_outline(part):
+                learnt = learnt or self._learn(part, x - at[1], y - at[2])
+            elif part.sum() >= AREA:  # a fill, or what was pasted: as soon as the pointer rests nothing else is left
+                take[y : y + height, x : x + width] |= part & rests
+                self._waits |= not rests
+        if fresh and rests:
             # The pointer rests, and this changed since: unless an outline got another size, somebody did something.
             found = pieces(differing(picture, last))
             for part, box in found:
@@ -164,7 +169,7 @@ class Steady:
         if len(self._trail) > 1 and take.any():
             # It may be an outline at a place of the pointer that nobody saw: those do not last.
             lasting = differing(picture, self._earlier[0][1]) == 0
-            self._waits = not lasting[take].all() or now - self._earlier[0][0] < SETTLE
+            self._waits |= not lasting[take].all() or now - self._earlier[0][0] < SETTLE
             take &= lasting if now - self._earlier[0][0] >= SETTLE else False
         if not take.any():
             return given
