@@ -170,7 +170,7 @@ def _set_up_logging(debug: bool) -> None:
             logger.removeHandler(handler)
     root.addHandler(logging.NullHandler())  # else the warnings of libraries are written to stderr
     told.setLevel(terminal.NOTE)
-    ours.setLevel(terminal.NOTE)
+    terminal.notes.setLevel(terminal.NOTE)
     ours.addHandler(told)
 
 

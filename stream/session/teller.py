@@ -9,7 +9,7 @@ from typing import Protocol
 from ..base.errors import InkstreamError
 from ..base.metrics import Metrics
 from ..base.plain import reason
-from ..base.terminal import NOTE
+from ..base.terminal import NOTE, notes
 from ..sinks import State, Status
 from .driver import Driver
 from .fanout import Fanout
@@ -54,8 +54,10 @@ class Teller:
     def say(self, text: str, error: Exception | None = None, good: bool = False) -> None:
         """Say something in the log, and for a while in the status. ``good``: nothing is wrong."""
         # An error of ours says all that is needed; of any other the place matters, too.
-        level = NOTE if good else logging.WARNING
-        log.log(level, text, exc_info=None if isinstance(error, InkstreamError) else error)
+        if good:
+            notes.log(NOTE, text)
+        else:
+            log.warning(text, exc_info=None if isinstance(error, InkstreamError) else error)
         self._notice = (text, self._clock())
 
     def status(self) -> Status:
