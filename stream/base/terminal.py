@@ -25,6 +25,7 @@ WAITING = 1000  # pieces of text; the oldest are left out when more wait
 LINES = 10  # of one message
 NOTE = logging.INFO + 5
 """The level of records that are told to people although nothing is wrong: without the name of a level before them."""
+logging.addLevelName(NOTE, "NOTE")
 notes = logging.getLogger("inkstream.notes")
 """Where such records come from: a logger of their own, so that to hear them no other is made to say more or less."""
 _guarding: Channel | None = None
