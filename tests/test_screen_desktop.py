@@ -173,15 +173,15 @@ def test_the_x_server_dies(painter, monkeypatch):
 
 
 @pytest.mark.desktop
-def test_a_tap_between_two_looks_is_a_press(painter, xvfb):
+def test_a_tap_between_two_looks_is_a_press():
     if shutil.which("xdotool") is None:
         pytest.skip("needs xdotool")
 
     def hand(*words):
-        environment = {**os.environ, "DISPLAY": xvfb}
+        environment = {**os.environ, "DISPLAY": display}
         subprocess.run(["xdotool", *words], env=environment, check=True, timeout=20)
 
-    with closing(X11Windows(xvfb)) as desktop:
+    with x_server() as (display, _), closing(X11Windows(display)) as desktop:
         assert desktop.pointer() is not None
         hand("mousemove", "300", "200")
         assert desktop.pointer() == (300, 200, False)

@@ -233,9 +233,12 @@ class Life:
         self.world.failing.append(network)
 
     def _close(self, _: None) -> None:
+        """The stream is closed, and another one goes on with its settings."""
         self._check_count()
-        self.lost = len(self.entered) - len(self.came) - self.stream.metrics.counter("frames_dropped")
+        self.lost = len(self.entered) - len(self.came)
         self.stream.close()
+        self.stream = Stream(self.pipe, self.stream.config)
+        self.configs = {self.stream.revision: self.stream.config}
 
     def _neighbour(self, lora: str) -> None:
         """Another stream on the same pipeline, which comes and goes."""
