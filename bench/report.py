@@ -164,7 +164,8 @@ def _start(result: Result) -> str:
     }
     count = result["configuration"]["count"]
     busy = f"while {result['machine']['load']:.1f} processes wanted a core"
-    what = f"From the command `inkstream run` to what is seen, median of {count}, {busy} ({_machine(result)})"
+    ways = "From the command `inkstream run`, or from the choice on the start page, to what is seen"
+    what = f"{ways}, median of {count}, {busy} ({_machine(result)})"
     return f"{what}:\n\n{_filled(columns, result['rows'])}"
 
 
