@@ -14,7 +14,7 @@ import cv2
 import mss
 import numpy as np
 import pytest
-from doubles.x11 import Painter, x_server
+from doubles.x11 import Painter, window_manager, x_server
 from PIL import Image
 
 from inkstream.stream.base.errors import SourceUnavailable
@@ -205,8 +205,7 @@ def show(stage, manager, pace):
     """The whole evening; ``pace`` times as long as it must be."""
     home, folder = stage.home, Path("artifacts", "show")
     if manager:
-        stage.start(["openbox"])
-        stage.find("get_desktop")  # it is there
+        window_manager(home, stage.start)
     drawing = np.full((SHEET, SHEET, 3), 255, np.uint8)
     for stroke in CAR:
         cv2.polylines(drawing, [np.array(stroke)], False, (0, 0, 0), 3)

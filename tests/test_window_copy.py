@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from doubles.pasting import Paster
 from doubles.preview import RED, output, toast_with
-from doubles.x11 import x_server
+from doubles.x11 import window_manager, x_server
 from PIL import Image
 
 from inkstream.stream.sinks.window import clipboard
@@ -298,7 +298,7 @@ def test_gimp_pastes_it_as_a_layer(tmp_path, told):
                 shot = np.asarray(screen.grab(screen.monitors[0]))[..., 2::-1]
             return (np.abs(shot.astype(int) - (40, 200, 120)).max(2) < 3).sum()
 
-        programs = [subprocess.Popen(["openbox"], **quiet)]
+        programs = [window_manager(tmp_path, lambda words: subprocess.Popen(words, **quiet))]
         try:
             programs.append(subprocess.Popen(["gimp", "-s", str(tmp_path / "sheet.png")], **quiet))
             end, window = time.monotonic() + 90, []

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from doubles.x11 import x_server
+from doubles.x11 import window_manager, x_server
 
 PREVIEW = """
 import json, sys, threading, time
@@ -103,14 +103,13 @@ def test_a_preview_beside_a_paint_program_under_a_window_manager(tmp_path):
                 time.sleep(0.05)
             return found
 
-        def start(name):
+        def start(words):
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            programs.append(subprocess.Popen([name], env=environment, **quiet))
+            programs.append(subprocess.Popen(words, env=environment, **quiet))
 
         try:
-            start("openbox")
-            until(bool, ("get_desktop",))  # it is there
-            start("mtpaint")
+            window_manager(tmp_path, start)
+            start(["mtpaint"])
             (painting, *_) = until(bool, ("search", "--onlyvisible", "--name", "mtPaint [0-9]"))
             x("windowsize", painting, 800, 600, "windowmove", painting, 100, 100, "windowactivate", "--sync", painting)
             with Preview(environment, tmp_path) as preview:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from contextlib import closing
+from pathlib import Path
 
 import cv2
 import mss
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from doubles.x11 import window_manager
 from inkstream.stream.sources import open_source
 from inkstream.stream.sources.screen.canvas import find_sheet
 from inkstream.stream.sources.screen.x11 import X11Windows
@@ -29,8 +31,7 @@ class Program:
         self.running = []
         try:
             if shutil.which("openbox"):
-                self.running.append(self.start("openbox"))
-                self.manager()
+                self.running.append(window_manager(Path(home), lambda words: self.start(*words)))
             self.running.append(self.start(*command))
             self.arrange(kind, size)
         except BaseException:
@@ -53,13 +54,6 @@ class Program:
         words = ["xdotool", *map(str, words)]
         done = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=60)
         return done.stdout.split()
-
-    def manager(self, limit=30):
-        """Wait for the window manager: windows that come while it begins may never be shown."""
-        end = time.monotonic() + limit
-        while not self.xdotool("get_desktop"):
-            assert time.monotonic() < end, f"no window manager after {limit} s"
-            time.sleep(0.1)
 
     def largest(self, kind, limit=120):
         end = time.monotonic() + limit

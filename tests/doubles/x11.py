@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import subprocess
+import time
 from contextlib import closing, contextmanager
 
 import pytest
@@ -33,6 +34,16 @@ def x_server(*options, screen="640x400x24"):
     finally:
         server.kill()
         server.wait(timeout=10)
+
+
+def window_manager(folder, start):
+    """Openbox, started by ``start(words)``, once it shows windows: those that come before may never be shown."""
+    ready, end = folder / "window-manager-is-ready", time.monotonic() + 30
+    process = start(["openbox", "--startup", f"touch {ready}"])
+    while not ready.exists():
+        assert time.monotonic() < end, "no window manager after 30 s"
+        time.sleep(0.02)
+    return process
 
 
 class Cookie(ctypes.Structure):
