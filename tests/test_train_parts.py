@@ -12,13 +12,14 @@ from doubles.lora import tiny_kohya_lora, tiny_lora
 from doubles.pairs import Shapes
 from doubles.tiny_models import tiny_sd, tiny_sdxl
 
-from inkstream.lora.data.palette import NUMBER, control_image
+from inkstream.lora.data.hints import painted
+from inkstream.lora.data.palette import NUMBER, as_paint, colours, control_image
 from inkstream.lora.lorafile import read_lora
 from inkstream.lora.train import augment, losses, seeds
 from inkstream.lora.train.augment import BACKGROUND, half_drawn, unfinished, varied, with_gaps, without_horizon
 from inkstream.lora.train.caches import Latents, Texts, captions_of
 from inkstream.lora.train.config import DataConfig
-from inkstream.lora.train.data import Batches, control_images, open_data, still
+from inkstream.lora.train.data import Batches, open_data, still
 from inkstream.lora.train.edges import EdgeLoss, edge_map, rectangles
 from inkstream.lora.train.from_scratch import AutoencoderConfig
 from inkstream.lora.train.kohya import to_kohya
@@ -266,12 +267,32 @@ def test_timesteps_have_their_shares_and_the_step_before_each_is_a_visited_one()
 
 
 def test_control_images_are_those_of_the_palette():
-    sample = Shapes(1)[0]
-    lines, labels = torch.from_numpy(sample.sketch)[None], torch.from_numpy(sample.labels)[None]
-    for on, expected in ((True, control_image(sample.sketch, sample.labels)), (False, control_image(sample.sketch))):
-        made = control_images(lines, labels, torch.tensor([on]))[0].permute(1, 2, 0) * 255
+    sample = Shapes(1, labelled=True)[0]
+    plain = DATA.model_copy(update={"flip": 0.0, "clean": 0.0, "partial": 0.0, "blank": 0.0, "palette_alone": 0.0})
+    for share, expected in ((1.0, control_image(sample.sketch, sample.labels)), (0.0, control_image(sample.sketch))):
+        batch = Batches([sample], plain.model_copy(update={"palette": share}), 1)[0]
+        made = batch.control()[0].permute(1, 2, 0) * 255
         assert np.abs(made.numpy() - expected).max() <= 0.51
-    assert control_images(lines, None, torch.tensor([True])).shape == (1, 3, 64, 64)
+
+
+def test_what_people_paint_is_a_class_a_colour_or_nothing_yet():
+    sample = Shapes(1, 128, labelled=True)[0]
+    classes = {tuple(tone) for tone in colours()[np.unique(sample.labels)].tolist()}
+    shares = []
+    for seed in range(60):
+        only = painted(sample.picture, sample.labels, np.random.default_rng(seed), 0.0)
+        assert {tuple(tone) for tone in np.unique(only.reshape(-1, 3), axis=0).tolist()} <= classes | {(0, 0, 0)}
+        asked = painted(sample.picture, sample.labels, np.random.default_rng(seed), 1.0)
+        where = asked.any(-1)
+        shares.append(where.mean())
+        assert np.array_equal(only.any(-1), where), "where it is painted does not depend on the way"
+        for name in np.unique(sample.labels[where]):
+            here = where & (sample.labels == name)
+            wanted = as_paint(sample.picture[sample.labels == name].mean(0))
+            if here.sum() > 0.9 * (sample.labels == name).sum():
+                assert np.abs(asked[here].mean(0) - wanted).max() < 40
+        assert not where.any() or asked[where].min() >= 29, "even black paint is paint"
+    assert min(shares) < 0.2 and max(shares) == 1.0 and 0.3 < np.mean(shares) < 0.9
 
 
 def test_without_the_horizon_things_stay():
@@ -301,7 +322,9 @@ def test_colours_come_without_lines_as_often_as_they_should():
     sample = Shapes(1, labelled=True)[0]
     config = DATA.model_copy(update={"partial": 0.0, "blank": 0.1, "palette": 0.5, "palette_alone": 0.4})
     made = [varied(sample, config, np.random.default_rng(seed)) for seed in range(600)]
-    blank = {on: np.mean([not each.lines.any() for each in made if each.palette is on]) for on in (True, False)}
+    blank = {
+        on: np.mean([not each.lines.any() for each in made if (each.paint is not None) is on]) for on in (True, False)
+    }
     assert blank[True] == pytest.approx(0.4, abs=0.08) and blank[False] == pytest.approx(0.1, abs=0.05)
 
 
@@ -342,11 +365,11 @@ def test_a_variation_follows_from_its_generator_alone_and_everything_turns_toget
     config = DATA.model_copy(update={"flip": 1.0, "clean": 1.0, "partial": 0.0, "blank": 0.0, "palette": 1.0})
     one, two = (varied(sample, config, np.random.default_rng(3)) for _ in range(2))
     assert all(np.array_equal(getattr(one, name), getattr(two, name)) for name in ("picture", "lines", "labels"))
-    assert one.flipped and one.palette
+    assert one.flipped and np.array_equal(one.paint, colours()[one.labels])
     assert np.array_equal(one.picture, sample.picture[:, ::-1]) and np.array_equal(one.lines, sample.clean[:, ::-1])
     assert np.array_equal(one.labels, sample.labels[:, ::-1])
     bare = varied(Shapes(1, labelled=False)[0], config, np.random.default_rng(3))
-    assert bare.labels is None and not bare.palette
+    assert bare.labels is None and bare.paint is None
     empty = varied(sample, config.model_copy(update={"caption_dropout": 1.0}), np.random.default_rng(3))
     assert empty.caption == ""
 

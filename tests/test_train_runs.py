@@ -206,6 +206,35 @@ def test_a_decoder_learns_alone_for_an_encoder_that_stays(tmp_path, codec):
         autoencoder.AutoencoderTask.of(further.model_copy(update={"init": str(other / "model")}), TRAIN, HELD)
 
 
+def test_a_latent_may_stand_for_16_pixels_and_the_decoder_learn_with_the_base(tmp_path):
+    stages = {"encoder_blocks": (0, 1, 1, 1, 1), "decoder_blocks": (1, 1, 1, 1, 0)}
+    coded = autoencoder_config(tmp_path / "codec", **stages, latent_channels=6, max_train_steps=3)
+    loop(autoencoder.AutoencoderTask.of(coded, TRAIN, HELD), coded).run()
+    codec, networks = str(coded.folder / "model"), {**SMALL, "conditioning_channels": (4, 4, 8, 8, 16)}
+    sharp = {"gan_sees": "pictures", "decoder": True, "gan_from": 0.0, "crop_from": 0.0, "gan_weight": 0.2}
+    settings = base_config(tmp_path / "base", codec, networks=networks, max_train_steps=4, **sharp)
+    loop(base.BaseTask.of(settings, TRAIN, HELD), settings).run()
+    logged = [json.loads(line) for line in (settings.folder / "metrics.jsonl").read_text().splitlines()]
+    assert any("pull" in line and "discriminator" in line for line in logged)
+    before, after = load_autoencoder(codec), load_autoencoder(str(settings.folder / "model"))
+    same = lambda part: [
+        torch.equal(value.half(), getattr(after, part).state_dict()[name].half())
+        for name, value in getattr(before, part).state_dict().items()
+    ]
+    assert all(same("encoder")) and not any(same("decoder"))
+    assert tuple(weights(settings.folder)["conv_in.weight"].shape)[1] == 6
+    for wrong in (SMALL, {**SMALL, "conditioning_channels": (4, 4, 8, 8, 8, 16)}):
+        with pytest.raises(ConfigError, match=r"conditioning_channels: got [46] numbers, which make (8|32) pixels one"):
+            base.BaseTask.of(base_config(tmp_path / "wrong", codec, networks=wrong), TRAIN, HELD)
+    with pytest.raises(ConfigError, match="crop: got 24, expected a multiple of 16"):
+        autoencoder.AutoencoderTask.of(coded.model_copy(update={"crop": 24}), TRAIN, HELD)
+    for more in ({"gan_sees": "pictures"}, {"decoder": True}):
+        with pytest.raises(ValueError, match="needs decoded crops, got crop_weight 0"):
+            base_config(tmp_path, codec, crop_weight=0, **more)
+    with pytest.raises(ValueError, match="decoder_blocks: got 4 numbers, expected 5"):
+        autoencoder_config(tmp_path, **{**stages, "decoder_blocks": (1, 1, 1, 0)})
+
+
 def test_a_decoder_learns_to_show_more_contrast(tmp_path, codec):
     kept = {"encoder": codec, "init": codec, "decoder_blocks": None}
     settings = autoencoder_config(tmp_path, **kept, gan_weight=0, sharpen=1.5, max_train_steps=2)

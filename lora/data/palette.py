@@ -1,7 +1,8 @@
 """The classes of things that scenes are made of, each with its colour, and the control image that is drawn from both.
 
-A control image has white lines over black, or over every pixel's class colour at 70 % brightness, so that a line is
-seen on any class. Either all of a picture has its class colours or nothing has.
+A control image has white lines over paint: black where nothing is painted, a class's colour at 70 % brightness, or any
+other colour, which says how that place should look. Paint is darker than lines and brighter than black, so that a line
+is seen on everything and black paint is paint.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ CLASSES: dict[str, tuple[int, int, int]] = {  # name -> RGB, 0 to 255; the order
 }
 NUMBER = {name: number for number, name in enumerate(CLASSES)}
 BRIGHTNESS = 0.7
+DARKEST = 30.0  # level of black paint; white paint is as bright as the brightest class
 
 
 def colours() -> np.ndarray:
@@ -38,8 +40,19 @@ def colours() -> np.ndarray:
     return (np.array(list(CLASSES.values()), np.float32) * BRIGHTNESS).round().astype(np.uint8)
 
 
+def as_paint(colour: np.ndarray) -> np.ndarray:
+    """Colours (..., 3), 0 to 255, as paint that asks for them: uint8, all between black and lines."""
+    scale = (255 * BRIGHTNESS - DARKEST) / 255
+    return (DARKEST + scale * np.clip(colour, 0, 255)).round().astype(np.uint8)
+
+
 def control_image(lines: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
     """(H, W, 3) uint8 RGB of ``lines`` (H, W) uint8, white on black, over black or over the colours of ``labels``."""
+    return over(lines, None if labels is None else colours()[labels])
+
+
+def over(lines: np.ndarray, paint: np.ndarray | None) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of ``lines`` (H, W) uint8, white on black, over ``paint`` (H, W, 3) uint8 or over black."""
     share = lines.astype(np.float32)[..., None] / 255
-    below = 0.0 if labels is None else colours()[labels].astype(np.float32) * (1 - share)
+    below = 0.0 if paint is None else paint.astype(np.float32) * (1 - share)
     return np.broadcast_to(255 * share + below, (*lines.shape, 3)).round().astype(np.uint8)

@@ -1,4 +1,5 @@
-"""PatchGANs: they sharpen what a regression leaves soft. One sees latents and the drawing, the other one pictures.
+"""PatchGANs: they sharpen what a regression leaves soft. They see latents and the lines, pictures, or pictures and the
+drawing.
 
 Isola et al. 2017 (arXiv:1611.07004), hinge loss, spectral normalisation (arXiv:1802.05957), and the adaptive weight of
 VQGAN (Esser et al. 2021, arXiv:2012.09841): the pull is as strong as a share of the regression's own gradient.
@@ -69,6 +70,48 @@ class OfPictures(nn.Module):
         return self.body(pictures)
 
 
+class OfDrawnPictures(nn.Module):
+    """Pictures (B, 3, H, W) in [-1, 1] and what they were painted from (B, 3, H, W) in [0, 1] -> (B, n) scores.
+
+    Two networks look, one of them at a picture half as large, which is where a window or a wheel shows that it is
+    wrong (pix2pixHD, Wang et al. 2018, arXiv:1711.11585). A picture that is real by itself and not what was drawn is
+    wrong, too, so that nothing is invented over the lines.
+    """
+
+    blur = 0.03
+    """Noise on what it sees, so that it cannot win by tiny differences."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.bodies = nn.ModuleList([_patches(6, width), _patches(6, width)])
+
+    def forward(self, pictures: Tensor, control: Tensor) -> Tensor:
+        seen = torch.cat([pictures, control * 2 - 1], 1)
+        scores = []
+        for body in self.bodies:
+            scores.append(body(seen).flatten(1))
+            seen = F.avg_pool2d(seen, 2)
+        return torch.cat(scores, 1)
+
+
+def _patches(channels: int, width: int) -> nn.Sequential:
+    """(B, channels, H, W) -> (B, 1, H / 8, W / 8): a score for the 54 pixels around."""
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 4, stride=2, padding=1),
+        nn.LeakyReLU(0.2),
+        spectral_norm(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1)),
+        nn.LeakyReLU(0.2),
+        spectral_norm(nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1)),
+        nn.LeakyReLU(0.2),
+        spectral_norm(nn.Conv2d(4 * width, 4 * width, 3, padding=1)),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(4 * width, 1, 3, padding=1),
+    )
+
+
+Discriminator = OfLatents | OfPictures | OfDrawnPictures
+
+
 class Adversary:
     """A discriminator and its optimiser, ``weight`` and the share of the budget at which it ``begins``.
 
@@ -76,7 +119,12 @@ class Adversary:
     """
 
     def __init__(
-        self, network: OfLatents | OfPictures, device: torch.device, rate: float, weight: float, begins: float
+        self,
+        network: Discriminator,
+        device: torch.device,
+        rate: float,
+        weight: float,
+        begins: float,
     ) -> None:
         self.network = network.to(device)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=rate, betas=(0.5, 0.98), weight_decay=0.0)

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from ..data.hand import drawn
-from ..data.palette import NUMBER
+from ..data.hints import painted
+from ..data.palette import NUMBER, colours
 from ..data.sample import Sample
 from .config import DataConfig
 
@@ -28,7 +29,7 @@ class Varied:
     lines: np.ndarray  # (H, W) uint8, white on black
     clean: np.ndarray | None  # (H, W) uint8, exact lines
     labels: np.ndarray | None  # (H, W) uint8
-    palette: bool
+    paint: np.ndarray | None  # (H, W, 3) uint8, under the lines
     caption: str
     flipped: bool
 
@@ -37,8 +38,9 @@ def varied(sample: Sample, config: DataConfig, rng: np.random.Generator) -> Vari
     """One variation of a sample; the same generator gives the same one."""
     chances = rng.random(6)
     lines = sample.clean if sample.clean is not None and chances[0] < config.clean else sample.sketch
-    palette = sample.labels is not None and bool(chances[3] < config.palette)
-    blank = max(config.blank, config.palette_alone) if palette else config.blank
+    palette = chances[3] < config.palette
+    paint = _paint(sample.picture, sample.labels, config, rng) if palette and sample.labels is not None else None
+    blank = config.blank if paint is None else max(config.blank, config.palette_alone)
     if chances[1] < blank:
         lines = np.zeros_like(lines)
     elif chances[1] < blank + config.partial:
@@ -51,10 +53,16 @@ def varied(sample: Sample, config: DataConfig, rng: np.random.Generator) -> Vari
         lines=turned(lines),
         clean=turned(sample.clean),
         labels=turned(sample.labels),
-        palette=palette,
+        paint=turned(paint),
         caption="" if chances[4] < config.caption_dropout else caption,
         flipped=flipped,
     )
+
+
+def _paint(picture: np.ndarray, labels: np.ndarray, config: DataConfig, rng: np.random.Generator) -> np.ndarray:
+    if config.painted and rng.random() < config.painted:
+        return painted(picture, labels, rng, config.painted_colours)
+    return colours()[labels]
 
 
 def unfinished(lines: np.ndarray, sample: Sample, rng: np.random.Generator, horizonless: float = 0.5) -> np.ndarray:

@@ -24,8 +24,7 @@ from .noise import normal
 from .sheets import psnr, sharpness, sheet, to_bytes, to_pictures
 from .task import Loss, Now, Task
 
-REDUCTION = 8  # pixels of a side that become one latent
-DECODER_BLOCKS = (3, 2, 1, 1)
+DECODER_BLOCKS = (3, 2, 1, 1)  # of the last stages; those before have as many as the first
 
 
 class AutoencoderTask(Task):
@@ -38,6 +37,9 @@ class AutoencoderTask(Task):
         self.device = device_of(config)
         settle_process(config, self.device)
         self.network: Any = _network(config)
+        self.reduction = Codec(self.network).reduction
+        if config.crop % self.reduction:
+            raise ConfigError(f"crop: got {config.crop}, expected a multiple of {self.reduction}")
         settle([self.network.encoder], config, self.device, train=config.encoder is None)
         settle([self.network.decoder], config, self.device, train=True)
         self.start: Any = None
@@ -102,7 +104,7 @@ class AutoencoderTask(Task):
 
         A crop that is encoded by itself has borders in its latents, which no latents of a whole picture have.
         """
-        side, codec = self.config.crop // REDUCTION, Codec(self.network)
+        side, codec = self.config.crop // self.reduction, Codec(self.network)
         latents = latents.float()
         rows = [latents[row, :, y : y + side, x : x + side] for row, (y, x) in enumerate(corners.tolist())]
         return torch.stack(rows) / codec.scale + codec.shift
@@ -114,12 +116,12 @@ class AutoencoderTask(Task):
 
     def _corners(self, batch: Batch, random: torch.Generator) -> Tensor:
         """(B, 2): the upper left corner of one crop of each picture, in latents."""
-        places = (batch.picture.shape[1] - self.config.crop) // REDUCTION + 1
+        places = (batch.picture.shape[1] - self.config.crop) // self.reduction + 1
         return torch.randint(0, places, (len(batch), 2), generator=random)
 
     def _crops(self, batch: Batch, corners: Tensor) -> Tensor:
         """The crops that begin there, (B, 3, crop, crop) in [-1, 1]."""
-        crop, places = self.config.crop, (corners * REDUCTION).tolist()
+        crop, places = self.config.crop, (corners * self.reduction).tolist()
         cut = torch.stack(
             [batch.picture[row, y : y + crop, x : x + crop] for row, (y, x) in enumerate(places)]
         )  # (B, crop, crop, 3)
@@ -174,18 +176,19 @@ def _network(config: AutoencoderConfig) -> Any:
     start = load_autoencoder(config.init) if config.init else None
     if config.encoder is None and start is not None:
         return start
-    widths: Any = (config.channels,) * 4
+    widths: Any = (config.channels,) * len(config.encoder_blocks)
     settings: dict[str, Any] = {
         "encoder_block_out_channels": widths,
         "num_encoder_blocks": config.encoder_blocks,
-        "decoder_block_out_channels": widths,
-        "num_decoder_blocks": config.decoder_blocks or DECODER_BLOCKS,
         "latent_channels": config.latent_channels,
     }
     kept = load_autoencoder(config.encoder) if config.encoder else None
     if kept is not None:
         names = ("encoder_block_out_channels", "num_encoder_blocks", "latent_channels", "scaling_factor")
         settings |= {name: kept.config[name] for name in names}
+    stages = len(settings["encoder_block_out_channels"])
+    settings["decoder_block_out_channels"] = (config.channels,) * stages
+    settings["num_decoder_blocks"] = config.decoder_blocks or _usual_blocks(stages)
     if start is not None:
         settings["decoder_block_out_channels"] = start.config["decoder_block_out_channels"]
         settings["num_decoder_blocks"] = _blocks(tuple(start.config["num_decoder_blocks"]), config.decoder_blocks)
@@ -199,6 +202,11 @@ def _network(config: AutoencoderConfig) -> Any:
     if start is not None:
         _grow(made.decoder, start.decoder)
     return made
+
+
+def _usual_blocks(stages: int) -> tuple[int, ...]:
+    missing = stages - len(DECODER_BLOCKS)
+    return (DECODER_BLOCKS[0],) * missing + DECODER_BLOCKS[max(0, -missing) :]
 
 
 def _blocks(start: tuple[int, ...], asked: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ from ...stream.base.progress import Progress, silent
 from ...stream.base.quiet import quiet
 from ..data.sample import Samples
 from . import base_networks, losses, seeds
-from .adversary import Adversary, OfLatents
+from .adversary import Adversary, OfDrawnPictures, OfLatents
 from .caches import captions_of, latents_of
 from .data import Batch, Batches, still
 from .devices import device_of, settle, settle_process
@@ -64,6 +64,8 @@ class BaseTask(Task):
         settle(self.trained().values(), config, self.device, train=True)
         settle([vae], config.model_copy(update={"torch_compile": False}), self.device, train=False)
         vae.eval()
+        if config.decoder:
+            settle([vae.decoder], config, self.device, train=True)
         self.noise = Noise.of(base_networks.scheduler(config.original_inference_steps), self.device)
         self.timesteps = Timesteps.of(
             config.original_inference_steps,
@@ -73,7 +75,8 @@ class BaseTask(Task):
             config.low_share,
         )
         with seeds.new_weights(config.seed, 1):
-            network = OfLatents(networks.unet.config.in_channels, self.codec.reduction)
+            channels, reduction = networks.unet.config.in_channels, self.codec.reduction
+            network = OfDrawnPictures() if config.gan_sees == "pictures" else OfLatents(channels, reduction)
             gan = config.gan_learning_rate, config.gan_weight, config.gan_from
             self.adversary = Adversary(network, self.device, *gan)
         self._known: dict[str, Tensor] = {}
@@ -87,6 +90,12 @@ class BaseTask(Task):
         codec = Codec(vae)
         if config.crop and config.crop % codec.reduction:
             raise ConfigError(f"crop: got {config.crop}, expected a multiple of {codec.reduction}")
+        channels = config.networks.conditioning_channels
+        if not config.init and 2 ** (len(channels) - 1) != codec.reduction:
+            raise ConfigError(
+                f"networks.conditioning_channels: got {len(channels)} numbers, which make {2 ** (len(channels) - 1)} "
+                f"pixels one, but a latent of the autoencoder has {codec.reduction}"
+            )
         if config.init:
             networks, tokenizer = base_networks.read(config.init)
         else:
@@ -98,7 +107,8 @@ class BaseTask(Task):
 
     def trained(self) -> dict[str, nn.Module]:
         nets = self.networks
-        return {"unet": nets.unet, "controlnet": nets.controlnet, "text_encoder": nets.text_encoder}
+        decoder = {"decoder": self.codec.vae.decoder} if self.config.decoder else {}
+        return {"unet": nets.unet, "controlnet": nets.controlnet, "text_encoder": nets.text_encoder, **decoder}
 
     def extra(self) -> dict[str, Any]:
         return {"adversary": self.adversary} if self.config.gan_weight else {}
@@ -119,9 +129,14 @@ class BaseTask(Task):
         regression = losses.regression(x0, z0, self._scale(t))
         total, parts = regression, {"latent": regression, "x0_mse": losses.weighted_mse(x0, z0).detach()}
         if config.crop_weight and now.share >= config.crop_from:
-            parts["crop"] = self._crop_loss(x0, batch, now)
+            got, truth, drawn = self._crops(x0, batch, control, now)
+            border = BORDER if got.shape[-1] > 4 * BORDER and config.crop else 0
+            parts["crop"] = losses.picture_l1(got, truth, border)
             total = total + config.crop_weight * parts["crop"]
-        parts |= self.adversary.parts(z0, x0, regression, now, batch.drawn())
+            if config.gan_sees == "pictures":
+                parts |= self.adversary.parts(truth, got, config.crop_weight * parts["crop"], now, drawn)
+        if config.gan_sees == "latents":
+            parts |= self.adversary.parts(z0, x0, regression, now, batch.drawn())
         return Loss(total + parts.get("pull", 0.0), parts)
 
     def text(self, captions: Sequence[str]) -> Tensor:
@@ -185,8 +200,8 @@ class BaseTask(Task):
         _, blur = self.noise.signal(t)
         return 1 / blur.clamp(min=0.5)
 
-    def _crop_loss(self, x0: Tensor, batch: Batch, now: Now) -> Tensor:
-        """L1 and gradients of decoded crops, one of each of some rows, all at the same place."""
+    def _crops(self, x0: Tensor, batch: Batch, control: Tensor, now: Now) -> tuple[Tensor, Tensor, Tensor]:
+        """Decoded crops, one of each of some rows, all at the same place, their truths and what was drawn."""
         reduction = self.codec.reduction
         stride = max(1, round(1 / self.config.crop_share))
         rows = torch.arange(now.step % stride, len(batch), stride)
@@ -195,10 +210,11 @@ class BaseTask(Task):
         height, width = x0.shape[-2:]
         size = self.config.crop // reduction or height
         y, x = (int(torch.randint(0, side - size + 1, (), generator=now.random)) for side in (height, width))
-        got = self.codec.decode(x0[rows.to(self.device), :, y : y + size, x : x + size])
+        rows = rows.to(self.device)
+        got = self.codec.decode(x0[rows, :, y : y + size, x : x + size])
         y, x, size = y * reduction, x * reduction, size * reduction
-        cut = batch.picture[rows.to(self.device), y : y + size, x : x + size]
-        return losses.picture_l1(got, to_pictures(cut), BORDER if size > 4 * BORDER and self.config.crop else 0)
+        cut = batch.picture[rows, y : y + size, x : x + size]
+        return got, to_pictures(cut), control[rows, :, y : y + size, x : x + size]
 
     # --- what it is measured by
 
@@ -255,7 +271,8 @@ class BaseTask(Task):
         """A pipeline in half precision, as ``StableDiffusionControlNetPipeline.from_pretrained`` reads it."""
         from diffusers import StableDiffusionControlNetPipeline
 
-        parts = {name: _half(module) for name, module in {"vae": self.codec.vae, **self.trained()}.items()}
+        networks = {name: module for name, module in self.trained().items() if name != "decoder"}
+        parts = {name: _half(module) for name, module in {"vae": self.codec.vae, **networks}.items()}
         parts |= {"safety_checker": None, "feature_extractor": None}
         pipe = StableDiffusionControlNetPipeline(
             tokenizer=self.tokenizer,

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ...stream.base.errors import ConfigError
-from .data import Batch, control_images
+from ..data.palette import colours
+from .data import Batch
 from .kinds import ConditionConfig
 from .regions import flat
 
@@ -28,8 +29,8 @@ def condition_image(kind: str, batch: Batch) -> Tensor:
     if batch.labels is None:
         raise ConfigError(f"conditions: got image: {kind}, but the pairs have no classes; take sketch or edges")
     if kind == "palette":
-        everything = torch.ones_like(batch.palette)
-        return control_images(torch.zeros_like(batch.lines), batch.labels, everything)
+        table = torch.from_numpy(colours()).to(batch.labels.device)
+        return table[batch.labels.long()].permute(0, 3, 1, 2).float().div(255)
     return flat((batch.pictures() + 1) / 2, batch.labels)  # materials
 
 

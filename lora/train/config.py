@@ -59,7 +59,12 @@ class DataConfig(Settings):
     horizonless: float = Field(0.5, ge=0, le=1)
     """Share of these that lack their horizon and nothing else."""
     palette: float = Field(0.4, ge=0, le=1)
-    """Share of samples whose lines lie over the colours of their classes, where classes are known."""
+    """Share of samples whose lines lie over paint, where classes are known."""
+    painted: float = Field(0.0, ge=0, le=1)
+    """Share of these that are painted as people do it: some areas, in blobs, in the colours that they shall have or
+    those of their classes. The others have the colour of its class everywhere."""
+    painted_colours: float = Field(0.5, ge=0, le=1)
+    """Share of painted areas that have the colour they shall have."""
     palette_alone: float = Field(0.2, ge=0, le=1)
     """Share of these that come without any line, so that the colours say where things are."""
     caption_dropout: float = Field(0.05, ge=0, le=1)

@@ -16,7 +16,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from ...stream.base.errors import ConfigError
 from ...stream.base.progress import Progress, silent
-from ..data.palette import colours
 from ..data.sample import Part, Sample, Samples, drawings_of, sample_of, texts_of
 from . import seeds
 from .augment import varied
@@ -38,7 +37,7 @@ class Batch:
     lines: Tensor  # (B, H, W) uint8
     clean: Tensor | None  # (B, H, W) uint8, exact lines
     labels: Tensor | None  # (B, H, W) uint8
-    palette: Tensor  # (B,) bool: whether the classes are painted
+    paint: Tensor | None  # (B, H, W, 3) uint8, under the lines; black: nothing
     captions: tuple[str, ...]
     latent: Tensor | None  # (B, C, h, w) float16, from the cache
 
@@ -63,18 +62,11 @@ class Batch:
         return self.lines[:, None].float().div(255)
 
     def control(self) -> Tensor:
-        """(B, 3, H, W) float32 in [0, 1]: white lines over black, or over the colours of the classes."""
-        return control_images(self.lines, self.labels, self.palette)
-
-
-def control_images(lines: Tensor, labels: Tensor | None, palette: Tensor) -> Tensor:
-    """As ``palette.control_image`` for a batch on any device: (B, 3, H, W) float32 in [0, 1]."""
-    share = lines[:, None].float().div(255)  # (B, 1, H, W)
-    if labels is None:
-        return share.expand(-1, 3, -1, -1).contiguous()
-    table = torch.from_numpy(colours().astype(np.float32) / 255).to(lines.device)
-    below = table[labels.long()].permute(0, 3, 1, 2) * palette.view(-1, 1, 1, 1)
-    return below * (1 - share) + share
+        """(B, 3, H, W) float32 in [0, 1]: white lines over black, or over paint; see ``palette.over``."""
+        share = self.drawn()
+        if self.paint is None:
+            return share.expand(-1, 3, -1, -1).contiguous()
+        return self.paint.permute(0, 3, 1, 2).float().div(255) * (1 - share) + share
 
 
 def open_data(config: DataConfig, progress: Progress = silent, whole: bool = True) -> tuple[Samples, Samples]:
@@ -148,6 +140,7 @@ class Batches(Dataset):
         """The batch of these samples, each varied by its generator."""
         rows = [(index, varied(self._sample(index, rng), self.config, rng)) for index, rng in chosen]
         clean, labels = [row.clean for _, row in rows], [row.labels for _, row in rows]
+        paint = [np.zeros_like(row.picture) if row.paint is None else row.paint for _, row in rows]
         latent = None
         if self.latents is not None:
             latent = torch.from_numpy(np.stack([self.latents.read(index, row.flipped) for index, row in rows]))
@@ -158,7 +151,7 @@ class Batches(Dataset):
             lines=_stacked([row.lines for _, row in rows]),
             clean=None if any(each is None for each in clean) else _stacked(clean),
             labels=None if any(each is None for each in labels) else _stacked(labels),
-            palette=torch.tensor([row.palette for _, row in rows]),
+            paint=None if all(row.paint is None for _, row in rows) else _stacked(paint),
             captions=tuple(row.caption for _, row in rows),
             latent=latent,
         )

@@ -17,9 +17,10 @@ class AutoencoderConfig(TrainConfig):
 
     channels: int = Field(32, ge=8, le=512)
     """Width of every stage."""
-    encoder_blocks: tuple[Blocks, Blocks, Blocks, Blocks] = (1, 1, 2, 2)
-    """Residual blocks of each stage of the encoder, the finest first."""
-    decoder_blocks: tuple[Blocks, Blocks, Blocks, Blocks] | None = None
+    encoder_blocks: tuple[Blocks, ...] = Field((1, 1, 2, 2), min_length=2, max_length=7)
+    """Residual blocks of each stage of the encoder, the finest first. Each stage after the first halves the sides: four
+    make one latent of 8 x 8 pixels, five of 16 x 16."""
+    decoder_blocks: tuple[Blocks, ...] | None = Field(None, min_length=2, max_length=7)
     """Residual blocks of each stage of the decoder, the coarsest first; null: those of init, else 3, 2, 1, 1. Beside
     encoder, init's decoder may grow: blocks that it has not pass on what they get, at first."""
     latent_channels: int = Field(4, ge=1, le=64)
@@ -72,9 +73,12 @@ class AutoencoderConfig(TrainConfig):
     """Decay of the running mean of the weights, which is what is validated and written; 0: the weights themselves."""
 
     @model_validator(mode="after")
-    def _sharpened_has_a_start(self) -> AutoencoderConfig:
+    def _fits(self) -> AutoencoderConfig:
         if self.sharpen and not (self.init and self.encoder):
             raise ValueError(f"sharpen: got {self.sharpen:g}, expected 0 without init and encoder")
+        stages, made = len(self.encoder_blocks), len(self.decoder_blocks or self.encoder_blocks)
+        if made != stages and not (self.init or self.encoder):
+            raise ValueError(f"decoder_blocks: got {made} numbers, expected {stages}, as encoder_blocks has")
         return self
 
 
@@ -135,8 +139,8 @@ class NetworkSizes(Settings):
     """Width of an attention head."""
     attention_levels: tuple[bool, ...] = (False, True, True)
     """Which levels of the UNet have attention to themselves and the text."""
-    conditioning_channels: tuple[Channels, ...] = Field((8, 16, 32, 64), min_length=4, max_length=4)
-    """Channels of the ControlNet's condition embedding."""
+    conditioning_channels: tuple[Channels, ...] = Field((8, 16, 32, 64), min_length=2, max_length=7)
+    """Channels of the ControlNet's condition embedding, one more than it halves the drawing's sides."""
     text_width: int = Field(128, ge=16, le=2048)
     """Width of the text encoder and of the cross attention."""
     text_layers: int = Field(2, ge=1, le=32)
@@ -207,7 +211,12 @@ class BaseConfig(TrainConfig):
     crop_share: float = Field(0.5, gt=0, le=1)
     """Share of a batch's rows that are decoded."""
     gan_weight: float = Field(0.15, ge=0, le=1e6)
-    """Weight of the latent PatchGAN, relative to the regression's gradient; above .2 it hurts."""
+    """Weight of the PatchGAN, relative to the gradient of what it stands beside; above .2 that of latents hurts."""
+    gan_sees: Literal["latents", "pictures"] = "latents"
+    """latents: it judges latents, beside their regression. pictures: decoded crops, beside theirs (crop_weight), which
+    is dearer and makes pictures sharp that a regression left soft."""
+    decoder: bool = False
+    """Let the autoencoder's decoder learn as well, from decoded crops; its encoder, and so the latents, stay."""
     gan_from: float = Field(0.7, ge=0, le=1)
     """Share of the budget after which it begins."""
     gan_learning_rate: float = Field(4e-4, gt=0, le=1)
@@ -234,4 +243,7 @@ class BaseConfig(TrainConfig):
             raise ValueError(f"named_timesteps: got {wrong[0]}, expected 0 to 999")
         if self.crop > self.data.size:
             raise ValueError(f"crop: got {self.crop}, expected at most data.size = {self.data.size}")
+        on_crops = "decoder" if self.decoder else "gan_sees" if self.gan_sees == "pictures" else None
+        if on_crops and not self.crop_weight:
+            raise ValueError(f"{on_crops}: needs decoded crops, got crop_weight 0, expected more")
         return self
