@@ -35,6 +35,7 @@ from .commands import (
     run,
     scenes,
     start,
+    studio,
     train,
 )
 
@@ -212,6 +213,7 @@ def _inkstream(
 app.command()(start.start)
 app.command()(demo.demo)
 app.command()(run.run)
+app.command()(studio.studio)
 app.command()(render.render)
 app.command()(finish.finish)
 app.command()(doctor.doctor)

@@ -93,6 +93,8 @@ class Origin:
     """What its renders are called: the name of its file, without ending; empty for a number."""
     done: float | None = None
     """Which share of its source has been read with this picture, 0 to 1; None where nobody knows."""
+    mark: Any = None
+    """What its source was told with this picture, for whoever gets its renders."""
 
 
 @dataclass(frozen=True)
@@ -207,3 +209,10 @@ def place(source: Size, target: Size, fit: FitMode = "crop") -> Placement:
     width, height = (min(have, max(1, round(want / scale))) for want, have in zip(target, source, strict=True))
     crop = Rect((source.width - width) // 2, (source.height - height) // 2, width, height)
     return Placement(source, target, crop, full)
+
+
+def reduced(pixels: np.ndarray, side: int) -> np.ndarray:
+    """``(H, W, 3)`` uint8 with at most ``side`` pixels a side, in its own shape; a smaller picture as it is."""
+    size = Size.of(pixels)
+    share = min(1.0, side / max(size))
+    return place(size, Size(*(max(1, round(each * share)) for each in size)), "stretch").apply(pixels)

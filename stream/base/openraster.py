@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from .files import png
-from .frame import Output, Size, place
+from .frame import Output, Size, place, reduced
 from .kept import png_with
 
 MIMETYPE = b"image/openraster"
@@ -67,7 +67,7 @@ def openraster(layers: Sequence[Layer], merged: np.ndarray, recipe: Mapping[str,
         for number, layer in enumerate(layers):
             put(_place_of(number), png(layer.pixels))  # PNG is packed already
         put("mergedimage.png", png_with(merged, recipe))
-        put("Thumbnails/thumbnail.png", png(_thumbnail(merged)))
+        put("Thumbnails/thumbnail.png", png(reduced(merged, THUMBNAIL)))
     return file.getvalue()
 
 
@@ -93,9 +93,3 @@ def _stack(layers: Sequence[Layer], size: Size) -> bytes:
             },
         )
     return ElementTree.tostring(image, encoding="UTF-8", xml_declaration=True)
-
-
-def _thumbnail(pixels: np.ndarray) -> np.ndarray:
-    size = Size.of(pixels)
-    share = min(1.0, THUMBNAIL / max(size))
-    return place(size, Size(*(max(1, round(side * share)) for side in size)), "stretch").apply(pixels)

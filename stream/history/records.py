@@ -22,6 +22,7 @@ MAGIC = b"inkstream records 1\n"
 HEAD = struct.Struct("<4sIIII")
 KIND = 4  # letters of a kind
 MOST_KNOWN, MOST_PICTURE = 1 << 19, 1 << 26  # bytes
+_OLD = os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -37,17 +38,25 @@ class Record(NamedTuple):
 
 
 class RecordWriter:
-    """A new file of records, which only this user can read. Raises OSError, FileExistsError where the name is taken."""
+    """A new file of records, which only this user can read. Raises OSError, FileExistsError where the name is taken.
 
-    def __init__(self, path: Path) -> None:
+    With ``end`` it goes on with a file that is there, behind its last whole record, which ends there (``Record.end``;
+    0: there is none): what comes after that is cut off. Nobody else may be writing to it.
+    """
+
+    def __init__(self, path: Path, end: int | None = None) -> None:
         self.path = path
-        self.size = 0
-        self._handle = os.open(path, _NEW, 0o600)
-        self._put(MAGIC)
+        self.size = end or 0
+        self._handle = os.open(path, _NEW if end is None else _OLD, 0o600)
+        if end is not None:
+            os.ftruncate(self._handle, self.size)
+            os.lseek(self._handle, self.size, os.SEEK_SET)
+        if not self.size:
+            self._put(MAGIC)
 
     def append(self, kind: str, known: Mapping[str, Any], picture: bytes = b"") -> None:
         """Write one record at the end. Raises OSError, and then the file ends with the record before."""
-        text = json.dumps(known, ensure_ascii=False, allow_nan=False).encode()
+        text = json.dumps(known, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
         head = HEAD.pack(kind.encode(), len(text), len(picture), zlib.crc32(picture), 0)[:-4]
         self._put(b"".join((head, struct.pack("<I", zlib.crc32(text, zlib.crc32(head))), text, picture)))
 
@@ -59,6 +68,7 @@ class RecordWriter:
                 rest = rest[os.write(self._handle, rest) :]
         except OSError:
             os.ftruncate(self._handle, self.size)
+            os.lseek(self._handle, self.size, os.SEEK_SET)
             raise
         self.size += len(data)
 

@@ -18,6 +18,7 @@ from ...lora.load import load_controlnet, load_vae, loaded_from
 from ...lora.registry import lcm_lora_id
 from ...lora.switch import LoraSet
 from ...lora.taught import TaughtWords
+from ..base.changing import FIXED
 from ..base.config import ControlNetConfig, StreamConfig
 from ..base.errors import ConfigError, LoraError
 from ..base.frame import Size
@@ -42,20 +43,6 @@ from .schedule import Schedule, influenced, make_schedule, scheduler_of
 from .tags import PromptLoras
 
 log = logging.getLogger(__name__)
-# What is decided when a stream is made. Everything else changes live.
-FIXED = [
-    "acceleration",
-    "device",
-    "dtype",
-    "engine_dir",
-    "fuse_lora",
-    "lcm_lora_id",
-    "prediction_type",
-    "use_lcm_lora",
-    "use_tiny_vae",
-    "vae_id",
-    "warmup",
-]
 FUSED = "lora_dict: the LoRAs are fused and cannot change, by a prompt neither; make a new Stream with fuse_lora=False"
 
 

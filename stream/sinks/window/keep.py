@@ -38,12 +38,19 @@ class Keeper:
     """Saves ``NAME.png``, with the recipe inside, ``NAME-input.png``, and both as layers in ``NAME.ora`` (OpenRaster)
     in ``folder``; the name is the time and the first words of the prompt.
 
-    No file is ever replaced or left half written. ``now`` gives the time of the name.
+    No file is ever replaced or left half written. ``now`` gives the time of the name. ``done`` is called with each
+    path, or the error, on the thread that saves.
     """
 
-    def __init__(self, folder: str | Path, now: Callable[[], datetime] = datetime.now) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        now: Callable[[], datetime] = datetime.now,
+        done: Callable[[Path | Exception], None] | None = None,
+    ) -> None:
         self.folder = Path(folder).expanduser()
         self._now = now
+        self._done = done
         self._tasks: queue.SimpleQueue[tuple[Future[str], Task] | None] = queue.SimpleQueue()
         threading.Thread(target=self._work, name="keep", daemon=True).start()
         self._waiting: list[Future[str]] = []
@@ -94,11 +101,15 @@ class Keeper:
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
             future, each = task
+            kept: Path | Exception
             try:
                 kept = self._save(each)
                 future.set_result(f"{kept}, as it was recorded" if each.known.get("from") == HISTORY else str(kept))
             except Exception as error:  # noqa: BLE001 - it is raised, or said, where the news are read
+                kept = error
                 future.set_exception(error)
+            if self._done is not None:
+                self._done(kept)
 
     def _save(self, task: Task) -> Path:
         output, more = task.output, dict(task.known)

@@ -1,0 +1,190 @@
+"""``inkstream studio``: a page to draw on, in any browser."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...base.errors import ConfigError
+from ...base.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    LikeOption,
+    ModelOption,
+    PromptOption,
+    SeedOption,
+    SetOption,
+    chosen_config,
+    load_run,
+)
+from ...base.progress import note
+from ...base.signals import INTERRUPTED, interrupts, saving
+from ...base.terminal import stderr
+from .recording import MEGABYTES, HistoryOption
+from .start import display_there
+
+if TYPE_CHECKING:
+    from ..studio.backend import SessionBackend
+    from ..studio.serve import Server
+
+log = logging.getLogger(__name__)
+PAGE = "The page"
+SLICE = 0.1  # seconds after which the main thread looks for signals, which do not end a wait on Windows
+FOLDER = Path("inkstream-output")
+
+HostOption = Annotated[
+    str | None,
+    typer.Option(
+        "--host",
+        metavar="NAME|ADDRESS",
+        rich_help_panel=PAGE,
+        help="Listen at this address, or be called by this name; else this computer alone reaches it.",
+    ),
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        "--port", min=0, max=65535, rich_help_panel=PAGE, help="Listen at this port; else 7860 or a free one."
+    ),
+]
+ShareOption = Annotated[
+    bool,
+    typer.Option(
+        "--share", rich_help_panel=PAGE, help="Let other devices draw: prints an address with a token, and a QR code."
+    ),
+]
+TlsOption = Annotated[
+    bool,
+    typer.Option(
+        "--tls",
+        rich_help_panel=PAGE,
+        help="Encrypt, with certificates of your own: browsers on other devices ask you to trust them once.",
+    ),
+]
+
+
+def studio(
+    config: ConfigOption = DEFAULT_CONFIG,
+    like: LikeOption = None,
+    model: ModelOption = None,
+    prompt: PromptOption = None,
+    seed: SeedOption = None,
+    sets: SetOption = None,
+    host: HostOption = None,
+    port: PortOption = None,
+    share: ShareOption = False,
+    tls: TlsOption = False,
+    sessions: Annotated[
+        int, typer.Option(min=1, max=64, rich_help_panel=PAGE, help="So many drawings may be rendered at once.")
+    ] = 8,
+    folder: Annotated[
+        Path, typer.Option("--folder", file_okay=False, rich_help_panel=PAGE, help="Where kept pictures go.")
+    ] = FOLDER,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", rich_help_panel=PAGE, help="Open the page in the browser.")
+    ] = True,
+    history: HistoryOption = MEGABYTES,
+) -> None:
+    """Draw in the browser, on this computer or on a tablet, with the render beside it.
+
+    The page works while the model is still being loaded, and what is drawn is kept: after a reload, a cut or a restart
+    it goes on where it was.
+
+    Examples:
+
+        inkstream studio
+        inkstream studio --share --tls
+        inkstream studio -c sd-turbo -p "a watercolour of a lighthouse"
+    """
+    chosen = load_run(chosen_config(config, like), sets, model=model, prompt=prompt, seed=seed)
+    named = tuple(text.partition("=")[0].strip() for text in sets or ()) + (("mode",) if like else ())
+    check_installed()
+    from ..studio.inprocess import InProcess
+
+    backend = InProcess(chosen, most=sessions, history=history, folder=folder.expanduser(), named=named)
+    server = opened(backend, host=host, port=port, share=share, tls=tls, kept=folder.expanduser())
+    ended, numbers = threading.Event(), list[int]()
+    with interrupts(numbers.append, halt=ended.set):
+        server.start()
+        say_where(server, share)
+        backend.start()
+        if open_page and display_there():
+            _open(server.with_token(server.address("/")))
+        while not (ended.wait(SLICE) or numbers):
+            if server.ended:
+                break
+        with saving():
+            server.stop()
+            backend.close()
+    if server.error is not None:
+        raise server.error
+    if numbers:
+        raise typer.Exit(INTERRUPTED)
+
+
+def check_installed() -> None:
+    """Raises ConfigError that says how to install what the server needs."""
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+        import websockets  # noqa: F401
+    except ImportError as error:
+        hint = 'pip install "inkstream[studio]"'
+        raise ConfigError(f"studio: {error.name or error} is missing, expected it to be installed: {hint}") from error
+
+
+def opened(
+    backend: SessionBackend, *, host: str | None, port: int | None, share: bool, tls: bool, kept: Path
+) -> Server:
+    """A server that listens, and does not serve yet. Raises ConfigError, OSError."""
+    from ..studio import serve, sharing
+
+    away = share or (host is not None and host not in (serve.HERE, "localhost", "::1"))
+    listening = serve.bound(serve.everywhere(host) if away else host or serve.HERE, port)
+    hosts = sharing.own_names() | ({host} if host else set()) if away else {"localhost", serve.HERE, "[::1]"}
+    return serve.Server(
+        backend,
+        listening,
+        hosts=hosts,
+        token=sharing.kept_token() if away else "",
+        certificates=sharing.certificates(hosts) if tls else None,
+        kept=kept,
+        called=host if host and not serve.is_address(host) else "localhost" if away else "",
+    )
+
+
+def say_where(server: Server, share: bool) -> None:
+    """Say where the page is: for this computer, and with ``share`` for others, as a QR code too."""
+    from ..studio import sharing
+
+    note(f"studio: {server.with_token(server.address('/'))}")
+    if not share:
+        return
+    addresses = sharing.own_addresses()
+    if not addresses:
+        note("this computer has no address that others could reach: join a network, or name one with --host")
+        return
+    host = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+    whole = server.with_token(server.address("/", host))
+    stderr().write(sharing.qr(whole))
+    note(f"other devices: {whole}")
+    if server.encrypted:
+        note(f"once on each: trust the certificate at {server.address('/ca.pem', host)}, or go on past the warning")
+    else:
+        note("whoever is in this network can read along; --tls encrypts, and a tablet's pen and camera want it")
+
+
+def _open(address: str) -> None:
+    """In the browser, which may take its time."""
+    import webbrowser
+
+    def work() -> None:
+        with contextlib.suppress(webbrowser.Error, OSError):
+            webbrowser.open(address)
+
+    threading.Thread(target=work, name="inkstream browser", daemon=True).start()

@@ -1,0 +1,173 @@
+"""Streams of drawings in this process: one model, loaded once, and a stream of its own for each drawing.
+
+The streams share the weights, and nothing else: each has its own batch, settings and threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ...base.changing import FIXED
+from ...base.config import StreamConfig
+from ...base.configfile import RunConfig
+from ...base.errors import ConfigError
+from ...base.plain import reason
+from ...base.progress import Progress
+from ...history.journal import drawn_with
+from ..ahead import hurried, imported
+from ..opening import Steps
+from .backend import Full, Tell, Values
+from .live import Made, StreamSession
+
+log = logging.getLogger(__name__)
+Maker = Callable[[StreamConfig, Progress], Made]
+
+
+class InProcess:
+    """See ``backend.SessionBackend``. ``make`` gives a stream with settings, one call at a time; the first may load for
+    long. ``most``: drawings at once. ``history``, ``folder`` and ``named`` as for ``live.StreamSession``.
+    """
+
+    def __init__(
+        self,
+        run: RunConfig,
+        make: Maker | None = None,
+        *,
+        most: int = 8,
+        history: float = 0,
+        folder: str | Path = "inkstream-output",
+        named: tuple[str, ...] = (),
+    ) -> None:
+        self.size, self.model = (run.stream.width, run.stream.height), str(run.model)
+        self.ready = False
+        self._run, self._make = run, make or Loaded(run)
+        self._most = most
+        self._session_settings: dict[str, Any] = {"history": history, "folder": folder, "named": named}
+        self._steps = Steps(run)
+        self._failed = ""
+        self._making = threading.Lock()  # one stream is made at a time
+        self._lock = threading.Lock()
+        self._spare: Made | None = None  # made at the start, for the first drawing
+        self._open: list[StreamSession] = []
+        self._started = threading.Event()
+        self._loaded = threading.Event()
+
+    def start(self) -> None:
+        """Load the model, on a thread of its own; may come twice."""
+        if not self._started.is_set():
+            self._started.set()
+            threading.Thread(target=self._load, name="inkstream loading", daemon=True).start()
+
+    def open(self, values: Values | None, tell: Tell) -> StreamSession:
+        """A stream for one more drawing; raises Full."""
+        with self._lock:
+            if len(self._open) >= self._most:
+                raise Full(f"all {self._most} places are taken; try again when somebody has left")
+            live = StreamSession(
+                self._made,
+                self._settings(values),
+                tell,
+                progress=self._progress,
+                model=self.model,
+                **self._session_settings,
+            )
+            self._open.append(live)
+        self.start()
+        return live
+
+    def leave(self, live: StreamSession) -> None:
+        """Close a session and give its place back."""
+        with self._lock:
+            if live in self._open:
+                self._open.remove(live)
+        live.close()
+
+    def close(self) -> None:
+        """Close all sessions, and what they are made of."""
+        with self._lock:
+            left, self._open = self._open, []
+            spare, self._spare = self._spare, None
+        for live in left:
+            live.close()
+        if spare is not None:
+            spare.close()
+
+    def _settings(self, values: Values | None) -> StreamConfig:
+        """As they were left; of another model only what belongs to who draws."""
+        start = self._run.stream
+        if not values:
+            return start
+        try:
+            left = StreamConfig.build(**{**values.get("stream", {}), **{name: getattr(start, name) for name in FIXED}})
+            if values.get("model") == self.model:
+                return left
+            return start.changed(**drawn_with(left, {}))
+        except ConfigError as error:
+            log.warning("settings of a drawing are left out: %s", reason(error))
+            return start
+
+    def _load(self) -> None:
+        began = time.monotonic()
+        try:
+            with self._making, hurried():
+                spare = self._make(self._run.stream, self._steps)
+            config = spare.stream.config
+            self.size = (config.width, config.height)
+            with self._lock:
+                self._spare = spare
+            self.ready = True
+            self._steps.done()
+            log.info("the model was ready after %.1f s", time.monotonic() - began)
+        except Exception as error:  # every session is told, and says it to people
+            log.warning("%s", reason(error), exc_info=log.isEnabledFor(logging.DEBUG))
+            self._failed = reason(error)
+        finally:
+            self._loaded.set()
+
+    def _made(self, config: StreamConfig) -> Made:
+        """The stream that was made at the start, or one more; raises what loading raised."""
+        self._loaded.wait()
+        if self._failed:
+            raise ConfigError(self._failed)
+        with self._lock:
+            spare, self._spare = self._spare, None
+        if spare is not None:
+            return spare  # whoever gets it changes what is to be different
+        with self._making, hurried():
+            return self._make(config, self._steps)
+
+    def _progress(self) -> tuple[str, float | None]:
+        status = self._steps.status()
+        return status.step, status.done
+
+
+class Loaded:
+    """Loads a model with the first call; every further one makes a stream on the same weights."""
+
+    def __init__(self, run: RunConfig) -> None:
+        self._run = run
+        self._given: Any = None
+
+    def __call__(self, config: StreamConfig, progress: Progress) -> Made:
+        """Raises what loading raises."""
+        imported()
+        from ...finish.finisher import beside
+        from ...loop.stream import Stream
+
+        if self._given is None:
+            stream = Stream.from_pretrained(self._run.model, config, progress=progress)
+            self._given = stream.given
+        else:
+            stream = Stream(self._given, config, progress=progress)
+        finisher = beside(stream)
+
+        def close() -> None:
+            finisher.close()
+            stream.close()
+
+        return Made(stream, finisher, close)

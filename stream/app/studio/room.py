@@ -1,0 +1,341 @@
+"""A drawing with everybody who looks at it: pages that draw, viewers, and the stream that renders it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+
+from ...base.errors import FrameError, InkstreamError
+from ...base.files import write_json
+from ...base.plain import reason
+from . import messages
+from .backend import (
+    Brought,
+    Changed,
+    Doing,
+    LiveSession,
+    Mark,
+    News,
+    NotNow,
+    Rendered,
+    Said,
+    SessionBackend,
+    Sketch,
+    Stored,
+    Tried,
+)
+from .client import Client, Picture
+from .document import Redo, Undo
+from .drawing import Drawing
+from .frames import FADING, MORE, Format, Head, Kind, unpack
+
+log = logging.getLogger(__name__)
+SETTINGS = "settings.json"
+CHUNK = 200_000  # bytes of operations in one message
+SERVER = "server00"  # the client that undoes and redoes for REST
+
+
+def view_of(session: str) -> str:
+    """The name that viewers have for a session, from which nobody finds it."""
+    return hashlib.sha256(f"inkstream view {session}".encode()).hexdigest()[:32]
+
+
+def tag_of(session: str) -> int:
+    """What stands in all pictures of a session."""
+    return int.from_bytes(hashlib.sha256(f"inkstream tag {session}".encode()).digest()[:8], "little")
+
+
+class Room:
+    """Lives on the event loop, on which all of its methods are called; news of the stream come from other threads.
+
+    ``offers`` is what a model brings that the backend does not know of: classes and presets.
+    """
+
+    def __init__(
+        self,
+        session: str,
+        drawing: Drawing,
+        backend: SessionBackend,
+        offers: Callable[[], dict[str, Any]],
+        left: dict[str, Any] | None = None,
+    ) -> None:
+        self.session, self.drawing = session, drawing
+        self.view, self.tag = view_of(session), tag_of(session)
+        self.pages: set[Client] = set()
+        self.viewers: set[Client] = set()
+        self.idle_since = time.monotonic()
+        self.live: LiveSession | None = None
+        self.stored: list[str] = []  # names of pictures that were kept since the server began
+        self.sketch: Sketch | None = None  # the newest picture of the drawing
+        self._backend, self._make_offers, self._left = backend, offers, left
+        self._loop = asyncio.get_running_loop()
+        self._offers: messages.Offers | None = None
+        self._status = messages.Status(state="loading")
+        self._dirty = False
+        self._sequence = 0
+        self._sender: dict[int, Client] = {}  # who sent the sketch of a sequence of ours
+        self._sketches = 0
+        self._render: Rendered | None = None  # the newest, which is shown when the loop gets to it
+        self._newest: tuple[Rendered, int] | None = None
+        self._parts: dict[Client, list[tuple[Head, bytes]]] = {}
+        self._taking: set[asyncio.Task[None]] = set()
+
+    # --- who is there
+
+    @property
+    def everybody(self) -> set[Client]:
+        """Pages and viewers."""
+        return self.pages | self.viewers
+
+    def wake(self) -> LiveSession:
+        """The stream of the drawing, which is opened where it is not; raises Full."""
+        if self.live is None:
+            self.live = self._backend.open(self._left, self._tell)
+        return self.live
+
+    def enter(self, client: Client, revision: int, server: str, limits: messages.Limits) -> None:
+        """A page or a viewer comes, and is told everything. Raises Full."""
+        live = self.wake()
+        (self.pages if client.draws else self.viewers).add(client)
+        reset, lines = self.drawing.after(revision) if client.draws else (False, [])
+        width, height = self._backend.size
+        client.say(
+            messages.Welcome(
+                session=self.session if client.draws else "",
+                view=self.view,
+                tag=f"{self.tag:016x}",
+                role="draw" if client.draws else "view",
+                revision=self.drawing.revision,
+                kept=self.drawing.kept.get(client.name, 0),
+                reset=reset,
+                width=width,
+                height=height,
+                schema_url="/schema/params",
+                limits=limits,
+                server=server,
+            )
+        )
+        if client.draws:
+            client.say(self.settings_of(live.values()))
+            client.say(self._offers or messages.Offers(model=self._backend.model))
+        client.say(self._status)
+        for text in drawn(lines):
+            client.say(text)
+        if self._newest is not None:
+            client.show(self._pack(*self._newest, client))
+        self.tick()
+
+    def leave(self, client: Client) -> None:
+        """A page or viewer has gone."""
+        self.pages.discard(client)
+        self.viewers.discard(client)
+        self._parts.pop(client, None)
+        self._sender = {number: each for number, each in self._sender.items() if each is not client}
+        if not self.everybody:
+            self.idle_since = time.monotonic()
+
+    def say(self, message: BaseModel | str, pages_only: bool = False) -> None:
+        """Tell everybody."""
+        text = message if isinstance(message, str) else message.model_dump_json()
+        for client in self.pages if pages_only else self.everybody:
+            client.say(text)
+
+    # --- the drawing
+
+    def add(self, client: Client | None, name: str, ops: list[Any]) -> None:
+        """Operations of the client ``name``, sent by ``client`` (None: REST). Raises DrawingFull, OSError."""
+        added = self.drawing.add(name, ops)
+        for text in drawn(added.lines):
+            for other in self.pages:
+                if other is not client:
+                    other.say(text)
+        if client is not None:
+            client.say(messages.Kept(client=name, number=added.number, revision=self.drawing.revision))
+            if added.missing:
+                client.say(messages.Missing(client=name, number=added.number + 1))
+
+    def step(self, what: str) -> str:
+        """``undo`` or ``redo`` one operation; returns its name. Raises NotNow where there is none."""
+        of = self.drawing.to_undo() if what == "undo" else self.drawing.to_redo()
+        if of is None:
+            raise NotNow("operation", f"there is nothing to {what}")
+        number = self.drawing.kept.get(SERVER, 0) + 1
+        op = Undo(op="undo", number=number, of=of) if what == "undo" else Redo(op="redo", number=number, of=of)
+        self.add(None, SERVER, [op])
+        return of
+
+    def take(self, client: Client, data: bytes) -> None:
+        """A picture of the drawing, or a part of it, by a page; raises FrameError."""
+        head, picture = unpack(data)
+        if head.tag != self.tag:
+            raise FrameError("got a picture of another session, expected one of this: see tag in welcome")
+        if head.kind not in (Kind.SKETCH, Kind.LABELS, Kind.INSTANCES):
+            raise FrameError(f"got a picture of kind {head.kind}, expected a sketch, labels or instances")
+        if (head.format == Format.DEFLATE) == (head.kind == Kind.SKETCH):
+            raise FrameError(
+                "got a wrong format, expected JPEG or PNG for a sketch, and deflate for labels and instances"
+            )
+        parts = [each for each in self._parts.pop(client, []) if each[0].sequence == head.sequence]
+        parts.append((head, bytes(picture)))
+        if head.flags & MORE and len(parts) < 3:
+            self._parts[client] = parts
+            return
+        found = {each.kind: packed for each, packed in parts}
+        if Kind.SKETCH not in found or len({(each.width, each.height) for each, _ in parts}) > 1:
+            raise FrameError("got labels without their sketch, or of another size; expected both with one sequence")
+        self._sketches += 1
+        self._sender[self._sketches] = client
+        if len(self._sender) > 64:
+            del self._sender[min(self._sender)]
+        mark = Mark(self._sketches, head.document, head.time, head.sequence)
+        labels, things = found.get(Kind.LABELS, b""), found.get(Kind.INSTANCES, b"")
+        self.sketch = sketch = Sketch(mark, head.width, head.height, found[Kind.SKETCH], labels, things)
+        task = self._loop.create_task(self._put(client, sketch, head.sequence))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+
+    async def _put(self, client: Client, sketch: Sketch, sequence: int) -> None:
+        try:
+            await asyncio.to_thread(self.wake().put, sketch)
+        except InkstreamError as error:
+            client.say(messages.Refused(code="picture", text=reason(error)))
+        client.say(messages.Took(sequence=sequence))
+
+    # --- what comes of it
+
+    def tick(self) -> None:
+        """Once a second: say how it goes, and write down what has changed."""
+        task = self._loop.create_task(self._tick())
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+
+    async def _tick(self) -> None:
+        if self.live is not None:
+            self.heard(await asyncio.to_thread(self.live.doing))
+        try:
+            await asyncio.to_thread(self.drawing.sync)
+            if self._dirty and self.live is not None:
+                self._dirty = False
+                await asyncio.to_thread(self._save_settings, self.live.values())
+        except OSError as error:
+            self.say(messages.Notice(text=f"the drawing cannot be written: {error.strerror or error}; free some space"))
+
+    def _save_settings(self, changed: Changed) -> None:
+        self._left = {"model": self._backend.model, "stream": dict(changed.values)}
+        write_json(self.drawing.folder / SETTINGS, self._left)
+
+    async def park(self) -> None:
+        """Give the stream's place to another; the drawing stays."""
+        live, self.live = self.live, None
+        if live is not None:
+            if self._dirty:
+                self._dirty = False
+                await asyncio.to_thread(self._save_settings, live.values())
+            await asyncio.to_thread(self._backend.leave, live)
+
+    async def close(self) -> None:
+        """Park, and close the drawing."""
+        for task in list(self._taking):
+            await asyncio.wait([task], timeout=1.0)
+        try:
+            await self.park()
+        finally:
+            await asyncio.to_thread(self.drawing.close)
+
+    def _tell(self, news: News) -> None:
+        """From any thread."""
+        if isinstance(news, Rendered):
+            first, self._render = self._render is None, news
+            if not first:
+                return  # the newest goes when the loop gets to it
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody hears it any more
+            self._loop.call_soon_threadsafe(self._hear, news)
+
+    def _hear(self, news: News) -> None:
+        match news:
+            case Rendered():
+                newest, self._render = self._render, None
+                if newest is not None:
+                    self._show(newest)
+            case Doing():
+                self.heard(news)
+            case Changed():
+                self._dirty = True
+                self.say(self.settings_of(news), pages_only=True)
+            case Brought():
+                tags = {name: list(words) for name, words in news.tags.items()}
+                brought = {"model": news.model, "words": list(news.words), "tags": tags, "styles": list(news.styles)}
+                self._offers = messages.Offers(**brought, **self._make_offers())
+                self.say(self._offers, pages_only=True)
+            case Said():
+                self.say(messages.Notice(text=news.text, good=news.good))
+            case Stored():
+                self.stored += [news.name] if news.name else []
+                self.say(messages.Saved(name=news.name, text=news.text, finished=news.finished), pages_only=True)
+            case Tried():
+                self._tell_tried(news)
+
+    def _show(self, render: Rendered) -> None:
+        self._sequence += 1
+        self._newest = (render, self._sequence)
+        for client in self.everybody:
+            client.show(self._pack(render, self._sequence, client))
+
+    def _pack(self, render: Rendered, sequence: int, client: Client) -> Picture:
+        mark = render.mark
+        mine = self._sender.get(mark.sequence) is client
+        of, at = (mark.of_page, mark.time) if mine else (0, 0)
+        flags, size = FADING if render.fading else 0, (render.width, render.height)
+        head = Head(Kind.RENDER, Format.JPEG, flags, self.tag, sequence, of, mark.document, render.settings, *size, at)
+        return Picture(head.pack() + render.jpeg, sequence)
+
+    def _tell_tried(self, tried: Tried) -> None:
+        about = {name: getattr(tried, name) for name in ("request", "index", "count", "label", "text")}
+        self.say(messages.Variant(**about, changes=dict(tried.changes)), pages_only=True)
+        if tried.jpeg:
+            size = (tried.width, tried.height)
+            head = Head(Kind.VARIANT, Format.JPEG, 0, self.tag, tried.request, tried.index, 0, 0, *size, 0)
+            for client in self.pages:
+                client.give(head.pack() + tried.jpeg)
+
+    def heard(self, doing: Doing) -> None:
+        """What the stream is doing, for everybody."""
+        said = {name: getattr(doing, name) for name in ("state", "text", "done", "fps", "latency_ms", "moment")}
+        rest = {"notes": list(doing.notes), "finishing": doing.finishing, "finished": doing.finished}
+        counts = {"pages": len(self.pages), "viewers": len(self.viewers), "frozen": doing.state == "frozen"}
+        status = messages.Status(**said, **rest, **counts)
+        if status != self._status:
+            self._status = status
+            self.say(status)
+
+    @property
+    def status(self) -> messages.Status:
+        """As it was said last."""
+        return self._status
+
+    @staticmethod
+    def settings_of(changed: Changed) -> messages.Settings:
+        """As it is said."""
+        return messages.Settings(revision=changed.revision, values=dict(changed.values))
+
+
+def drawn(lines: list[bytes]) -> list[str]:
+    """Messages ``drawn`` with operations, none of them large."""
+    made: list[str] = []
+    batch: list[bytes] = []
+    size = 0
+    for line in [*lines, None]:
+        if batch and (line is None or size + len(line) > CHUNK):
+            made.append('{"type":"drawn","ops":[' + b",".join(batch).decode() + "]}")
+            batch, size = [], 0
+        if line is not None:
+            batch.append(line)
+            size += len(line)
+    return made

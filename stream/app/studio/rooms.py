@@ -1,0 +1,162 @@
+"""All drawings: those that are open, and those that lie on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ...base.errors import DataError, InkstreamError
+from ...base.files import open_regular
+from ...base.plain import reason
+from ...base.private import make_private, user_state
+from .backend import Full, SessionBackend
+from .client import Rate
+from .drawing import FILE, Drawing
+from .room import SETTINGS, Room, view_of
+
+log = logging.getLogger(__name__)
+PARK = 600.0  # seconds without anybody after which a drawing is closed
+TICK = 1.0
+NEW_A_SECOND = 2.0  # new drawings
+_LETTERS = frozenset("0123456789abcdef")
+
+
+def drawings_folder() -> Path:
+    """Where drawings are kept; it may not exist yet."""
+    return user_state() / "studio" / "drawings"
+
+
+class Unknown(InkstreamError):
+    """There is no such drawing."""
+
+
+class Rooms:
+    """Lives on the event loop. ``folder`` holds one folder for each drawing. ``offers`` as for ``Room``."""
+
+    def __init__(
+        self, backend: SessionBackend, folder: Path | None = None, offers: Callable[[], dict[str, Any]] = dict
+    ) -> None:
+        self.backend = backend
+        self.open: dict[str, Room] = {}
+        self._folder = folder or drawings_folder()
+        self._offers = offers
+        self._views: dict[str, str] = {}  # viewers' name -> session
+        self._opening: dict[str, asyncio.Future[Room]] = {}
+        self._new = Rate(NEW_A_SECOND)
+
+    async def make(self) -> Room:
+        """A new drawing. Raises Full, OSError."""
+        if not self._new.takes():
+            raise Full("too many new drawings at once; try again in a moment")
+        return await self._opened(secrets.token_hex(16))
+
+    async def get(self, session: str) -> Room:
+        """A drawing that there is; raises Unknown, DrawingBusy, DataError, OSError."""
+        if session in self.open:
+            return self.open[session]
+        if not _plain(session) or not await asyncio.to_thread((self._folder / session / FILE).is_file):
+            raise Unknown("there is no such drawing here; begin a new one")
+        return await self._opened(session)
+
+    async def seen(self, view: str) -> Room:
+        """The drawing that viewers know by a name; raises as ``get``."""
+        if view not in self._views:
+            names = await asyncio.to_thread(self._names)
+            self._views = {view_of(name): name for name in {*names, *self.open}}
+        if view not in self._views:
+            raise Unknown("there is no such drawing here; ask for the address anew")
+        return await self.get(self._views[view])
+
+    async def remove(self, session: str) -> None:
+        """A drawing, and all that belongs to it, is gone for good. Raises as ``get``."""
+        room = await self.get(session)
+        self.open.pop(session, None)
+        for client in room.everybody:
+            client.end()
+        await room.close()
+        await asyncio.to_thread(shutil.rmtree, self._folder / session, True)
+
+    async def make_place(self) -> bool:
+        """Park the drawing that nobody has looked at for longest; False where somebody looks at every one."""
+        idle = [room for room in self.open.values() if not room.everybody and room.live is not None]
+        if not idle:
+            return False
+        await min(idle, key=lambda room: room.idle_since).park()
+        return True
+
+    async def run(self) -> None:
+        """Look after all of them, until it is cancelled."""
+        while True:
+            await asyncio.sleep(TICK)
+            now = time.monotonic()
+            for session, room in list(self.open.items()):
+                if room.everybody or now - room.idle_since < PARK:
+                    room.tick()
+                else:
+                    self.open.pop(session, None)
+                    await self._close(room)
+
+    async def close(self) -> None:
+        """Close all."""
+        rooms, self.open = list(self.open.values()), {}
+        await asyncio.gather(*(self._close(room) for room in rooms))
+
+    async def _close(self, room: Room) -> None:
+        try:
+            await room.close()
+        except (OSError, InkstreamError) as error:
+            log.warning("a drawing cannot be closed: %s", reason(error))
+        if room.drawing.empty:
+            await asyncio.to_thread(shutil.rmtree, room.drawing.folder, True)
+
+    async def _opened(self, session: str) -> Room:
+        """Once, whoever asks meanwhile."""
+        if session in self._opening:
+            return await self._opening[session]
+        future = self._opening[session] = asyncio.get_running_loop().create_future()
+        try:
+            drawing, left = await asyncio.to_thread(self._read, self._folder / session)
+            room = self.open[session] = Room(session, drawing, self.backend, self._offers, left)
+            self._views[room.view] = session
+            future.set_result(room)
+            return room
+        except BaseException as error:
+            future.set_exception(error)
+            future.exception()  # it is raised here, and perhaps nobody else waits
+            raise
+        finally:
+            del self._opening[session]
+
+    def _read(self, folder: Path) -> tuple[Drawing, dict[str, Any] | None]:
+        make_private(self._folder)
+        drawing = Drawing(folder)
+        left = None
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                with open_regular(folder / SETTINGS) as file:
+                    left = json.loads(file.read(1 << 20))
+            except (OSError, ValueError, RecursionError) as error:
+                if isinstance(error, FileNotFoundError):
+                    raise
+                log.warning("%s: settings are left out: %s", folder, reason(error))
+        return drawing, left if isinstance(left, dict) and isinstance(left.get("stream"), dict) else None
+
+    def _names(self) -> list[str]:
+        try:
+            return [path.name for path in self._folder.iterdir() if _plain(path.name)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise DataError(f"{self._folder}: cannot be read: {error.strerror}") from error
+
+
+def _plain(session: str) -> bool:
+    return len(session) == 32 and _LETTERS.issuperset(session)
