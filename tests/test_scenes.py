@@ -48,29 +48,29 @@ def rendered():
             50 + index,
             "car",
             style=style,
-            finish=grammar.FINISHES[index % 3],
-            time=(*grammar.TIMES, "studio")[index % 5],
+            finish=grammar.FINISHES[index % 5],
+            time=(*grammar.TIMES, *grammar.INSIDE)[index % 11],
         )
         for index, style in enumerate(grammar.CAR_STYLES)
     ]
     pairs = [(style, material) for style, materials in grammar.MATERIALS.items() for material in materials]
     scenes += [
-        sample_scene(80 + index, "building", style=style, material=material, time=grammar.TIMES[index % 4])
+        sample_scene(80 + index, "building", style=style, material=material, time=grammar.TIMES[index % 8])
         for index, (style, material) in enumerate(pairs)
     ]
     places = [(far, near) for far in grammar.FARS for near in grammar.NEARS]
     scenes += [
-        sample_scene(110 + index, "landscape", far=far, near=near, time=grammar.TIMES[index % 4])
+        sample_scene(110 + index, "landscape", far=far, near=near, time=grammar.TIMES[index % 8])
         for index, (far, near) in enumerate(places)
     ]
     return scenes, render(scenes, SIZE)
 
 
 def test_a_seed_is_one_scene_for_ever():
-    assert caption(sample_scene(0)) == "a glossy teal van car, front three-quarter view, in a studio"
+    assert caption(sample_scene(0)) == "a glossy purple supercar, front three-quarter view, in a showroom"
     assert sample_scene(7) == sample_scene(7) != sample_scene(8)
     scene = sample_scene(3, "car")
-    assert scene.shape["length"] == pytest.approx(4.885500792105039)
+    assert scene.shape["length"] == pytest.approx(4.572622491194556)
     blue = sample_scene(3, "car", colour="blue")
     assert blue.tags == {**scene.tags, "colour": "blue"} and blue.shape == scene.shape and blue.view == scene.view
 
@@ -84,13 +84,13 @@ def test_kinds_have_their_shares():
 def test_captions_keep_the_grammar_and_the_vocabulary():
     known = {word for listed in vocabulary().values() for text in listed for word in text.split()}
     seen = set()
-    for seed in range(600):
+    for seed in range(1500):
         scene = sample_scene(seed)
         texts = captions(scene)
         assert texts[0] == caption(scene) and len(set(texts)) == len(texts) >= 3
         for text in texts:
             assert set(words(text)) <= known, text
-            assert len(words(text)) <= 24
+            assert len(words(text)) <= 28
             seen |= set(words(text))
     assert seen == known, "no word is listed that no caption has"
 
@@ -100,13 +100,39 @@ def test_captions_keep_the_grammar_and_the_vocabulary():
     [
         (
             "car",
-            {"finish": "matte", "colour": "green", "style": "suv", "view": "side", "ground": "sand", "time": "sunset"},
-            "a matte green suv car, side view, on sand, sunset",
+            {
+                "finish": "matte",
+                "colour": "green",
+                "style": "suv",
+                "view": "side",
+                "ground": "sand",
+                "time": "sunset",
+                "sky": "cloudy sky",
+                "light": "behind",
+            },
+            "a matte green suv car, side view, on sand, sunset, cloudy sky, light from behind",
         ),
         (
             "car",
             {"finish": "glossy", "colour": "red", "style": "coupe", "view": "rear three-quarter", "time": "studio"},
             "a glossy red coupe car, rear three-quarter view, in a studio",
+        ),
+        (
+            "car",
+            {"finish": "two-tone", "colour": "navy", "style": "race car", "view": "front", "time": "showroom"},
+            "a two-tone navy race car, front view, in a showroom",
+        ),
+        (
+            "car",
+            {
+                "finish": "chrome",
+                "colour": "gold",
+                "style": "roadster",
+                "view": "side",
+                "ground": "coast",
+                "time": "rain",
+            },
+            "a chrome gold roadster, side view, at the coast, rain",
         ),
         (
             "building",
@@ -117,8 +143,10 @@ def test_captions_keep_the_grammar_and_the_vocabulary():
                 "balconies": "balconies",
                 "ground": "grass",
                 "time": "day",
+                "sky": "clear sky",
+                "light": "right",
             },
-            "a blue glass skyscraper with a flat roof and balconies, on grass, day",
+            "a blue glass skyscraper with a flat roof and balconies, on grass, day, clear sky, light from the right",
         ),
         (
             "landscape",
@@ -139,6 +167,8 @@ def test_what_is_asked_for_is_what_is_said(kind, tags, expected):
         ({"kind": "car", "colour": "mauve"}, "colour: got 'mauve', expected one of: red"),
         ({"kind": "car", "roof": "flat"}, "got the tag 'roof', expected some of: finish"),
         ({"kind": "car", "time": "studio", "ground": "sand"}, "expected both or none to be 'studio'"),
+        ({"kind": "car", "time": "garage", "ground": "showroom"}, "expected both or none to be 'garage'"),
+        ({"kind": "car", "time": "night", "light": "left"}, "light: got 'left', expected one of: none"),
         ({"kind": "building", "style": "skyscraper", "roof": "gable"}, "roof: got 'gable', expected one of: flat"),
         ({"kind": "building", "material": "glass", "colour": "red"}, "colour: got 'red', expected one of: blue"),
     ],
@@ -254,10 +284,10 @@ def test_lines_lie_where_something_ends(rendered):
     for scene, line, border in zip(scenes, drawn, borders, strict=True):
         line = line & (from_the_sun(scene, SIZE) > 2.2)  # the sun is sky, too
         assert 0.004 < line.float().mean() < 0.35, caption(scene)
-        if scene.kind != "car":  # a car has seams and folds, too
+        if scene.kind != "car":  # a car has seams, and its road marks
             assert (line & border).sum() / line.sum() > 0.93, caption(scene)
         else:
-            assert (line & border).sum() / line.sum() > 0.80, caption(scene)
+            assert (line & border).sum() / line.sum() > 0.70, caption(scene)
 
 
 def test_what_ends_has_a_line(rendered):
@@ -269,6 +299,55 @@ def test_what_ends_has_a_line(rendered):
         solid = ~torch.isin(labels, around)
         outline = near(solid[None].float(), 1)[0] & ~solid
         assert (outline & ~line).sum() <= 0.03 * outline.sum(), caption(scene)
+
+
+@pytest.mark.parametrize("style", grammar.CAR_STYLES)
+def test_proportions_are_those_of_a_real_car(style):
+    """Wheels of 0.6 to 1 m, two and a half to six of them between the axles, a low car low and a high one high."""
+    for seed in range(4):
+        s = sample_scene(seed, "car", style=style).shape
+        between = (s["front"] - s["rear"]) / (2 * s["wheel"])
+        assert 3.2 < between < 6.8 and 0.58 < 2 * s["wheel"] < 1.02
+        assert 0.5 * (s["front"] + s["rear"]) == pytest.approx(0, abs=0.3) and s["half"] > s["front"] + s["wheel"]
+        assert s["clearance"] < s["wheel"] < s["nose"] < s["roof"] and s["belt"] < 0.8 * s["roof"]
+    low = {"supercar": 1.25, "race car": 1.3, "sports car": 1.4, "roadster": 1.3}
+    assert s["roof"] < low.get(style, 3.2) and (style not in ("suv", "pickup", "van") or s["roof"] > 1.55)
+
+
+def test_bodies_of_styles_differ_where_a_person_sees_it():
+    """Seen from the side, with the same length: how much of the box around it a silhouette fills, and where."""
+    from inkstream.lora.data._car_form import Bodies
+    from inkstream.lora.data._table import Table
+
+    found = {}
+    for style in ("sedan", "wagon", "pickup", "supercar", "van"):
+        shape = sample_scene(5, "car", style=style).shape
+        bodies, p = Bodies([shape], torch.device("cpu")), Table.of([dict(shape)], torch.device("cpu"))
+        x, y = torch.meshgrid(
+            torch.linspace(-shape["half"], shape["half"], 120), torch.linspace(0, 2.2, 90), indexing="ij"
+        )
+        point = torch.stack([x.flatten(), y.flatten(), torch.zeros(x.numel())])
+        one = torch.zeros(point.shape[1], dtype=torch.int64)
+        inside = (bodies.form(point, one, p.at(one)).all < 0).reshape(x.shape)
+        found[style] = (inside.float() * y).amax(1)  # (120,) the outline's height along the car
+    rear = slice(4, 20)
+    assert found["wagon"][rear].mean() > found["sedan"][rear].mean() + 0.15
+    assert found["van"][rear].mean() > found["pickup"][rear].mean() + 0.5
+    assert found["supercar"].max() < 1.3 < found["sedan"].max()
+    assert found["pickup"][50:80].max() > found["pickup"][rear].max() + 0.4
+
+
+def test_light_comes_from_the_side_that_is_said():
+    """A building's two visible walls are bright on that side; from behind, both are dim."""
+    scenes = [sample_scene(6, "building", style="house", material="concrete", colour="white", time="day", light=light,
+                           sky="clear sky") for light in grammar.SIDES]  # fmt: skip
+    renders = render(scenes, SIZE)
+    walls = [
+        picture.mean(0)[labels == NUMBER["wall"]].mean()
+        for picture, labels in zip(renders.picture, renders.labels, strict=True)
+    ]
+    left, right, behind = (float(each) for each in walls)
+    assert behind < 0.92 * min(left, right) and left != pytest.approx(right, rel=0.01)
 
 
 def test_wheels_stand_on_the_ground():
@@ -338,7 +417,7 @@ def test_bricks_belong_to_their_place_in_the_picture():
     assert both.sum() > 500
     first, second = (picture.mean(0)[both] - picture.mean(0)[both].mean() for picture, _ in pictures)
     assert (first * second).sum() / (first.norm() * second.norm()) > 0.8
-    assert roughness(*pictures[0]) > 0.04
+    assert roughness(*pictures[0]) > 0.03
     assert roughness(*bare_wall(zoomed(scene, 0.4))) < 0.02
 
 
@@ -360,11 +439,18 @@ def test_a_sun_stands_in_the_sky_where_it_is_drawn():
     """Its disc is brighter than the sky elsewhere, it is sky, and its circle is a line; some have rays."""
     scenes = [sample_scene(seed) for seed in range(400)]
     sunny = [scene for scene in scenes if scene.shape["sun_size"]]
-    assert 0.14 < len(sunny) / len(scenes) < 0.26
-    assert not any(scene.tags["time"] == "studio" for scene in sunny)
+    assert 0.10 < len(sunny) / len(scenes) < 0.26
+    assert not any(scene.tags["time"] in (*grammar.INSIDE, "rain", "fog") for scene in sunny)
     rayed = [scene for scene in sunny if scene.shape["sun_rays"]]
-    assert 0.2 < len(rayed) / len(sunny) < 0.6 and {scene.tags["time"] for scene in rayed} == {"day", "sunset"}
-    clear = [scene for scene in sunny if scene.kind == "car" and scene.shape["sun_y"] > 0.3][:6]
+    assert 0.2 < len(rayed) / len(sunny) < 0.6 and {scene.tags["time"] for scene in rayed} == {
+        "day",
+        "sunset",
+        "morning",
+    }
+    assert all(scene.shape["sun_x"] < 0 for scene in sunny if scene.tags["light"] == "left")
+    assert all(scene.shape["sun_x"] > 0 for scene in sunny if scene.tags["light"] == "right")
+    low = [scene for scene in sunny if scene.kind == "car" and scene.shape["roof"] < 1.5]
+    clear = [scene for scene in low if scene.shape["sun_y"] > 0.3][:6]
     renders = render(clear, SIZE)
     for index, scene in enumerate(clear):
         apart = from_the_sun(scene, SIZE)
@@ -373,7 +459,10 @@ def test_a_sun_stands_in_the_sky_where_it_is_drawn():
         assert (renders.labels[index][apart < 0.8] == NUMBER["sky"]).all()
         lines = renders.lines[index] > 128
         wide = 1.5 / (scene.shape["sun_size"] * SIZE)
-        assert lines[(apart > 1 - wide) & (apart < 1 + wide)].float().mean() > 0.4 and not lines[apart < 0.5].any()
+        assert (
+            lines[(apart > 1 - wide) & (apart < 1 + wide)].float().mean() > 0.4
+            and not lines[apart < 1 - 2.5 * wide].any()
+        )
         bare = render([replace(scene, shape={**scene.shape, "sun_rays": 0.0})], SIZE)
         rays = lines & (bare.lines[0] <= 128)
         assert rays.any() == bool(scene.shape["sun_rays"])

@@ -162,6 +162,14 @@ def test_film_is_neutral_rises_and_never_clips_hard():
     assert red[0] > red[1] > 0.4, "what shines goes towards white"
 
 
+def test_rain_is_bright_and_fine():
+    grey = np.full((128, 128, 3), 0.4, np.float32)
+    wet = _film.rained(grey, 3)
+    assert wet.min() >= 0.4 - 1e-6 and wet.max() < 0.9
+    assert 0.01 < (wet[..., 0] > 0.44).mean() < 0.6
+    assert np.array_equal(wet, _film.rained(grey, 3)) and not np.array_equal(wet, _film.rained(grey, 4))
+
+
 # --- from passes to pairs
 
 
@@ -309,15 +317,16 @@ def run(code, folder):
 @needs_bpy
 @pytest.mark.parametrize(("kind", "seed"), [("car", 4), ("building", 8), ("landscape", 3)])
 def test_it_paints_what_the_scene_says(kind, seed, tmp_path):
+    tags = {"ground": "road", "time": "day"} if kind == "car" else {}
     code = (
         "import numpy, torch\n"
         "from inkstream.lora.data.traced import render\n"
         "from inkstream.lora.data.scenes import sample_scene\n"
-        f"r = render([sample_scene({seed}, {kind!r})], 64)\n"
+        f"r = render([sample_scene({seed}, {kind!r}, **{tags})], 64)\n"
         "numpy.savez('out.npz', p=r.pixels()[0], l=r.labels[0], d=r.depth[0], n=r.normals[0], lines=r.lines[0])\n"
     )
     found = run(code, tmp_path)
-    fast = render([sample_scene(seed, kind)], 64)
+    fast = render([sample_scene(seed, kind, **tags)], 64)
     labels, expected = found["l"], fast.labels[0].numpy()
     assert (labels == expected).mean() > 0.72, "the same things are in the same places"
     ours, theirs = found["d"], fast.depth[0].numpy()

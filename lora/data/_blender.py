@@ -42,6 +42,8 @@ class Stage:
         self.bpy = blender()
         self.bpy.ops.wm.read_factory_settings(use_empty=True)
         self.scene = self.bpy.context.scene
+        self.air = 1.0  # how far one sees, against clear air
+        self.wet = False  # whether it rains on what is outside
         render = self.scene.render
         render.engine = "CYCLES"
         cycles = self.scene.cycles

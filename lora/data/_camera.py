@@ -14,6 +14,7 @@ from ._table import Table
 
 Point = tuple[float, float, float]
 SUN = (-0.62, 0.72, 0.50)  # to the right, up, towards the camera: the light comes from the left, over the shoulder
+SUNS = {"none": SUN, "left": SUN, "right": (0.62, 0.72, 0.50), "behind": (-0.52, 0.66, -0.62)}
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class View:
     field: float
     centre: tuple[float, float] = (0.0, 0.0)
     place: tuple[float, float] = (0.0, 0.0)
+    sun: Point = SUN
+    """Where the light comes from: to the right, up, towards the camera."""
 
     @property
     def axes(self) -> tuple[Point, Point, Point]:
@@ -106,7 +109,8 @@ def rays(views: Sequence[View], size: int, device: torch.device) -> Rays:
     for view in views:
         right, up, forward = view.axes
         level = (-math.sin(view.yaw), 0.0, -math.cos(view.yaw))
-        sun = [SUN[0] * r + SUN[1] * u - SUN[2] * f for r, u, f in zip(right, (0, 1, 0), level, strict=True)]
+        a, b, c = view.sun
+        sun = [a * r + b * u - c * f for r, u, f in zip(right, (0, 1, 0), level, strict=True)]
         length = math.hypot(*sun)
         spread = 2 * math.tan(view.field / 2)
         numbers.append(

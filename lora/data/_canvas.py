@@ -13,7 +13,7 @@ from ._camera import Rays
 from ._light import sky
 from ._noise import mix, noise, step
 from ._table import Table
-from .grammar import STUDIO
+from .grammar import INSIDE
 from .palette import NUMBER
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 HILLS_AWAY = 800.0  # metres
 _HILL_TINTS = {"road": (0.20, 0.30, 0.22), "grass": (0.14, 0.30, 0.14), "sand": (0.55, 0.40, 0.28)}
-_HILL_TINTS |= {"snow": (0.72, 0.77, 0.86), STUDIO: (0.0, 0.0, 0.0)}
+_HILL_TINTS |= {"snow": (0.72, 0.77, 0.86), **dict.fromkeys(INSIDE, (0.0, 0.0, 0.0))}
+_HILL_TINTS |= dict.fromkeys(("city street", "mountain road", "coast"), (0.20, 0.30, 0.22))
 
 
 @dataclass(eq=False)
@@ -97,7 +98,7 @@ def ground_colour(names: Sequence[str], light: Table, across: Tensor, above: Ten
     result = (light.ground + 0 * above + 0 * across).contiguous()  # (3, B, S, S)
     for name in dict.fromkeys(names):
         rows = [index for index, each in enumerate(names) if each == name]
-        if name != STUDIO:
+        if name not in INSIDE:
             shade = _TEXTURES[name](across * away[rows], away[rows] + 0 * across, away[rows], size)
             result[:, rows] = (result[:, rows] * shade).clamp(0, 1)
     return result
@@ -130,7 +131,13 @@ def _snow(x: Tensor, z: Tensor, away: Tensor, size: int) -> Tensor:
     return 0.97 + 0.05 * dunes + 0.02 * noise("fine", x * 0.2, z * 0.2) * _seen(away, 0.2, size)
 
 
-_TEXTURES = {"road": _road, "grass": _grass, "sand": _sand, "snow": _snow, "rocks": _sand}
+_TEXTURES = {
+    **dict.fromkeys(("road", "city street", "mountain road", "coast"), _road),
+    "grass": _grass,
+    "sand": _sand,
+    "snow": _snow,
+    "rocks": _sand,
+}
 
 
 def haze(light: Table, colour: Tensor, above: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ._camera import Rays
 from ._canvas import Canvas, ground_distance, paint_ground, paint_hills
-from ._car_shape import Bodies
+from ._car_form import Bodies
 from ._car_surface import Hits, Painted, body_colours, wheel_colours
 from ._noise import blurred, unit
 from ._table import Table
@@ -22,23 +22,27 @@ if TYPE_CHECKING:
 PAINTS = {"red": (0.66, 0.03, 0.03), "orange": (0.86, 0.28, 0.02), "yellow": (0.86, 0.64, 0.03)}
 PAINTS |= {"green": (0.05, 0.34, 0.08), "teal": (0.02, 0.42, 0.42), "blue": (0.03, 0.12, 0.60)}
 PAINTS |= {"purple": (0.28, 0.05, 0.43), "white": (0.82, 0.82, 0.82), "black": (0.025, 0.025, 0.03)}
-PAINTS |= {"silver": (0.45, 0.47, 0.50)}
+PAINTS |= {"silver": (0.45, 0.47, 0.50), "brown": (0.20, 0.09, 0.04), "beige": (0.66, 0.55, 0.38)}
+PAINTS |= {"gold": (0.62, 0.42, 0.10), "grey": (0.16, 0.165, 0.175), "pink": (0.84, 0.34, 0.46)}
+PAINTS |= {"navy": (0.02, 0.04, 0.17)}
 FINISHES = {  # diffuse, mirror head on and at a glance, tint of the mirror, sharpness and strength of the sun's spot
     "glossy": (0.93, 0.06, 1.0, 0.0, 220.0, 1.6),
     "metallic": (0.75, 0.70, 0.5, 1.0, 28.0, 0.35),
     "matte": (0.95, 0.04, 0.0, 0.0, 8.0, 0.05),
+    "two-tone": (0.93, 0.06, 1.0, 0.0, 220.0, 1.6),
+    "chrome": (0.25, 1.5, 0.6, 1.0, 120.0, 0.8),
 }
 STEPS = 40  # of sphere tracing
 NEAR = 0.002  # metres to a surface that count as hit
-SHADOW = (112, 96)  # points of the grid on which a shadow is worked out
-SHADOW_SPAN = (4.6, 3.9)  # metres to both sides that it spans
+SHADOW = (144, 96)  # points of the grid on which a shadow is worked out
+SHADOW_SPAN = (7.0, 4.4)  # metres to both sides that it spans
 
 
 def paint_cars(canvas: Canvas, scenes: Sequence[Scene], light: Table, rays: Rays) -> None:
     """Paint hills, ground and car; ``light`` is the table of the scenes."""
     device = canvas.colour.device
     p = Table.of([{**scene.shape, **_paint_of(scene)} for scene in scenes], device)
-    bodies = Bodies(p, [scene.tags["style"] for scene in scenes])
+    bodies = Bodies([scene.shape for scene in scenes], device)
     wide = light.over_pictures()
     paint_hills(canvas, scenes, wide, rays, p.over_pictures())
     _paint_floor(canvas, scenes, wide, rays, bodies, p)
@@ -48,6 +52,7 @@ def paint_cars(canvas: Canvas, scenes: Sequence[Scene], light: Table, rays: Rays
 def _paint_of(scene: Scene) -> dict[str, float | tuple[float, ...]]:
     diffuse, ahead, glance, tint, sharp, spot = FINISHES[scene.tags["finish"]]
     finish = {"diffuse": diffuse, "ahead": ahead, "glance": glance, "tint": tint, "sharp": sharp, "spot": spot}
+    finish["two_tone"] = float(scene.tags["finish"] == "two-tone")
     return {"paint": PAINTS[scene.tags["colour"]], **finish}
 
 
@@ -176,7 +181,7 @@ def _paint_body(canvas: Canvas, bodies: Bodies, hits: Hits, car: Tensor, where: 
     point = hits.point
     normal = _normals(bodies, point, car, hits.p)
     sunlit = _self_shadow(bodies, point, normal, hits.camera.sun, car, hits.p)
-    painted = body_colours(hits, normal, sunlit, bodies.parts(point, car, hits.p))
+    painted = body_colours(hits, normal, sunlit, bodies.form(point, car, hits.p))
     _put(canvas, where, painted, hits.distance * along, normal)
 
 

@@ -9,7 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ._car_shape import cabin_width
+from . import _car_panels as panels
+from ._car_form import Form
+from ._car_panels import Surface
+from ._car_styles import SPOKES
 from ._light import surroundings
 from ._noise import dot, mirrored, mix, step, unit
 from ._table import Table
@@ -18,7 +21,11 @@ from .palette import NUMBER
 PAINT, WINDOW, WINDSCREEN, REAR_WINDOW, HEADLAMP, TAIL_LAMP, GRILLE, SILL, WELL, BED, PLATE = range(100, 111)
 WHEEL_WIDTH = 0.25  # metres
 TYRE, RIM = 120, 121  # parts of the first wheel; each other one has numbers of its own
-RIM_SHARE = 0.68  # of a wheel's radius
+RIM_SHARE = 0.72  # of a wheel's radius
+_FIELDS = {WINDOW: panels.side_window, WINDSCREEN: panels.windscreen, REAR_WINDOW: panels.rear_window,
+           HEADLAMP: panels.headlamp, TAIL_LAMP: panels.tail_lamp, GRILLE: panels.grille, PLATE: panels.plate,
+           BED: panels.bed}  # fmt: skip
+_BARS = {"five": 5.0, "twin": 10.0, "multi": 16.0, "mesh": 12.0, "disc": 6.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +64,10 @@ class Painted(NamedTuple):
     """(N,) bool."""
 
 
-def body_colours(hits: Hits, normal: Tensor, sunlit: Tensor, parts: tuple[Tensor, ...]) -> Painted:
-    """N points on the body, from their normals (3, N), share of the sun (N,), and distances as ``Bodies.parts``."""
+def body_colours(hits: Hits, normal: Tensor, sunlit: Tensor, form: Form) -> Painted:
+    """N points on the body, from their normals (3, N), share of the sun (N,), and the form's distances there."""
     light, (x, y, _) = hits.light, hits.point
-    part, stroke, handle = _parts(hits, normal, parts)
+    part, stroke, handle = _parts(hits, Surface.of(hits.point, normal, form, hits.p))
     mirror = surroundings(light, mirrored(hits.direction, normal))
     glance = (1 + dot(hits.direction, normal)).clamp(0, 1)
     colour = _painted(hits, normal, sunlit, mirror, glance)
@@ -76,7 +83,7 @@ def body_colours(hits: Hits, normal: Tensor, sunlit: Tensor, parts: tuple[Tensor
     glow = colour.new_tensor([0.65, 0.03, 0.03])[:, None] * (0.8 + 0.8 * light.night)
     colour = torch.where(part == TAIL_LAMP, glow + 0.10 * mirror, colour)
     trim = (part == GRILLE) | (part == SILL) | (part == WELL) | (part == BED)
-    dark = colour.new_tensor([0.035, 0.035, 0.038])[:, None] * (0.6 + 0.8 * light.ambient) * (0.4 + 0.6 * sunlit)
+    dark = colour.new_tensor([0.045, 0.045, 0.048])[:, None] * (0.6 + 0.8 * light.ambient) * (0.4 + 0.6 * sunlit)
     slats = 1 + 0.9 * (torch.sin(y * 75) > 0.2) * (part == GRILLE)
     colour = torch.where(trim, dark * slats, colour)
     plate = colour.new_tensor([0.70, 0.70, 0.66])[:, None] * (light.ambient + 0.35 * light.strength * sunlit)
@@ -94,66 +101,31 @@ def _painted(hits: Hits, normal: Tensor, sunlit: Tensor, mirror: Tensor, glance:
     light, p, sun = hits.light, hits.p, hits.camera.sun
     facing = dot(normal, sun).clamp(0, 1) * sunlit
     around = light.ambient * (0.55 + 0.45 * normal[1])
-    colour = p.paint * (facing * light.sun + around * light.sky_light) * p.diffuse
+    roof = (p.two_tone > 0) & (hits.point[1] > p.belt + 0.03)  # black above the belt
+    paint = torch.where(roof, 0.04 * torch.ones_like(p.paint), p.paint)
+    colour = paint * (facing * light.sun + around * light.sky_light) * p.diffuse
     share = p.ahead + p.glance * (0.05 + 0.95 * glance**5)
-    colour = colour + mirror * share * mix(torch.ones_like(p.paint), p.paint * 0.45 + 0.05, p.tint)
+    colour = colour + mirror * share * mix(torch.ones_like(p.paint), paint * 0.45 + 0.05, p.tint)
     spot = dot(normal, unit(sun - hits.direction)).clamp(0, 1) ** p.sharp
-    colour = colour + spot * p.spot * sunlit * light.strength * mix(light.sun, p.paint, 0.5 * p.tint)
+    colour = colour + spot * p.spot * sunlit * light.strength * mix(light.sun, paint, 0.5 * p.tint)
     # A car's lower half sees the dark ground and its own shadow.
     return colour * (0.35 + 0.65 * step(0.0, 0.6, hits.point[1]))
 
 
-def _parts(hits: Hits, normal: Tensor, parts: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
+def _parts(hits: Hits, surface: Surface) -> tuple[Tensor, Tensor, Tensor]:
     """Part (N,) int32 of each point, and whether it is in a seam or on a door handle (N,) bool."""
-    p, (x, y, z) = hits.p, hits.point
-    z = z.abs()
-    _, in_body, in_cabin, cabin_profile, arches = parts
-    part = torch.full(x.shape, PAINT, dtype=torch.int32, device=x.device)
-    cabin = in_cabin < in_body - 0.005
-    sideways = normal[2].abs() > 0.62
-    middle = torch.where(p.van > 0, p.screen_top - 0.75, (p.screen_top + p.roof_end) / 2 - 0.02)
-    last = torch.where(p.wagon > 0, (p.roof_end + middle) / 2 - 0.1, p.roof_end - 0.02)
-    pillar = ((x - middle).abs() < 0.035) | (((x - last).abs() < 0.03) & (p.four_doors > 0))
-    window = cabin & sideways & (cabin_profile < -0.075) & (y > p.belt + 0.05) & ~pillar
-    window &= (p.van == 0) | (x > middle)
-    part = part.masked_fill(window, WINDOW)
-    inner = cabin_width(y, p) - 0.07
-    ahead = cabin & (z < inner)
-    part = part.masked_fill(ahead & (normal[0] > 0.30) & (y > p.cowl + 0.03) & (y < p.roof - 0.07), WINDSCREEN)
-    part = part.masked_fill(ahead & (normal[0] < -0.28) & (y > p.belt + 0.06) & (y < p.roof - 0.09), REAR_WINDOW)
-    low = p.nose - 0.27
-    lamp = ~cabin & (x > p.half - 0.38) & (y > low) & (y < p.nose - 0.09) & (z > 0.45)
-    part = part.masked_fill(lamp, HEADLAMP)
-    tail = ~cabin & (x < -p.half + 0.22) & (y > p.belt - 0.37) & (y < p.belt - 0.14) & (z > 0.50)
-    part = part.masked_fill(tail, TAIL_LAMP)
-    front = ~cabin & (x > p.half - 0.3) & (normal[0] > 0.5)
-    part = part.masked_fill(front & (y > low + 0.02) & (y < p.nose - 0.12) & (z < 0.40), GRILLE)
-    part = part.masked_fill(front & (y > p.clearance + 0.14) & (y < p.clearance + 0.25) & (z < 0.62), GRILLE)
-    back = ~cabin & (x < -p.half + 0.2) & (normal[0] < -0.5)
-    plate_at = torch.where(back, p.belt - 0.40, p.clearance + 0.33)
-    part = part.masked_fill((front | back) & ((y - plate_at).abs() < 0.055) & (z < 0.26), PLATE)
-    part = part.masked_fill(~cabin & (y < p.clearance + 0.10), SILL)
-    well = (arches < 0.012) & (z < p.width - 0.06) & (z < 0.9) & ((normal[2].abs() < 0.5) | (z < 0.62))
-    part = part.masked_fill(well & ~cabin, WELL)
-    bed = (p.pickup > 0) & (x < p.rear_foot - 0.16) & (x > -p.half + 0.13) & (z < p.width - 0.2) & ~cabin
-    part = part.masked_fill(bed & (y > 0.6), BED)
-    stroke, handle = _seams(hits, sideways & ~cabin & (part == PAINT), middle, arches)
-    return part, stroke, handle
-
-
-def _seams(hits: Hits, flank: Tensor, middle: Tensor, arches: Tensor) -> tuple[Tensor, Tensor]:
-    """Where doors end, and their handles; (N,) bool."""
-    p, (x, y, _) = hits.p, hits.point
-    wide = (0.8 * hits.camera.pixel * hits.distance).clamp_min(0.013)  # never thinner than a pixel
-    bend = 0.04 * torch.sin(y * 3)
-    first, last = p.screen_foot - 0.12, p.roof_end - 0.02
-    end = torch.where(p.four_doors > 0, last, middle)
-    high = flank & (y > p.clearance + 0.16) & (arches > 0.06)
-    upright = torch.minimum((x - first - bend).abs(), (x - middle - bend).abs())
-    upright = torch.minimum(upright, (x - end - bend).abs())
-    below = ((y - p.clearance - 0.16).abs() < wide * 0.8) & (x < first) & (x > end) & (arches > 0.05) & flank
-    handle = torch.minimum((x - middle - 0.18).abs(), (x - end - 0.18).abs()) < 0.085
-    return (high & (upright < wide)) | below, handle & ((y - p.belt + 0.13).abs() < 0.024) & flank
+    part = torch.full(surface.x.shape, PAINT, dtype=torch.int32, device=surface.x.device)
+    cabin = surface.form.cabin < surface.form.body - 0.005
+    part = part.masked_fill(panels.low_trim(surface) > 0, SILL)
+    for number, field in _FIELDS.items():
+        part = part.masked_fill(field(surface) > 0, number)
+    well = (surface.form.arches < surface.p.wheel * 1.14) & (surface.z < surface.p.width - 0.07)
+    well &= (surface.normal[2] < 0.5) | (surface.z < 0.62 * surface.p.width)
+    part = part.masked_fill(well & ~cabin & (surface.z > surface.p.width - 0.42), WELL)
+    plain = part == PAINT
+    wide = (0.8 * hits.camera.pixel * hits.distance - panels.SEAM).clamp_min(0.007)  # never thinner than a pixel
+    stroke = (panels.seams(surface) + wide > 0) & plain & ~cabin
+    return part, stroke, (panels.handle(surface) > 0) & plain
 
 
 def wheel_colours(hits: Hits) -> tuple[Tensor, Painted, Tensor, Tensor]:
@@ -195,8 +167,12 @@ def _wheel_surface(hits: Hits, number: Tensor, side: Tensor, ahead: Tensor, capp
     light, p, point = hits.light, hits.p, hits.point
     x, y = point[0] - ahead, point[1] - p.wheel
     share = (x * x + y * y).sqrt() / p.wheel
-    turn = torch.atan2(y, x) / (2 * math.pi) * p.spokes
-    spoke = ((turn - turn.floor()) - 0.5).abs() < 0.22 + 0.12 * (share < 0.25)
+    count = torch.zeros_like(x)
+    for name, design in SPOKES.items():
+        count = torch.where(p.spokes == design, _BARS[name], count)
+    turn = torch.atan2(y, x) / (2 * math.pi) * count
+    broad = torch.where(p.spokes == SPOKES["disc"], 0.44, 0.22)
+    spoke = ((turn - turn.floor()) - 0.5).abs() < broad + 0.12 * (share < 0.25)
     outer = capped > 0
     rim = outer & (share < RIM_SHARE)
     metal = rim & (spoke | (share < 0.16) | (share > RIM_SHARE - 0.07))

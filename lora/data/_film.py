@@ -29,6 +29,7 @@ OUTSET = np.array(
 )
 DARKEST, BRIGHTEST = -12.47393, 4.026069  # stops
 CURVE = (15.5, -40.14, 31.96, -6.868, 0.4298, 0.1191, -0.00232)
+STREAKS = 0.055  # how bright rain is
 GREY = np.array([0.2126, 0.7152, 0.0722], np.float32)
 GLOW = ((0.006, 0.05), (0.025, 0.03), (0.08, 0.02))  # (part of the picture's side, share of the light)
 
@@ -56,3 +57,18 @@ def _glowing(light: np.ndarray) -> np.ndarray:
     for part, share in GLOW:
         result = result + share * cv2.GaussianBlur(bright, (0, 0), max(0.5, len(light) * part))
     return result
+
+
+def rained(picture: np.ndarray, seed: int) -> np.ndarray:
+    """A picture (H, W, 3) from 0 to 1 with falling rain in it: fine slanted streaks, near ones longer."""
+    rng = np.random.default_rng(seed)
+    side = len(picture)
+    streaks = np.zeros((side, side), np.float32)
+    for share, length, bright in ((0.004, 0.045, 1.0), (0.0012, 0.10, 1.6)):
+        drops = (rng.random((side, side)) < share).astype(np.float32)
+        reach = max(3, round(length * side)) | 1
+        kernel = np.zeros((reach, reach), np.float32)
+        cv2.line(kernel, (round(reach * 0.58), 0), (round(reach * 0.42), reach - 1), 1.0, 1, cv2.LINE_AA)
+        streaks += bright * cv2.filter2D(drops, -1, kernel)
+    streaks = cv2.GaussianBlur(streaks, (0, 0), 0.6 * side / 512)[..., None]
+    return (picture + STREAKS * streaks * (1 - picture)).astype(np.float32)

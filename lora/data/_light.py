@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ._noise import mix, noise, scatter, step
 from ._table import Table
-from .grammar import STUDIO
+from .grammar import INSIDE, STUDIO
 
 if TYPE_CHECKING:
     from ._scene import Scene
@@ -34,14 +34,25 @@ LIGHTS = {
     "sunset": Time((0.22, 0.20, 0.48), (1.0, 0.55, 0.25), (1.0, 0.62, 0.35), 0.95, 0.42, 0.8),
     "overcast": Time((0.50, 0.55, 0.61), (0.80, 0.83, 0.86), (0.8, 0.82, 0.85), 0.30, 0.75, 0.7),
     "night": Time((0.015, 0.03, 0.11), (0.10, 0.14, 0.32), (0.60, 0.65, 0.85), 0.62, 0.43, 0.0),
+    "morning": Time((0.26, 0.46, 0.78), (0.98, 0.86, 0.70), (1.0, 0.86, 0.66), 0.9, 0.5, 0.7),
+    "dusk": Time((0.07, 0.10, 0.32), (0.72, 0.36, 0.34), (0.70, 0.60, 0.80), 0.45, 0.42, 0.6),
+    "fog": Time((0.70, 0.72, 0.75), (0.80, 0.82, 0.84), (0.85, 0.86, 0.88), 0.2, 0.75, 0.0),
+    "rain": Time((0.34, 0.38, 0.43), (0.56, 0.60, 0.64), (0.7, 0.72, 0.75), 0.15, 0.62, 0.7),
     STUDIO: Time((0.62, 0.63, 0.66), (0.86, 0.86, 0.87), (1.0, 1.0, 1.0), 0.7, 0.6, 0.0),
+    "showroom": Time((0.86, 0.87, 0.88), (0.92, 0.92, 0.93), (1.0, 1.0, 1.0), 0.6, 0.7, 0.0),
+    "garage": Time((0.16, 0.165, 0.18), (0.26, 0.265, 0.28), (0.9, 0.95, 1.0), 0.6, 0.42, 0.0),
 }
+CLOUDS = {"clear sky": 0.0, "cloudy sky": 1.0}  # of a sky that is said
+BACKDROPS = {STUDIO: 0.80, "showroom": 0.93, "garage": 0.34}
 GROUND_TINTS = {
     "road": (0.20, 0.20, 0.21),
     "grass": (0.13, 0.30, 0.06),
     "sand": (0.72, 0.56, 0.34),
     "snow": (0.84, 0.88, 0.94),
+    **dict.fromkeys(("city street", "mountain road", "coast"), (0.20, 0.20, 0.21)),
     STUDIO: (0.62, 0.62, 0.64),
+    "showroom": (0.74, 0.74, 0.75),
+    "garage": (0.20, 0.20, 0.21),
     "rocks": (0.62, 0.50, 0.34),
 }
 
@@ -52,7 +63,7 @@ def _between(a: Sequence[float], b: Sequence[float], share: float) -> list[float
 
 def light_of(scenes: Sequence[Scene], device: torch.device) -> Table:
     """Colours (3, B) zenith, horizon, sun (its strength included), sky_light, air (ambient light), ground; numbers (B,)
-    ambient, strength, clouds, night, studio."""
+    ambient, strength, clouds, night, studio, backdrop."""
     numbers = []
     for scene in scenes:
         name = scene.tags["time"]
@@ -68,9 +79,10 @@ def light_of(scenes: Sequence[Scene], device: torch.device) -> Table:
                 "ground": GROUND_TINTS[scene.tags.get("ground") or scene.tags["near"]],
                 "ambient": time.ambient,
                 "strength": time.strength,
-                "clouds": time.clouds,
+                "clouds": CLOUDS.get(scene.tags.get("sky", ""), time.clouds),
                 "night": float(name == "night"),
-                "studio": float(name == STUDIO),
+                "studio": float(name in INSIDE),
+                "backdrop": BACKDROPS.get(name, 0.0),
             }
         )
     return Table.of(numbers, device)
@@ -91,7 +103,7 @@ def sky(light: Table, across: Tensor, above: Tensor) -> Tensor:
     shaded = white * (0.93 + 0.07 * step(0.4, 2.0, cover))
     colour = mix(colour, shaded, thick * 0.9)
     colour = colour + _stars(across, above) * light.night * step(0.03, 0.2, above)
-    backdrop = 0.80 - 0.22 * step(0.15, 0.75, (across * across + (above - 0.1) ** 2).sqrt())
+    backdrop = light.backdrop - 0.22 * light.backdrop * step(0.15, 0.75, (across * across + (above - 0.1) ** 2).sqrt())
     return mix(colour, backdrop.expand(colour.shape), light.studio)
 
 

@@ -13,6 +13,7 @@ class Shader:
 
     def __init__(self, stage: Any, name: str, world: bool = False) -> None:
         data = stage.bpy.data
+        self.stage = stage
         self.owner = data.worlds.new(name) if world else data.materials.new(name)
         self.owner.use_nodes = True
         self.tree = self.owner.node_tree
@@ -89,8 +90,9 @@ class Shader:
         ]
 
     def hazed(self, surface: Any, haze: Colour, far: float, most: float = 0.9) -> Any:
-        """A surface behind air: the colour of the haze takes over with the distance in metres."""
+        """A surface behind air: the colour of the haze takes over with the distance in metres, sooner in fog."""
         distance = self.node("CameraData").outputs["View Distance"]
+        far, most = far * self.stage.air, 1 - (1 - most) * min(1.0, 2 * self.stage.air)
         share = self.math("SUBTRACT", 1.0, self.math("EXPONENT", self.math("DIVIDE", distance, -far)))
         share = self.math("MULTIPLY", share, most)
         air = self.node("Emission", {"Color": haze, "Strength": 1.0}).outputs[0]

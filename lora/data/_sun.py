@@ -13,7 +13,7 @@ from ._canvas import Canvas
 from ._draws import Draws
 from ._noise import mix, step
 from ._table import Table
-from .grammar import STUDIO
+from .grammar import INSIDE, NONE, SUNNY
 
 if TYPE_CHECKING:
     from ._scene import Scene
@@ -26,22 +26,33 @@ _COLOURS = {  # linear light of the disc
     "sunset": (1.8, 0.85, 0.22),
     "overcast": (1.15, 1.12, 1.0),
     "night": (0.85, 0.88, 0.92),
-    STUDIO: (0.0, 0.0, 0.0),
+    "morning": (1.75, 1.3, 0.7),
+    "dusk": (1.3, 0.55, 0.30),
+    "fog": (1.05, 1.04, 1.0),
+    "rain": (0.8, 0.82, 0.85),
+    **dict.fromkeys(INSIDE, (0.0, 0.0, 0.0)),
 }
-_SUNNY = ("day", "sunset")  # only then it is drawn with rays
+_SUNLESS = ("fog", "rain", *INSIDE)
 
 
 def sun_shape(draws: Draws, tags: Mapping[str, str]) -> dict[str, float]:
     """Where it is, in picture sizes from the middle, and its radius; 0 where there is none."""
-    there = tags["time"] != STUDIO and draws.chance("sun", SHARE)
+    there = tags["time"] not in _SUNLESS and draws.chance("sun", SHARE)
     rays = draws.whole("sun's rays", FEWEST, 2 * MOST - FEWEST + 1)  # the upper half of these: none
+    across = draws.between("sun across", -0.43, 0.43)
+    side = {"left": -abs(across), "right": abs(across)}.get(tags.get("light", NONE), across)
     return {
-        "sun_x": draws.between("sun across", -0.43, 0.43),
+        "sun_x": side,
         "sun_y": draws.between("sun above", 0.20, 0.42),
-        "sun_size": draws.between("sun's size", 0.04, 0.085) if there else 0.0,
-        "sun_rays": float(rays) if there and tags["time"] in _SUNNY and rays <= MOST else 0.0,
+        "sun_size": draws.between("sun's size", *_sizes(draws)) if there else 0.0,
+        "sun_rays": float(rays) if there and tags["time"] in SUNNY and rays <= MOST else 0.0,
         "sun_turn": draws.between("sun's turn", 0.0, 2 * math.pi),
     }
+
+
+def _sizes(draws: Draws) -> tuple[float, float]:
+    """Half of all suns are small ones, as in a photograph, the others large, as people draw them."""
+    return (0.022, 0.036) if draws.chance("small sun", 0.5) else (0.04, 0.075)
 
 
 def paint_sun(canvas: Canvas, scenes: Sequence[Scene], rays: Rays) -> None:

@@ -1,375 +1,244 @@
-"""Cars for the path tracer: the form of ``_car_shape`` as a mesh, cut into panels, glass and lamps, on real wheels."""
+"""Cars for the path tracer: the form of ``_car_form`` as a mesh, cut into panels, glass and lamps."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 
+from . import _car_panels as panels
 from ._blender import Stage
-from ._car import PAINTS
-from ._car_shape import Bodies, cabin_width
+from ._car_form import Bodies, Form
+from ._car_panels import Surface
 from ._scene import Scene
-from ._shader import Shader, plain
+from ._shader import plain
 from ._solid_mesh import Faces, Shell, surface_nets
 from ._table import Table
+from ._trace_cabin import furnish, pipes, wing
+from ._trace_paint import clear, glass, lamp_bowl, mesh_grille, paint, roof_paint, tail
+from ._trace_wheels import put_wheels
 
 GAP = 19  # the part that is seen through gaps between panels
-CELL = 0.026  # metres of the grid on which the form is worked out
+CELL = 0.024  # metres of the grid on which the form is worked out
 BODY, GLASS, SCREEN, BACK, LAMP, TAIL, GRILLE, PLATE, TRIM, WHEEL = range(20, 30)
-SEAM = 0.0075  # metres: half of a gap between panels
-RECESS = 0.012  # metres that glass lies deeper
-TINTS = {"red": (0.42, 0.008, 0.010), "orange": (0.72, 0.16, 0.008), "yellow": (0.80, 0.47, 0.010)}
-TINTS |= {"green": (0.010, 0.13, 0.035), "teal": (0.004, 0.20, 0.215), "blue": (0.008, 0.045, 0.36)}
-TINTS |= {"purple": (0.12, 0.015, 0.21), "white": (0.80, 0.80, 0.80), "black": (0.006, 0.006, 0.007)}
-TINTS |= {"silver": (0.33, 0.345, 0.36)}
-FINISHES = {"glossy": (0.28, 0.0, 1.0), "metallic": (0.30, 0.80, 1.0), "matte": (0.48, 0.15, 0.0)}  # rough, metal, coat
-assert TINTS.keys() == PAINTS.keys()
+RECESS = 0.006  # metres that glass lies deeper
+BRIGHT_FRAMES = ("sedan", "limousine", "wagon", "classic car")
 
 
 def build_car(stage: Stage, scene: Scene) -> None:
     """Put a scene's car on the stage."""
-    # Low noses would let the wheel arches cut through the wings, which shows where there are real shadows.
-    nose = max(scene.shape["nose"], 2.16 * scene.shape["wheel"] + 0.04)
-    scene = replace(scene, shape={**scene.shape, "nose": nose, "cowl": max(scene.shape["cowl"], nose + 0.08)})
+    stage.scene.view_layers[0].pass_alpha_threshold = 0.0  # glass is seen, and not what is behind it
+    stage.scene.cycles.transparent_max_bounces = 6
     p = Table.of([dict(scene.shape)], torch.device("cpu"))
-    bodies = Bodies(p, [scene.tags["style"]])
-    shell = _form(bodies, p, scene)
-    night = scene.tags["time"] == "night"
-    black = plain(stage, "rubber", (0.010, 0.010, 0.011), 0.55)
-    stage.shell("lining", shell.moved(-0.035), black, "body", GAP)
+    shell = _form(Bodies([scene.shape], torch.device("cpu")), p, scene)
+    night = scene.tags["time"] in ("night", "dusk", "fog", "rain")
     _panels(stage, shell, p, scene, night)
-    _wheels(stage, scene)
+    put_wheels(stage, scene, WHEEL + 20)
+    furnish(stage, scene, TRIM)
     if night:
         for hand in (-1, 1):
-            x, y, z = scene.shape["half"] + 0.12, scene.shape["nose"] - 0.17, hand * (scene.shape["width"] - 0.27)
-            stage.lamp("SPOT", (x, y, z), (x + 6, 0.0, z), 120.0, 0.05, spot_size=1.25, spot_blend=0.7,
-                       color=(1.0, 0.90, 0.72))  # fmt: skip
+            x, y, z = scene.shape["half"] + 0.02, scene.shape["nose"] - 0.12, hand * (scene.shape["width"] - 0.27)
+            stage.lamp("SPOT", (x, y, z), (x + 7, 0.0, z), 110.0, 0.04, spot_size=1.1, spot_blend=0.8,
+                       color=(1.0, 0.93, 0.80))  # fmt: skip
 
 
 def _form(bodies: Bodies, p: Table, scene: Scene) -> Shell:
-    """The outer surface; it knows position, normal, and the five distances of ``Bodies.parts``."""
+    """The outer surface, closed; it knows position, normal, and the distances of ``Form``. Both sides are alike."""
     half, roof, width = scene.shape["half"], scene.shape["roof"], scene.shape["width"]
-    low = np.array([-half - 0.12, 0.08, -width - 0.22])
-    count = np.ceil((np.array([half + 0.12, roof + 0.14, width + 0.22]) - low) / CELL).astype(int) + 1
-    axes = [torch.arange(n) * CELL + float(start) for n, start in zip(count, low, strict=True)]
+    cell = CELL * (1.6 if scene.tags["style"] == "bus" else 1.0)
+    low = np.array([-half - 0.14, 0.04, -1.5 * cell])
+    count = np.ceil((np.array([half + 0.14, roof + 0.14, width + 0.20]) - low) / cell).astype(int) + 1
+    axes = [torch.arange(n) * cell + float(start) for n, start in zip(count, low, strict=True)]
     grid = torch.stack(torch.meshgrid(*axes, indexing="ij")).reshape(3, -1).float()
-    values = torch.cat([_distances(bodies, part, p)[0] for part in grid.split(1 << 19, 1)])
-    points, triangles = surface_nets(values.numpy().reshape(count), low, CELL)
+    values = torch.cat([_distances(bodies, part, p).all for part in grid.split(1 << 18, 1)])
+    points, triangles = surface_nets(values.numpy().reshape(count), low, cell)
     at = torch.from_numpy(points.T.copy())
-    for _ in range(4):  # onto the surface itself
-        slope = _slope(bodies, at, p)
+    for _ in range(5):  # onto the surface itself
+        slope = _slope(bodies, at, p, 0.006)
         steep = (slope * slope).sum(0).clamp_min(0.2)
-        at = at - slope * (_distances(bodies, at, p)[0] / steep).clamp(-0.01, 0.01)
-    normal = torch.nn.functional.normalize(_slope(bodies, at, p), dim=0)
-    known = torch.cat([at, normal, torch.stack(_distances(bodies, at, p))])
-    return Shell(known.T.numpy().astype(np.float32).copy(), triangles)
+        at = at - slope * (_distances(bodies, at, p).all / steep).clamp(-0.01, 0.01)
+    normal = torch.nn.functional.normalize(_slope(bodies, at, p, 0.004), dim=0)
+    known = torch.cat([at, normal, torch.stack(_distances(bodies, at, p))]).T.numpy().astype(np.float32)
+    right, _ = Shell(known, triangles).cut(known[:, 2])
+    left = right.known.copy()
+    left[:, [2, 5]] *= -1
+    return Shell(np.concatenate([right.known, left]),
+                 np.concatenate([right.triangles, right.triangles[:, ::-1] + len(left)]))  # fmt: skip
 
 
-def _distances(bodies: Bodies, point: torch.Tensor, p: Table) -> tuple[torch.Tensor, ...]:
+def _distances(bodies: Bodies, point: torch.Tensor, p: Table) -> Form:
     one = torch.zeros(point.shape[1], dtype=torch.int64)
-    return bodies.parts(point, one, p.at(one))
+    return bodies.form(point, one, p.at(one), closed=True)
 
 
-def _slope(bodies: Bodies, point: torch.Tensor, p: Table) -> torch.Tensor:
+def _slope(bodies: Bodies, point: torch.Tensor, p: Table, step: float) -> torch.Tensor:
     """(3, N): how the distance grows along each axis."""
     total = torch.zeros_like(point)
     for corner in ((1, -1, -1), (-1, -1, 1), (-1, 1, -1), (1, 1, 1)):
         offset = torch.tensor(corner)[:, None]
-        total = total + offset * _distances(bodies, point + 0.008 * offset, p)[0] / 0.032
+        total = total + offset * _distances(bodies, point + step * offset, p).all / (4 * step)
     return total
+
+
+def _of(shell: Shell, p: Table, field: Any) -> np.ndarray:
+    """A field of ``_car_panels`` on a shell's points."""
+    known = torch.from_numpy(shell.known.T.copy())
+    each = p.at(torch.zeros(known.shape[1], dtype=torch.int64))
+    return field(Surface.of(known[:3], known[3:6], Form(*known[6:]), each)).numpy()
 
 
 def _panels(stage: Stage, shell: Shell, p: Table, scene: Scene, night: bool) -> None:
     """Cut the surface into what it is made of."""
-    glass, trim = _glass(stage), plain(stage, "trim", (0.012, 0.012, 0.013), 0.35, coat=0.3)
-    rest = shell
-    for name, field in _panes(p).items():
-        inside, rest = rest.cut(field(rest))
-        frame, pane = inside.cut(0.026 - field(inside))
-        stage.shell("frame", frame.moved(-0.003), trim, "body", BODY)
-        number = {"side": GLASS, "front": SCREEN, "back": BACK}[name]
-        stage.shell(name, pane.moved(-RECESS), glass, "glass", number)
-    pieces: list[tuple[str, Any, str, int, float]] = [
-        ("head", _lamp(stage, night), "light", LAMP, -0.012),
-        ("tail", _tail(stage, night), "light", TAIL, -0.006),
-        ("grille", _mesh_grille(stage), "trim", GRILLE, -0.022),
-        ("plate", plain(stage, "plate", (0.62, 0.62, 0.58), 0.4), "trim", PLATE, 0.006),
-        ("low", trim, "trim", BODY, -0.002),
-        ("bed", plain(stage, "liner", (0.022, 0.022, 0.024), 0.7), "trim", TRIM, 0.0),
+    style = scene.tags["style"]
+    trim = plain(stage, "trim", (0.012, 0.012, 0.013), 0.35, coat=0.3)
+    black = plain(stage, "rubber", (0.010, 0.010, 0.011), 0.55)
+    chrome = plain(stage, "chrome", (0.75, 0.76, 0.78), 0.10, 1.0)
+    body = paint(stage, scene)
+    opening = _of(shell, p, panels.well)
+    _, rest = shell.cut(opening)
+    stage.shell("flange", _flange(rest, _of(rest, p, panels.well)), black, "body", BODY)
+    lining = rest.moved(-0.030)
+    for field in (panels.side_window, panels.windscreen, panels.rear_window, panels.bed):
+        _, lining = lining.cut(_of(lining, p, field))
+    stage.shell("lining", lining, black, "body", GAP)
+    panes = {"side": (panels.side_window, GLASS, 0.34), "front": (panels.windscreen, SCREEN, 0.60),
+             "back": (panels.rear_window, BACK, 0.30)}  # fmt: skip
+    for name, (field, number, through) in panes.items():
+        inside, rest = rest.cut(_of(rest, p, field))
+        if not len(inside.triangles):
+            continue
+        edge = _of(inside, p, field)
+        wide = 0.016 if name == "side" else 0.024
+        frame, pane = inside.cut(wide - edge)
+        bright = name == "side" and style in BRIGHT_FRAMES
+        stage.shell("frame", frame.moved(0.002 if bright else -0.002), chrome if bright else trim, "body", BODY)
+        stage.shell(name, pane.moved(-RECESS), glass(stage, through), "glass", number)
+    rest = _lamps(stage, rest, p, night, trim)
+    inside, rest = rest.cut(_of(rest, p, panels.grille))
+    frame, inside = inside.cut(0.013 - _of(inside, p, panels.grille))
+    stage.shell("edge", frame.moved(0.004), chrome if style in BRIGHT_FRAMES else trim, "body", GRILLE)
+    stage.shell("grille", inside.moved(-0.035), mesh_grille(stage, scene), "trim", GRILLE)
+    pieces = [
+        ("plate", panels.plate, plain(stage, "plate", (0.62, 0.62, 0.58), 0.4), "trim", PLATE, 0.008),
+        ("bed", panels.bed, plain(stage, "liner", (0.022, 0.022, 0.024), 0.7), "trim", TRIM, 0.0),
+        ("low", panels.low_trim, plain(stage, "plastic", (0.018, 0.018, 0.019), 0.5), "trim", BODY, -0.004),
     ]
-    fields = _fittings(p)
-    for name, material, label, part, outwards in pieces:
-        inside, rest = rest.cut(fields[name](rest))
-        if name in ("head", "tail", "grille"):
-            frame, inside = inside.cut(0.016 - fields[name](inside))
-            stage.shell("edge", frame.moved(-0.004), trim, "body" if name == "grille" else label, part)
+    for name, field, material, label, part, outwards in pieces:
+        inside, rest = rest.cut(_of(rest, p, field))
         stage.shell(name, inside.moved(outwards), material, label, part)
-    _, rest = rest.cut(_seams(p)(rest))
-    stage.shell("body", rest, _paint(stage, scene), "body", BODY)
-    _handles(stage, scene, plain(stage, "chrome", (0.75, 0.76, 0.78), 0.12, 1.0), rest)
+    _, rest = rest.cut(_of(rest, p, panels.seams))
+    if scene.tags["finish"] == "two-tone":
+        upper, rest = rest.cut(_of(rest, p, lambda s: torch.minimum(s.y - s.p.belt - 0.02, panels.on_cabin(s))))
+        stage.shell("roof", upper, roof_paint(stage), "body", BODY)
+    stage.shell("body", rest, body, "body", BODY)
+    _handles(stage, scene, chrome if style in BRIGHT_FRAMES else body, rest)
+    _mirrors(stage, scene, body, trim)
+    pipes(stage, scene, chrome, TRIM)
+    if scene.shape["race"]:
+        wing(stage, scene, trim, BODY + 60)
 
 
-Field = Callable[[Shell], np.ndarray]
+def _lamps(stage: Stage, rest: Shell, p: Table, night: bool, trim: Any) -> Shell:
+    """Lamps behind their glass: a dark bowl, a bright line around it, and lenses in it; gives what is left."""
+    inside, rest = rest.cut(_of(rest, p, panels.headlamp))
+    edge = _of(inside, p, panels.headlamp)
+    lens = clear(stage)
+    bright = plain(stage, "line of light", (1.0, 0.97, 0.92), 0.4, glow=9.0 if night else 2.2)
+    stage.shell("bowl", inside.moved(-0.055), lamp_bowl(stage), "light", LAMP)
+    line, _ = inside.cut(np.minimum(edge - 0.010, 0.021 - edge))
+    stage.shell("line", line.moved(-0.012), bright, "light", LAMP)
+    rim, pane = inside.cut(0.007 - edge)
+    stage.shell("rim", rim.moved(-0.002), trim, "light", LAMP)
+    stage.shell("lens", pane, lens, "light", LAMP)
+    _projectors(stage, pane, night)
+    inside, rest = rest.cut(_of(rest, p, panels.tail_lamp))
+    edge = _of(inside, p, panels.tail_lamp)
+    rim, pane = inside.cut(0.006 - edge)
+    stage.shell("rim", rim.moved(-0.002), trim, "light", TAIL)
+    red = plain(stage, "red line", (1.0, 0.035, 0.02), 0.4, glow=6.0 if night else 1.1)
+    line, pane = pane.cut(np.minimum(_of(pane, p, panels.tail_lamp) - 0.012, 0.026 - _of(pane, p, panels.tail_lamp)))
+    stage.shell("line", line.moved(0.001), red, "light", TAIL)
+    stage.shell("tail", pane.moved(0.001), tail(stage, night), "light", TAIL)
+    return rest
 
 
-def _of(shell: Shell) -> tuple[np.ndarray, ...]:
-    """x, y, |z|, the normal's x, y, and z outwards; distances to body, cabin, the cabin's profile, wheel arches."""
-    k = shell.known.T
-    return k[0], k[1], np.abs(k[2]), k[3], k[4], k[5] * np.sign(k[2]), k[7], k[8], k[9], k[10]
-
-
-def _least(*fields: np.ndarray) -> np.ndarray:
-    return np.minimum.reduce(fields)
-
-
-def _panes(p: Table) -> dict[str, Field]:
-    """Glass: fields that are above 0 on it, in metres or thereabouts."""
-    belt, roof, cowl, top = (float(getattr(p, name)) for name in ("belt", "roof", "cowl", "screen_top"))
-    end, van, wagon, doors = (float(getattr(p, name)) for name in ("roof_end", "van", "wagon", "four_doors"))
-    middle = top - 0.75 if van else (top + end) / 2 - 0.02
-    last = (end + middle) / 2 - 0.1 if wagon else end - 0.02
-
-    def cabin(body: np.ndarray, inner: np.ndarray) -> np.ndarray:
-        return body - 0.004 - inner
-
-    def side(shell: Shell) -> np.ndarray:
-        x, y, _, _, _, nz, body, inner, profile, _ = _of(shell)
-        field = _least(cabin(body, inner), (nz - 0.60) * 0.2, -0.062 - profile, y - belt - 0.035)
-        field = np.minimum(field, np.abs(x - middle) - 0.030)
-        if doors:
-            field = np.minimum(field, np.abs(x - last) - 0.026)
-        return np.minimum(field, x - middle) if van else field
-
-    def front(shell: Shell) -> np.ndarray:
-        _, y, z, nx, _, _, body, inner, _, _ = _of(shell)
-        across = cabin_width(torch.from_numpy(y.copy()), p).numpy() - 0.055 - z
-        return _least(cabin(body, inner), across, (nx - 0.28) * 0.2, y - cowl - 0.015, roof - 0.055 - y)
-
-    def back(shell: Shell) -> np.ndarray:
-        _, y, z, nx, _, _, body, inner, _, _ = _of(shell)
-        across = cabin_width(torch.from_numpy(y.copy()), p).numpy() - 0.075 - z
-        return _least(cabin(body, inner), across, (-0.26 - nx) * 0.2, y - belt - 0.05, roof - 0.08 - y)
-
-    return {"side": side, "front": front, "back": back}
-
-
-def _fittings(p: Table) -> dict[str, Field]:
-    """Lamps, grilles, plates and what is dark: fields that are above 0 there."""
-    half, nose, belt, clear = (float(getattr(p, name)) for name in ("half", "nose", "belt", "clearance"))
-    width, pickup, rear = (float(getattr(p, name)) for name in ("width", "pickup", "rear_foot"))
-    low = nose - 0.27
-
-    def rounded(dx: np.ndarray, dy: np.ndarray, radius: float) -> np.ndarray:
-        """A box's inner distance with round corners; ``dx`` and ``dy`` are how far inside each pair of sides."""
-        a, b = np.maximum(radius - dx, 0), np.maximum(radius - dy, 0)
-        return np.minimum(np.minimum(dx, dy), radius - np.hypot(a, b))
-
-    def head(shell: Shell) -> np.ndarray:
-        x, y, z, *_ = _of(shell)
-        rise = 0.30 * (half - x)  # it sweeps up and backwards
-        high = _least(y - low - 0.05 - rise, nose - 0.075 + 0.25 * rise - y)
-        return _least(rounded(_least(x - half + 0.46, z - 0.47), high, 0.05))
-
-    def tail(shell: Shell) -> np.ndarray:
-        x, y, z, nx, _, nz, *_ = _of(shell)
-        outside = np.maximum(-nx, nz) - 0.2  # not on the inner walls of a bed
-        lamp = rounded(_least(-half + 0.26 - x, z - 0.47), _least(y - belt + 0.36, belt - 0.14 - y), 0.04)
-        return np.minimum(lamp, outside * 0.2)
-
-    def grille(shell: Shell) -> np.ndarray:
-        x, y, z, nx, *_ = _of(shell)
-        ahead = _least(x - half + 0.3, (nx - 0.4) * 0.3)
-        upper = rounded(0.42 - z, _least(y - low - 0.03, nose - 0.12 - y), 0.05)
-        lower = rounded(0.66 - z, _least(y - clear - 0.10, clear + 0.27 - y), 0.05)
-        return np.minimum(ahead, np.maximum(upper, lower))
-
-    def plate(shell: Shell) -> np.ndarray:
-        x, y, z, nx, *_ = _of(shell)
-        at = np.where(x < 0, belt - 0.42, clear + 0.36)
-        end = _least(np.abs(x) - half + 0.25, (np.abs(nx) - 0.45) * 0.3)
-        return _least(end, rounded(0.26 - z, 0.056 - np.abs(y - at), 0.012))
-
-    def dark(shell: Shell) -> np.ndarray:
-        _, y, z, _, _, nz, *_, arches = _of(shell)
-        well = _least(0.012 - arches, width - 0.06 - z, np.maximum((0.5 - nz) * 0.2, 0.62 - z))
-        return np.maximum(clear + 0.085 - y, well)
-
-    def bed(shell: Shell) -> np.ndarray:
-        x, y, z, *_ = _of(shell)
-        if not pickup:
-            return np.full(len(x), -1.0, np.float32)
-        return _least(rear - 0.165 - x, x + half - 0.13, width - 0.205 - z, y - 0.6)
-
-    return {"head": head, "tail": tail, "grille": grille, "plate": plate, "low": dark, "bed": bed}
-
-
-def _seams(p: Table) -> Field:
-    """Gaps between panels: doors, bonnet, bumpers, boot, the roof's gutters."""
-    half, belt, clear = (float(getattr(p, name)) for name in ("half", "belt", "clearance"))
-    foot, top, end, doors = (
-        float(getattr(p, name)) for name in ("screen_foot", "screen_top", "roof_end", "four_doors")
-    )
-    van, width, front = (float(getattr(p, name)) for name in ("van", "width", "front"))
-    middle = top - 0.75 if van else (top + end) / 2 - 0.02
-    last = end - 0.02 if doors else middle
-
-    def field(shell: Shell) -> np.ndarray:
-        x, y, z, nx, ny, nz, *_, arches = _of(shell)
-        flank = _least((nz - 0.55) * 0.2, arches - 0.05)
-        bend = 0.035 * np.sin(y * 3)
-        upright = _least(np.abs(x - foot + 0.12 - bend), np.abs(x - middle - bend), np.abs(x - last - bend))
-        door = _least(SEAM - upright, y - clear - 0.14, flank)
-        sill = _least(SEAM - np.abs(y - clear - 0.145), foot - 0.12 - x, x - last, flank)
-        bonnet = _least(SEAM - np.abs(z - width + 0.15 + 0.05 * (x - front)), x - foot, (ny - 0.35) * 0.2)
-        bumper = _least(SEAM - np.abs(y - clear - 0.30 - 0.02 * z), np.abs(x) - half + 0.55, arches - 0.05)
-        bumper = np.minimum(bumper, (np.maximum(nz, np.abs(nx)) - 0.3) * 0.2)
-        lid = _least(SEAM - np.abs(z - width + 0.20), 0.5 - half - x, y - belt + 0.30, 1.2 - y, (-nx - 0.3) * 0.2)
-        roof = _least(SEAM - np.abs(z - 0.50), (ny - 0.9) * 0.5, y - belt - 0.3)
-        return np.maximum.reduce([door, sill, bonnet, bumper, lid, roof])
-
-    return field
-
-
-def _handles(stage: Stage, scene: Scene, chrome: Any, body: Shell) -> None:
-    """Door handles, where the doors end."""
-    s = scene.shape
-    van = s["van"] > 0
-    middle = s["screen_top"] - 0.75 if van else (s["screen_top"] + s["roof_end"]) / 2 - 0.02
-    places = [middle + 0.17] + ([s["roof_end"] + 0.15] if s["four_doors"] else [])
-    handles, points = Faces(), body.points
-    for x in places:
+def _projectors(stage: Stage, pane: Shell, night: bool) -> None:
+    """Round lenses in a headlamp."""
+    points = pane.points[pane.points[:, 2] > 0]
+    if len(points) < 8:
+        return
+    order = points[:, 2]
+    inner, outer = np.quantile(order, 0.25), np.quantile(order, 0.72)
+    ball, ring = Faces(), Faces()
+    for z in (inner, outer):
+        near = points[np.abs(order - z) < 0.03]
+        if not len(near):
+            continue
+        x, y = float(near[:, 0].mean()) - 0.035, float(near[:, 1].mean())
+        radius = min(0.055, 0.36 * float(np.ptp(near[:, 1])))
         for hand in (-1, 1):
-            y = s["belt"] - 0.13
-            near = points[
-                (np.abs(points[:, 0] - x) < 0.12) & (np.abs(points[:, 1] - y) < 0.06) & (points[:, 2] * hand > 0)
-            ]
+            for faces, profile in ((ball, [(0.8, 0.0), (0.6, 0.35), (0.3, 0.55), (0.001, 0.62)]),
+                                   (ring, [(0.82, -0.3), (0.86, 0.15), (1.0, 0.2), (1.0, -0.3)])):  # fmt: skip
+                turned = Faces()
+                turned.lathe([(radius * r, radius * d) for r, d in profile], 24, (0.0, 0.0, 0.0))
+                at = np.array([x, y, hand * z])
+                merged = faces.joined(turned.changed(lambda p, at=at: p[:, [2, 1, 0]] * [1, 1, -1] + at))
+                faces.points, faces.faces = merged.points, merged.faces
+    shiny = plain(stage, "projector", (0.75, 0.80, 0.86), 0.04, 0.9, 1.0, 9.0 if night else 0.25)
+    stage.faces("projector", ball, shiny, "light", LAMP, smooth=60)
+    stage.faces("bezel", ring, plain(stage, "bezel", (0.35, 0.36, 0.38), 0.15, 1.0), "light", LAMP, smooth=60)
+
+
+def _flange(shell: Shell, opening: np.ndarray) -> Shell:
+    """The edge of a wheel's opening, turned inwards."""
+    t = shell.triangles
+    edges = np.concatenate([t[:, [0, 1]], t[:, [1, 2]], t[:, [2, 0]]])
+    border = np.abs(opening) < 2e-4
+    edges = edges[border[edges].all(1)]
+    here = shell.known[edges]  # (E, 2, K)
+    deep = here.copy()
+    deep[..., 2] -= 0.12 * np.sign(deep[..., 2])
+    known = np.concatenate([here, deep], 1).reshape(-1, shell.known.shape[1])
+    first = 4 * np.arange(len(edges))[:, None]
+    triangles = np.concatenate([first + np.array(ring) for ring in ((1, 0, 2), (1, 2, 3))])
+    return Shell(known, triangles)
+
+
+def _handles(stage: Stage, scene: Scene, material: Any, body: Shell) -> None:
+    """Door handles, where the doors end."""
+    if scene.shape["bus"]:
+        return
+    p = Table.of([dict(scene.shape)], torch.device("cpu"))
+    places = dict.fromkeys((float(x), float(y)) for x, y in panels.handles(p))
+    handles, points = Faces(), body.points
+    for x, y in places:
+        for hand in (-1, 1):
+            near = points[(np.abs(points[:, 0] - x) < 0.12) & (np.abs(points[:, 1] - y) < 0.05)
+                          & (points[:, 2] * hand > 0)]  # fmt: skip
             if len(near):
-                z = float(np.abs(near[:, 2]).max())
-                sides = sorted((hand * (z - 0.01), hand * (z + 0.022)))
-                handles.box((x - 0.095, y - 0.016, sides[0]), (x + 0.095, y + 0.016, sides[1]))
-    stage.faces("handles", handles, chrome, "body", BODY + 20, bevel=0.012)
+                z = float(np.median(np.abs(near[:, 2])))
+                sides = sorted((hand * (z - 0.01), hand * (z + 0.024)))
+                handles.box((x - 0.10, y - 0.013, sides[0]), (x + 0.10, y + 0.013, sides[1]))
+    stage.faces("handles", handles, material, "body", BODY + 20, smooth=40, bevel=0.011)
 
 
-# --- wheels
-
-
-def _wheels(stage: Stage, scene: Scene) -> None:
+def _mirrors(stage: Stage, scene: Scene, body: Any, trim: Any) -> None:
+    """Outside mirrors on their stalks, a flat glass at their backs."""
     s = scene.shape
-    r = s["wheel"]
-    rubber, alloy = _rubber(stage), plain(stage, "alloy", (0.56, 0.57, 0.59), 0.22, 1.0, 0.4)
-    disc, dark = plain(stage, "disc", (0.30, 0.29, 0.28), 0.35, 1.0), plain(stage, "hub", (0.02, 0.02, 0.02), 0.5)
-    rim = 0.69 * r
-    tyre = [(rim - 0.01, -0.10), (rim + 0.012, -0.108), (0.86 * r, -0.118), (0.95 * r, -0.112), (0.985 * r, -0.098),
-            (r, -0.08)]  # fmt: skip
-    for k in range(4):  # grooves around the tread
-        at = -0.06 + 0.04 * k
-        tyre += [(r, at - 0.008), (r - 0.008, at - 0.006), (r - 0.008, at + 0.006), (r, at + 0.008)]
-    tyre += [(radius, -z) for radius, z in tyre[:6][::-1]]
-    barrel = [(rim - 0.035, -0.10), (rim - 0.02, 0.075), (rim - 0.012, 0.098), (rim + 0.004, 0.106)]
-    barrel += [(rim + 0.008, 0.10), (rim, -0.10)]
-    for hand in (1, -1):
-        for number, x in enumerate((s["front"], s["rear"])):
-            centre = (x, r, hand * (s["width"] - 0.05 - 0.118))
-            part = WHEEL + 20 + 4 * number + 2 * (hand > 0)
-            ring, bright, brake, back = Faces(), Faces(), Faces(), Faces()
-            ring.lathe(tyre, 72, centre, hand)
-            bright.lathe(barrel, 64, centre, hand)
-            bright.lathe([(0.001, 0.088), (0.20 * r, 0.084), (0.22 * r, 0.070)], 32, centre, hand)
-            brake.lathe([(0.001, 0.0), (0.50 * r, 0.0), (0.50 * r, -0.02)], 48, centre, hand)
-            back.lathe([(0.001, -0.03), (rim, -0.03)], 32, centre, hand)
-            bright = bright.joined(_spokes(int(s["spokes"]), rim, centre, hand, number))
-            stage.faces("tyre", ring, rubber, "wheel", part, smooth=50)
-            stage.faces("rim", bright, alloy, "wheel", part + 1, smooth=35)
-            stage.faces("brake", brake, disc, "wheel", part + 1, smooth=35)
-            stage.faces("back", back, dark, "wheel", part + 1)
+    size = 1.0 + 0.9 * s["bus"] + 0.3 * s["van"]
+    x, y, z = s["screen_foot"] - 0.42 + 1.2 * s["bus"], s["belt"] + 0.10 + 0.5 * s["bus"], s["width"] + 0.03
+    turn, up = np.meshgrid(np.linspace(0, 2 * np.pi, 24, endpoint=False), np.linspace(-np.pi / 2, np.pi / 2, 13))
 
+    def soft(value: np.ndarray) -> np.ndarray:
+        return np.sign(value) * np.abs(value) ** 0.7
 
-def _spokes(count: int, rim: float, centre: tuple[float, float, float], hand: float, turn: float) -> Faces:
-    """Tapered bars from the hub to the rim, hollowed a little."""
-    spokes = Faces()
-    broad = 0.42 * rim * (5 / count) ** 0.8
-    for k in range(count):
-        angle = 2 * math.pi * (k + 0.25 * turn) / count + 0.3
-        out, aside = np.array([math.cos(angle), math.sin(angle)]), np.array([-math.sin(angle), math.cos(angle)])
-        rings = []
-        for radius, width, front, deep in ((0.12, broad, 0.086, 0.05), (0.55 * rim, broad * 0.62, 0.080, 0.035),
-                                           (rim - 0.012, broad * 0.80, 0.094, 0.03)):  # fmt: skip
-            section = [(-0.5, front - 0.012), (-0.32, front), (0.32, front), (0.5, front - 0.012), (0.5, front - deep),
-                       (-0.5, front - deep)]  # fmt: skip
-            rings.append([(*(centre[:2] + out * radius + aside * share * width), centre[2] + hand * z)
-                          for share, z in section])  # fmt: skip
-        for one, two in pairwise(rings):
-            for a in range(6):
-                b = (a + 1) % 6
-                ring = [one[a], two[a], two[b], one[b]]
-                spokes.polygon(ring if hand > 0 else ring[::-1])
-    return spokes
-
-
-# --- materials
-
-
-def _paint(stage: Stage, scene: Scene) -> Any:
-    rough, metal, coat = FINISHES[scene.tags["finish"]]
-    colour = TINTS[scene.tags["colour"]]
-    s = Shader(stage, "paint")
-    normal = None
-    if metal > 0.5:  # flakes turn a little, and the colour is lighter than that of plain paint
-        normal = s.bump(s.noise(s.place(), 700.0, 2), 0.0006)
-        colour = tuple(min(0.9, 0.02 + 1.45 * value) for value in colour)
-    return s.done(
-        s.surface(
-            Base_Color=colour, Roughness=rough, Metallic=metal, Coat_Weight=coat, Coat_Roughness=0.02, Normal=normal
-        )
-    )
-
-
-def _glass(stage: Stage) -> Any:
-    s = Shader(stage, "glass")
-    return s.done(s.surface(Base_Color=(0.006, 0.008, 0.009), Roughness=0.02, Coat_Weight=1.0, Coat_Roughness=0.0))
-
-
-def _rubber(stage: Stage) -> Any:
-    s = Shader(stage, "tyre")
-    return s.done(
-        s.surface(Base_Color=(0.014, 0.014, 0.015), Roughness=0.62, Normal=s.bump(s.noise(s.place(), 80), 0.002))
-    )
-
-
-def _lamp(stage: Stage, night: bool) -> Any:
-    """A reflector with ribs behind clear glass."""
-    s = Shader(stage, "headlamp")
-    at = s.place()
-    cells = s.cells(s.scaled(at, (1, 1, 1)), 9.0)
-    colour = s.mix(s.between(cells, 0.25, 0.6), (0.88, 0.90, 0.93), (0.10, 0.105, 0.115))
-    glow = s.mix(s.between(cells, 0.15, 0.5), (1.0, 0.93, 0.80), (0.25, 0.22, 0.18))
-    made = s.surface(
-        Base_Color=colour, Metallic=0.85, Roughness=0.12, Coat_Weight=1.0, Coat_Roughness=0.0,
-        Normal=s.bump(cells, 0.03), Emission_Color=glow, Emission_Strength=4.0 if night else 0.12,
-    )  # fmt: skip
-    return s.done(made)
-
-
-def _tail(stage: Stage, night: bool) -> Any:
-    s = Shader(stage, "tail lamp")
-    ribs = s.wave(s.place(), 9.0, 0.0, "Z")
-    colour = s.mix(s.between(ribs, 0.2, 0.8), (0.22, 0.002, 0.002), (0.55, 0.012, 0.010))
-    made = s.surface(
-        Base_Color=colour, Roughness=0.12, Coat_Weight=1.0, Coat_Roughness=0.0, Normal=s.bump(ribs, 0.008),
-        Emission_Color=(1.0, 0.03, 0.015), Emission_Strength=1.6 if night else 0.10,
-    )  # fmt: skip
-    return s.done(made)
-
-
-def _mesh_grille(stage: Stage) -> Any:
-    """Bars in front of the dark."""
-    s = Shader(stage, "grille")
-    bars = s.wave(s.place(), 8.0, 0.0, "Z")
-    colour = s.mix(s.between(bars, 0.45, 0.7), (0.004, 0.004, 0.004), (0.07, 0.07, 0.075))
-    return s.done(s.surface(Base_Color=colour, Roughness=0.3, Metallic=0.4, Normal=s.bump(bars, 0.02)))
+    shape = np.stack([np.maximum(0.085 * np.sin(up), -0.02), 0.062 * soft(np.cos(up) * np.sin(turn)),
+                      0.105 * soft(np.cos(up) * np.cos(turn))], -1) * size  # fmt: skip
+    for hand in (-1, 1):
+        shell = Faces.grid(shape + np.array([x, y, hand * z]), closed=True)
+        stage.faces("mirror", shell, body, "body", BODY + 22, smooth=180)
+        stalk = Faces()
+        ends = sorted((hand * (z - 0.20), hand * (z - 0.04)))
+        stalk.box((x - 0.02, y - 0.075, ends[0]), (x + 0.03, y - 0.035, ends[1]))
+        stage.faces("stalk", stalk, trim, "body", BODY + 22, smooth=40, bevel=0.01)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,9 @@ from ._scene import Scene
 from ._shader import Shader
 from ._solid_mesh import Faces
 from ._trace_light import haze
-from .grammar import STUDIO
+from ._trace_places import far_side, peaks, sea, street
+from ._trace_rooms import lay_room
+from .grammar import INSIDE
 
 FAR = 4000.0  # metres to where the ground ends
 HAZE = 1900.0  # metres in which air hides two thirds
@@ -25,10 +26,13 @@ ROAD = 3.4  # metres from a road's middle to its edge
 
 def lay_ground(stage: Stage, scene: Scene, seed: int, size: float = 1.0) -> None:
     """The ground of a car or a building; ``size`` is how large the thing is against a car."""
-    if scene.tags["time"] == STUDIO:
-        _sweep(stage, scene.view)
+    if scene.tags["time"] in INSIDE:
+        lay_room(stage, scene)
         return
     name, air = scene.tags["ground"], haze(scene.tags["time"])
+    if name in PLACES:
+        _place(stage, scene, seed, name, air)
+        return
     plain = Faces()
     reach = FAR
     plain.polygon([(-reach, 0, reach), (reach, 0, reach), (reach, 0, -reach), (-reach, 0, -reach)])
@@ -47,37 +51,50 @@ def lay_ground(stage: Stage, scene: Scene, seed: int, size: float = 1.0) -> None
         hills(stage, scene.view, scene.shape["hills"], scene.shape["hills_at"], name, air)
 
 
+PLACES = ("city street", "mountain road", "coast")
+
+
+def _place(stage: Stage, scene: Scene, seed: int, name: str, air: Any) -> None:
+    """A road with what its name says beside it."""
+    _road(stage, scene, air, 1.0, curbs=name != "mountain road")
+    if name == "city street":
+        street(stage, scene, concrete(stage, (0.30, 0.295, 0.285), air))
+    behind = far_side(scene)
+    verge = Faces()
+    for hand in {-1.0, 1.0} - (set(behind) if name != "mountain road" else set()):
+        low, high = sorted((hand * ROAD, hand * (FAR if name != "city street" else 60.0)))
+        verge.polygon([(-FAR, -0.03, high), (FAR, -0.03, high), (FAR, -0.03, low), (-FAR, -0.03, low)])
+    green = concrete(stage, (0.30, 0.295, 0.285), air) if name == "city street" else grass(stage, air)
+    stage.faces("verge", verge, green, "ground", GROUND)
+    if name == "coast":
+        strip = Faces()
+        for hand in behind:
+            low, high = sorted((hand * ROAD, hand * (ROAD + 1.7)))
+            strip.polygon([(-300, 0.0, high), (300, 0.0, high), (300, 0.0, low), (-300, 0.0, low)])
+        stage.faces("walk", strip, sand(stage, air), "ground", 8)
+        sea(stage, scene, air, HAZE)
+    elif name == "mountain road":
+        peaks(stage, scene, air, HAZE)
+    if name != "city street":
+        sides = {-1.0, 1.0} if name == "mountain road" else {-1.0, 1.0} - set(behind)
+        tufts(stage, seed, scene.view, 0.055,
+              lambda p: np.isin(np.sign(p[:, 2]), [*sides]) & (np.abs(p[:, 2]) > ROAD + 0.5))  # fmt: skip
+
+
 def _middle(scene: Scene) -> float:
     """How far before the thing a road lies: cars stand on it, buildings behind it."""
     return 0.0 if scene.kind == "car" else -(scene.shape["depth"] / 2 + 6.0)
 
 
-def _sweep(stage: Stage, view: View) -> None:
-    """A floor that bends up into a wall behind."""
-    shader = Shader(stage, "sweep")
-    material = shader.done(shader.surface(Base_Color=(0.56, 0.565, 0.575), Roughness=0.32, IOR_Level=0.25))
-    away = (-math.sin(view.yaw), -math.cos(view.yaw))
-    right = view.axes[0]
-    profile = [(60.0, 0.0), (-5.0, 0.0)]
-    profile += [(-5.0 - 4 * math.sin(a), 4 - 4 * math.cos(a)) for a in np.linspace(0, math.pi / 2, 16)[1:]]
-    profile += [(-9.0, 40.0)]
-    floor = Faces()
-    for (a, y0), (b, y1) in pairwise(profile):
-        corners = []
-        for ahead, y, aside in ((a, y0, -60), (a, y0, 60), (b, y1, 60), (b, y1, -60)):
-            corners.append((right[0] * aside - away[0] * ahead, y, right[2] * aside - away[1] * ahead))
-        floor.polygon(corners)
-    stage.faces("sweep", floor, material, "ground", 0, smooth=60)
-
-
-def _road(stage: Stage, scene: Scene, air: tuple[float, float, float], size: float) -> None:
+def _road(stage: Stage, scene: Scene, air: tuple[float, float, float], size: float, curbs: bool = True) -> None:
     z, edge = -_middle(scene), ROAD * size
     stage.faces("road", _strip(z - edge, z + edge, 0.0), asphalt(stage, air), "ground", GROUND)
     curb = Faces()
     for hand in (-1, 1):
         near = z + hand * edge
         curb.box((-300, -0.05, min(near, near + hand * 0.16)), (300, 0.09, max(near, near + hand * 0.16)))
-    stage.faces("curb", curb, concrete(stage, (0.42, 0.41, 0.39), air), "ground", GROUND, bevel=0.02)
+    if curbs:
+        stage.faces("curb", curb, concrete(stage, (0.42, 0.41, 0.39), air), "ground", GROUND, bevel=0.02)
     if scene.shape.get("marks", 1.0):
         paint = worn_paint(stage, air)
         for at in (-2.6, 2.6) if scene.kind == "car" else (0.0,):
@@ -115,8 +132,15 @@ def asphalt(stage: Stage, air: Any) -> Any:
     crack = s.math("ADD", crack, s.math("MULTIPLY", s.noise(at, 3.0, 4), 0.02))
     line = s.math("MULTIPLY", s.between(crack, 0.017, 0.011), s.between(s.noise(at, 0.25, 2), 0.5, 0.6))
     colour = s.mix(s.math("MULTIPLY", line, 0.7), colour, (0.012, 0.012, 0.012))
-    rough = s.between(patch, 0.3, 0.7, 0.62, 0.85)
-    return s.done(s.hazed(s.surface(Base_Color=colour, Roughness=rough, Normal=s.bump(grain, 0.006)), air, HAZE))
+    rough, bumps = s.between(patch, 0.3, 0.7, 0.62, 0.85), 0.006
+    if stage.wet:  # a film of water, and puddles where the road lies low
+        pool = s.between(s.noise(s.scaled(at, (0.4, 1, 1)), 0.55, 4), 0.50, 0.60)
+        colour, bumps = s.shaded(colour, 0.0, 0.5, 0.5), 0.0015
+        rough = s.between(pool, 0.0, 1.0, 0.22, 0.02)
+    made = s.surface(
+        Base_Color=colour, Roughness=rough, Normal=s.bump(grain, bumps), IOR_Level=0.75 if stage.wet else 0.5
+    )
+    return s.done(s.hazed(made, air, HAZE))
 
 
 def sand(stage: Stage, air: Any) -> Any:

@@ -9,13 +9,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 KINDS = ("car", "building", "landscape")
-FINISHES = ("glossy", "matte", "metallic")
-CAR_COLOURS = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "white", "black", "silver")
-CAR_STYLES = ("sedan", "coupe", "hatchback", "suv", "pickup", "van", "wagon")
+FINISHES = ("glossy", "matte", "metallic", "two-tone", "chrome")
+CAR_COLOURS = (
+    *("red", "orange", "yellow", "green", "teal", "blue", "purple", "white", "black", "silver"),
+    *("brown", "beige", "gold", "grey", "pink", "navy"),
+)
+CAR_STYLES = {  # with their shares
+    "sedan": 0.11,
+    "coupe": 0.12,
+    "hatchback": 0.08,
+    "suv": 0.10,
+    "pickup": 0.07,
+    "van": 0.06,
+    "wagon": 0.07,
+    "sports car": 0.12,
+    "supercar": 0.10,
+    "roadster": 0.06,
+    "classic car": 0.04,
+    "limousine": 0.03,
+    "race car": 0.02,
+    "bus": 0.02,
+}
 VIEWS = {"side": 0.36, "front three-quarter": 0.27, "rear three-quarter": 0.22, "front": 0.08, "rear": 0.07}
 GROUNDS = ("road", "grass", "sand", "snow")
-TIMES = ("day", "sunset", "overcast", "night")
+CAR_GROUNDS = {"road": 0.26, "grass": 0.13, "sand": 0.11, "snow": 0.10, "city street": 0.16, "mountain road": 0.12,
+               "coast": 0.12}  # fmt: skip
+TIMES = ("day", "sunset", "overcast", "night", "morning", "dusk", "fog", "rain")
+SUNNY = ("day", "sunset", "morning")  # the sun shines
+OPEN = (*SUNNY, "dusk")  # the sky is seen
+SKIES = ("clear sky", "cloudy sky")
+SIDES = {"left": 0.5, "right": 0.3, "behind": 0.2}  # where the sun is, as the picture is seen
 STUDIO = "studio"
+INSIDE = (STUDIO, "showroom", "garage")  # where there is no time of day
 FARS = {"snowy mountains": "mountain", "green hills": "hill", "the sea": "sea"}  # words -> class
 NEARS = ("grass", "sand", "snow", "rocks")
 BUILDING_STYLES = ("house", "cottage", "warehouse", "apartment block", "skyscraper")
@@ -41,7 +66,9 @@ ROOFS = {
     "skyscraper": ("flat",),
 }
 WITH_BALCONIES = ("apartment block", "skyscraper")
-_SMALL_WORDS = ("a", "an", "and", "from", "in", "of", "on", "the")
+_WITH_ARTICLE = ("city street", "mountain road")
+_SMALL_WORDS = ("a", "an", "and", "at", "from", "in", "of", "on", "the")
+_NO_CARS = ("bus", "roadster", "limousine")  # nobody calls them cars in the same breath
 NONE = "none"  # the word of a tag whose thing is not there
 
 
@@ -57,24 +84,34 @@ def vocabulary() -> dict[str, tuple[str, ...]]:
         "roof": ("gable", "hip", "flat"),
         "balconies": ("balconies",),
         "view": tuple(VIEWS),
-        "ground": (*GROUNDS, STUDIO),
-        "time": (*TIMES, STUDIO),
+        "ground": (*CAR_GROUNDS, *INSIDE),
+        "time": (*TIMES, *INSIDE),
+        "sky": SKIES,
+        "light": tuple(SIDES),
         "far": tuple(FARS),
         "near": NEARS,
         "trees": ("trees",),
-        "grammar": (*_SMALL_WORDS, "made", "roof", "seen", "under", "view", "with"),
+        "grammar": (*_SMALL_WORDS, "light", "made", "roof", "seen", "under", "view", "with"),
     }
 
 
 def sentences(tags: Mapping[str, str]) -> tuple[str, ...]:
-    """True sentences about a scene, the one of the grammar first."""
-    return {"car": _car, "building": _building, "landscape": _landscape}[tags["kind"]](tags)
+    """True sentences about a scene, the one of the grammar first; all but the last say the light, too."""
+    *full, short = {"car": _car, "building": _building, "landscape": _landscape}[tags["kind"]](tags)
+    sky, side = tags.get("sky", NONE), tags.get("light", NONE)
+    light = "" if side == NONE else f", light from {side if side == 'behind' else f'the {side}'}"
+    said = ("" if sky == NONE else f", {sky}") + light
+    return (*(text + said for text in full), short)
 
 
 def _place(tags: Mapping[str, str]) -> tuple[str, str]:
     """Where it is, in the grammar's words and in others."""
-    if tags["time"] == STUDIO:
-        return "in a studio", "in the studio"
+    if tags["time"] in INSIDE:
+        return f"in a {tags['time']}", f"in the {tags['time']}"
+    if tags["ground"] in _WITH_ARTICLE:
+        return f"on a {tags['ground']}, {tags['time']}", f"{tags['time']}, on a {tags['ground']}"
+    if tags["ground"] == "coast":
+        return f"at the coast, {tags['time']}", f"{tags['time']}, at the coast"
     return f"on {tags['ground']}, {tags['time']}", f"{tags['time']}, on {tags['ground']}"
 
 
@@ -85,11 +122,12 @@ def _a(word: str) -> str:
 def _car(tags: Mapping[str, str]) -> tuple[str, ...]:
     finish, colour, style, view = (tags[name] for name in ("finish", "colour", "style", "view"))
     place, otherwise = _place(tags)
+    whole = style if style.endswith("car") or style in _NO_CARS else f"{style} car"
     return (
-        f"a {finish} {colour} {style} car, {view} view, {place}",
+        f"a {finish} {colour} {whole}, {view} view, {place}",
         f"{_a(colour)} {style}, {finish}, {otherwise}, {view} view",
-        f"{finish} {colour} {style} car seen from the {view}, {place}",
-        f"{_a(colour)} {style} car, {finish}, {place}",
+        f"{finish} {colour} {whole} seen from the {view}, {place}",
+        f"{_a(colour)} {whole}, {finish}, {place}",
     )
 
 

@@ -24,7 +24,7 @@ from ._sun import paint_sun
 if TYPE_CHECKING:
     from ._scene import Scene
 
-LOOK = 3  # grows whenever pictures change, so that no set of them mixes two looks
+LOOK = 4  # grows whenever pictures change, so that no set of them mixes two looks
 STEP = 4  # sizes are multiples of this
 LARGER = 3, 2  # a picture is drawn half as large again, and then brought down
 AT_ONCE = {"cpu": 1, "other": 32}  # pictures of one kind, as memory allows; one stays within a CPU's caches

@@ -1,13 +1,14 @@
 """Cars, buildings and landscapes that can be drawn, described and rendered: what a scene is, and what becomes of it.
 
-A scene follows from a number. Everything that its picture shows is said by its caption or drawn by its lines: light
-comes from the left over the camera's shoulder, clouds and the ground's texture follow from the place in the picture,
-and at night every window is lit.
+A scene follows from a number. Everything that its picture shows is said by its caption or drawn by its lines: where no
+side is said, light comes from the left over the camera's shoulder; clouds and the ground's texture follow from the
+place in the picture, and at night every window is lit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from ...stream.base.errors import ConfigError
 from . import grammar, hand
 from ._building_shape import building_shape
+from ._camera import SUNS
 from ._car_shape import car_shape
 from ._draws import Draws
 from ._landscape import landscape_shape
@@ -24,10 +26,24 @@ from .grammar import KINDS, NONE, STUDIO, vocabulary
 from .render import Renders, render
 from .sample import Sample
 
-__all__ = ["KINDS", "Renders", "Scene", "caption", "captions", "render", "sample_scene", "samples", "vocabulary"]
+__all__ = [
+    "KINDS",
+    "Renders",
+    "Scene",
+    "caption",
+    "captions",
+    "render",
+    "sample_scene",
+    "samples",
+    "seen_air",
+    "vocabulary",
+]
 
 SHARES = {"car": 0.45, "building": 0.40, "landscape": 0.15}  # of scenes whose kind is not said
-STUDIO_SHARE = 0.2  # of cars
+FINISH_SHARES = {"glossy": 0.36, "metallic": 0.30, "matte": 0.16, "two-tone": 0.12, "chrome": 0.06}
+INSIDE_SHARES = {STUDIO: 0.10, "showroom": 0.06, "garage": 0.05}  # of cars
+TIME_SHARES = {"day": 0.22, "sunset": 0.14, "overcast": 0.12, "night": 0.12, "morning": 0.12, "dusk": 0.10,
+               "fog": 0.08, "rain": 0.10}  # fmt: skip
 _SHAPES = {"car": car_shape, "building": building_shape, "landscape": landscape_shape}
 
 
@@ -50,6 +66,7 @@ def sample_scene(seed: int, kind: str | None = None, **tags: str) -> Scene:
     if unknown:
         raise ConfigError(f"got the tag {unknown[0]!r}, expected some of: {', '.join(chosen)} for a {kind}")
     shape, view = _SHAPES[kind](draws, chosen)
+    view = replace(view, sun=SUNS[chosen.get("light", NONE)])
     return Scene(seed, kind, {"kind": kind, **chosen}, shape | sun_shape(draws, chosen), view)
 
 
@@ -74,33 +91,52 @@ class _Chooser:
 
 def _car_tags(choose: _Chooser) -> dict[str, str]:
     tags = {
-        "finish": choose("finish", grammar.FINISHES),
+        "finish": choose("finish", FINISH_SHARES),
         "colour": choose("colour", grammar.CAR_COLOURS),
         "style": choose("style", grammar.CAR_STYLES),
         "view": choose("view", grammar.VIEWS),
     }
     place = [choose.wants("time"), choose.wants("ground")]
-    outside = any(word not in (None, STUDIO) for word in place)
-    if STUDIO in place and outside:
-        raise ConfigError(f"got time {place[0]!r} with ground {place[1]!r}, expected both or none to be {STUDIO!r}")
-    share = (1 - STUDIO_SHARE) / len(grammar.TIMES)
-    times = dict.fromkeys(grammar.TIMES, share) | ({} if outside else {STUDIO: STUDIO_SHARE})
-    tags["time"] = STUDIO if place[1] == STUDIO else choose("time", times)
-    tags["ground"] = STUDIO if tags["time"] == STUDIO else choose("ground", grammar.GROUNDS)
-    return tags
+    inside = next((word for word in place if word in grammar.INSIDE), None)
+    if inside and any(word not in (None, inside) for word in place):
+        raise ConfigError(f"got time {place[0]!r} with ground {place[1]!r}, expected both or none to be {inside!r}")
+    outside = any(word not in (None, *grammar.INSIDE) for word in place)
+    times = {time: share * (1 - sum(INSIDE_SHARES.values())) for time, share in TIME_SHARES.items()}
+    tags["time"] = inside or choose("time", times if outside else times | INSIDE_SHARES)
+    inside = tags["time"] in grammar.INSIDE
+    tags["ground"] = tags["time"] if inside else choose("ground", grammar.CAR_GROUNDS)
+    return tags | _air(choose, tags["time"])
+
+
+def _air(choose: _Chooser, time: str) -> dict[str, str]:
+    """What the sky is like, and where the sun stands; nothing of it where it is not seen."""
+    sides = grammar.SIDES if time in grammar.SUNNY else (NONE,)
+    return {
+        "sky": choose("sky", grammar.SKIES if time in grammar.OPEN else (NONE,)),
+        "light": choose("light", sides),
+    }
 
 
 def _building_tags(choose: _Chooser) -> dict[str, str]:
     style = choose("style", _styles(choose) or grammar.BUILDING_STYLES)
     material = choose("material", _materials(choose, style) or grammar.MATERIALS[style])
-    return {
+    tags = {
         "style": style,
         "material": material,
         "colour": choose("colour", grammar.BUILDING_COLOURS[material]),
         "roof": choose("roof", grammar.ROOFS[style]),
         "balconies": choose("balconies", _balconies(style)),
         "ground": choose("ground", grammar.GROUNDS),
-        "time": choose("time", grammar.TIMES),
+    }
+    tags["time"] = choose("time", TIME_SHARES)
+    return tags | _air(choose, tags["time"])
+
+
+def seen_air(time: str) -> dict[str, str]:
+    """A usual sky and light at a time: tags of a scene whose time was changed."""
+    return {
+        "sky": grammar.SKIES[0] if time in grammar.OPEN else NONE,
+        "light": "left" if time in grammar.SUNNY else NONE,
     }
 
 
@@ -130,12 +166,13 @@ def _balconies(style: str) -> tuple[str, ...]:
 
 
 def _landscape_tags(choose: _Chooser) -> dict[str, str]:
-    return {
+    tags = {
         "far": choose("far", tuple(grammar.FARS)),
         "near": choose("near", grammar.NEARS),
         "trees": choose("trees", {"trees": 0.75, NONE: 0.25}),
-        "time": choose("time", grammar.TIMES),
+        "time": choose("time", TIME_SHARES),
     }
+    return tags | _air(choose, tags["time"])
 
 
 _TAGS = {"car": _car_tags, "building": _building_tags, "landscape": _landscape_tags}

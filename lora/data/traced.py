@@ -70,7 +70,7 @@ _BUILDERS: dict[str, Callable[[Stage, Scene], None]] = {
 def _rendered(scene: Scene, size: int) -> tuple[torch.Tensor, ...]:
     with _silence():
         stage = Stage(size * LARGER[0] // LARGER[1], scene.seed)
-        light(stage, scene.tags["time"], scene.view)
+        light(stage, scene)
         hang_disc(stage, scene)
         _BUILDERS[scene.kind](stage, scene)
         stage.look(seen_large(scene.view) if scene.kind == "landscape" else scene.view)
@@ -95,6 +95,8 @@ def from_passes(seen: dict[str, np.ndarray], scene: Scene, size: int) -> tuple[t
     facing = unit(torch.where(nothing, toward, facing))
     small = _outline.brought_down(torch.from_numpy(np.moveaxis(seen["light"], -1, 0)), size)
     picture = _film.developed(np.moveaxis(small.numpy(), 0, -1), exposure(scene.tags["time"]), PUNCH, COLOUR)
+    if scene.tags["time"] == "rain":
+        picture = _film.rained(picture, scene.seed)
     return (
         torch.from_numpy(picture).permute(2, 0, 1).contiguous(),
         _outline.picked(classes, size)[0],

@@ -12,9 +12,10 @@ from ...stream.base.page import FAINT, Page
 from ...stream.base.progress import Progress, silent
 from ..data import grammar
 from ..data.childlike import childlike
+from ..data.grammar import INSIDE
 from ..data.palette import control_image
 from ..data.render import render
-from ..data.scenes import STUDIO, Scene, caption, sample_scene, samples
+from ..data.scenes import Scene, caption, sample_scene, samples, seen_air
 from .data import USUAL_SEED
 from .rendering import Renderer
 
@@ -65,9 +66,10 @@ def _others(scene: Scene) -> list[Scene]:
     found = []
     for step in (1, 2):
         tags = dict(scene.tags)
-        place = grammar.TIMES.index(tags["time"]) if tags["time"] != STUDIO else 0
-        if tags["time"] != STUDIO:
+        place = 0 if tags["time"] in INSIDE else grammar.TIMES.index(tags["time"])
+        if tags["time"] not in INSIDE:
             tags["time"] = grammar.TIMES[(place + step) % len(grammar.TIMES)]
+        tags |= seen_air(tags["time"])
         if scene.kind == "car":
             tags["colour"] = _next(grammar.CAR_COLOURS, tags["colour"], 3 * step)
         elif scene.kind == "building":
