@@ -19,6 +19,7 @@ from ..stream.base.errors import ModelError
 from ..stream.base.files import write_whole
 from ..stream.base.names import LITTLE, short
 from ..stream.base.prompt import Fragment, ParsedPrompt
+from ..stream.base.reading import MOST_WORDS as MOST_NAMED
 from .meanings import meant
 from .safety import read_config
 from .styles import model_folder
@@ -146,17 +147,29 @@ class UnknownWords:
         return {word: better or "" for word, better in self._vocabulary.unknown(text).items() if word not in taught}
 
     def heed(self, prompt: ParsedPrompt, whole: bool) -> ParsedPrompt:
-        """Log a warning for every word of a prompt that is unknown and new; gives the prompt without those words.
+        """Log a warning for the words of a prompt that are unknown and new; gives the prompt without all unknown ones.
 
         A small text encoder makes something of any word, which has nothing to do with it and takes the place of what it
         knows. ``whole``: nothing is left out, because a LoRA may have taught the model more.
         """
         if self._vocabulary is None:
             return prompt
-        model, unknown = self._vocabulary.model, self.unknown(prompt.text)
-        for word, better in unknown.items():
-            if word not in self._told:
-                self._told.add(word)
-                hint = f'try "{better}"' if better else f"its words: inkstream models show {model}"
-                log.warning('%s does not know "%s"%s; %s', model, word, "" if whole else ", and leaves it out", hint)
+        unknown = self.unknown(prompt.text)
+        new = {word: better for word, better in unknown.items() if word not in self._told}
+        self._told.update(new)
+        if new:
+            log.warning("%s", self._warning(new, whole))
         return prompt if whole else without(prompt, unknown.keys())
+
+    def _warning(self, words: Mapping[str, str], whole: bool) -> str:
+        """That these words are unknown, each with what could be said in its place, or "": in one line."""
+        assert self._vocabulary is not None
+        model, all_words = self._vocabulary.model, f"its words: inkstream models show {self._vocabulary.model}"
+        if len(words) == 1:
+            ((word, better),) = words.items()
+            hint = f'try "{better}"' if better else all_words
+            return f'{model} does not know "{word}"{"" if whole else ", and leaves it out"}; {hint}'
+        named = [f'"{word}" (try "{better}")' if better else f'"{word}"' for word, better in words.items()]
+        more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+        said = ", ".join(named[:MOST_NAMED]) + more
+        return f"{model} does not know {said}{'' if whole else ', and leaves them out'}; {all_words}"

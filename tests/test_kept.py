@@ -250,6 +250,8 @@ HOSTILE = {
     "of another program": (picture(chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x/>")), "without a recipe"),
     "cut in the chunk": (picture(chunk(b"iTXt", told(GOOD)))[:60], "cut off"),
     "cut behind the chunk": (picture()[:50], "cut off"),
+    "cut in the picture": (picture(chunk(b"iTXt", told(GOOD)))[:-40], "cut off, expected a whole one: copy it again"),
+    "cut at its end": (picture(chunk(b"iTXt", told(GOOD)))[:-1], "cut off"),
     "checksum": (picture(chunk(b"iTXt", told(GOOD), wrong=1)), "checksum"),
     "says 2 GB": (picture(struct.pack(">I", 2**31 - 1) + b"iTXt" + told(GOOD)), "expected at most"),
     "no text": (picture(chunk(b"iTXt", b"inkstream\0\0")), "damaged"),

@@ -62,12 +62,13 @@ def test_an_error_is_one_line_that_shows_the_name_escaped(said, tmp_path, words,
     (tmp_path / f"{ODD}.yaml").write_text("model: ink-tiny\nstream: {width: banana}\n")
     for ending in ("ink", "safetensors"):
         (tmp_path / f"{ODD}.{ending}").write_bytes(b"neither")
-    (line,) = [each for each in said(*words, code=code) if each != "warming"]
+    (line,) = [each for each in said(*words, code=code) if each != "warming" and not each.startswith("loading ")]
     assert line.startswith("error: ") and ("car\\nerror: all is lost\\x1b[2J" in line or "no\\ncommand" in line)
 
 
 def test_what_is_said_of_files_that_were_written_is_a_line_each(said, tmp_path):
     lines = said(*DEMO, "--journal", f"{ODD}.ink", "--json", f"{ODD}.json", code=0)
+    assert lines[0] == "loading ink-tiny"  # at once, as nothing else is said for seconds
     assert {f"journal: {SHOWN}.ink", f"figures: {SHOWN}.json"} <= set(lines)
     assert (tmp_path / f"{ODD}.ink").exists() and not any(line.startswith("error") for line in lines)
 

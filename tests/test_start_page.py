@@ -25,7 +25,7 @@ from inkstream.stream.app.start.child import Child, Spare
 from inkstream.stream.app.start.guide import Guide
 from inkstream.stream.app.start.icons import NAMES, icon
 from inkstream.stream.app.start.page import BACK, CLOSE, Item, Page
-from inkstream.stream.app.start.view import View
+from inkstream.stream.app.start.view import CHOSEN, View
 from inkstream.stream.app.start.window import StartWindow
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.errors import SourceUnavailable
@@ -245,6 +245,10 @@ def test_what_is_typed_where_it_is_asked_what_it_will_be_is_the_prompt(start, py
     shown(["ESCAPE"])
     for letter in "a red house":
         shown([letter])
+    for key, selected in ((pygame.K_a, (0, 11)), (pygame.K_END, (11, 11))):
+        control = pygame.KMOD_CTRL if key == pygame.K_a else 0
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key, mod=control, unicode=""))
+        assert shown([]).about == "a red house|" and shown([]).selected == selected
     press(pygame, "RETURN")
     assert start.ask(asked) == ("run", "screen:window=0x1", "krita", "", "a red house")
 
@@ -304,6 +308,24 @@ def test_a_row_that_is_reached_with_keys_is_seen_whole(start, pygame):
     _, most = view.draw(surface, ROWS, 25, 0, 0.0)
     begin, end, room = view.span(surface, ROWS, 25)
     assert begin - room < end and most >= end - room > 0
+
+
+def test_what_is_selected_of_the_words_is_seen_in_each_of_their_lines(pygame):
+    pygame.font.init()
+    surface, view = pygame.Surface((480, 400)), View(pygame)
+    text = "a red house at dusk with a long line of trees behind it, seen from the front|"
+
+    def drawn(first, last):
+        item = Item("In your words", text, ("run",), icon="pen", words=True, selected=(first, last))
+        view.draw(surface, Page("subject", "What will it be?", items=(item,)), 0, 0, 0.3)
+        blue = (pygame.surfarray.array3d(surface) == CHOSEN).all(2)
+        return np.flatnonzero(blue.any(0)), int(blue.sum())
+
+    assert drawn(5, 5)[1] == 0
+    rows, whole = drawn(0, len(text) - 1)
+    assert np.ptp(rows) > 20  # two lines
+    assert 0 < drawn(20, 30)[1] < whole / 3
+    pygame.font.quit()
 
 
 def test_what_comes_meanwhile_takes_the_place_of_the_page(start, pygame):

@@ -174,6 +174,18 @@ def test_a_stream_says_each_unknown_word_once(ink, caplog):
     assert "inkstream models show ink-tiny" in said(caplog)[0]
 
 
+def test_many_unknown_words_are_said_in_one_line(ink, caplog):
+    caplog.set_level(logging.WARNING)
+    ink.update(prompt="a crimson dragon, with a trombone")
+    (line,) = said(caplog)
+    assert line.startswith('ink-tiny does not know "crimson" (try "red"), "dragon", "trombone", and')
+    assert line.endswith("leaves them out; its words: inkstream models show ink-tiny")
+    caplog.clear()
+    ink.update(prompt=" ".join(["a crimson dragon", *(f"qu{letter}x" for letter in "abcdefghijkl")]))
+    (line,) = said(caplog)
+    assert '"quhx" and 4 more, and leaves them out' in line and "dragon" not in line
+
+
 def test_an_unknown_word_does_not_change_the_picture(ink):
     house = np.full((256, 256, 3), 255, np.uint8)
     house[100:200, 60:64] = house[100:200, 190:194] = house[100:104, 60:194] = house[196:200, 60:194] = 0

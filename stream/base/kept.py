@@ -25,6 +25,10 @@ from .names import LITTLE
 KEYWORD = "inkstream"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_CHUNKS = 1 << 16  # of a file; a picture of 64 megapixels has fewer
+CUT = (
+    "got a PNG that is cut off, expected a whole one: copy it again from where it is whole; inkstream history list "
+    "has what was seen lately"
+)
 MOST_WORDS, MOST_BYTES = 6, 60  # of a prompt, in the name of a file
 
 
@@ -62,8 +66,9 @@ def is_png(path: Path) -> bool:
 def read_recipe(path: Path) -> dict[str, Any]:
     """The recipe inside a PNG, as it was written: see ``settings_of`` and ``Making.of``.
 
-    The picture itself is not decoded, and no more than a recipe's length is ever read at once: Pillow would take a
-    chunk of any size into memory. Raises ConfigError that names the file: no PNG, none inside, cut off, damaged.
+    The picture itself is not decoded, but it must be there to its end. No more than a recipe's length is ever read at
+    once: Pillow would take a chunk of any size into memory. Raises ConfigError that names the file: no PNG, none
+    inside, cut off, damaged.
     """
     try:
         with open_regular(path) as file:
@@ -87,17 +92,22 @@ def read_making(path: Path) -> Making:
 def _text_of(file: BinaryIO) -> bytes:
     if file.read(len(SIGNATURE)) != SIGNATURE:
         raise ConfigError("got something else, expected a PNG that inkstream kept")
+    found: bytes | None = None
     for _ in range(MOST_CHUNKS):
         head = file.read(8)
         if len(head) < 8:
-            raise ConfigError("got a PNG that is cut off, expected a whole one")
+            raise ConfigError(CUT)
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
         if kind == b"IEND":
+            if len(file.read(4)) < 4:
+                raise ConfigError(CUT)
+            if found is not None:
+                return found
             raise ConfigError(
                 "got a PNG without a recipe, expected one that inkstream kept; programs that save a picture anew often "
                 "leave it out"
             )
-        if kind != b"iTXt":
+        if kind != b"iTXt" or found is not None:
             file.seek(length + 4, io.SEEK_CUR)
             continue
         start = file.read(min(length, len(KEYWORD) + 1))
@@ -108,10 +118,10 @@ def _text_of(file: BinaryIO) -> bytes:
             raise ConfigError(f"got a recipe of {length:,} bytes, expected at most {LONGEST:,}")
         rest = file.read(length - len(start) + 4)
         if len(rest) < length - len(start) + 4:
-            raise ConfigError("got a PNG that is cut off, expected a whole one")
+            raise ConfigError(CUT)
         if zlib.crc32(kind + start + rest[:-4]) != int.from_bytes(rest[-4:], "big"):
             raise ConfigError("got a damaged recipe (its checksum is wrong), expected what inkstream wrote")
-        return _unpacked(rest[:-4])
+        found = _unpacked(rest[:-4])
     raise ConfigError(f"got a PNG of more than {MOST_CHUNKS:,} parts, expected what inkstream wrote")
 
 

@@ -45,10 +45,11 @@ def note(text: str) -> None:
 
 
 @contextmanager
-def shown(text: str = "loading", remaining: bool = False) -> Iterator[Progress]:
+def shown(text: str = "loading", remaining: bool = False, begins: bool = False) -> Iterator[Progress]:
     """Progress on stderr: a bar in a terminal, elsewhere a line after a minute in which nothing was written.
 
-    ``text`` stands there at first. ``remaining`` shows the time that is left in place of the time that has passed.
+    ``text`` stands there at first; where it ``begins`` a command, it is a line at once where there is no bar.
+    ``remaining`` shows the time that is left in place of the time that has passed.
     """
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -56,6 +57,8 @@ def shown(text: str = "loading", remaining: bool = False) -> Iterator[Progress]:
 
     console = Console(file=terminal.stderr())
     if not console.is_terminal:
+        if begins:
+            note(text)
         yield _lines()
         return
     clock = TimeRemainingColumn() if remaining else TimeElapsedColumn()

@@ -307,8 +307,8 @@ class Session:
             self._recordings.ask(open)
 
     def say(self, text: str) -> None:
-        """Tell whoever watches, for a while."""
-        self._say(text)
+        """Tell whoever watches, for a while: nothing is wrong."""
+        self._say(text, good=True)
 
     # --- what it says
 

@@ -59,7 +59,7 @@ def loaded(run: RunConfig, preview: Preview | None = None) -> Iterator[Stream]:
 
         return Stream.from_pretrained(run.model, run.stream, progress=progress)
 
-    with hurried(), shown(f"loading {run.model}") as progress:
+    with hurried(), shown(f"loading {run.model}", begins=True) as progress:
         stream = load(progress) if preview is None else behind(preview, load, progress)
     try:
         yield stream

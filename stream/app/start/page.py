@@ -32,6 +32,8 @@ class Item:
     """Of a finding: what to do."""
     words: bool = False
     """Whether it takes what is typed on its page, which comes behind ``do``; at most one item of a page does."""
+    selected: tuple[int, int] = (0, 0)
+    """From where to where ``about`` is selected, where it is what is typed; equal: nothing is."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from .page import Item, Page
 
 Colour = tuple[int, int, int]
 TEXT, QUIET, FAINT = (230, 230, 226), (164, 164, 160), (104, 104, 102)
-CARD, OVER, LINE = (36, 36, 39), (48, 49, 54), (58, 58, 62)
+CARD, OVER, LINE, CHOSEN = (36, 36, 39), (48, 49, 54), (58, 58, 62), (44, 64, 104)
 MARKS = {"good": (112, 196, 128), "bad": (232, 112, 96), "plain": (128, 132, 138)}
 WELCOME = "welcome.webp"
 PACKAGE = "inkstream.stream.app.start"
@@ -207,12 +207,17 @@ class View:
         """Title and what it is about, below each other in the middle of a box."""
         unit, most = self._unit, box.right - left - round(1.4 * self._unit)
         wrapped = self._wrapped(item.about, most, 0.9) if item.about else []
-        lines = wrapped[-2:] if item.words else wrapped[:2]  # of what is being typed, the end
+        parts = _parts(wrapped, item)
+        lines, parts = (wrapped[-2:], parts[-2:]) if item.words else (wrapped[:2], parts)  # of what is typed, the end
         tall = round(1.6 * scale * unit) + round(1.3 * unit) * len(lines)
         top = box.centery - tall // 2
         surface.blit(self._text(self._short(item.title, most, scale), TEXT, scale), (left, top))
-        for number, line in enumerate(lines):
+        for number, (line, (first, last)) in enumerate(zip(lines, parts[: len(lines)], strict=True)):
             place = (left, top + round(1.6 * scale * unit) + number * round(1.3 * unit))
+            if first < last:
+                font = self._font(line, 0.9)
+                begin, end = font.size(line[:first])[0], font.size(line[:last])[0]
+                surface.fill(CHOSEN, (left + begin, place[1], end - begin, font.get_linesize()))
             surface.blit(self._text(line, QUIET, 0.9), place)
 
     def _card(self, surface: Any, box: Any, chosen: bool) -> None:
@@ -288,3 +293,14 @@ class View:
             else:
                 lines.append(self._short(word, most, scale))
         return lines or [""]
+
+
+def _parts(lines: list[str], item: Item) -> list[tuple[int, int]]:
+    """From where to where each line of what an item is about is selected; equal: nothing is."""
+    found, at = [], 0
+    for line in lines:
+        begin = max(at, item.about.find(line.split(" ")[0].removesuffix("..."), at))
+        at = begin + len(line)
+        first, last = (min(max(each - begin, 0), len(line)) for each in item.selected)
+        found.append((first, last))
+    return found

@@ -110,11 +110,12 @@ class StartWindow:
 
     def _seen(self) -> Page:
         """The page with what is typed."""
-        shown = self._words.shown if self._words is not None else ""
-        if not shown:
+        words = self._words
+        if words is None or not words.shown:
             return self.page
+        typed = {"about": words.shown, "selected": words.selected}
         return replace(
-            self.page, items=tuple(replace(each, about=shown) if each.words else each for each in self.page.items)
+            self.page, items=tuple(replace(each, **typed) if each.words else each for each in self.page.items)
         )
 
     def _handle(self, event: Any) -> tuple[str, ...] | None:

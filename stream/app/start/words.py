@@ -34,6 +34,14 @@ class Words:
         written = bool(line.text or line.composing)
         return f"{line.text[: line.cursor]}{line.composing}|{line.text[line.cursor :]}" if written else ""
 
+    @property
+    def selected(self) -> tuple[int, int]:
+        """From where to where ``shown`` is selected; equal: nothing is."""
+        line = self._line
+        behind = len(line.composing) + 1  # what stands at the cursor
+        first, last = (each + behind * (each > line.cursor) for each in line.selected)
+        return first, last
+
     def wrong(self) -> str:
         """What is wrong with it as a prompt, in words; empty: nothing."""
         try:
