@@ -109,6 +109,33 @@ def test_ants_that_march_slowly_and_stand_still_while_a_hand_moves():
     assert np.array_equal(given, drawn)
 
 
+def test_ants_that_stood_still_for_a_hand_and_march_on_when_it_rests_stay_known():
+    steady, sheet, now = Steady(), drawing(), 0.0
+    steady.take(sheet, Pointer(20, 20), now)
+    steady.take(sheet, Pointer(20, 20, True), now := now + 0.03)  # the selection is dragged
+    step, outputs = 0, []
+    for number in range(400):
+        moves = 120 <= number < 250
+        step += not moves and number % 30 in (0, 6, 18)  # as GIMP does: 0.2 s, 0.4 s, 0.4 s
+        place = (140 + number % 9 * 9, 150 + number % 7 * 5) if moves else (480, 150)
+        shown = marching(sheet, (60, 50), (330, 240), step * 5)
+        outputs.append(steady.take(shown, Pointer(*place), now := now + 1 / 30))
+    assert np.array_equal(outputs[-1], sheet)
+    assert len({id(each) for each in outputs[110:]}) == 1
+
+
+def test_a_pixel_that_a_program_rounds_in_another_way_is_nothing_new():
+    steady, sheet = Steady(), drawing()
+    given = steady.take(sheet, Pointer(20, 20), 0.0)
+    again = sheet.copy()
+    again[30:33, 200:203, 1] -= 1
+    for number in range(30):
+        assert steady.take(again, Pointer(20 + number, 20), number / 30) is given
+    again[200:260, 250:380] = 255  # an undo, elsewhere
+    result = [steady.take(again, Pointer(50, 20), 1 + number / 30) for number in range(20)][-1]
+    assert np.array_equal(result[200:260, 250:380], again[200:260, 250:380])
+
+
 WAYS = {
     "round": lambda step: (round(200 + 60 * math.cos(step / 5)), round(140 + 60 * math.sin(step / 5))),
     "to and fro": lambda step: (200 + step % 5 * 3, 150),

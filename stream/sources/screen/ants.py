@@ -9,14 +9,16 @@ import numpy as np
 
 from .pieces import CENTRED, Box, differing, distance, is_inside, is_thin, pieces, way_of
 
-FLICKER = (3, 2.8)  # so many changes of a pixel within so many seconds are marching ants; GIMP's are the slowest
+FLICKER = (3, 3.3)  # so many changes of a pixel within so many seconds are marching ants; GIMP's are the slowest
+ALONG = 2  # changes are enough along a line that marches already
+STEP = 0.1  # share of their line that changes as they march on; a stroke across it is less
 SMALL = 64  # pixels: no larger are the cursors that tools draw
 SPREAD = 15  # pixels between two places of an outline that is moved fast
 TIGHT = 0.05  # of its size: how far from the pointer the middle of an outline that does not lag may be
 FAR = 8  # pixels of a way along which an outline changes an area
 PAUSE = 0.6  # seconds between two steps of their march
 SHOWN = 0.15  # share of their line that differs from what is below it
-STILL = 2.0  # seconds after which ants that no longer march are taken as they are
+STILL = 2.0  # seconds of rest after which ants that no longer march are taken as they are
 
 
 class Ants:
@@ -28,6 +30,7 @@ class Ants:
         self._held: np.ndarray | None = None
         self._line: np.ndarray | None = None  # the same, but without what is beside them
         self._seen_at = -np.inf
+        self._stood_since = -np.inf
 
     @property
     def alive(self) -> bool:
@@ -39,11 +42,15 @@ class Ants:
         True when there are more of them now.
         """
         changed = differing(picture, last)
+        along = np.zeros_like(changed)  # what lies on a line that marches
         belongs, way = (_is_mark, trail) if _goes_far(trail) else (_along, way_of(trail))
         for part, box in pieces(changed):
+            x, y, width, height = box
+            inside = slice(y, y + height), slice(x, x + width)
             if not is_thin(part) or any(belongs(place, box) for place in way):
-                x, y, width, height = box
-                changed[y : y + height, x : x + width][part] = 0
+                changed[inside][part] = 0
+            elif self._held is not None and self._held[inside][part].any():
+                along[inside] |= part
         count = self._count = np.zeros(changed.shape, np.uint8) if self._count is None else self._count
         if changed.any():
             self._changes.append((now, np.flatnonzero(changed)))
@@ -51,8 +58,11 @@ class Ants:
         while self._changes and now - self._changes[0][0] > FLICKER[1]:
             count.reshape(-1)[self._changes.popleft()[1]] -= 1
         march = (count >= FLICKER[0]).astype(np.uint8)
-        if self._held is not None:
+        if self._held is not None and self._line is not None:
             march[self._held] &= changed[self._held]
+            if int(changed[self._held].sum()) >= STEP * int(self._line.sum()):
+                self._stood_since = now
+                march |= along & (count >= ALONG)
         if march.any():
             march &= ~self._swept(count)
         if not march.any():
@@ -85,16 +95,18 @@ class Ants:
                 swept[y + top : y + top + down, x + left : x + left + across] |= part
         return swept
 
-    def held(self, picture: np.ndarray, given: np.ndarray, now: float, moving: bool) -> np.ndarray | None:
+    def held(self, picture: np.ndarray, given: np.ndarray, now: float, busy: bool) -> np.ndarray | None:
         """Where they march: ``(H, W)`` bool; None: nowhere.
 
-        They are gone when ``picture`` shows there what was ``given``, or when they stand still; but not while the
-        pointer is ``moving``: GIMP has no time for them then.
+        They are gone when ``picture`` shows there what was ``given``, or when they have stood still since the pointer
+        rests: while it is ``busy``, moves or draws, GIMP has no time for them.
         """
+        if busy:
+            self._stood_since = now
         if self._held is None or self._line is None or now - self._seen_at <= PAUSE:
             return self._held
         gone = float((picture[self._line] != given[self._line]).any(1).mean()) < SHOWN
-        if gone or (now - self._seen_at > STILL and not moving):
+        if gone or now - max(self._seen_at, self._stood_since) > STILL:
             self._held = self._line = None
         return self._held
 

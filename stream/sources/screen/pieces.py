@@ -9,6 +9,7 @@ NEAR = 14  # pixels around a change that count as near
 JOIN = 7  # pixels between the dots of one outline
 CENTRED = 0.15  # of its size: how far from the pointer the middle of an outline may be
 HOLLOW = 24  # pixels: no smaller are wide rings
+ROUNDING = 1  # level by which GIMP paints a scaled pixel differently from one time to the next
 WIDEST = 32  # pixels of a ring, or of one and another that has taken its place
 
 Box = tuple[int, int, int, int]  # left, top, width, height
@@ -25,9 +26,9 @@ def same(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def differing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Where two pictures differ: ``(H, W)`` uint8 0 or 1."""
+    """Where two pictures differ by more than ``ROUNDING``: ``(H, W)`` uint8 0 or 1."""
     red, green, blue = cv2.split(cv2.absdiff(a, b))
-    return (cv2.bitwise_or(cv2.bitwise_or(red, green), blue) > 0).view(np.uint8)
+    return (cv2.bitwise_or(cv2.bitwise_or(red, green), blue) > ROUNDING).view(np.uint8)
 
 
 def pieces(mask: np.ndarray) -> list[tuple[np.ndarray, Box]]:

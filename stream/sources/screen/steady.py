@@ -88,7 +88,7 @@ class Steady:
         more_ants = fresh and self._ants.watch(picture, last, now, trail)
         if more_ants and not self._pressed:
             self._outline = Outline()  # it may be the border of a selection that was taken for one
-        hold = self._ants.held(picture, given, now, moving)
+        hold = self._ants.held(picture, given, now, moving or self._pressed)
         if now <= self._pressed_until:
             result = self._drawing(picture, given, hold, now)
         else:
