@@ -107,7 +107,8 @@ class Client:
 
     async def _send(self, sending: Awaitable[None]) -> None:
         try:
-            await asyncio.wait_for(sending, PATIENCE)
+            async with asyncio.timeout(PATIENCE):  # wait_for may swallow that it is cancelled
+                await sending
         except TimeoutError:
             raise Slow from None
 
@@ -116,7 +117,8 @@ class Client:
         if left is not None and left <= 0:
             raise Slow
         try:
-            await asyncio.wait_for(self._news.wait(), left)
+            async with asyncio.timeout(left):
+                await self._news.wait()
         except TimeoutError:
             if self._on_its_way is not None and self._clock() >= self._sent_at + PATIENCE:
                 raise Slow from None
@@ -126,16 +128,19 @@ class Client:
 
 
 class Rate:
-    """How much may come in a second, on average over two; ``takes`` says whether one more may."""
+    """How much may come in a second; ``burst`` at once, by default as much as in two seconds."""
 
-    def __init__(self, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, per_second: float, burst: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._per_second, self._clock = per_second, clock
-        self._left, self._at = 2 * per_second, clock()
+        self._burst = 2 * per_second if burst is None else burst
+        self._left, self._at = self._burst, clock()
 
-    def takes(self, cost: float = 1.0) -> bool:
-        """Whether it may come; then it counts."""
+    def takes(self) -> bool:
+        """Whether one more may come; then it counts."""
         now = self._clock()
-        self._left = min(2 * self._per_second, self._left + (now - self._at) * self._per_second)
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
         self._at = now
-        self._left -= cost
+        self._left -= 1
         return self._left >= 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,14 +42,18 @@ def put_image(folder: Path, data: bytes) -> Put:
     kind = picture_format(data[:1024])
     if kind not in KINDS:
         raise FrameError("got a file of another kind, expected a PNG, JPEG or WebP; save it as PNG")
+    limit = f"expected at most {MOST_PIXELS // 1_000_000} megapixels and {MOST_SIDE} a side; scale it down"
     try:
-        with Image.open(io.BytesIO(data), formats=[kind]) as image:
-            width, height = image.size
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # nothing of it is decoded here
+            with Image.open(io.BytesIO(data), formats=[kind]) as image:
+                width, height = image.size
+    except Image.DecompressionBombError as error:
+        raise FrameError(f"got a picture without measure, {limit}") from error
     except Exception as error:  # a damaged file makes Pillow's readers raise almost anything
         raise FrameError(f"got a {kind} that cannot be read, expected a whole one; save it anew") from error
     if width * height > MOST_PIXELS or max(width, height) > MOST_SIDE:
-        most = MOST_PIXELS // 1_000_000
-        raise FrameError(f"got {width}x{height} pixels, expected at most {most} megapixels and {MOST_SIDE} a side")
+        raise FrameError(f"got {width}x{height} pixels, {limit}")
     name, place = hashlib.sha256(data).hexdigest()[:32], make_private(folder / FOLDER)
     path = place / f"{name}.{KINDS[kind][0]}"
     if not path.exists():

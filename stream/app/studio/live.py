@@ -217,7 +217,7 @@ class StreamSession:
         """Begin to make the still at its best; raises NotNow."""
         session, output = self._running(), self._output(moment)
         if not session.finishing.possible:
-            raise NotNow("failed", "pictures cannot be finished here; keep it, and run: inkstream finish PICTURE.png")
+            raise NotNow("busy", "pictures cannot be finished here; keep it, and run: inkstream finish PICTURE.png")
         if not session.finish(output, scale, steps, self._keeper.folder):
             raise NotNow("busy", "another picture is being finished; cancel that, or wait for it")
 

@@ -25,8 +25,8 @@ from .rooms import Rooms, Unknown
 from .settings import Refused
 
 WAIT = 5.0  # seconds for a change to be made; then it goes on, and 202 is answered
+BODY_WITHIN = 30.0  # seconds
 TYPES = {"jpg": "image/jpeg", "png": "image/png", "ora": "image/openraster", "sketch": "image/png"}
-BUSY = {"busy", "loading", "no_picture", "operation"}
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -96,7 +96,8 @@ class Rest:
 
         live.change(patch, done)
         try:
-            why = await asyncio.wait_for(made, WAIT)
+            async with asyncio.timeout(WAIT):
+                why = await made
         except TimeoutError:
             return JSONResponse(live.values().values, 202)
         if why:
@@ -216,7 +217,7 @@ def _safe(handler: Handler) -> Handler:
         except Refused as error:
             return refusal(422, error.code, str(error), error.field)
         except NotNow as error:
-            status = 409 if error.code in BUSY else 404 if error.code == "no_moment" else 500
+            status = {"no_moment": 404, "failed": 503}.get(error.code, 409)
             return refusal(status, error.code, str(error))
         except Unknown as error:
             return refusal(404, "unknown", str(error))
@@ -241,9 +242,10 @@ def refusal(status: int, code: str, text: str, field: str = "") -> Response:
 
 async def _bytes(request: Request) -> bytes:
     try:
-        return await asyncio.wait_for(request.body(), 30.0)
+        async with asyncio.timeout(BODY_WITHIN):
+            return await request.body()
     except TimeoutError:
-        raise TooLarge("got no whole body within 30 s, expected one") from None
+        raise TooLarge(f"got no whole body within {BODY_WITHIN:g} s, expected one") from None
 
 
 async def _json(request: Request) -> Any:

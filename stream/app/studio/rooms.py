@@ -25,7 +25,7 @@ from .room import SETTINGS, Room, view_of
 log = logging.getLogger(__name__)
 PARK = 600.0  # seconds without anybody after which a drawing is closed
 TICK = 1.0
-NEW_A_SECOND = 2.0  # new drawings
+NEW_A_SECOND, NEW_AT_ONCE = 0.5, 60  # new drawings
 _LETTERS = frozenset("0123456789abcdef")
 
 
@@ -50,7 +50,7 @@ class Rooms:
         self._offers = offers
         self._views: dict[str, str] = {}  # viewers' name -> session
         self._opening: dict[str, asyncio.Future[Room]] = {}
-        self._new = Rate(NEW_A_SECOND)
+        self._new = Rate(NEW_A_SECOND, NEW_AT_ONCE)
 
     async def make(self) -> Room:
         """A new drawing. Raises Full, OSError."""

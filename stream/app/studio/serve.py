@@ -7,6 +7,7 @@ import errno
 import ipaddress
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ import uvicorn
 from ...base.errors import ConfigError
 from ...base.plain import reason
 from .connections import careful
-from .site import Site, site
+from .site import PAGE, Site, site
 
 if TYPE_CHECKING:
     from .backend import SessionBackend
@@ -36,7 +37,7 @@ def bound(host: str, port: int | None) -> socket.socket:
     tries = range(PORT, PORT + TRIES) if port is None else (port,)
     for each in tries:
         try:
-            return socket.create_server((host, each), family=_family(host), backlog=128)
+            return _listening(host, each)
         except OSError as error:
             if error.errno == errno.EADDRINUSE and port is None:
                 continue
@@ -62,7 +63,7 @@ def everywhere(host: str | None) -> str:
 class Server:
     """Serves a backend at a socket that listens. ``start`` returns when pages can come; ``stop`` may be called twice.
 
-    ``hosts``, ``token``, ``folder`` and ``kept`` as for ``site``.
+    ``hosts``, ``token``, ``folder``, ``kept`` and ``page`` as for ``site``; ``called`` is the name in addresses.
     """
 
     def __init__(
@@ -76,12 +77,14 @@ class Server:
         folder: Path | None = None,
         kept: Path = Path("inkstream-output"),
         called: str = "",
+        page: Path = PAGE,
     ) -> None:
         name, self.port = listening.getsockname()[:2]
         self.token = token
         self.site: Site | None = None
         self._backend, self._socket, self._certificates = backend, listening, certificates
         self._hosts, self._folder, self._kept = hosts, folder, kept
+        self._page = page
         self._called = called or (f"[{name}]" if ":" in name else name)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leave: asyncio.Event | None = None
@@ -149,6 +152,7 @@ class Server:
             folder=self._folder,
             kept=self._kept,
             address=self.address,
+            page=self._page,
             certificate=self._certificates.authority if self._certificates else None,
         )
         config = uvicorn.Config(
@@ -196,5 +200,17 @@ class _Uvicorn(uvicorn.Server):
         self._up()
 
 
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+def _listening(host: str, port: int) -> socket.socket:
+    # The protocol is named: for who accepts, asyncio switches Nagle's delay off only where it is.
+    listening = socket.socket(
+        socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+    )
+    try:
+        if sys.platform != "win32":  # there it would let two programs listen at one port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(128)
+    except BaseException:
+        listening.close()
+        raise
+    return listening

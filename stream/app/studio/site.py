@@ -131,7 +131,7 @@ def site(
         Route("/schema/messages", spoken),
         Route("/openapi.json", api),
         Route("/ca.pem", authority),
-        Mount("/page", _Files(directory=page, check_dir=False)),
+        *([Mount("/page", _Files(directory=page))] if page.is_dir() else []),
     ]
     app = Starlette(routes=routes, lifespan=life, exception_handlers={HTTPException: _http})
     guard = Guard(app, hosts, token)

@@ -75,7 +75,8 @@ class Door:
 
     async def _hello(self, socket: WebSocket) -> Hello:
         try:
-            message = _read(await asyncio.wait_for(socket.receive(), HELLO_WITHIN))
+            async with asyncio.timeout(HELLO_WITHIN):
+                message = _read(await socket.receive())
         except TimeoutError:
             raise End(4408, "late", f"no hello came within {HELLO_WITHIN:g} s", 0.0) from None
         if not isinstance(message, Hello):
@@ -249,7 +250,8 @@ def _read(received: Any) -> Any:
 
 async def _close(socket: WebSocket, number: int, bye: BaseModel) -> None:
     try:
-        await asyncio.wait_for(socket.send_text(bye.model_dump_json()), 2.0)
-        await asyncio.wait_for(socket.close(number), 2.0)
+        async with asyncio.timeout(2.0):
+            await socket.send_text(bye.model_dump_json())
+            await socket.close(number)
     except (RuntimeError, TimeoutError, WebSocketDisconnect):  # it has gone already
         log.debug("a socket was gone before its end was said, at %s", time.strftime("%X"))
