@@ -17,7 +17,7 @@ from inkstream.stream.base.frame import Size
 from inkstream.stream.session import fanout
 from inkstream.stream.session.session import Session
 from inkstream.stream.sinks.fake import FakeSink
-from inkstream.stream.sinks.window.keep import Keeper
+from inkstream.stream.sinks.keep import Keeper
 from inkstream.stream.sources.fake import FakeSource
 
 SMALL = Size(64, 64)
@@ -246,7 +246,7 @@ def test_t12_a_disk_that_hangs_does_not_keep_the_process(tmp_path):
 import threading
 from inkstream.stream.base.frame import Output
 from inkstream.stream.sinks import Status
-from inkstream.stream.sinks.window.keep import Keeper
+from inkstream.stream.sinks.keep import Keeper
 import numpy as np
 keeper = Keeper({str(tmp_path)!r})
 keeper._save = lambda *what: threading.Event().wait()

@@ -8,8 +8,8 @@ from doubles.preview import BLUE, LIVE, NOON, RED, output, toast_with
 
 from inkstream.stream.base.frame import Size
 from inkstream.stream.base.kept import read_recipe
+from inkstream.stream.sinks.keep import MOST_WAITING, Keeper
 from inkstream.stream.sinks.window import WindowSink
-from inkstream.stream.sinks.window.keep import MOST_WAITING, Keeper
 
 
 def test_saving_keeps_output_input_and_recipe(window, press, tmp_path):
@@ -60,7 +60,7 @@ def test_a_folder_that_refuses_becomes_a_toast(pygame, tmp_path, clock):
 
 def test_a_slow_disk_neither_blocks_the_window_nor_grows_a_queue(tmp_path, monkeypatch):
     go_on = threading.Event()
-    monkeypatch.setattr("inkstream.stream.sinks.window.keep.png_with", lambda *what: (go_on.wait(30), b"png")[1])
+    monkeypatch.setattr("inkstream.stream.sinks.keep.png_with", lambda *what: (go_on.wait(30), b"png")[1])
     keeper = Keeper(tmp_path, now=lambda: NOON)
     taken = [keeper.save(output(number=number, drawing=None), LIVE) for number in range(MOST_WAITING + 3)]
     assert taken == [True] * MOST_WAITING + [False] * 3

@@ -24,7 +24,7 @@ from inkstream.stream.base.making import Making
 from inkstream.stream.history.store import HistoryRecorder
 from inkstream.stream.sinks import Status
 from inkstream.stream.sinks.window import WindowSink
-from inkstream.stream.sinks.window.keep import Keeper
+from inkstream.stream.sinks.keep import Keeper
 
 save = Keeper._save
 def told(self, task):

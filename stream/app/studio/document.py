@@ -31,7 +31,9 @@ Steps = Annotated[list[Step], Field(max_length=4 * MOST_POINTS)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, frozen=True, defer_build=True
+    )
 
 
 class _Op(_Part):
@@ -183,4 +185,4 @@ Op = Annotated[
     Field(discriminator="op"),
 ]
 UNDOABLE = ("begin", "fill", "image", "layer", "clear", "paper")
-OPS: TypeAdapter[Any] = TypeAdapter(Op)
+OPS: TypeAdapter[Any] = TypeAdapter(Op, config=ConfigDict(defer_build=True))

@@ -1,41 +1,21 @@
-"""The stream of one drawing, in this process: a canvas, a session, a browser, and what may be asked of them."""
+"""The stream of one drawing, in this process, with a session of its own."""
 
 from __future__ import annotations
 
-import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from ...base.config import StreamConfig
-from ...base.files import png
-from ...base.frame import Output, reduced
-from ...base.kept import png_with, recipe_of
-from ...base.openraster import layers_of, openraster
 from ...base.plain import reason
-from ...base.variants import SEEDS, variants
 from ...history.store import HistoryRecorder
 from ...session.driver import StreamLike
 from ...session.finishing import Finishes
 from ...session.session import Session
-from ...sinks import Status
-from ...sinks.browser import BrowserSink, Encoded, jpeg
-from ...sinks.window.keep import HISTORY, Keeper
 from ...sources import Source
-from ...sources.canvas import CanvasSource
-from ..colours import Colours
-from .backend import Brought, Changed, Doing, Mark, NotNow, Rendered, Sketch, Stored, Tell, Tried, Values
-from .heard import Heard
-from .moments import Moments
-from .settings import changes_of, values_of
-from .sketches import pixels_of
-
-Done = Callable[[str], None]
-LOADING = "the model is still being loaded; try again when there is a picture"
-NO_PICTURE = "there is no picture yet; draw something first"
+from .backend import Tell
+from .steering import Steering
 
 
 class Made(NamedTuple):
@@ -46,12 +26,12 @@ class Made(NamedTuple):
     close: Callable[[], None] = lambda: None
 
 
-class StreamSession:
-    """See ``backend.LiveSession``. ``make(config)`` gives the stream, on a thread of its own; it may take its time.
+class StreamSession(Steering):
+    """``make(config)`` gives the stream, on a thread of its own; it may take its time.
 
-    ``progress()`` says what is done until then, and which share. ``folder`` is where kept pictures go, ``history`` how
-    many megabytes of the last minutes of all sessions are kept (0: none are). ``named`` are settings that were asked
-    for at the start, which nothing changes by itself.
+    ``progress``, ``model`` and ``folder`` as for ``Steering``. ``history``: how many megabytes of the last minutes of
+    all sessions are kept (0: none are). ``named`` are settings that were asked for at the start, which nothing changes
+    by itself.
     """
 
     def __init__(
@@ -66,270 +46,56 @@ class StreamSession:
         history: float = 0,
         named: tuple[str, ...] = (),
     ) -> None:
-        self._make, self._tell, self._progress, self._model = make, tell, progress, model
-        self._config = config  # as it is wanted: what was asked for is in it before it is done
-        self._lock = threading.Lock()
-        self._waiting: list[tuple[frozenset[str], Done]] = []  # for changes that are on their way
-        self._canvas, self._sink = CanvasSource(), BrowserSink(take=self._take)
-        self._keeper = Keeper(folder, done=self._stored)
         self._recorder = HistoryRecorder(limit=history) if history else None
-        self._moments = Moments(self._recorder)
-        self._colours = Colours(config, named)
+        super().__init__(config, tell, progress=progress, model=model, folder=folder, recorder=self._recorder)
+        self._make, self._named = make, named
         self._made: Made | None = None
-        self._session: Session | None = None
-        self._frozen = self._closed = self._drawn = False
-        self._failed = ""
-        self._said = Changed(values_of(config), 0)
+        self._run: Session | None = None
+        self._closed = False
+        self._beginning = threading.Lock()
         threading.Thread(target=self._begin, name="inkstream begin", daemon=True).start()
-
-    # --- beginning and end
 
     def _begin(self) -> None:
         try:
+            from ..colours import Colours  # what it takes to look at pictures is not loaded before the page is there
+
             made = self._make(self._config)
-            with self._lock:
+            with self._beginning:
                 if self._closed:
                     made.close()
                     return
-                heard: Any = Heard(made.stream, self._changed)  # its metrics are a property, and do the same
+                colours = Colours(made.stream.config, self._named)
                 session = Session(
                     self._source,
-                    heard,
-                    [self._sink],
-                    on_status=self._status,
-                    on_output=[self._colours.look],
+                    self.heard(made.stream),
+                    [self.sink],
+                    on_status=lambda status: self._tell(self.doing()),
+                    on_output=[colours.look],
                     history=self._recorder,
                     finisher=made.finisher,
                 )
-                self._colours.session = session
+                colours.session, self._made, self._run = session, made, session
                 session.start()
-                session.freeze(self._frozen)
-                self._made, self._session = made, session
-                late = made.stream.config.changes_to(self._config)
-                if late:  # asked for while it was made
-                    session.update(**late)
-                self._said = Changed(values_of(made.stream.config), made.stream.revision)
+            self.adopt(session, made.stream)
         except Exception as error:  # noqa: BLE001 - whatever it is, people are told, and the others go on
-            self._failed = reason(error)
-            self._tell(self.doing())
-            return
-        brings = session.brings()
-        self._tell(Brought(self._model, brings.words, brings.tags, brings.styles))
-        self._tell(self._said)
-        self._tell(self.doing())
+            self.fail(reason(error))
 
     def _source(self) -> Source:
-        return self._canvas
+        return self.canvas
 
     _source.__name__ = "canvas"  # the session calls it by this
 
     def close(self) -> None:
         """Let go of the stream, within two seconds."""
-        with self._lock:
+        with self._beginning:
             self._closed = True
-            session, made = self._session, self._made
-        self._canvas.close()
+            session, made = self._run, self._made
+        self.canvas.close()
         if session is not None and made is not None:
             try:
                 session.stop()
             finally:
                 made.close()
-        self._keeper.close()
+        self.end()
         if self._recorder is not None:
             self._recorder.close()
-
-    # --- what is asked of it
-
-    def put(self, sketch: Sketch) -> None:
-        """The newest picture of the drawing; raises FrameError."""
-        pixels = pixels_of(sketch)
-        self._drawn = True
-        self._canvas.put(pixels, sketch.mark)
-
-    def change(self, patch: Values, done: Done | None = None) -> None:
-        """A merge patch of the settings; raises Refused."""
-        with self._lock:
-            styles = self._session.brings().styles if self._session else ()
-            changes = changes_of(self._config, patch, styles)
-            self._go_to(changes, done)
-        if self._session is None and changes:
-            self._tell(self.values())
-
-    def _go_to(self, changes: Mapping[str, Any], done: Done | None = None) -> None:
-        if not changes:
-            if done is not None:
-                done("")
-            return
-        self._config = self._config.changed(**changes)
-        if self._session is None:
-            self._said = Changed(values_of(self._config), self._said.revision)
-            if done is not None:
-                done("")
-            return
-        self._waiting.append((frozenset(changes), done or (lambda why: None)))
-        self._session.update(**changes)
-
-    def freeze(self, frozen: bool) -> None:
-        """Take no new picture of the drawing, or go on."""
-        self._frozen = frozen
-        if self._session is not None:
-            self._session.freeze(frozen)
-        self._tell(self.doing())
-
-    def keep(self, moment: int | None) -> None:
-        """Keep a picture in files; raises NotNow."""
-        output = self._output(moment)
-        known: dict[str, Any] = {} if moment is None else {"from": HISTORY}
-        if not self._keeper.save(output, Status(), **known):
-            raise NotNow("busy", "not kept: the disk does not keep up; try again in a moment")
-
-    def rewind(self, moment: int) -> None:
-        """Go back to the settings of a moment; raises NotNow."""
-        output = self._output(moment)
-        assert output.making is not None  # of everything that was recorded
-        with self._lock:
-            self._go_to(output.making.as_live().changes_from(self._config))
-
-    def vary(self, request: int, count: int) -> None:
-        """Try other settings on what is drawn; raises NotNow."""
-        session = self._running()
-        self._output(None)
-        drawn = variants(self._config, session.brings(), random.Random(), count)
-
-        def tried(index: int, output: Output | None, why: str) -> None:
-            picture, sides = b"", (0, 0)
-            if output is not None:
-                picture, sides = jpeg(output.pixels), output.pixels.shape[1::-1]
-            plain = self._config.changed(**drawn[index].changes).model_dump(
-                mode="json", include=set(drawn[index].changes)
-            )
-            self._tell(Tried(request, index, count, drawn[index].label, plain, picture, sides[0], sides[1], why))
-
-        session.try_out([each.changes for each in drawn], tried)
-
-    def seed(self, seed: int | None) -> int:
-        """Another seed; None draws one. Returns it; raises Refused."""
-        drawn = random.randrange(SEEDS) if seed is None else seed
-        self.change({"seed": drawn})
-        return drawn
-
-    def finish(self, moment: int | None, scale: int, steps: int | None) -> None:
-        """Begin to make the still at its best; raises NotNow."""
-        session, output = self._running(), self._output(moment)
-        if not session.finishing.possible:
-            raise NotNow("busy", "pictures cannot be finished here; keep it, and run: inkstream finish PICTURE.png")
-        if not session.finish(output, scale, steps, self._keeper.folder):
-            raise NotNow("busy", "another picture is being finished; cancel that, or wait for it")
-
-    def cancel(self) -> None:
-        """End finishing."""
-        if self._session is not None:
-            self._session.finishing.cancel()
-
-    def read(self, text: str) -> dict[str, Any]:
-        """What the model makes of a prompt; raises NotNow while it is loaded."""
-        reading = self._running().read_prompt(text)
-        unknown = [list(each) for each in reading.unknown]
-        return {"unknown": unknown, "heeded": reading.heeded, "cut": reading.cut, "lines": list(reading.lines())}
-
-    # --- what it says
-
-    def values(self) -> Changed:
-        """The settings as they are now."""
-        return self._said
-
-    def doing(self) -> Doing:
-        """What it is doing now. Pictures that were finished meanwhile are told."""
-        session = self._session
-        if self._failed:
-            return Doing("failed", self._failed)
-        if session is None:
-            return Doing("loading", *self._progress())
-        for ended in session.finishing.news():
-            self._tell(Stored(ended.path.name if ended.path else "", ended.said, finished=True))
-        status, progress = session.status, session.finishing.progress()
-        state = "frozen" if self._frozen else str(status.state) if self._drawn else "waiting"
-        if status.state == "stopped":
-            state = "failed"
-        finishing, finished = progress or ("", None)
-        message = status.message if state != "waiting" else ""
-        figures = (status.fps, status.latency_ms, status.notes)
-        return Doing(state, message, None, *figures, self._moments.newest, finishing, finished)
-
-    def history(self, before: int | None, count: int) -> list[dict[str, Any]]:
-        """Pictures of the last minutes, the newest first."""
-        return self._moments.listed(before, count)
-
-    def picture(self, what: str, moment: int | None = None, side: int | None = None) -> bytes:
-        """A file of a render, or of what it was rendered from; raises NotNow."""
-        if what == "jpg" and moment is None and side is None and self._sink.newest is not None:
-            return self._sink.newest.jpeg
-        output = self._output(moment)
-        if what == "ora":
-            return openraster(layers_of(output), output.pixels, recipe_of(output))
-        if what == "sketch":
-            if output.input is None:
-                raise NotNow("no_picture", NO_PICTURE)
-            return png(_sized(output.input, side))
-        pixels = _sized(output.pixels, side)
-        return jpeg(pixels) if what == "jpg" else png_with(pixels, recipe_of(output))
-
-    def figures(self) -> dict[str, Any]:
-        """What was measured."""
-        return {} if self._session is None else self._session.metrics.summary()
-
-    # --- what its threads bring
-
-    def _take(self, encoded: Encoded) -> None:
-        output = encoded.output
-        mark = output.origin.mark if isinstance(output.origin.mark, Mark) else Mark()
-        height, width = output.pixels.shape[:2]
-        self._tell(Rendered(encoded.jpeg, mark, output.revision, width, height, output.faded < 1))
-
-    def _status(self, status: Status) -> None:
-        self._tell(self.doing())
-
-    def _changed(self, names: frozenset[str], error: Exception | None) -> None:
-        """Settings were changed, or not, by whomever."""
-        session, made = self._session, self._made
-        if made is None or session is None or session.trying:
-            return
-        with self._lock:
-            mine = [each for each in self._waiting if each[0] == names]
-            self._waiting = [each for each in self._waiting if each[0] != names]
-            if not self._waiting:
-                self._config = made.stream.config
-            self._said = Changed(values_of(made.stream.config), made.stream.revision)
-        self._tell(self._said)
-        for _, done in mine:
-            done("" if error is None else reason(error))
-
-    def _stored(self, kept: Path | Exception) -> None:
-        if isinstance(kept, Exception):
-            why = (kept.strerror if isinstance(kept, OSError) else "") or reason(kept)
-            self._tell(Stored("", f"not kept: {why} ({self._keeper.folder})"))
-        else:
-            self._tell(Stored(kept.name, f"kept: {kept.name}"))
-
-    def _running(self) -> Session:
-        if self._failed:
-            raise NotNow("failed", self._failed)
-        if self._session is None:
-            raise NotNow("loading", LOADING)
-        return self._session
-
-    def _output(self, moment: int | None) -> Output:
-        """The newest picture, or one of the last minutes; raises NotNow."""
-        self._running()
-        if moment is None:
-            if self._sink.newest is None:
-                raise NotNow("no_picture", NO_PICTURE)
-            return self._sink.newest.output
-        output = self._moments.output(moment)
-        if output is None:
-            raise NotNow("no_moment", f"moment {moment} is not there any more; the last minutes are kept")
-        return output
-
-
-def _sized(pixels: np.ndarray, side: int | None) -> np.ndarray:
-    return pixels if side is None else reduced(pixels, side)

@@ -19,7 +19,9 @@ Number = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, frozen=True, defer_build=True
+    )
 
 
 # --- what a page says
@@ -133,7 +135,7 @@ FromPage = Annotated[
     Hello | Ops | Set | Shown | Freeze | Keep | Rewind | Seed | Vary | Finish | Cancel | Read,
     Field(discriminator="type"),
 ]
-FROM_PAGE: TypeAdapter[Any] = TypeAdapter(FromPage)
+FROM_PAGE: TypeAdapter[Any] = TypeAdapter(FromPage, config=ConfigDict(defer_build=True))
 
 
 # --- what the server says

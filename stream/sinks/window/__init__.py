@@ -4,7 +4,7 @@
 large in it and ``fonts`` with the letters. ``keys`` knows which key asks for what, ``writing`` is for prompts, in a
 line that ``prompt`` edits, and ``leave`` for the end. ``stand`` is the window on the desktop: ``place`` computes where,
 ``memory`` keeps it, ``focus`` gives the keyboard back; ``desktop`` does what pygame has no call for, and ``lifeline``
-survives a display that goes away. ``keep`` saves pictures, ``record`` films them, and ``clipboard`` copies them (on X11
+survives a display that goes away. ``record`` films pictures, and ``clipboard`` copies them (on X11
 as a ``selection``).
 ``tools`` says what a tool is, and ``toolkit`` which there are: ``panel`` with its ``knobs``, and ``strip``, whose
 pictures ``film`` reads, ``filmplan`` places and ``moments`` puts into words; ``toolviews`` and ``stripview`` draw them.

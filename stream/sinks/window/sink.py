@@ -13,13 +13,13 @@ from ...base.errors import ConfigError, SinkClosed
 from ...base.frame import Output, Rect, Size
 from ...base.preview import PREVIEW_TITLE
 from .. import Controls, Status
+from ..keep import Keeper
 from .clipboard import Copier
 from .desktop import NativeWindow, hide_from_capture, open_display
 from .dials import Dials
 from .favourites import Cue, Cues, Favourites
 from .finish import Finish
 from .focus import open_focus
-from .keep import Keeper
 from .keys import Keyboard
 from .knobs import Seed
 from .leave import Leaving

@@ -7,10 +7,10 @@ from typing import Any
 from ...base.frame import Output, Size
 from ...base.plain import plain
 from ...history.store import Entry
+from ..keep import HISTORY
 from .dials import Dials
 from .film import Film, Large, Thumb, Wanted
 from .filmplan import Plan, Span, off_rail, on_rail, plan
-from .keep import HISTORY
 from .moments import Wipe, ago, said
 from .pictures import render_at
 from .stripview import Cell, Divider, StripView

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from ...base.frame import Output
 from .. import Controls, Status
+from ..keep import Keeper
 from .desktop import NativeWindow
-from .keep import Keeper
 from .memory import Memory
 from .seeing import Modes
 

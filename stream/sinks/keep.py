@@ -11,12 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...base.files import png, unused, write_new
-from ...base.frame import Output
-from ...base.kept import name_of, png_with, recipe_of
-from ...base.openraster import layers_of, openraster
-from ...base.plain import one_line
-from .. import Status
+from ..base.files import png, unused, write_new
+from ..base.frame import Output
+from ..base.kept import name_of, png_with, recipe_of
+from ..base.openraster import layers_of, openraster
+from ..base.plain import one_line
+from . import Status
 
 log = logging.getLogger(__name__)
 
