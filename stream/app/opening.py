@@ -64,7 +64,7 @@ class Opening:
         kinds = [check_sink(text, "--sink").kind for text in sinks]
         kind = check_source(source, "--source").kind
         self.stays = kind == "images"  # a picture is to be looked at, when it is the last one, too
-        self.paints = kind == "screen"  # somebody may paint there; what a camera sees always has colours
+        self.paints = kind in ("screen", "canvas")  # somebody may paint there; what a camera sees always has colours
         if kind == "screen":
             opened = open_source(source)
             stack.callback(opened.close)

@@ -118,6 +118,7 @@ KINDS = {
     "video": ".video",
     "images": ".images",
     "animation": ".animation",
+    "browser": ".browser",
     "null": ".null",
     "fake": ".fake",
 }

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.errors import ConfigError
 from ..base.frame import Output
-from ..base.spec import Kind, Option, Spec
+from ..base.spec import Kind, Option, Spec, flag
 from . import Status
 
 QUALITY = 80
@@ -58,14 +58,43 @@ def jpeg(pixels: np.ndarray, quality: int = QUALITY) -> bytes:
     return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), settings)[1].tobytes()
 
 
+class Wanted(NamedTuple):
+    """What a specification says of the page; the server takes it from there (``inkstream run``)."""
+
+    quality: int = QUALITY
+    port: int | None = None
+    host: str | None = None
+    share: bool = False
+    tls: bool = False
+
+
+def wanted(spec: Spec) -> Wanted:
+    """Read a specification; raises ConfigError."""
+    return Wanted(**spec.take(KIND.options))
+
+
 def open(spec: Spec) -> BrowserSink:
-    """``browser`` or ``browser:quality=90``."""
-    return BrowserSink(**spec.take(KIND.options))
+    """``browser`` or ``browser:quality=90``, for a program that shows the pictures itself (``newest``, ``take``).
+
+    Raises ConfigError for what only a server can do.
+    """
+    asked = wanted(spec)
+    if asked != Wanted(asked.quality):
+        raise ConfigError(
+            f"{spec.text}: got an address, expected quality alone: inkstream run, not a program, serves it"
+        )
+    return BrowserSink(asked.quality)
 
 
 KIND = Kind(
     "shows it on the studio's page, in any browser",
-    ("browser:", "browser:quality=90"),
-    {"quality": Option(int, "N", "of its pictures, 1 to 100")},
-    BrowserSink,
+    ("browser:", "browser:port=7860,share,tls"),
+    {
+        "quality": Option(int, "N", "of its pictures, 1 to 100"),
+        "port": Option(int, "N", "where it listens; else 7860, or the next that is free"),
+        "host": Option(str, "NAME", "listen at this address, or be called by this name"),
+        "share": Option(flag, "", "let other devices in: an address with a token, and a QR code"),
+        "tls": Option(flag, "", "encrypt, with certificates of your own"),
+    },
+    Wanted,
 )

@@ -65,6 +65,7 @@ KINDS = {
     "video": ".video",
     "images": ".images",
     "demo": ".drawing",
+    "canvas": ".canvas",
     "fake": ".fake",
 }
 

@@ -71,4 +71,4 @@ def open(spec: Spec) -> CanvasSource:
     return CanvasSource()
 
 
-KIND = Kind("the studio's page: what is drawn in the browser", ("canvas:",), {}, CanvasSource)
+KIND = Kind("what is drawn on the studio's page, in any browser", ("canvas:",), {}, CanvasSource)

@@ -11,7 +11,7 @@ import typer
 
 from ...base.metrics import IN_WORDS
 from ...base.plain import reason
-from ...base.progress import Progress, note, shown
+from ...base.progress import Progress, note, shown, silent
 from ...base.signals import INTERRUPTED, saving
 from ...base.terminal import drain
 from ..ahead import hurried, imported
@@ -47,17 +47,21 @@ def check_kinds(source: str, sinks: list[str]) -> None:
 
 
 @contextmanager
-def loaded(run: RunConfig, preview: Preview | None = None) -> Iterator[Stream]:
+def loaded(run: RunConfig, preview: Preview | None = None, also: Progress = silent) -> Iterator[Stream]:
     """The stream of a configuration, loaded with its progress shown on stderr, and closed at the end.
 
-    Where there is a ``preview``, that shows the progress, too, and what goes wrong.
+    Where there is a ``preview``, that shows the progress, too, and what goes wrong. ``also`` is told of it, too.
     """
 
     def load(progress: Progress) -> Stream:
         imported()
         from ...loop.stream import Stream
 
-        return Stream.from_pretrained(run.model, run.stream, progress=progress)
+        def told(text: str, part: float | None = None) -> None:
+            progress(text, part)
+            also(text, part)
+
+        return Stream.from_pretrained(run.model, run.stream, progress=told)
 
     with hurried(), shown(f"loading {run.model}", begins=True) as progress:
         stream = load(progress) if preview is None else behind(preview, load, progress)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,14 +22,16 @@ from ...base.options import (
     chosen_config,
     load_run,
 )
-from ...base.progress import Progress, note, shown
+from ...base.progress import Progress, note, shown, silent
 from ..ahead import ahead
 from ..opening import Opening
 from .common import check_kinds, exit_code, loaded, say_results
 from .recording import MEGABYTES, HistoryOption, JournalOption, recording
 
 if TYPE_CHECKING:
+    from ...base.configfile import RunConfig
     from ...sinks import Status
+    from ..studio.beside import Beside
 
 ENDS = "From where to where"
 
@@ -50,7 +53,7 @@ def run(
             metavar="SOURCE",
             rich_help_panel=ENDS,
             help="screen:pick (asks for a part of the screen), screen:window=Krita, screen:region=0,0,512,512, screen, "
-            "camera:0, video:clip.mp4, images:folder or demo.",
+            "camera:0, video:clip.mp4, images:folder, demo, or canvas: (drawn in the browser).",
         ),
     ] = "screen:pick",
     sinks: Annotated[
@@ -60,8 +63,8 @@ def run(
             "-t",
             metavar="SINK",
             rich_help_panel=ENDS,
-            help="window (the default), virtualcam, video:out.mp4, images:folder, animation:clip.webp or null. "
-            "Can be repeated.",
+            help="window (the default), virtualcam, video:out.mp4, images:folder, animation:clip.webp, browser: or "
+            "null. Can be repeated.",
         ),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -109,10 +112,12 @@ def run(
     check_kinds(source, sinks or [])
     chosen = load_run(chosen_config(config, like), sets, model=model, prompt=prompt, seed=seed)
     kept = True
+    ends = sinks or (["browser:"] if drawn_in_browser(source) else ["window"])
     with ExitStack() as opened:
         with ahead():
-            opening = Opening(source, sinks or ["window"], chosen, opened)
-        stream = opened.enter_context(loaded(chosen, opening.preview))
+            opening = Opening(source, ends, chosen, opened)
+            page = opened.enter_context(page_beside(opening, source, ends, chosen))
+        stream = opened.enter_context(loaded(chosen, opening.preview, page.steps if page else silent))
         records = opened.enter_context(recording(history, journal))
         from ...finish.finisher import beside
         from ...session.session import Session
@@ -122,10 +127,10 @@ def run(
         asked = [text.partition("=")[0].strip() for text in sets or ()] + (["mode"] if like else [])
         colours = Colours(stream.config, asked)
         with ExitStack() as bars:
-            narrator = Narrator(bars)
+            narrator = Narrator(bars, page.look if page else None)
             session = Session(
                 opening.source,
-                stream,
+                page.heard(stream) if page else stream,
                 opening.sinks,
                 on_status=narrator,
                 on_output=[*records.on_output, *([colours.look] if opening.paints else ())],
@@ -134,6 +139,8 @@ def run(
                 stay=opening.stays,
             )
             colours.session = session
+            if page:
+                page.adopt(session, stream)
             try:
                 session.run(frames=frames, seconds=seconds)
             finally:
@@ -145,16 +152,42 @@ def run(
     exit_code(session, fault=not kept or bool(refused))
 
 
+def drawn_in_browser(source: str) -> bool:
+    """Whether the source is the studio's page."""
+    from ...sources import check_source
+
+    return check_source(source, "--source").kind == "canvas"
+
+
+@contextmanager
+def page_beside(opening: Opening, source: str, sinks: list[str], chosen: RunConfig) -> Iterator[Beside | None]:
+    """The studio's page, where source or sinks ask for it; else nothing of it is loaded."""
+    from ...sinks import check_sink
+
+    if not drawn_in_browser(source) and all(check_sink(each, "--sink").kind != "browser" for each in sinks):
+        yield None
+        return
+    from .studio import check_installed
+
+    check_installed()
+    from ..studio.beside import page_of
+
+    with page_of(opening, source, sinks, chosen) as page:
+        yield page
+
+
 class Narrator:
     """Says each change of state in one line, and how much of a file is rendered; notices are in the log already."""
 
-    def __init__(self, bars: ExitStack) -> None:
-        self._bars = bars
+    def __init__(self, bars: ExitStack, also: Callable[[Status], None] | None = None) -> None:
+        self._bars, self._also = bars, also
         self._progress: Progress | None = None
         self._said = self._source = ""
         self._begun = False
 
     def __call__(self, status: Status) -> None:
+        if self._also is not None:
+            self._also(status)
         if status.source != self._source:
             self._source = status.source
             note(f"source: {status.source}")

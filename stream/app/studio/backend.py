@@ -205,6 +205,10 @@ class SessionBackend(Protocol):
     size: tuple[int, int]
     """(width, height) of renders, as far as it is known before a model is loaded."""
     model: str
+    renders_drawings: bool
+    """Whether pictures of drawings are rendered; else what is rendered comes from elsewhere."""
+    alone: bool
+    """Whether there is one drawing at a time, which everybody comes to who names none."""
 
     @property
     def ready(self) -> bool:

@@ -33,6 +33,8 @@ class InProcess:
     long. ``most``: drawings at once. ``history``, ``folder`` and ``named`` as for ``live.StreamSession``.
     """
 
+    renders_drawings, alone = True, False
+
     def __init__(
         self,
         run: RunConfig,

@@ -47,7 +47,7 @@ class StreamSession(Steering):
         named: tuple[str, ...] = (),
     ) -> None:
         self._recorder = HistoryRecorder(limit=history) if history else None
-        super().__init__(config, tell, progress=progress, model=model, folder=folder, recorder=self._recorder)
+        super().__init__(config, tell, progress=progress, model=model, folder=folder)
         self._make, self._named = make, named
         self._made: Made | None = None
         self._run: Session | None = None
@@ -69,7 +69,7 @@ class StreamSession(Steering):
                     self._source,
                     self.heard(made.stream),
                     [self.sink],
-                    on_status=lambda status: self._tell(self.doing()),
+                    on_status=self.look,
                     on_output=[colours.look],
                     history=self._recorder,
                     finisher=made.finisher,

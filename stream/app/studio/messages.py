@@ -225,6 +225,8 @@ class Welcome(_Message):
     width: int
     height: int
     """Of renders; a new drawing's paper has these."""
+    canvas: bool = True
+    """Whether what is drawn is rendered; else the pictures come from elsewhere, and a page sees and steers alone."""
     schema_url: str
     limits: Limits
     server: str

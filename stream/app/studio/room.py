@@ -117,6 +117,7 @@ class Room:
                 reset=reset,
                 width=width,
                 height=height,
+                canvas=self._backend.renders_drawings,
                 schema_url="/schema/params",
                 limits=limits,
                 server=server,

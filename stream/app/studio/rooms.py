@@ -53,7 +53,9 @@ class Rooms:
         self._new = Rate(NEW_A_SECOND, NEW_AT_ONCE)
 
     async def make(self) -> Room:
-        """A new drawing. Raises Full, OSError."""
+        """A new drawing, or the one that there is where there is one at a time. Raises Full, OSError."""
+        if self.backend.alone and self.open:
+            return next(iter(self.open.values()))
         if not self._new.takes():
             raise Full("too many new drawings at once; try again in a moment")
         return await self._opened(secrets.token_hex(16))

@@ -17,7 +17,6 @@ from ...base.kept import png_with, recipe_of
 from ...base.openraster import layers_of, openraster
 from ...base.plain import reason
 from ...base.variants import SEEDS, variants
-from ...history.store import HistoryRecorder
 from ...session.driver import StreamLike
 from ...session.session import Session
 from ...sinks import Status
@@ -39,7 +38,7 @@ class Steering:
     """See ``backend.LiveSession``. Until a session is adopted, settings are only noted, and pictures wait.
 
     ``tell`` gets the news, from any thread. ``progress()`` says what is being done until then, and which share.
-    ``folder`` is where kept pictures go, ``recorder`` what writes down the last minutes (None: nobody does).
+    ``folder`` is where kept pictures go; the last minutes are those that the session records.
     """
 
     def __init__(
@@ -50,7 +49,6 @@ class Steering:
         progress: Callable[[], tuple[str, float | None]],
         model: str,
         folder: str | Path,
-        recorder: HistoryRecorder | None,
         quality: int | None = None,
     ) -> None:
         self.canvas = CanvasSource()
@@ -60,7 +58,7 @@ class Steering:
         self._lock = threading.Lock()
         self._waiting: list[tuple[frozenset[str], Done]] = []  # for changes that are on their way
         self._keeper = Keeper(folder, done=self._stored)
-        self._moments = Moments(recorder)
+        self._moments = Moments(None)
         self._stream: StreamLike | None = None
         self._session: Session | None = None
         self._frozen = False
@@ -75,7 +73,7 @@ class Steering:
     def adopt(self, session: Session, stream: StreamLike) -> None:
         """From now on this session is steered, which runs ``heard(stream)``."""
         with self._lock:
-            self._stream, self._session = stream, session
+            self._stream, self._session, self._moments = stream, session, Moments(session.history)
             session.freeze(self._frozen)
             late = stream.config.changes_to(self._config)
             if late:  # asked for while it was made
@@ -89,6 +87,10 @@ class Steering:
             brings = self._session.brings()
             self._tell(Brought(self._model, brings.words, brings.tags, brings.styles))
         self._tell(self._said)
+        self._tell(self.doing())
+
+    def look(self, status: Status | None = None) -> None:
+        """Tell what it is doing; ``on_status`` of the session."""
         self._tell(self.doing())
 
     def fail(self, why: str) -> None:
