@@ -83,7 +83,7 @@ def test_walls_have_their_windows_as_the_fast_painter_counts_them():
     scene = next(s for s in map(sample_scene, range(100)) if s.tags.get("style") == "house")
     from inkstream.lora.data._building_shape import solids
 
-    walls = solids(scene.shape, scene.tags["roof"])[0]
+    walls = solids(scene.shape, scene.tags)[0]
     front = sides(walls)[4]
     windows, door = plan(front, walls, "house", False, True)
     columns = round(front.width / walls.spacing)

@@ -149,9 +149,30 @@ class Stage:
         thing = self.bpy.data.objects.new(name, mesh)
         if material is not None:
             mesh.materials.append(material)
-        thing.pass_index = part * PARTS + NUMBER[label]
+        thing.pass_index = self.number(label, part)
         self.scene.collection.objects.link(thing)
         return thing
+
+    @staticmethod
+    def number(label: str, part: int) -> int:
+        """What an object of a class and a part is called in the passes."""
+        return part * PARTS + NUMBER[label]
+
+    def put(self, thing: Any, at: Sequence[float], size: float, turn: float, label: str, part: int) -> None:
+        """Stand ``thing`` at a point, ``size`` times as large, turned by ``turn`` radians."""
+        if thing is None:
+            return
+        thing.location = turned(np.array([at], float))[0].tolist()
+        thing.scale, thing.rotation_euler = (size,) * 3, (0.0, 0.0, turn)
+        thing.pass_index = self.number(label, part)
+
+    def again(self, thing: Any, at: Sequence[float], size: float, turn: float, label: str, part: int) -> None:
+        """The same mesh once more, as ``put`` puts it."""
+        if thing is None:
+            return
+        other = thing.copy()
+        self.scene.collection.objects.link(other)
+        self.put(other, at, size, turn, label, part)
 
     # --- light and camera
 

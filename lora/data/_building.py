@@ -10,22 +10,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from . import _building_shape as shapes
-from ._building_shape import FACES, WALL, solids
+from ._building_shape import solids
 from ._building_surface import FIRST_PART, Surface
 from ._camera import Rays
 from ._canvas import Canvas, ground_distance, paint_ground, paint_hills
 from ._facade import COLOURS, MATERIAL_NUMBERS, TILES
 from ._noise import dot, step
+from ._solids import BLOCK, WALL, WHOLE, Solid, first_parts
 from ._table import Table
-from ._tree import paint_tree
+from ._tree import paint_trees
 
 if TYPE_CHECKING:
     from ._scene import Scene
 
 NOWHERE = (0.0, 0.0, 0.0, 1.0)  # a plane with nothing inside
 EVERYWHERE = (0.0, 0.0, 0.0, -1.0)
-TREE_PART = 2000
+TREE_PART = 9000
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,26 +33,32 @@ class _Solids:
     """The solids of B buildings, filled up to the same number K."""
 
     planes: Tensor
-    """(K, FACES, 4, B)."""
+    """(K, F, 4, B)."""
+    faces: tuple[int, ...]
+    """How many of the F faces each of the K solids has at most."""
     table: Table
     """Numbers of each solid, B * K columns: kind, x0 to z1, floors, spacing, door."""
     count: int
 
     @classmethod
     def of(cls, scenes: Sequence[Scene], device: torch.device) -> _Solids:
-        buildings = [solids(scene.shape, scene.tags["roof"]) for scene in scenes]
+        buildings = [solids(scene.shape, scene.tags) for scene in scenes]
         count = max(len(building) for building in buildings)
-        planes, numbers = [], []
-        for building in buildings:
-            empty = shapes.Solid((NOWHERE,), WALL, (0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
-            filled = building + [empty] * (count - len(building))
-            planes.append([[*solid.planes, *[EVERYWHERE] * (FACES - len(solid.planes))] for solid in filled])
-            for solid in filled:
+        empty = Solid((NOWHERE,), WALL, (0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
+        numbers, filled = [], [building + [empty] * (count - len(building)) for building in buildings]
+        faces = tuple(max(len(building[k].planes) for building in filled) for k in range(count))
+        planes = [
+            [[*solid.planes, *[EVERYWHERE] * (max(faces) - len(solid.planes))] for solid in building]
+            for building in filled
+        ]
+        for building in filled:
+            for solid, part in zip(building, first_parts(building, FIRST_PART), strict=True):
                 box = dict(zip(("x0", "x1", "y0", "y1", "z0", "z1"), solid.box, strict=True))
                 more = {"kind": float(solid.kind), "floors": solid.floors, "spacing": solid.spacing}
-                numbers.append({**box, **more, "door": float(solid.door)})
-        every = torch.tensor(planes, dtype=torch.float32, device=device)  # (B, K, FACES, 4)
-        return cls(every.permute(1, 2, 3, 0).contiguous(), Table.of(numbers, device), count)
+                more |= {"door": float(solid.door), "part": float(part), "whole": float(solid.kind in WHOLE)}
+                numbers.append(box | more)
+        every = torch.tensor(planes, dtype=torch.float32, device=device)  # (B, K, F, 4)
+        return cls(every.permute(1, 2, 3, 0).contiguous(), faces, Table.of(numbers, device), count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,21 +92,25 @@ def paint_buildings(canvas: Canvas, scenes: Sequence[Scene], light: Table, rays:
         ground_sun = ground_sun * _tree_shade(shape, number, point, sun)
     paint_ground(canvas, scenes, wide, rays, ground_sun, _open_sky(parts, len(scenes), point))
     _paint_faces(canvas, parts, light, rays, p, _Seen(point, normal, sunlit, far, solid, face))
+    names = [scene.tags["trees"] for scene in scenes]
     for number in trees:
-        _paint_tree(canvas, wide, rays, shape, number)
+        _paint_tree(canvas, wide, rays, shape, ("tree", number), names)
+    for number in range(max(int(scene.shape["bushes"]) for scene in scenes)):
+        _paint_tree(canvas, wide, rays, shape, ("bush", number), ["bushes"] * len(scenes))
 
 
 def _numbers(scene: Scene) -> dict[str, float | tuple[float, ...]]:
     """What a scene's painter has to know; colours are (r, g, b)."""
     tags = scene.tags
-    style = {"warehouse": 1.0, "apartment block": 2.0, "skyscraper": 2.0}.get(tags["style"], 0.0)
+    style = {"warehouse": 1.0, "apartment block": 2.0, "skyscraper": 2.0, "castle": 3.0}.get(tags["style"], 0.0)
     return {
-        **scene.shape,
+        **{name: value for name, value in scene.shape.items() if name.startswith(("tree", "bush", "hills"))},
+        "gable_front": scene.shape.get("gable_front", 0.0),
         "colour": COLOURS[tags["colour"]],
         "material": float(MATERIAL_NUMBERS[tags["material"]]),
         "tile": TILES[tags["roof"]],
         "style": style,
-        "eaves": float(tags["roof"] != "flat"),
+        "eaves": float(tags["roof"] in ("gable", "hip")),
         "gable": float(tags["roof"] == "gable"),
     }
 
@@ -110,7 +120,7 @@ def _cut(parts: _Solids, k: int, origin: Tensor, direction: Tensor) -> tuple[Ten
     into = torch.full(torch.broadcast_shapes(origin.shape, direction.shape)[1:], -1e9, device=origin.device)
     out = torch.full_like(into, 1e9)
     face = torch.zeros_like(into, dtype=torch.int32)
-    for number in range(FACES):
+    for number in range(parts.faces[k]):
         n, w = parts.planes[k, number, :3, :, None, None], parts.planes[k, number, 3, :, None, None]
         speed = dot(direction, n)
         above = dot(origin, n) + w
@@ -142,8 +152,8 @@ def _normal(parts: _Solids, solid: Tensor, face: Tensor) -> Tensor:
     """(3, B, S, S); upwards where there is no solid."""
     count = solid.shape[0]
     building = torch.arange(count, device=solid.device)[:, None, None]
-    flat = parts.planes[:, :, :3].permute(2, 0, 1, 3).reshape(3, -1)  # (3, K * FACES * B)
-    found = flat[:, (solid.clamp_min(0) * FACES + face) * count + building]
+    flat = parts.planes[:, :, :3].permute(2, 0, 1, 3).reshape(3, -1)  # (3, K * F * B)
+    found = flat[:, (solid.clamp_min(0) * max(parts.faces) + face) * count + building]
     return torch.where(solid >= 0, found, flat.new_tensor([0, 1, 0])[:, None, None, None])
 
 
@@ -162,7 +172,7 @@ def _open_sky(parts: _Solids, count: int, point: Tensor) -> Tensor:
     seen = torch.ones_like(point[0])
     for number in range(min(2, parts.count)):
         own = parts.table.at(torch.arange(count, device=point.device) * parts.count + number).over_pictures()
-        wall = (own.kind == WALL) & (own.y0 <= 0) & (own.y1 > 0)
+        wall = ((own.kind == WALL) | (own.kind == BLOCK)) & (own.y0 <= 0) & (own.y1 > 0)
         x = torch.maximum(own.x0 - point[0], point[0] - own.x1).clamp_min(0)
         z = torch.maximum(own.z0 - point[2], point[2] - own.z1).clamp_min(0)
         near = (0.45 + 0.55 * (x * x + z * z).sqrt() / 2.2).clamp(0, 1)
@@ -187,7 +197,7 @@ def _paint_faces(canvas: Canvas, parts: _Solids, light: Table, rays: Rays, p: Ta
         light=light.at(scene),
         p=p.at(scene),
         own=parts.table.at(scene * parts.count + number),
-        part=number * 10 + seen.face.reshape(-1)[index] + FIRST_PART,
+        face=seen.face.reshape(-1)[index],
         sun=rays.camera.at(scene).sun,
     )
     colour, label, part = surface.painted()
@@ -198,26 +208,29 @@ def _paint_faces(canvas: Canvas, parts: _Solids, light: Table, rays: Rays, p: Ta
     canvas.normal.view(3, -1)[:, index] = surface.normal
 
 
-def _place(shape: Table, number: int) -> tuple[Tensor, ...]:
-    """x, z, height, turn of a tree, and whether it is there."""
+def _place(shape: Table, kind: str, number: int) -> tuple[Tensor, ...]:
+    """x, z, height, turn of a tree or a bush, and whether it is there."""
     names = ("x", "z", "height", "turn")
-    return (*(getattr(shape, f"tree{number}_{name}") for name in names), shape.trees > number)
+    there = (shape.trees if kind == "tree" else shape.bushes) > number
+    return (*(getattr(shape, f"{kind}{number}_{name}") for name in names), there)
 
 
 def _tree_shade(shape: Table, number: int, point: Tensor, sun: Tensor) -> Tensor:
     """(B, S, S): 1, and less where a tree's crown is between the sun and ``point`` (3, B, S, S)."""
-    x, z, height, _, there = _place(shape, number)
+    x, z, height, _, there = _place(shape, "tree", number)
     away = torch.stack([point[0] - x, point[1] - 0.66 * height, point[2] - z])
     along = dot(away, sun)
     across = (dot(away, away) - along * along).clamp_min(0).sqrt()
-    shade = step(0.40, 0.30, across / height) * (along < 0)
+    shade = step(0.34, 0.24, across / height) * (along < 0)
     return 1 - 0.75 * shade * there
 
 
-def _paint_tree(canvas: Canvas, light: Table, rays: Rays, shape: Table, number: int) -> None:
-    """A tree that faces the camera, hidden by what is nearer."""
+def _paint_tree(
+    canvas: Canvas, light: Table, rays: Rays, shape: Table, which: tuple[str, int], names: Sequence[str]
+) -> None:
+    """A tree or a bush that faces the camera, hidden by what is nearer; ``names`` say what each scene's is."""
     camera = rays.camera.over_pictures()
-    x, z, height, turn, there = _place(shape, number)
+    x, z, height, turn, there = _place(shape, *which)
     foot = torch.stack([x, torch.zeros_like(x), z]) - camera.eye
     level = dot(foot, camera.level)  # (B, 1, 1) metres to the tree's plane
     distance = level / dot(rays.direction, camera.level).clamp_min(1e-4)
@@ -227,4 +240,5 @@ def _paint_tree(canvas: Canvas, light: Table, rays: Rays, shape: Table, number: 
     up = point[1] + camera.eye[1]
     depth = distance * rays.along
     there = there & (level > 0.5) & (depth < canvas.depth * 1.02)
-    paint_tree(canvas, light, across, up, height, turn, there, depth, camera.level, TREE_PART + number)
+    part = TREE_PART + 2 * which[1] + (100 if which[0] == "bush" else 0)
+    paint_trees(canvas, light, names, across, up, height, turn, there, depth, camera.level, part)

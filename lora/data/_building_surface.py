@@ -7,16 +7,45 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ._building_shape import ATTIC, BALCONY, CHIMNEY, FLAT, ROOF, WALL
 from ._facade import MATERIAL_NUMBERS, Openings, openings, tile_colour, wall_colour
 from ._light import surroundings
-from ._noise import dot, mirrored, mix, step, unit
+from ._noise import dot, mirrored, mix, noise, scatter, step, unit
+from ._solids import (
+    ATTIC,
+    BALCONY,
+    BEAM,
+    BED,
+    BLOCK,
+    CHIMNEY,
+    CONE,
+    FENCE,
+    FLAT,
+    GLAZED,
+    HEDGE,
+    LABELS,
+    LAMP,
+    LEAF,
+    MARK,  # fmt: skip
+    MERLON,
+    PATH,
+    ROAD,
+    ROOF,
+    ROUND,
+    STONE,
+    WALL,
+    WATER,
+)
 from ._table import Table
 from .palette import NUMBER
 
 LEAST_WINDOW = 4.0  # pixels; nobody draws smaller ones
-FIRST_PART = 100  # of the faces of the first solid; others follow in tens
-WINDOW_PART, DOOR_PART, INNER_PART = 1000, 1001, 1002
+FIRST_PART = 100  # of the faces of the first solid; those of the others follow
+WINDOW_PART, DOOR_PART, INNER_PART = 8000, 8001, 8002
+_TONES = {  # linear colours of kinds that have always the same
+    BEAM: (0.30, 0.29, 0.28), LEAF: (0.23, 0.12, 0.06), STONE: (0.56, 0.53, 0.48), HEDGE: (0.07, 0.20, 0.05),
+    FENCE: (0.70, 0.68, 0.62), PATH: (0.48, 0.42, 0.33), ROAD: (0.20, 0.20, 0.21), MARK: (0.70, 0.70, 0.66),
+    LAMP: (1.1, 0.95, 0.6), BED: (0.13, 0.26, 0.07),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +62,7 @@ class Surface:
     light: Table
     p: Table
     own: Table  # of the solid
-    part: Tensor
+    face: Tensor
     sun: Tensor
 
     def painted(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -44,29 +73,62 @@ class Surface:
         lit = self._lit()
         level = self.normal[1].abs() < 0.1
         walls = ((kind == WALL) | (kind == ATTIC)) & level
+        walls = walls | (kind == ROUND) | (kind == BLOCK) | (kind == MERLON)
         material = torch.where((self.p.material == MATERIAL_NUMBERS["glass"]) & (kind == ATTIC), 2.0, self.p.material)
         bare = wall_colour(material, self.p.colour, u, y, self.grain, self.place, self.span)
         # Walls are darker at their foot, and below the eaves.
         eaves = self.p.eaves * ((self.p.gable == 0) | (sideways == (self.p.gable_front > 0)))
         soft = (0.70 + 0.30 * step(0.0, 1.6, y)) * (1 - 0.30 * step(0.7, 0.0, self.own.y1 - y) * eaves)
         colour = bare * lit * torch.where(kind == WALL, soft, 1.0)
-        label = torch.full(y.shape, NUMBER["wall"], dtype=torch.uint8, device=y.device)
+        numbers = [NUMBER[LABELS[each]] for each in range(len(LABELS))]
+        label = torch.tensor(numbers, dtype=torch.uint8, device=y.device)[kind.long()]
         part = self._joined(kind)
         colour, label, part = self._with_openings(walls & (kind == WALL), u, lit, colour, label, part)
         colour, label, part = self._with_roof(kind, u, lit, colour, label, part)
+        colour = self._others(kind, u, y, lit, colour)
         balcony = kind == BALCONY
         colour = torch.where(balcony, self._balcony(u, y) * lit, colour)
-        label = label.masked_fill(balcony, NUMBER["balcony"])
         chimney = kind == CHIMNEY
         stack = colour.new_tensor([0.42, 0.21, 0.16])[:, None] * (1 - 0.45 * (self.own.y1 - y < 0.22))
         colour = torch.where(chimney, stack * lit, colour)
-        return colour, label.masked_fill(chimney, NUMBER["trim"]), part
+        return colour, label, part
 
     def _joined(self, kind: Tensor) -> Tensor:
         """(N,) int32: parts, a gable's triangle the same as the wall below it: no line parts them."""
         x, z = self.normal[0], self.normal[2]
-        face = torch.where(x.abs() > z.abs(), torch.where(x > 0, 0, 1), torch.where(z > 0, 4, 5))
-        return torch.where((kind == ATTIC) & (self.normal[1].abs() < 0.1), face.to(torch.int32) + FIRST_PART, self.part)
+        side = torch.where(x.abs() > z.abs(), torch.where(x > 0, 0, 1), torch.where(z > 0, 4, 5))
+        face = torch.where((kind == ATTIC) & (self.normal[1].abs() < 0.1), side.to(self.face.dtype), self.face)
+        return self.own.part.to(torch.int32) + torch.where(self.own.whole > 0, 0, face).to(torch.int32)
+
+    def _others(self, kind: Tensor, u: Tensor, y: Tensor, lit: Tensor, colour: Tensor) -> Tensor:
+        """(3, N): what has one tone each, and panes, water and round roofs."""
+        for each, tone in _TONES.items():
+            here = kind == each
+            if not here.any():
+                continue
+            grain = 1 + (0.16 * noise("fine", u * 0.35, y * 0.35 + self.point[2] * 0.2) if each in (HEDGE, PATH) else 0)
+            boards = 1 - 0.3 * (torch.remainder(u, 0.24) < 0.03) if each == LEAF else 1.0
+            bare = colour.new_tensor(tone)[:, None] * grain * boards
+            colour = torch.where(here, bare * (lit if each != LAMP else torch.maximum(lit, self.light.night)), colour)
+        a, b = u * 7, (y + 0.7 * self.point[2]) * 7
+        bloom = (
+            (kind == BED)
+            & (torch.hypot(a - a.floor() - 0.5, b - b.floor() - 0.5) < 0.3)
+            & (scatter(a.floor(), b.floor()) > 0.4)
+        )
+        colour = torch.where(bloom, colour.new_tensor([0.75, 0.12, 0.16])[:, None] * lit, colour)
+        colour = torch.where(kind == CONE, tile_colour(self.p.tile, u, y, self.grain) * lit, colour)
+        seen = surroundings(self.light, mirrored(self.direction, self.normal))
+        dark = seen.new_tensor([0.05, 0.06, 0.07])[:, None] * (0.5 + self.light.ambient)
+        pane = dark + 0.35 * seen
+        warm = seen.new_tensor([1.15, 0.84, 0.42])[:, None]
+        pane = mix(pane, warm, self.light.night)
+        along = torch.remainder(u - torch.where(self.normal[0].abs() > 0.7, self.own.z0, self.own.x0), self.own.spacing)
+        bar = ((along < 0.05) | (along > self.own.spacing - 0.05)) & (self.grain < 0.06)
+        colour = torch.where(kind == GLAZED, torch.where(bar, 0.25 * lit, pane), colour)
+        waves = noise("fine", self.point[0] * 0.05, self.point[2] * 0.12)
+        water = mix(seen.new_tensor([0.03, 0.14, 0.18])[:, None] * self.light.ambient, seen, 0.5 + 0.12 * waves)
+        return torch.where(kind == WATER, water, colour)
 
     def _lit(self) -> Tensor:
         """(3, N): the light that a surface gets."""
@@ -86,7 +148,7 @@ class Surface:
             "height": self.own.y1 - self.own.y0,
             "floors": self.own.floors,
             "spacing": self.own.spacing,
-            "door": (self.own.door > 0) & ~sideways & (self.normal[2] > 0),
+            "door": self.own.door == self.face + 1,
         }
         found = openings(u - begin, self.point[1] - self.own.y0, plan, self.p.style, glass)
         window, frame, door = wall & found.window, wall & found.frame, wall & found.door
@@ -127,13 +189,13 @@ class Surface:
     def _with_roof(
         self, kind: Tensor, u: Tensor, lit: Tensor, colour: Tensor, label: Tensor, part: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        slope = (kind == ROOF) & (self.normal[1] > 0.2)
+        slope = (kind == ROOF) & (self.normal[1] > 0.12)
         board = (kind == ROOF) & ~slope
         tiles = tile_colour(self.p.tile, u, self.point[1], self.grain)
         colour = torch.where(slope, tiles * lit, colour)
         colour = torch.where(board, colour.new_tensor([0.50, 0.46, 0.40])[:, None] * lit, colour)
         # A gable roof's slabs are drawn by their outline only; a hip roof's slopes meet in lines.
-        part = torch.where((kind == ROOF) & (self.p.gable > 0), part - part % 10, part)
+        part = torch.where((kind == ROOF) & (self.p.gable > 0), self.own.part.to(torch.int32), part)
         flat = kind == FLAT
         top = flat & (self.normal[1] > 0.9)
         edge = torch.minimum(
@@ -144,7 +206,7 @@ class Surface:
         grey = self.p.tile * torch.where(inner, 0.72, 1.0)
         colour = torch.where(flat, grey * lit, colour)
         part = part.masked_fill(inner, INNER_PART)
-        return colour, label.masked_fill(flat | (kind == ROOF), NUMBER["roof"]), part
+        return colour, label, part
 
     def _balcony(self, u: Tensor, y: Tensor) -> Tensor:
         """(3, N): rails over a slab."""

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ._camera import Rays
 from ._light import sky
-from ._noise import mix, noise, step
+from ._noise import mix, noise, scatter, step
+from ._place_words import BEHIND_CLASSES
 from ._table import Table
 from .grammar import INSIDE
 from .palette import NUMBER
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 HILLS_AWAY = 800.0  # metres
 _HILL_TINTS = {"road": (0.20, 0.30, 0.22), "grass": (0.14, 0.30, 0.14), "sand": (0.55, 0.40, 0.28)}
+_BEHIND_TINTS = {"a forest": (0.07, 0.17, 0.07), "mountains": (0.36, 0.36, 0.42), "a city": (0.42, 0.42, 0.45)}
 _HILL_TINTS |= {"snow": (0.72, 0.77, 0.86), **dict.fromkeys(INSIDE, (0.0, 0.0, 0.0))}
 _HILL_TINTS |= dict.fromkeys(("city street", "mountain road", "coast"), (0.20, 0.30, 0.22))
 
@@ -76,16 +78,41 @@ def hill_height(across: Tensor, height: Tensor, place: Tensor) -> Tensor:
 
 
 def paint_hills(canvas: Canvas, scenes: Sequence[Scene], light: Table, rays: Rays, shape: Table) -> None:
-    """A line of hills, as their scene's ``hills`` and ``hills_at`` say; ``light`` and ``shape`` are over pictures."""
-    height = hill_height(rays.across, shape.hills, shape.hills_at)
-    here = (rays.above > 0) & (rays.above < height) & (shape.hills > 0)
-    tints = torch.tensor([_HILL_TINTS[scene.tags["ground"]] for scene in scenes], device=height.device)
-    colour = tints.T[..., None, None] * (light.ambient * 0.9 + 0.3 * light.strength)
-    folds = noise("soft", rays.across * 0.8 + 0.13, (height - rays.above) * 1.7)
-    colour = mix(colour * (1 + 0.10 * folds), light.horizon, 0.45 - 0.12 * (rays.above / height.clamp_min(1e-3)))
+    """What closes the picture behind a thing, as its scene's ``hills`` and ``hills_at`` say: hills, or what its tag
+    ``behind`` says; ``light`` and ``shape`` are over pictures."""
     camera = rays.camera.over_pictures()
     lying = 0.8 * camera.level.new_tensor([0, 1, 0])[:, None, None, None] - 0.6 * camera.level
-    canvas.paint(here, colour, "hill", 2, HILLS_AWAY, lying)
+    names = [scene.tags.get("behind", "hills") for scene in scenes]
+    for name in dict.fromkeys(names):
+        if name not in BEHIND_CLASSES:
+            continue
+        height, folds = _behind(name, rays.across, rays.above, shape)
+        own = torch.tensor([each == name for each in names], device=height.device)[:, None, None]
+        here = (rays.above > 0) & (rays.above < height) & (shape.hills > 0) & own
+        tints = [_BEHIND_TINTS.get(name, _HILL_TINTS[scene.tags["ground"]]) for scene in scenes]
+        bare = torch.tensor(tints, device=height.device).T[..., None, None]
+        colour = bare * (light.ambient * 0.9 + 0.3 * light.strength) * (1 + folds)
+        colour = mix(colour, light.horizon, 0.45 - 0.12 * (rays.above / height.clamp_min(1e-3)))
+        canvas.paint(here, colour, BEHIND_CLASSES[name], 2, HILLS_AWAY, lying)
+
+
+def _behind(name: str, across: Tensor, above: Tensor, shape: Table) -> tuple[Tensor, Tensor]:
+    """(B, 1, S) picture sizes above the horizon, and (B, S, S) how much brighter it is where."""
+    at = shape.hills_at
+    if name == "a city":
+        cell = (across * 17 + 9 * at).floor()
+        top = shape.hills * (0.25 + 0.75 * scatter(cell, cell + (7 * at).floor()))
+        panes = ((above * 110) % 1 > 0.5) & ((across * 120) % 1 > 0.45)
+        return top, 0.35 * scatter(cell, cell + 3) - 0.15 * panes
+    if name == "a forest":
+        top = shape.hills * (0.72 + 0.05 * noise("soft", across * 0.5 + at, at + 0 * across))
+        top = top * (1 + 0.13 * (torch.sin(across * 83 + 9 * at).abs() + 0.5 * torch.sin(across * 47 + 5 * at).abs()))
+        return top, 0.22 * noise("fine", across * 0.9, (top - above) * 1.2)
+    if name == "mountains":
+        top = shape.hills * (0.62 + 0.30 * noise("soft", across * 0.22 + at, 0.3 + 0 * across)).clamp_min(0.2)
+        return top, 0.30 * noise("soft", across * 0.9 + 0.3 * (top - above), (top - above) * 0.8)
+    top = hill_height(across, shape.hills, at)
+    return top, 0.10 * noise("soft", across * 0.8 + 0.13, (top - above) * 1.7)
 
 
 def ground_colour(names: Sequence[str], light: Table, across: Tensor, above: Tensor) -> Tensor:
@@ -137,6 +164,7 @@ _TEXTURES = {
     "sand": _sand,
     "snow": _snow,
     "rocks": _sand,
+    "flowers": _grass,
 }
 
 

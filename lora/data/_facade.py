@@ -19,8 +19,9 @@ COLOURS = {
     "blue": (0.21, 0.36, 0.60),
     "green": (0.26, 0.43, 0.26),
 }
-MATERIAL_NUMBERS = {"brick": 0, "wood": 1, "concrete": 2, "glass": 3, "stone": 4}
+MATERIAL_NUMBERS = {"brick": 0, "wood": 1, "concrete": 2, "glass": 3, "stone": 4, "plaster": 5, "steel": 6}
 TILES = {"gable": (0.48, 0.17, 0.10), "hip": (0.27, 0.28, 0.32), "flat": (0.40, 0.40, 0.41)}
+TILES |= {"pointed": (0.24, 0.27, 0.33), "dome": (0.50, 0.16, 0.11), "none": (0.42, 0.18, 0.12)}
 MORTAR = (0.68, 0.64, 0.58)
 COURSES = 32  # of bricks from a picture's top to its bottom: as high as one cell of an autoencoder that reduces by 8
 HEADER = 0.64  # of a course's height: how broad a brick's end is, between two long sides of bricks
@@ -47,6 +48,10 @@ def wall_colour(
     for number, pattern in ((1, _planks), (2, _concrete), (4, _blocks)):
         shade, joint = pattern(u, v, grain)
         result = torch.where(material == number, mix(colour * shade, colour * 0.55, joint), result)
+    smooth = colour * (1 + 0.03 * noise("soft", u * 0.06, v * 0.06))
+    result = torch.where(
+        (material == MATERIAL_NUMBERS["plaster"]) | (material == MATERIAL_NUMBERS["steel"]), smooth, result
+    )
     return torch.where(material == MATERIAL_NUMBERS["glass"], colour * 0.55, result).clamp(0, 1)
 
 

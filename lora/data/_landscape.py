@@ -2,55 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ._camera import Rays, View
+from ._camera import Rays
 from ._canvas import Canvas, ground_colour, ground_distance, haze
-from ._draws import Draws
-from ._noise import mix, noise, step
+from ._landscape_shape import CLASSES, COASTS, EYE
+from ._landscape_ways import paint_water_and_ways
+from ._noise import mix, noise, scatter, step
 from ._table import Table
-from ._tree import bulge, paint_tree
-from .grammar import FARS, NONE
+from ._tree import bulge, paint_trees
+from .grammar import FARS
 
 if TYPE_CHECKING:
     from ._scene import Scene
 
-FIELD = 0.8
-EYE = 1.6  # metres above the ground
-TREES, ROCKS = 3, 6  # at most
-CLASSES = {"grass": "grass", "sand": "sand", "snow": "ground", "rocks": "sand"}  # what lies near -> class
-_FAR = {"mountain": (3000.0, 1500.0), "hill": (800.0, 400.0)}  # metres to both ridges
-
-
-def landscape_shape(draws: Draws, tags: Mapping[str, str]) -> tuple[dict[str, float], View]:
-    """Where everything is, in picture sizes from the middle and from the horizon, and the view."""
-    shape = {
-        "ridge_at": draws.unit("ridge"),
-        "shore": draws.between("shore", 0.12, 0.22),
-        "rocks": float(draws.whole("rocks", 3, ROCKS)) if tags["near"] == "rocks" else 0.0,
-        "trees": float(draws.whole("trees", 1, TREES)) if tags["trees"] != NONE else 0.0,
-    }
-    horizon = draws.between("horizon", -0.12, 0.10)
-    below = 0.5 + horizon  # what there is of the ground
-    for number in range(TREES):
-        # Each has its own third of the picture, so that crowns may touch but do not hide each other.
-        third = (number + draws.whole("first tree", 0, TREES - 1)) % TREES
-        foot = draws.between(f"tree {number} foot", 0.35, 0.92) * below
-        shape[f"tree{number}_x"] = (third - 1) * 0.3 + draws.between(f"tree {number}", -0.1, 0.1)
-        shape[f"tree{number}_foot"] = -max(foot, shape["shore"] + 0.10 if tags["far"] == "the sea" else 0.0)
-        shape[f"tree{number}_height"] = foot * draws.between(f"tree {number} height", 1.15, 1.75)
-        shape[f"tree{number}_turn"] = draws.between(f"tree {number} turn", 0.0, 6.28)
-    for number in range(ROCKS):
-        foot = draws.between(f"rock {number} foot", 0.55, 0.95) * below
-        shape[f"rock{number}_x"] = draws.between(f"rock {number}", -0.48, 0.48)
-        shape[f"rock{number}_foot"] = -max(foot, shape["shore"] + 0.08 if tags["far"] == "the sea" else 0.0)
-        shape[f"rock{number}_size"] = foot * draws.between(f"rock {number} size", 0.14, 0.30)
-        shape[f"rock{number}_turn"] = draws.between(f"rock {number} turn", 0.0, 6.28)
-    return shape, View(0.0, 0.0, 0.0, (0.0, EYE, 0.0), FIELD, place=(0.0, horizon))
+_FAR = {"mountain": (3000.0, 1500.0), "hill": (800.0, 400.0), "tree": (160.0, 90.0), "sand": (500.0, 220.0)}
+"""Metres to both ridges of each class."""
+_WALLS = ((0.80, 0.77, 0.70), (0.72, 0.58, 0.40), (0.52, 0.20, 0.14), (0.74, 0.73, 0.72), (0.66, 0.50, 0.24))
 
 
 class _Layers:
@@ -79,12 +51,15 @@ def paint_landscapes(canvas: Canvas, scenes: Sequence[Scene], light: Table, rays
     up = canvas.normal.new_tensor([0, 1, 0])[:, None, None, None]
     begin = _far(canvas, scenes, light, rays, layers, up)
     _near(canvas, scenes, light, rays, layers, begin, up)
-    most = [max(int(scene.shape[name]) for scene in scenes) for name in ("rocks", "trees")]
+    paint_water_and_ways(canvas, scenes, light, rays, layers, up)
+    most = [max(int(scene.shape[name]) for scene in scenes) for name in ("rocks", "trees", "houses")]
     _shadows(canvas, layers, most)
+    for number in range(most[2]):
+        _house(canvas, light, layers, number)
     for number in range(most[0]):
         _rock(canvas, light, layers, number)
     for number in range(most[1]):
-        _tree(canvas, light, layers, number)
+        _tree(canvas, scenes, light, layers, number)
 
 
 def _chosen(scenes: Sequence[Scene], tag: str, word: str, like: Tensor) -> Tensor:
@@ -100,10 +75,12 @@ def _far(canvas: Canvas, scenes: Sequence[Scene], light: Table, rays: Rays, laye
         here = _chosen(scenes, "far", words, x)
         if not any(scene.tags["far"] == words for scene in scenes):
             continue
-        if name == "sea":
+        if words in COASTS:
             shore = -layers.shape.shore + 0.022 * noise("smooth", x * 0.16 + at, 0.4 + 0 * x)
             _sea(canvas, light, rays, layers, here, shore, up)
             begin = torch.where(here, shore, begin)
+            if words == "cliffs":
+                _cliffs(canvas, light, layers, here)
         else:
             _ridges(canvas, light, layers, here, name)
     return begin
@@ -118,6 +95,9 @@ def _ridges(canvas: Canvas, light: Table, layers: _Layers, here: Tensor, name: s
         across = x * 0.30 + at * 3 + number * 0.37
         if mountain:
             top = low + size * (0.45 + 0.30 * noise("soft", across, 0.2 + number * 0.3 + 0 * x))
+        elif name == "tree":
+            top = 0.55 * size * (0.75 + 0.10 * noise("soft", across * 2, 0.6 + number * 0.3 + 0 * x))
+            top = top * (1 + 0.12 * torch.sin(x * (61 - 17 * number) + 9 * at).abs())
         else:
             top = low + 0.45 * size * (0.5 + 0.45 * noise("smooth", across * 1.2, 0.6 + number * 0.3 + 0 * x))
         under = top - e  # (B, S, S)
@@ -127,10 +107,28 @@ def _ridges(canvas: Canvas, light: Table, layers: _Layers, here: Tensor, name: s
         else:
             folds = noise("soft", x * 0.5 + number * 0.3, under * 1.1)
             rise = step(0.16, 0.0, under)
-            green = canvas.normal.new_tensor([0.15, 0.32, 0.11])[:, None, None, None] * (1 + 0.12 * folds)
+            green = canvas.normal.new_tensor(_TINTS[name])[:, None, None, None] * (1 + 0.12 * folds)
             colour = green * (light.sun * (0.42 + 0.30 * rise) + light.air)
         colour = mix(colour, light.horizon, pale * (1 - 0.45 * step(0.0, 0.3, e)))
         canvas.paint(inside, colour, name, 4 + number, _FAR[name][number], lying)
+
+
+_TINTS = {"hill": (0.15, 0.32, 0.11), "tree": (0.06, 0.16, 0.06), "sand": (0.72, 0.54, 0.32)}
+
+
+def _cliffs(canvas: Canvas, light: Table, layers: _Layers, here: Tensor) -> None:
+    """A headland of rock that falls into the sea on one side."""
+    x, e, shape = layers.x, layers.e, layers.shape
+    inwards = x * shape.cliff_side + 0.10 * noise("smooth", e * 0.4 + shape.ridge_at, 0.3 + 0 * x)
+    high = shape.cliff_high * (0.8 + 0.12 * noise("soft", x * 0.4 + shape.ridge_at, 0.7 + 0 * x))
+    top = high * step(0.02, 0.16, inwards)
+    inside = here & (e < top) & (e > -0.055) & (top > 0.004)
+    layer = noise("fine", x * 0.25, e * 1.4 + 0.1 * noise("soft", x * 0.4, e))
+    grass = step(0.03, 0.012, top - e)
+    rock, green = (light.sun.new_tensor(tint)[:, None, None, None] for tint in ((0.40, 0.36, 0.32), (0.14, 0.29, 0.09)))
+    bare = mix(rock * (1 + 0.22 * layer), green, grass)
+    colour = bare * (light.sun * (0.5 + 0.15 * layer) + light.air)
+    canvas.paint(inside, mix(colour, light.horizon, 0.15), "rock", 7, 260.0, -layers.level)
 
 
 def _slopes(light: Table, x: Tensor, e: Tensor, under: Tensor, number: int) -> Tensor:
@@ -171,13 +169,52 @@ def _near(
     names = [scene.tags["near"] for scene in scenes]
     bare = ground_colour(names, light, x, e)
     lit = bare * (light.sun * 0.72 + light.air) * (0.82 + 0.22 * step(0.0, -0.5, e))
-    sea = _chosen(scenes, "far", "the sea", x)
+    sea = torch.stack([_chosen(scenes, "far", word, x) for word in COASTS]).any(0)
     wet = step(0.035, 0.0, begin - e) * sea
     lit = haze(light, lit, e - 1.0 * sea) * (1 - 0.35 * wet)
     for name, label in CLASSES.items():
         here = _chosen(scenes, "near", name, x) & (e <= begin)
         if name in names:
-            canvas.paint(here, lit, label, 8, ground_distance(rays) * rays.along, up)
+            canvas.paint(
+                here,
+                _with_flowers(light, lit, x, e, layers) if name == "flowers" else lit,
+                label,
+                8,
+                ground_distance(rays) * rays.along,
+                up,
+            )
+
+
+def _with_flowers(light: Table, lit: Tensor, x: Tensor, e: Tensor, layers: _Layers) -> Tensor:
+    """Dots of several colours in the grass, smaller with the distance."""
+    away = 1 / (-e).clamp_min(0.004)
+    a, b = x * away * 9, away * 3.0 + 0 * x
+    for number, tint in enumerate(((0.85, 0.14, 0.10), (0.88, 0.80, 0.75), (0.80, 0.62, 0.10))):
+        cell_a, cell_b = (a + 0.37 * number).floor(), (b + 0.53 * number).floor()
+        apart = torch.hypot(a + 0.37 * number - cell_a - 0.5, b + 0.53 * number - cell_b - 0.5)
+        dot = step(0.36, 0.22, apart) * (scatter(cell_a, cell_b + 31 * number) > 0.55) * step(30.0, 8.0, away)
+        lit = mix(lit, light.sun.new_tensor(tint)[:, None, None, None] * (0.7 * light.sun + light.air), dot)
+    return lit
+
+
+def _house(canvas: Canvas, light: Table, layers: _Layers, number: int) -> None:
+    """A house far off: a wall and its roof."""
+    x, e, shape = layers.x, layers.e, layers.shape
+    cx, foot, size, _ = _item(shape, "house", number, "x", "foot", "size", "turn")
+    a, b = (x - cx) / size, (e - foot) / size
+    far = layers.distance(foot)
+    there = (number < shape.houses) & _in_front(canvas, far)
+    lit = light.sun * 0.6 + light.air
+    wall = there & (a.abs() < 0.68) & (b > 0) & (b < 0.56)
+    windows = (((a + 0.68) / 0.34) % 1 - 0.5).abs() < 0.22
+    windows = windows & (((b - 0.12) / 0.22) % 1 < 0.55) & (b > 0.12) & (b < 0.5)
+    plaster, pane = (light.sun.new_tensor(c)[:, None, None, None] for c in (_WALLS[number], (0.08, 0.09, 0.11)))
+    glow = light.sun.new_tensor([1.0, 0.72, 0.34])[:, None, None, None]
+    shown = torch.where(windows, mix(pane * 2.0, glow, light.night), plaster * lit)
+    canvas.paint(wall, shown, "house", 60 + 2 * number, far, -layers.level)
+    roof = there & (b >= 0.56) & (b < 1.0) & (a.abs() < 0.80 - 0.42 * (b - 0.56))
+    tile = light.sun.new_tensor([0.40, 0.14, 0.09])[:, None, None, None] * (1 + 0.1 * noise("fine", a, b))
+    canvas.paint(roof, tile * lit * 1.15, "house", 61 + 2 * number, far, -layers.level)
 
 
 def _item(shape: Table, kind: str, number: int, *names: str) -> list[Tensor]:
@@ -222,9 +259,10 @@ def _rock(canvas: Canvas, light: Table, layers: _Layers, number: int) -> None:
     canvas.paint(inside, colour, "rock", 20 + number, far, bulge(a, b, towards, layers.level))
 
 
-def _tree(canvas: Canvas, light: Table, layers: _Layers, number: int) -> None:
+def _tree(canvas: Canvas, scenes: Sequence[Scene], light: Table, layers: _Layers, number: int) -> None:
     x, e, shape = layers.x, layers.e, layers.shape
     cx, foot, height, turn = _item(shape, "tree", number, "x", "foot", "height", "turn")
     far = layers.distance(foot)
     there = (number < shape.trees) & _in_front(canvas, far)
-    paint_tree(canvas, light, x - cx, e - foot, height, turn, there, far, layers.level, 40 + number)
+    names = [scene.tags["trees"] for scene in scenes]
+    paint_trees(canvas, light, names, x - cx, e - foot, height, turn, there, far, layers.level, 80 + 2 * number)

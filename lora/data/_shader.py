@@ -72,6 +72,10 @@ class Shader:
         """Colours."""
         return self.node("Mix", {0: share, 6: a, 7: b}, data_type="RGBA", blend_type=blend).outputs[2]
 
+    def mixed(self, share: Any, a: Any, b: Any) -> Any:
+        """Numbers."""
+        return self.node("Mix", {0: share, 2: a, 3: b}, data_type="FLOAT").outputs[0]
+
     def shaded(self, colour: Any, value: Any, low: float, high: float) -> Any:
         """A colour times ``low`` where ``value`` is 0 to times ``high`` where it is 1."""
         share = self.between(value, 0.25, 0.75, low, high)

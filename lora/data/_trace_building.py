@@ -9,14 +9,19 @@ from typing import Any
 import numpy as np
 
 from ._blender import Stage
-from ._building_shape import ATTIC, BALCONY, CHIMNEY, FLAT, ROOF, WALL, Solid, solids
+from ._building_shape import solids
 from ._scene import Scene
 from ._shader import Shader, plain
 from ._solid_mesh import Faces, Point
-from ._trace_plants import tree
-from ._trace_walls import roof_material, wall_material
+from ._solids import BALCONY, CHIMNEY, FLAT, ROOF, WALL, Solid, first_parts
+from ._trace_dress import Dress
+from ._trace_glass import pane
+from ._trace_light import haze
+from ._trace_plants import Grove
+from ._trace_walls import wall_material
+from .grammar import NONE
 
-FIRST, WINDOW, DOOR, TREE = 30, 10, 11, 12  # parts; those of the walls follow from the first on, in tens
+WINDOW, DOOR, TREE, BUSH, FIRST = 10, 11, 12, 24, 40  # parts; those of the solids follow from FIRST on
 DEEP = 0.16  # metres that windows lie behind the wall
 BAR = 0.055  # metres: the breadth of a frame
 GLASS_BAR = 0.045
@@ -106,49 +111,59 @@ class _Parts:
     """Faces that are collected by what they are made of, so that a building is a few meshes."""
 
     def __init__(self) -> None:
-        self.frames, self.panes, self.sills, self.doors, self.steps, self.rails = (Faces() for _ in range(6))
-        self.trim = Faces()
+        self.frames, self.sills, self.doors, self.steps, self.rails, self.trim = (Faces() for _ in range(6))
+        self.panes = {turned: Faces() for turned in (False, True)}
 
 
 def build_building(stage: Stage, scene: Scene) -> None:
-    """Put a scene's building, and the trees beside it, on the stage."""
-    parts, made = _Parts(), solids(scene.shape, scene.tags["roof"])
-    material, glass = scene.tags["material"], scene.tags["material"] == "glass"
+    """Put a scene's building, and what stands around it, on the stage."""
+    parts, made = _Parts(), solids(scene.shape, scene.tags)
+    glass = scene.tags["material"] == "glass"
+    air = haze(scene.tags["time"])
+    dress = Dress(stage, scene, air)
     walls = {
-        turned: wall_material(stage, material, scene.tags["colour"], scene.tags["style"], turned)
+        turned: wall_material(stage, scene.tags["material"], scene.tags["colour"], scene.tags["style"], turned)
         for turned in (False, True)
     }
-    tops = {turned: roof_material(stage, scene.tags["roof"], turned) for turned in (False, True)}
-    for number, solid in enumerate(made):
-        base = FIRST + 10 * number
+    for solid, base in zip(made, first_parts(made, FIRST), strict=True):
         if solid.kind == WALL:
             _walls(stage, scene, solid, base, walls, parts, glass)
         elif solid.kind == BALCONY:
             _balcony(parts, solid)
         else:
-            _shaped(stage, scene, solid, base, walls, tops)
+            dress.put(solid, base)
+            _finish(stage, scene, solid, base)
     _fittings(stage, scene, parts, glass)
-    for number in range(int(scene.shape["trees"])):
-        x, z, high = (scene.shape[f"tree{number}_{name}"] for name in ("x", "z", "height"))
-        tree(stage, (x, 0.0, z), 1.5 * high, scene.seed + number, TREE + 2 * number)
+    for kind, name, first in (("tree", scene.tags["trees"], TREE), ("bush", scene.tags["plants"], BUSH)):
+        count = int(scene.shape["trees" if kind == "tree" else "bushes"])
+        if not count:
+            continue
+        grove = Grove(stage, name, scene.seed, 17000 if kind == "tree" else 5000)
+        for number in range(count):
+            x, z, high, turn = (scene.shape[f"{kind}{number}_{name}"] for name in ("x", "z", "height", "turn"))
+            grove.plant((x, 0.0, z), high, first + 2 * number, turn)
 
 
 def _walls(stage: Stage, scene: Scene, solid: Solid, base: int, walls: Any, parts: _Parts, glass: bool) -> None:
+    style = scene.tags["style"]
     for face, side in sides(solid).items():
-        holes, entrance = plan(side, solid, scene.tags["style"], glass, solid.door and face == 4)
+        holes, entrance = plan(side, solid, style, glass, solid.door == face + 1)
         wall = pierced(side, holes + ([entrance] if entrance else []))
         stage.faces("wall", wall, walls[face in (0, 1)], "wall", base + face)
         for number, hole in enumerate(holes):
-            _window(parts, side, hole, glass, scene.tags["style"] == "warehouse", number)
+            _window(parts, side, hole, glass, style == "warehouse", number, face in (0, 1))
         if entrance:
-            _door(parts, side, entrance, scene.tags["style"])
+            _door(parts, side, entrance, style)
+        if not glass and style in ("apartment block", "street") and solid.floors > 2:  # a cornice over the lowest floor
+            level = (side.height - 0.25) / solid.floors
+            side.box(parts.sills, (-0.06, side.width + 0.06), (level - 0.02, level + 0.16), (-0.02, 0.09))
     if solid.box[2] < 0.1:  # a base course around the foot
         for side in sides(solid).values():
             if not glass:
                 side.box(parts.trim, (-0.03, side.width + 0.03), (0.0, 0.32), (-0.02, 0.035))
 
 
-def _window(parts: _Parts, side: Side, hole: Rectangle, glass: bool, hall: bool, number: int) -> None:
+def _window(parts: _Parts, side: Side, hole: Rectangle, glass: bool, hall: bool, number: int, turned: bool) -> None:
     u0, u1, v0, v1 = hole
     back, bar = -DEEP * (0.35 if glass else 0.75), GLASS_BAR if glass else BAR
     for u, v in (((u0, u1), (v0, v0 + bar)), ((u0, u1), (v1 - bar, v1)), ((u0, u0 + bar), (v0 + bar, v1 - bar)),
@@ -160,10 +175,11 @@ def _window(parts: _Parts, side: Side, hole: Rectangle, glass: bool, hall: bool,
         side.box(parts.frames, (u0 + bar, u1 - bar), (vm - bar / 3, vm + bar / 3), (back - 0.03, back + 0.015))
         if not hall:
             side.box(parts.sills, (u0 - 0.08, u1 + 0.08), (v0 - 0.09, v0), (-DEEP, 0.075))
+            side.box(parts.sills, (u0 - 0.10, u1 + 0.10), (v1, v1 + 0.15), (-0.02, 0.035))
     tilt = 0.012 * (((number * 7919) % 13) / 6 - 1)  # no two panes mirror the same
     corners = [side.at(u, v, back - 0.01 + tilt * ((u > um) - 0.5) * 0.6) for u, v in
                ((u0, v0), (u1, v0), (u1, v1), (u0, v1))]  # fmt: skip
-    parts.panes.polygon(corners)
+    parts.panes[turned].polygon(corners)
 
 
 def _door(parts: _Parts, side: Side, hole: Rectangle, style: str) -> None:
@@ -199,37 +215,22 @@ def _balcony(parts: _Parts, solid: Solid) -> None:
             parts.rails.box((x, y0 + 0.16, z), (x + 0.022, y1 - top, z + 0.022))
 
 
-def _shaped(stage: Stage, scene: Scene, solid: Solid, base: int, walls: Any, tops: Any) -> None:
-    """Attics, roofs, slabs and chimneys: what is inside a solid's planes."""
-    whole = Faces()
-    order = whole.convex(solid.planes)
-    gable = scene.tags["roof"] == "gable"
-    groups: dict[tuple[Any, str, int], Faces] = {}
-    stone = plain(stage, "slab", (0.30, 0.29, 0.28), 0.85)
-    for index, plane in order.items():
-        normal = solid.planes[plane][:3]
-        sideways = abs(normal[0]) > abs(normal[2])
-        if solid.kind == ATTIC:
-            material, label = walls[sideways], "wall"
-            part = FIRST + ({True: 0 if normal[0] > 0 else 1, False: 4 if normal[2] > 0 else 5}[sideways])
-        elif solid.kind == ROOF:
-            material = tops[sideways] if normal[1] > 0.2 else stone
-            label, part = "roof", base if gable else base + plane
-        elif solid.kind == CHIMNEY:
-            material, label, part = walls[sideways], "trim", base + plane
-        else:
-            material, label, part = stone, "roof", base + plane
-        corners = [whole.points[k] for k in whole.faces[index]]
-        groups.setdefault((material, label, part), Faces()).polygon(corners)
-    for (material, label, part), faces in groups.items():
-        stage.faces("shape", faces, material, label, part)
+def _finish(stage: Stage, scene: Scene, solid: Solid, base: int) -> None:
+    """What a roof or a chimney has at its edges."""
     x0, x1, _, y1, z0, z1 = solid.box
+    roof = scene.tags["roof"]
+    stone = plain(stage, "slab", (0.30, 0.29, 0.28), 0.85)
     if solid.kind == CHIMNEY:
         cap = Faces()
         cap.box((x0 - 0.08, y1 - 0.16, z0 - 0.08), (x1 + 0.08, y1, z1 + 0.08))
+        for hand in (-0.18, 0.18):  # pots
+            cap.box(
+                ((x0 + x1) / 2 + hand - 0.10, y1, (z0 + z1) / 2 - 0.1),
+                ((x0 + x1) / 2 + hand + 0.10, y1 + 0.34, (z0 + z1) / 2 + 0.1),
+            )
         stage.faces("cap", cap, stone, "trim", base + 7, bevel=0.02)
-    if solid.kind == FLAT and scene.tags["roof"] == "flat":  # a parapet around the roof
-        edge = Faces()
+    if solid.kind == FLAT and roof == "flat" and scene.tags["style"] in ("apartment block", "skyscraper", "warehouse"):
+        edge = Faces()  # a parapet around the roof
         for a, b, c, d in (
             (x0, x1, z1 - 0.3, z1),
             (x0, x1, z0, z0 + 0.3),
@@ -238,18 +239,23 @@ def _shaped(stage: Stage, scene: Scene, solid: Solid, base: int, walls: Any, top
         ):
             edge.box((a, y1 - 0.02, c), (b, y1 + 0.35, d))
         stage.faces("parapet", edge, stone, "roof", base + 2, bevel=0.03)
-    if solid.kind == ROOF and gable:
+        if scene.tags["style"] != "warehouse":  # what stands on every such roof
+            box, middle = Faces(), (x0 + x1) / 2
+            box.box((middle - 2.2, y1, z0 + 1.2), (middle + 1.6, y1 + 1.9, z0 + 4.2))
+            stage.faces("lift", box, stone, "roof", base + 3, bevel=0.03)
+    if solid.kind == ROOF and roof == "gable" and x1 - x0 > 2.5 and z1 - z0 > 2.5:
         _gutter(stage, solid, base)
 
 
 def _gutter(stage: Stage, solid: Solid, base: int) -> None:
     x0, x1, y0, _, z0, z1 = solid.box
+    mx, mz = (x0 + x1) / 2, (z0 + z1) / 2
     slope = solid.planes[0]
     gutter = Faces()
     for x, z, along in ((x0, 0.0, False), (x1, 0.0, False)) if abs(slope[0]) > abs(slope[2]) else (
         (0.0, z0, True), (0.0, z1, True)):  # fmt: skip
         toward = slope[0] if not along else slope[2]
-        if (x if not along else z) * toward <= 0:
+        if (x - mx if not along else z - mz) * toward <= 0:
             continue
         low = y0 - 0.34 * abs(toward) / max(slope[1], 0.1)
         if along:
@@ -260,44 +266,20 @@ def _gutter(stage: Stage, solid: Solid, base: int) -> None:
 
 
 def _fittings(stage: Stage, scene: Scene, parts: _Parts, glass: bool) -> None:
-    night = scene.tags["time"] == "night"
     white, metal = (
         plain(stage, "frame", (0.72, 0.71, 0.68), 0.4),
         plain(stage, "mullion", (0.10, 0.105, 0.11), 0.3, 0.7),
     )
     slab = plain(stage, "slab", (0.42, 0.41, 0.39), 0.8)
     stage.faces("frames", parts.frames, metal if glass else white, "window", WINDOW, bevel=0.006)
-    stage.faces("panes", parts.panes, _pane(stage, scene, night), "window", WINDOW)
+    room = (2 * scene.shape["spacing"], (scene.shape["height"] - 0.25) / scene.shape["floors"])
+    for turned, panes in parts.panes.items():
+        stage.faces("panes", panes, pane(stage, scene, turned, room), "window", WINDOW)
     stage.faces("sills", parts.sills, slab, "wall", FIRST + 4, bevel=0.012)
     stage.faces("trim", parts.trim, plain(stage, "base", (0.20, 0.195, 0.19), 0.85), "wall", FIRST + 4, bevel=0.01)
     stage.faces("doors", parts.doors, _wood_door(stage), "door", DOOR, bevel=0.008)
-    stage.faces("steps", parts.steps, slab, "balcony" if scene.shape["balconies"] else "wall", 8, bevel=0.02)
+    stage.faces("steps", parts.steps, slab, "balcony" if scene.tags["balconies"] != NONE else "wall", 8, bevel=0.02)
     stage.faces("rails", parts.rails, plain(stage, "rail", (0.08, 0.085, 0.09), 0.35, 0.8), "balcony", 9)
-
-
-def _pane(stage: Stage, scene: Scene, night: bool) -> Any:
-    """Mirrors the sky before a dark room with pale curtains; at night rooms are lit, each in its own way."""
-    s = Shader(stage, "pane")
-    at = s.place()
-    room = s.node("NewGeometry").outputs["Random Per Island"]
-    fold = s.wave(s.scaled(at, (1, 1, 0)), 4.5, 1.5, "DIAGONAL")
-    curtain = s.math("GREATER_THAN", s.math("FRACT", s.math("MULTIPLY", room, 7.31)), 0.62)
-    tints = {"blue": (0.035, 0.085, 0.16), "grey": (0.05, 0.055, 0.06), "green": (0.03, 0.085, 0.07)}
-    dark = tints[scene.tags["colour"]] if scene.tags["material"] == "glass" else (0.012, 0.014, 0.017)
-    colour = s.mix(s.math("MULTIPLY", curtain, 0.55), dark, s.shaded((0.30, 0.29, 0.27), fold, 0.6, 1.1))
-    inputs: dict[str, Any] = {"Base_Color": dark if scene.tags["material"] == "glass" else colour, "Roughness": 0.03}
-    if scene.tags["material"] == "glass":
-        inputs |= {"Metallic": 0.55, "Base_Color": tuple(4.0 * value for value in dark)}
-    if night:
-        warm = s.mix(room, (1.0, 0.55, 0.20), (1.0, 0.78, 0.45))
-        level = s.between(s.math("FRACT", s.math("MULTIPLY", room, 3.7)), 0.0, 1.0, 0.16, 0.42)
-        storey = (scene.shape["height"] - 0.25) / scene.shape["floors"]
-        up = s.math("FRACT", s.math("DIVIDE", s.node("SeparateXYZ", {0: at}).outputs[2], storey))
-        drape = s.math("MULTIPLY", s.between(fold, 0.2, 0.8, 0.85, 1.0), s.between(up, 0.1, 0.9, 0.45, 1.15))
-        if scene.tags["material"] == "glass":
-            warm = s.mix(0.30, warm, [5.0 * value for value in dark])
-        inputs |= {"Emission_Color": warm, "Emission_Strength": s.math("MULTIPLY", level, drape)}
-    return s.done(s.surface(**inputs, Coat_Weight=1.0, Coat_Roughness=0.0))
 
 
 def _wood_door(stage: Stage) -> Any:

@@ -36,7 +36,9 @@ def lay_ground(stage: Stage, scene: Scene, seed: int, size: float = 1.0) -> None
     plain = Faces()
     reach = FAR
     plain.polygon([(-reach, 0, reach), (reach, 0, reach), (reach, 0, -reach), (-reach, 0, -reach)])
-    if name == "road":
+    if scene.tags.get("style") == "street":  # which has its own road
+        stage.faces("ground", plain, asphalt(stage, air), "ground", GROUND)
+    elif name == "road":
         stage.faces("verge", plain.changed(lambda p: p - [0, 0.03, 0]), grass(stage, air), "ground", GROUND)
         _road(stage, scene, air, size)
         tufts(
@@ -47,7 +49,7 @@ def lay_ground(stage: Stage, scene: Scene, seed: int, size: float = 1.0) -> None
         stage.faces("ground", plain, material, "ground", GROUND)
         if name == "grass":
             tufts(stage, seed, scene.view, 0.055 * size**0.5, lambda p: np.ones(len(p), bool))
-    if scene.shape["hills"] > 0:
+    if scene.shape["hills"] > 0 and scene.tags.get("behind", "hills") == "hills":
         hills(stage, scene.view, scene.shape["hills"], scene.shape["hills_at"], name, air)
 
 

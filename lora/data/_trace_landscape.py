@@ -7,22 +7,22 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-import cv2
 import numpy as np
 
+from . import _trace_land as land
 from ._blender import Stage
 from ._camera import View
-from ._landscape import CLASSES, EYE
+from ._landscape_shape import CLASSES, COASTS, EYE, band_middle
 from ._scene import Scene
 from ._shader import Shader
 from ._solid_mesh import Faces
 from ._trace_ground import FAR, grass, sand, snow, tufts
 from ._trace_light import haze
-from ._trace_plants import tree
+from ._trace_meadow import flowers, lay_ways, village
+from ._trace_plants import Grove
 
 LARGE = 4.0  # times as large as the scene's own metres, so that its trees are trees and not bushes
-GROUND, SEA, RIDGE, ROCK, TREE = 8, 6, 4, 20, 40  # parts, as the fast painter has them
-COLUMNS, ROWS = 520, 150  # of a mountain's grid
+GROUND, SEA, RIDGE, ROCK, TREE = 8, 6, 4, 20, 80  # parts, as the fast painter has them
 
 
 def seen_large(view: View) -> View:
@@ -34,102 +34,52 @@ def seen_large(view: View) -> View:
 def build_landscape(stage: Stage, scene: Scene) -> None:
     """Put a landscape on the stage; it is to be seen by ``seen_large`` of its view."""
     air, spread = haze(scene.tags["time"]), 2 * math.tan(scene.view.field / 2)
-    high = EYE * LARGE
-    sea = scene.tags["far"] == "the sea"
+    high, view, far = EYE * LARGE, seen_large(scene.view), scene.tags["far"]
+    sea = far in COASTS
     shore = high / (scene.shape["shore"] * spread) if sea else FAR
     rng = np.random.default_rng(int(scene.shape["ridge_at"] * 1e9))
     if sea:
         _sea(stage, shore, scene, air)
+        if far == "cliffs":
+            land.cliffs(stage, rng, view, scene.shape, spread, air, 7)
+    elif far == "snowy mountains":
+        land.mountains(stage, rng, view, 0.34 * spread, air, RIDGE)
+    elif far == "a forest":
+        _forest(stage, scene, view)
+    elif far == "dunes":
+        land.dunes(stage, rng, view, 0.11 * spread, sand(stage, air), RIDGE)
     else:
-        _land(stage, rng, scene.tags["far"] == "snowy mountains", spread, air)
+        land.hills(stage, rng, view, 0.115 * spread, air, RIDGE)
     _near(stage, scene, shore if sea else None, air)
+    lay_ways(stage, scene, LARGE, air)
+    if scene.shape["houses"]:
+        village(stage, scene, LARGE)
     for number in range(int(scene.shape["rocks"])):
         x, foot, size = (scene.shape[f"rock{number}_{name}"] for name in ("x", "foot", "size"))
         away = high / (-foot * spread)
         _rock(stage, (x * spread * away, -away), size * spread * away, scene.seed * 31 + number, ROCK + number)
+    if not scene.shape["trees"]:
+        return
+    grove = Grove(stage, scene.tags["trees"], scene.seed * 17)
     for number in range(int(scene.shape["trees"])):
-        x, foot, tall = (scene.shape[f"tree{number}_{name}"] for name in ("x", "foot", "height"))
+        x, foot, tall, turn = (scene.shape[f"tree{number}_{name}"] for name in ("x", "foot", "height", "turn"))
         away = high / (-foot * spread)
-        at = (x * spread * away, 0.0, -away)
-        tree(stage, at, tall * spread * away, scene.seed * 17 + number, TREE + 2 * number)
+        grove.plant((x * spread * away, 0.0, -away), tall * spread * away, TREE + 2 * number, turn)
+
+
+def _forest(stage: Stage, scene: Scene, view: View) -> None:
+    """The edge of a wood."""
+    rng = np.random.default_rng(scene.seed + 5)
+    count, half = 520, view.field / 2 + 0.25
+    away = 95.0 + 75.0 * rng.random(count) ** 1.5
+    turn = np.linspace(-half, half, count) + rng.normal(scale=0.012, size=count)
+    points = np.stack([away * np.sin(turn), 0 * away, -away * np.cos(turn)], 1)
+    name = scene.tags["trees"] if scene.tags["trees"] in ("conifers", "birches") else "trees"
+    name = "conifers" if scene.tags["near"] == "snow" else name
+    Grove(stage, name, scene.seed, 4500).wood(points, rng.uniform(10.0, 15.5, count), RIDGE)
 
 
 # --- far
-
-
-def fractal(rng: np.random.Generator, rows: int, columns: int, cells: tuple[float, float], octaves: int, rough: float,
-            ridged: bool = False) -> np.ndarray:  # fmt: skip
-    """(rows, columns) about -1 to 1: noise of several octaves; ``ridged`` has sharp crests (Musgrave)."""
-    total, weight, size = np.zeros((rows, columns), np.float32), np.float32(1), 1.0
-    for octave in range(octaves):
-        shape = [max(4, int(each * 2**octave)) + 4 for each in cells]
-        values = rng.standard_normal(shape).astype(np.float32) * 0.6
-        wide = cv2.resize(values, (columns + 64, rows + 64), interpolation=cv2.INTER_CUBIC)[32:-32, 32:-32]
-        if ridged:
-            wide = 1 - 2 * np.abs(wide)
-            total += size * wide * weight
-            weight = (0.5 + 0.5 * wide).clip(0.15, 1)
-        else:
-            total += size * wide
-        size *= rough
-    return total
-
-
-def _land(stage: Stage, rng: np.random.Generator, mountains: bool, spread: float, air: Any) -> None:
-    """A field of mountains or hills, a fan before the camera."""
-    near, far = (1300.0, 5200.0) if mountains else (150.0, 1500.0)
-    turn = np.linspace(-1.0, 1.0, COLUMNS)
-    share = np.linspace(0, 1, ROWS)[:, None]
-    away = near + (far - near) * share**1.3
-    if mountains:
-        field = fractal(rng, ROWS, COLUMNS, (3.0, 6.0), 6, 0.44, True)
-        field = (0.55 + 0.40 * field).clip(0, None) ** 1.1
-        tall = 0.30 * np.sin(np.pi * share.clip(0, 0.92)) ** 0.8
-    else:
-        field = (0.55 + 0.35 * fractal(rng, ROWS, COLUMNS, (3.0, 5.0), 3, 0.38)).clip(0.05, None)
-        tall = 0.105 * share**0.7
-    up = (tall * field) * spread * away
-    up[0] = -3.0
-    points = np.stack([away * np.sin(turn), up, -away * np.cos(turn)], -1)
-    land = Faces.grid(points)
-    material = _rock_and_snow(stage, air, spread) if mountains else _meadows(stage, air)
-    stage.faces("land", land, material, "mountain" if mountains else "hill", RIDGE, smooth=180)
-
-
-def _rock_and_snow(stage: Stage, air: Any, spread: float) -> Any:
-    """Snow where it can lie and is high, rock elsewhere, dark woods at the foot."""
-    s = Shader(stage, "mountain")
-    at = s.place()
-    steep = s.node("SeparateXYZ", {0: s.node("NewGeometry").outputs["Normal"]}).outputs[2]
-    height = s.math("DIVIDE", s.node("SeparateXYZ", {0: at}).outputs[2], 1000.0 * spread)
-    rough, fine = s.noise(at, 0.004, 9, 0.62), s.noise(at, 0.03, 6, 0.65)
-    layer = s.noise(s.scaled(at, (0.2, 0.2, 1.0)), 0.02, 5)
-    rock = s.mix(s.between(layer, 0.35, 0.65), (0.085, 0.078, 0.075), (0.21, 0.19, 0.18))
-    rock = s.shaded(rock, fine, 0.7, 1.3)
-    wood = s.shaded((0.035, 0.052, 0.030), fine, 0.6, 1.5)
-    edge = s.math("ADD", height, s.math("MULTIPLY", s.math("SUBTRACT", rough, 0.5), 0.35))
-    base = s.mix(s.between(edge, 0.16, 0.34), wood, rock)
-    lies = s.math("ADD", steep, s.math("MULTIPLY", s.math("SUBTRACT", fine, 0.5), 0.45))
-    white = s.math("MULTIPLY", s.between(lies, 0.50, 0.66), s.between(edge, 0.20, 0.42))
-    tone = s.mix(white, base, (0.82, 0.86, 0.92))
-    normal = s.bump(s.math("ADD", rough, s.math("MULTIPLY", fine, 0.3)), 60.0)
-    return s.done(s.hazed(s.surface(Base_Color=tone, Roughness=0.85, Normal=normal), air, 9000.0, 0.85))
-
-
-def _meadows(stage: Stage, air: Any) -> Any:
-    """Meadows with woods on them."""
-    s = Shader(stage, "hills")
-    at = s.place()
-    woods = s.between(s.noise(at, 0.009, 5, 0.5), 0.49, 0.54)
-    crown = s.cells(at, 0.16)
-    field = s.noise(at, 0.005, 3)
-    meadow = s.mix(s.between(field, 0.35, 0.65), (0.070, 0.125, 0.028), (0.155, 0.175, 0.055))
-    meadow = s.shaded(meadow, s.noise(at, 0.25, 6), 0.82, 1.16)
-    wood = s.shaded((0.030, 0.062, 0.020), s.math("SUBTRACT", 1.0, crown), 0.35, 1.45)
-    tone = s.mix(woods, meadow, wood)
-    height = s.math("MULTIPLY", woods, s.math("SUBTRACT", 1.4, crown))
-    made = s.surface(Base_Color=tone, Roughness=0.9, IOR_Level=0.1, Normal=s.bump(height, 6.0))
-    return s.done(s.hazed(made, air, 2600.0, 0.85))
 
 
 def _sea(stage: Stage, shore: float, scene: Scene, air: Any) -> None:
@@ -171,7 +121,7 @@ def coast(scene: Scene, shore: float) -> list[tuple[float, float]]:
 
 def _near(stage: Stage, scene: Scene, shore: float | None, air: Any) -> None:
     name = scene.tags["near"]
-    material = {"grass": grass, "sand": sand, "snow": snow, "rocks": sand}[name](stage, air)
+    material = {"grass": grass, "sand": sand, "snow": snow, "rocks": sand, "flowers": grass}[name](stage, air)
     ground = Faces()
     label = CLASSES[name]
     line = None
@@ -183,15 +133,32 @@ def _near(stage: Stage, scene: Scene, shore: float | None, air: Any) -> None:
             ground.polygon([(x0, 0.0, 60), (x1, 0.0, 60), (x1, 0.0, -z1 + 7), (x0, 0.0, -z0 + 7)])
             ground.polygon([(x0, 0.0, -z0 + 7), (x1, 0.0, -z1 + 7), (x1, -0.4, -z1 - 2), (x0, -0.4, -z0 - 2)])
     stage.faces("near", ground, material, label, GROUND)
-    if name == "grass":
+    if name in ("grass", "flowers"):
         reach = None if line is None else np.array(line)
 
         def grows(at: np.ndarray) -> np.ndarray:
+            clear = _dry(scene, at)
             if reach is None:
-                return np.ones(len(at), bool)
-            return -at[:, 2] < np.interp(at[:, 0], reach[:, 0], reach[:, 1]) - 7.5
+                return clear
+            return clear & (-at[:, 2] < np.interp(at[:, 0], reach[:, 0], reach[:, 1]) - 7.5)
 
         tufts(stage, scene.seed, seen_large(scene.view), 0.20, grows, 5.0, label, GROUND)
+        if name == "flowers":
+            flowers(stage, scene, seen_large(scene.view), grows, GROUND, 1.6)
+
+
+def _dry(scene: Scene, at: np.ndarray) -> np.ndarray:
+    """(N,) bool: which of ``at`` (N, 3) are in no lake, river, road or path."""
+    shape, spread = scene.shape, 2 * math.tan(scene.view.field / 2)
+    away = np.maximum(-at[:, 2], 0.1)
+    x, e = at[:, 0] / (away * spread), -EYE * LARGE / (away * spread)
+    dry = np.ones(len(at), bool)
+    if shape["lake"]:
+        dry &= np.hypot((x - shape["lake_x"]) / shape["lake_wide"], (e - shape["lake_y"]) / shape["lake_high"]) > 1.1
+    if shape["band"]:
+        middle = np.array([band_middle(shape, each) for each in (away / LARGE).tolist()]) * LARGE
+        dry &= np.abs(at[:, 0] - middle) > 1.3 * shape["band"] * LARGE
+    return dry
 
 
 def _rock(stage: Stage, at: tuple[float, float], size: float, seed: int, part: int) -> None:
@@ -207,7 +174,7 @@ def _rock(stage: Stage, at: tuple[float, float], size: float, seed: int, part: i
         n /= np.linalg.norm(n)
         facing = way @ n
         radius = np.minimum(radius, np.where(facing > 0.05, rng.uniform(0.66, 0.92) / np.maximum(facing, 0.05), 9))
-    radius *= 1 + 0.02 * fractal(rng, rows, columns, (6, 10), 3, 0.5)
+    radius *= 1 + 0.02 * land.fractal(rng, rows, columns, (6, 10), 3, 0.5)
     points = way * radius[..., None] * np.array([1.38, 0.98, 1.15]) * size
     points += np.array([at[0], 0.42 * size, at[1]])
     rock = Faces.grid(points[:, ::-1], closed=True)

@@ -1,8 +1,8 @@
-"""Trees for the path tracer: boughs and thousands of leaves, made once and stood about."""
+"""Trees and bushes for the path tracer: made once for a picture and stood about; leaves let light through."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,93 +10,103 @@ import numpy as np
 from ._blender import Stage
 from ._shader import Shader
 from ._solid_mesh import Faces, Point
+from ._trace_species import Plant, grown
 
-LEAVES = 15000
-CROWN = 0.36  # of a tree's height: its radius
+LEAVES = 17000  # of a tree near by
+SHAPES = 2  # different ones of a kind in a picture
+GREENS = {  # from where to where a leaf's colour varies
+    "trees": ((0.030, 0.085, 0.014), (0.085, 0.165, 0.030)), "birches": ((0.075, 0.135, 0.022), (0.16, 0.20, 0.045)),
+    "conifers": ((0.012, 0.038, 0.016), (0.034, 0.072, 0.030)), "palms": ((0.035, 0.085, 0.015), (0.10, 0.15, 0.03)),
+    "bushes": ((0.024, 0.070, 0.012), (0.070, 0.135, 0.026)), "bare trees": ((0.05, 0.04, 0.03), (0.1, 0.08, 0.06)),
+}  # fmt: skip
 
 
-def tree(stage: Stage, at: Point, height: float, seed: int, part: int, leaf: float = 0.015) -> None:
-    """A broad-leaved tree; ``leaf`` is a leaf's length in tree heights. Its crown has ``part`` + 1."""
+class Grove:
+    """Plants of one kind; the first ones that are wanted are made, the others are the same ones turned."""
+
+    def __init__(self, stage: Stage, name: str, seed: int, leaves: int = LEAVES) -> None:
+        self.stage, self.name = stage, name
+        self._seed, self._many = seed, leaves
+        self._made: list[tuple[Any, Any]] = []
+        self._bark = (birch_bark if name == "birches" else bark)(stage)
+        self._leaves = leaves_material(stage, name)
+
+    def plant(self, at: Point, height: float, part: int, turn: float) -> None:
+        """One more; its wood has ``part``, its leaves ``part`` + 1."""
+        kind = len(self._made) if len(self._made) < SHAPES else int(turn * 1000) % SHAPES
+        label = "bush" if self.name == "bushes" else "tree"
+        if kind == len(self._made):
+            plant = grown(self.name, self._seed + kind, self._many)
+            self._made.append(self._meshes(plant, label, part))
+            for number, thing in enumerate(self._made[kind]):
+                self.stage.put(thing, at, height, turn, label, part + number)
+        else:
+            for number, thing in enumerate(self._made[kind]):
+                self.stage.again(thing, at, height, turn, label, part + number)
+
+    def _meshes(self, plant: Plant, label: str, part: int) -> tuple[Any, Any]:
+        wood = self.stage.faces("wood", plant.wood, self._bark, label, part, smooth=60)
+        return wood, self.stage.faces("leaves", plant.leaves, self._leaves, label, part + 1)
+
+    def wood(self, points: np.ndarray, heights: np.ndarray, part: int, kinds: int = 3) -> None:
+        """A wood: at each of ``points`` (N, 3) one of a few trees, ``heights`` (N,) metres high; all are one part."""
+        for kind in range(kinds):
+            plant = grown(self.name, self._seed + 50 + kind, self._many)
+            here = np.arange(len(points)) % kinds == kind
+            for thing in self._meshes(plant, "tree", part):
+                if thing is not None:
+                    thing.pass_index = self.stage.number("tree", part)
+                    self.stage.copies(thing, points[here], heights[here], self._seed + kind)
+
+
+def leaf_cards(box: Sequence[float], seed: int, size: float, count: int) -> Faces:
+    """Leaves on the sides and the top of a hedge; ``box`` is x, y and z from where to where."""
     rng = np.random.default_rng(seed)
-    blobs = _blobs(rng)
-    wood = _wood(rng, blobs)
-    crown = _crown(rng, blobs, leaf)
-
-    def placed(points: np.ndarray) -> np.ndarray:
-        return points * height + np.array(at, np.float32)
-
-    stage.faces("trunk", wood.changed(placed), bark(stage), "tree", part, smooth=60)
-    stage.faces("crown", crown.changed(placed), leaves(stage), "tree", part + 1)
-
-
-def _blobs(rng: np.random.Generator) -> np.ndarray:
-    """(N, 4) middles and radii of clusters of leaves, a tree being 1 high."""
-    found = [(0.0, 0.64, 0.0, 0.20)]
-    for k in range(18):
-        turn = 2.4 * k + rng.uniform(-0.4, 0.4)
-        up = -0.95 + 1.9 * (k + rng.random()) / 18
-        out = CROWN * 0.70 * math.sqrt(max(0.0, 1 - 0.85 * up * up)) * rng.uniform(0.7, 1.1)
-        found.append((out * math.cos(turn), 0.62 + 0.27 * up, out * math.sin(turn), rng.uniform(0.085, 0.15)))
-    return np.array(found)
-
-
-def _crown(rng: np.random.Generator, blobs: np.ndarray, leaf: float) -> Faces:
-    share = blobs[:, 3] ** 2 / (blobs[:, 3] ** 2).sum()
-    whose = rng.choice(len(blobs), LEAVES, p=share)
-    way = rng.normal(size=(LEAVES, 3))
-    way /= np.linalg.norm(way, axis=1, keepdims=True)
-    away = blobs[whose, 3] * (0.72 + 0.36 * rng.random(LEAVES))  # near the surface, with some astray
-    at = blobs[whose, :3] + way * away[:, None] * np.array([1.0, 0.86, 1.0])
-    facing = way + rng.normal(scale=0.55, size=(LEAVES, 3))
+    x0, x1, y0, y1, z0, z1 = box
+    low, high = np.array([x0, y0, z0]), np.array([x1, y1, z1])
+    at = low + rng.random((count, 3)) * (high - low)
+    side = rng.choice(3, count, p=[0.12, 0.30, 0.58])
+    hand = np.where(side == 1, 1, rng.choice([0, 1], count, p=[0.15, 0.85]))
+    rows = np.arange(count)
+    at[rows, side] = np.where(hand > 0, high[side], low[side]) + rng.normal(scale=0.05, size=count)
+    facing = rng.normal(scale=0.6, size=(count, 3))
+    facing[rows, side] += np.where(hand > 0, 1.0, -1.0)
     facing /= np.linalg.norm(facing, axis=1, keepdims=True)
-    along = np.cross(facing, rng.normal(size=(LEAVES, 3)))
+    along = np.cross(facing, rng.normal(size=(count, 3)))
     along /= np.linalg.norm(along, axis=1, keepdims=True)
-    aside = np.cross(facing, along)
-    size = leaf * rng.uniform(0.7, 1.3, (LEAVES, 1))
-    corners = np.stack([at - along * size, at + aside * size * 0.5, at + along * size, at - aside * size * 0.5], 1)
-    faces = np.arange(4 * LEAVES).reshape(-1, 4)
+    aside, long = np.cross(facing, along), size * rng.uniform(0.6, 1.3, (count, 1))
+    corners = np.stack([at - along * long, at + aside * long * 0.5, at + along * long, at - aside * long * 0.5], 1)
+    faces = np.arange(4 * count).reshape(-1, 4)
     return Faces([*map(tuple, corners.reshape(-1, 3).tolist())], [*map(tuple, faces.tolist())])
 
 
-def _wood(rng: np.random.Generator, blobs: np.ndarray) -> Faces:
-    """A trunk that leans a little, and boughs into the clusters."""
-    wood = Faces()
-    fork = np.array([rng.uniform(-0.02, 0.02), 0.30, rng.uniform(-0.02, 0.02)])
-    _limb(wood, np.array([0.0, -0.02, 0.0]), fork, 0.034, 0.022)
-    _limb(wood, fork, blobs[0, :3], 0.022, 0.008)
-    for blob in blobs[1:]:
-        start = fork + (blobs[0, :3] - fork) * rng.uniform(0.0, 0.7)
-        _limb(wood, start, blob[:3], 0.012, 0.004)
-    return wood
-
-
-def _limb(wood: Faces, begin: np.ndarray, end: np.ndarray, thick: float, thin: float, around: int = 8) -> None:
-    along = (end - begin) / max(float(np.linalg.norm(end - begin)), 1e-6)
-    right = np.cross(along, (0.3, 0.1, 1.0))
-    right /= np.linalg.norm(right)
-    up = np.cross(right, along)
-    rings = []
-    for at, radius in ((begin, thick), (end, thin)):
-        turn = [2 * math.pi * k / around for k in range(around)]
-        rings.append([at + radius * (math.cos(a) * right + math.sin(a) * up) for a in turn])
-    for k in range(around):
-        nxt = (k + 1) % around
-        wood.polygon([tuple(each) for each in (rings[0][k], rings[1][k], rings[1][nxt], rings[0][nxt])])
-
-
-def leaves(stage: Stage) -> Any:
-    """Leaves that let some light through."""
+def leaves_material(stage: Stage, name: str) -> Any:
+    """Leaves that let some light through; every tree has a tone of its own."""
     s = Shader(stage, "leaves")
-    chance = s.noise(s.place(), 2.2, 3)
-    colour = s.mix(s.between(chance, 0.35, 0.65), (0.030, 0.085, 0.014), (0.085, 0.165, 0.030))
+    chance = s.node("NewGeometry").outputs["Random Per Island"]
+    own = s.node("ObjectInfo").outputs["Random"]
+    low, high = GREENS[name]
+    colour = s.mix(chance, low, high)
+    colour = s.shaded(colour, own, 0.82, 1.18)
     upper = s.surface(Base_Color=colour, Roughness=0.5, IOR_Level=0.35)
-    through = s.node("BsdfTranslucent", {"Color": s.mix(0.5, colour, (0.14, 0.22, 0.02))}).outputs[0]
-    return s.done(s.node("MixShader", {0: 0.30, 1: upper, 2: through}).outputs[0])
+    through = s.node("BsdfTranslucent", {"Color": s.mix(0.5, colour, [1.6 * value for value in high])}).outputs[0]
+    return s.done(s.node("MixShader", {0: 0.12 if name == "conifers" else 0.32, 1: upper, 2: through}).outputs[0])
 
 
 def bark(stage: Stage) -> Any:
     s = Shader(stage, "bark")
-    at = s.scaled(s.place(), (1, 1, 0.22))
+    at = s.scaled(s.place(), (10, 10, 2.2))
     rough = s.noise(at, 9.0, 6, 0.65)
     colour = s.mix(s.between(rough, 0.35, 0.65), (0.030, 0.020, 0.013), (0.125, 0.090, 0.062))
     return s.done(s.surface(Base_Color=colour, Roughness=0.9, Normal=s.bump(rough, 0.06)))
+
+
+def birch_bark(stage: Stage) -> Any:
+    """White, with dark marks across, darker at the foot."""
+    s = Shader(stage, "birch")
+    at = s.place()
+    marks = s.noise(s.scaled(at, (16, 16, 130)), 1.0, 4, 0.6)
+    foot = s.between(s.node("SeparateXYZ", {0: at}).outputs[2], 0.0, 0.10, 1.0, 0.0)
+    dark = s.math("MAXIMUM", s.between(marks, 0.56, 0.64), s.math("MULTIPLY", foot, 0.8))
+    colour = s.mix(dark, (0.66, 0.64, 0.60), (0.035, 0.030, 0.028))
+    return s.done(s.surface(Base_Color=colour, Roughness=0.7))

@@ -26,19 +26,36 @@ COLOURS = {  # the two ends between which a wall's pieces vary
     ("stone", "grey"): ((0.36, 0.355, 0.34), (0.17, 0.17, 0.172)),
     ("stone", "beige"): ((0.55, 0.45, 0.31), (0.36, 0.285, 0.195)),
     ("stone", "brown"): ((0.24, 0.155, 0.095), (0.115, 0.073, 0.048)),
+    ("plaster", "white"): ((0.74, 0.73, 0.70), (0.66, 0.65, 0.62)),
+    ("plaster", "beige"): ((0.64, 0.53, 0.38), (0.56, 0.46, 0.32)),
+    ("plaster", "yellow"): ((0.68, 0.47, 0.16), (0.60, 0.40, 0.13)),
+    ("plaster", "red"): ((0.42, 0.13, 0.085), (0.35, 0.10, 0.07)),
+    ("plaster", "grey"): ((0.36, 0.36, 0.36), (0.29, 0.29, 0.29)),
     ("glass", "blue"): ((0.10, 0.13, 0.17), (0.08, 0.11, 0.15)),
     ("glass", "grey"): ((0.13, 0.135, 0.14), (0.11, 0.115, 0.12)),
     ("glass", "green"): ((0.09, 0.13, 0.12), (0.07, 0.11, 0.10)),
 }
 
 
-def wall_material(stage: Stage, material: str, colour: str, style: str, turned: bool) -> Any:
-    """A wall that faces the viewer, or, ``turned``, one to the side."""
+Axis = Sequence[float] | None
+
+
+def wall_material(stage: Stage, material: str, colour: str, style: str, turned: bool, axis: Axis = None) -> Any:
+    """A wall that faces the viewer, or, ``turned``, one to the side, or one around an ``axis``: x, z and two radii."""
     s = Shader(stage, f"{material} wall")
     ends = COLOURS[material, colour]
-    u, v, flat = _flat(s, turned)
-    makers = {"brick": _brick, "wood": _boards, "stone": _stones, "concrete": _panels, "glass": _panels}
-    tone, normal, rough = makers[material](s, flat, ends, 1.6 if style == "skyscraper" else 1.0)
+    u, v, flat = _flat(s, turned, axis)
+    makers = {
+        "plaster": _plaster,
+        "brick": _brick,
+        "wood": _boards,
+        "stone": _stones,
+        "concrete": _panels,
+        "glass": _panels,
+    }
+    tone, normal, rough = makers[material](
+        s, flat, ends, {"skyscraper": 1.6, "castle": 1.5, "bridge": 1.5, "tower": 1.3}.get(style, 1.0)
+    )
     weather = s.noise(s.node("CombineXYZ", {0: u, 1: s.math("MULTIPLY", v, 0.22), 2: 3.0}).outputs[0], 0.8, 6, 0.6)
     tone = s.shaded(tone, weather, 0.80, 1.10)
     foot = s.between(s.math("ADD", v, s.math("MULTIPLY", weather, 0.7)), 0.35, 1.3, 0.62, 1.0)  # damp rises
@@ -48,10 +65,13 @@ def wall_material(stage: Stage, material: str, colour: str, style: str, turned: 
     return s.done(s.surface(Base_Color=tone, Roughness=0.3 if metal else rough, Metallic=metal, Normal=normal))
 
 
-def _flat(s: Shader, turned: bool) -> tuple[Any, Any, Any]:
+def _flat(s: Shader, turned: bool, axis: Axis = None) -> tuple[Any, Any, Any]:
     """Metres along a wall, metres up, and both as a vector."""
     parts = s.node("SeparateXYZ", {0: s.place()}).outputs
     u, v = parts[1 if turned else 0], parts[2]
+    if axis is not None:
+        x, y = s.math("SUBTRACT", parts[0], axis[0]), s.math("ADD", parts[1], axis[1])
+        u = s.math("MULTIPLY", s.math("ARCTAN2", y, x), max(axis[2:]))
     return u, v, s.node("CombineXYZ", {0: u, 1: v, 2: 0.0}).outputs[0]
 
 
@@ -113,17 +133,27 @@ def _panels(s: Shader, flat: Any, ends: tuple[Colour, Colour], size: float) -> t
     return tone, s.bump(height, 0.015), 0.8
 
 
+def _plaster(s: Shader, flat: Any, ends: tuple[Colour, Colour], size: float) -> tuple[Any, Any, float]:
+    """Smooth, with stains where rain runs."""
+    stain, pore = s.noise(flat, 0.7, 7, 0.6), s.noise(flat, 42.0, 4, 0.65)
+    tone = s.shaded(s.mix(s.between(stain, 0.35, 0.65), ends[0], ends[1]), pore, 0.95, 1.04)
+    return tone, s.bump(s.math("ADD", pore, s.noise(flat, 5.0, 5)), 0.006), 0.85
+
+
 ROOFS = {
+    "pointed": ((0.075, 0.085, 0.105), (0.036, 0.040, 0.052)),
+    "dome": ((0.30, 0.045, 0.030), (0.24, 0.036, 0.026)),
+    "none": ((0.235, 0.075, 0.040), (0.125, 0.040, 0.026)),
     "gable": ((0.235, 0.066, 0.034), (0.125, 0.036, 0.022)),
     "hip": ((0.090, 0.095, 0.108), (0.048, 0.050, 0.058)),
     "flat": ((0.17, 0.17, 0.17), (0.12, 0.12, 0.12)),
 }
 
 
-def roof_material(stage: Stage, roof: str, turned: bool) -> Any:
+def roof_material(stage: Stage, roof: str, turned: bool, axis: Axis = None) -> Any:
     """Tiles in rows that lap over each other, moss in places."""
     s = Shader(stage, "roof")
-    u, v, _ = _flat(s, turned)
+    u, v, _ = _flat(s, turned, axis)
     row = s.math("DIVIDE", v, 0.17)
     number, within = s.math("FLOOR", row), s.math("FRACT", row)
     along = s.math("ADD", s.math("DIVIDE", u, 0.26), s.math("MULTIPLY", s.math("MODULO", number, 2.0), 0.5))

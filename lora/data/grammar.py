@@ -8,6 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from . import _place_words as places
+from ._place_words import BUILDING_COLOURS as BUILDING_COLOURS
+from ._place_words import BUILDING_STYLES as BUILDING_STYLES
+from ._place_words import FARS as FARS
+from ._place_words import MATERIALS as MATERIALS
+from ._place_words import NEARS as NEARS
+from ._place_words import NONE as NONE
+from ._place_words import ROOFS as ROOFS
+from ._place_words import WITH_BALCONIES as WITH_BALCONIES
+
 KINDS = ("car", "building", "landscape")
 FINISHES = ("glossy", "matte", "metallic", "two-tone", "chrome")
 CAR_COLOURS = (
@@ -41,35 +51,9 @@ SKIES = ("clear sky", "cloudy sky")
 SIDES = {"left": 0.5, "right": 0.3, "behind": 0.2}  # where the sun is, as the picture is seen
 STUDIO = "studio"
 INSIDE = (STUDIO, "showroom", "garage")  # where there is no time of day
-FARS = {"snowy mountains": "mountain", "green hills": "hill", "the sea": "sea"}  # words -> class
-NEARS = ("grass", "sand", "snow", "rocks")
-BUILDING_STYLES = ("house", "cottage", "warehouse", "apartment block", "skyscraper")
-MATERIALS = {
-    "house": ("brick", "wood", "stone", "concrete"),
-    "cottage": ("wood", "stone", "brick"),
-    "warehouse": ("brick", "concrete", "wood"),
-    "apartment block": ("brick", "concrete", "stone", "glass"),
-    "skyscraper": ("glass", "concrete", "stone"),
-}
-BUILDING_COLOURS = {
-    "brick": ("red", "brown", "beige", "grey"),
-    "wood": ("brown", "white", "yellow", "blue", "green", "red"),
-    "concrete": ("grey", "white", "beige"),
-    "glass": ("blue", "grey", "green"),
-    "stone": ("grey", "beige", "brown"),
-}
-ROOFS = {
-    "house": ("gable", "hip"),
-    "cottage": ("gable", "hip"),
-    "warehouse": ("gable", "flat"),
-    "apartment block": ("flat", "hip"),
-    "skyscraper": ("flat",),
-}
-WITH_BALCONIES = ("apartment block", "skyscraper")
 _WITH_ARTICLE = ("city street", "mountain road")
 _SMALL_WORDS = ("a", "an", "and", "at", "from", "in", "of", "on", "the")
 _NO_CARS = ("bus", "roadster", "limousine")  # nobody calls them cars in the same breath
-NONE = "none"  # the word of a tag whose thing is not there
 
 
 def vocabulary() -> dict[str, tuple[str, ...]]:
@@ -80,24 +64,19 @@ def vocabulary() -> dict[str, tuple[str, ...]]:
         "style": (*CAR_STYLES, *BUILDING_STYLES),
         "finish": FINISHES,
         "colour": tuple(colours),
-        "material": tuple(BUILDING_COLOURS),
-        "roof": ("gable", "hip", "flat"),
-        "balconies": ("balconies",),
         "view": tuple(VIEWS),
         "ground": (*CAR_GROUNDS, *INSIDE),
         "time": (*TIMES, *INSIDE),
         "sky": SKIES,
         "light": tuple(SIDES),
-        "far": tuple(FARS),
-        "near": NEARS,
-        "trees": ("trees",),
-        "grammar": (*_SMALL_WORDS, "light", "made", "roof", "seen", "under", "view", "with"),
+        **places.words(),
+        "grammar": (*_SMALL_WORDS, *places.BETWEEN, "light", "made", "roof", "seen", "view", "with"),
     }
 
 
 def sentences(tags: Mapping[str, str]) -> tuple[str, ...]:
     """True sentences about a scene, the one of the grammar first; all but the last say the light, too."""
-    *full, short = {"car": _car, "building": _building, "landscape": _landscape}[tags["kind"]](tags)
+    *full, short = _SENTENCES[tags["kind"]](tags)
     sky, side = tags.get("sky", NONE), tags.get("light", NONE)
     light = "" if side == NONE else f", light from {side if side == 'behind' else f'the {side}'}"
     said = ("" if sky == NONE else f", {sky}") + light
@@ -131,24 +110,4 @@ def _car(tags: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def _building(tags: Mapping[str, str]) -> tuple[str, ...]:
-    colour, material, style, roof = (tags[name] for name in ("colour", "material", "style", "roof"))
-    balconies = "" if tags["balconies"] == NONE else " and balconies"
-    place, otherwise = _place(tags)
-    return (
-        f"a {colour} {material} {style} with a {roof} roof{balconies}, {place}",
-        f"{_a(style)} made of {colour} {material}, {roof} roof{balconies}, {otherwise}",
-        f"{style} of {colour} {material} under a {roof} roof{balconies}, {place}",
-        f"a {colour} {material} building{balconies.replace(' and', ' with')}, {place}",
-    )
-
-
-def _landscape(tags: Mapping[str, str]) -> tuple[str, ...]:
-    far, near, time = tags["far"], tags["near"], tags["time"]
-    trees = "" if tags["trees"] == NONE else " and trees"
-    return (
-        f"a landscape with {far}, {near}{trees}, {time}",
-        f"{near}{trees}, {far}, {time}",
-        f"{_a(time)} landscape of {far} with {near}{trees}",
-        f"a landscape with {far} and {near}, {time}",
-    )
+_SENTENCES = {"car": _car, "building": places.building_sentences, "landscape": places.landscape_sentences}

@@ -29,6 +29,16 @@ CLASSES: dict[str, tuple[int, int, int]] = {  # name -> RGB, 0 to 255; the order
     "rock": (100, 90, 80),
     "mountain": (150, 140, 170),
     "trim": (70, 0, 80),
+    "cloud": (235, 235, 245),
+    "river": (40, 140, 200),
+    "lake": (30, 110, 160),
+    "snow": (225, 240, 250),
+    "flowers": (255, 120, 190),
+    "bush": (60, 160, 20),
+    "road": (90, 90, 110),
+    "path": (190, 170, 120),
+    "fence": (170, 110, 160),
+    "house": (230, 80, 50),
 }
 NUMBER = {name: number for number, name in enumerate(CLASSES)}
 BRIGHTNESS = 0.7

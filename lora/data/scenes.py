@@ -7,7 +7,7 @@ place in the picture, and at night every window is lit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,10 @@ from . import grammar, hand
 from ._building_shape import building_shape
 from ._camera import SUNS
 from ._car_shape import car_shape
+from ._chooser import Chooser
 from ._draws import Draws
-from ._landscape import landscape_shape
+from ._landscape_shape import landscape_shape
+from ._place_tags import building_tags, landscape_tags
 from ._scene import Scene
 from ._sun import sun_shape
 from .grammar import KINDS, NONE, STUDIO, vocabulary
@@ -61,7 +63,7 @@ def sample_scene(seed: int, kind: str | None = None, **tags: str) -> Scene:
         kind = draws.one_of("kind", SHARES)
     if kind not in KINDS:
         raise ConfigError(f"kind: got {kind!r}, expected one of: {', '.join(KINDS)}")
-    chosen = _TAGS[kind](_Chooser(draws, tags))
+    chosen = _TAGS[kind](Chooser(draws, tags))
     unknown = [name for name in tags if name not in chosen]
     if unknown:
         raise ConfigError(f"got the tag {unknown[0]!r}, expected some of: {', '.join(chosen)} for a {kind}")
@@ -70,26 +72,7 @@ def sample_scene(seed: int, kind: str | None = None, **tags: str) -> Scene:
     return Scene(seed, kind, {"kind": kind, **chosen}, shape | sun_shape(draws, chosen), view)
 
 
-class _Chooser:
-    """Takes words that were asked for, and draws the others."""
-
-    def __init__(self, draws: Draws, wanted: Mapping[str, str]) -> None:
-        self._draws = draws
-        self._wanted = wanted
-
-    def __call__(self, name: str, options: Sequence[str] | Mapping[str, float]) -> str:
-        wanted = self._wanted.get(name)
-        if wanted is None:
-            return self._draws.one_of(f"tag {name}", options)
-        if wanted not in options:
-            raise ConfigError(f"{name}: got {wanted!r}, expected one of: {', '.join(options)}")
-        return wanted
-
-    def wants(self, name: str) -> str | None:
-        return self._wanted.get(name)
-
-
-def _car_tags(choose: _Chooser) -> dict[str, str]:
+def _car_tags(choose: Chooser) -> dict[str, str]:
     tags = {
         "finish": choose("finish", FINISH_SHARES),
         "colour": choose("colour", grammar.CAR_COLOURS),
@@ -108,7 +91,7 @@ def _car_tags(choose: _Chooser) -> dict[str, str]:
     return tags | _air(choose, tags["time"])
 
 
-def _air(choose: _Chooser, time: str) -> dict[str, str]:
+def _air(choose: Chooser, time: str) -> dict[str, str]:
     """What the sky is like, and where the sun stands; nothing of it where it is not seen."""
     sides = grammar.SIDES if time in grammar.SUNNY else (NONE,)
     return {
@@ -117,17 +100,14 @@ def _air(choose: _Chooser, time: str) -> dict[str, str]:
     }
 
 
-def _building_tags(choose: _Chooser) -> dict[str, str]:
-    style = choose("style", _styles(choose) or grammar.BUILDING_STYLES)
-    material = choose("material", _materials(choose, style) or grammar.MATERIALS[style])
-    tags = {
-        "style": style,
-        "material": material,
-        "colour": choose("colour", grammar.BUILDING_COLOURS[material]),
-        "roof": choose("roof", grammar.ROOFS[style]),
-        "balconies": choose("balconies", _balconies(style)),
-        "ground": choose("ground", grammar.GROUNDS),
-    }
+def _building_tags(choose: Chooser) -> dict[str, str]:
+    tags = building_tags(choose)
+    tags["time"] = choose("time", TIME_SHARES)
+    return tags | _air(choose, tags["time"])
+
+
+def _landscape_tags(choose: Chooser) -> dict[str, str]:
+    tags = landscape_tags(choose)
     tags["time"] = choose("time", TIME_SHARES)
     return tags | _air(choose, tags["time"])
 
@@ -138,41 +118,6 @@ def seen_air(time: str) -> dict[str, str]:
         "sky": grammar.SKIES[0] if time in grammar.OPEN else NONE,
         "light": "left" if time in grammar.SUNNY else NONE,
     }
-
-
-def _styles(choose: _Chooser) -> list[str]:
-    """What a building can be, if it is to have what is asked for; nothing where a style is asked for."""
-    if choose.wants("style"):
-        return []
-    roof, balconies = choose.wants("roof"), choose.wants("balconies")
-    return [
-        style
-        for style in grammar.BUILDING_STYLES
-        if _materials(choose, style)
-        and roof in (None, *grammar.ROOFS[style])
-        and balconies in (None, *_balconies(style))
-    ]
-
-
-def _materials(choose: _Chooser, style: str) -> list[str]:
-    """What a style can be made of, if it is to have the colour that is asked for."""
-    colour, material = choose.wants("colour"), choose.wants("material")
-    possible = [each for each in grammar.MATERIALS[style] if material in (None, each)]
-    return [each for each in possible if material or colour in (None, *grammar.BUILDING_COLOURS[each])]
-
-
-def _balconies(style: str) -> tuple[str, ...]:
-    return (NONE, "balconies") if style in grammar.WITH_BALCONIES else (NONE,)
-
-
-def _landscape_tags(choose: _Chooser) -> dict[str, str]:
-    tags = {
-        "far": choose("far", tuple(grammar.FARS)),
-        "near": choose("near", grammar.NEARS),
-        "trees": choose("trees", {"trees": 0.75, NONE: 0.25}),
-        "time": choose("time", TIME_SHARES),
-    }
-    return tags | _air(choose, tags["time"])
 
 
 _TAGS = {"car": _car_tags, "building": _building_tags, "landscape": _landscape_tags}

@@ -21,6 +21,7 @@ from ._blender import Stage, blender
 from ._camera import rays
 from ._noise import unit
 from ._sun import drawn_rays
+from ._trace_behind import close_behind
 from ._trace_building import build_building
 from ._trace_car import GAP, build_car
 from ._trace_ground import lay_ground
@@ -57,6 +58,7 @@ def _car(stage: Stage, scene: Scene) -> None:
 
 def _building(stage: Stage, scene: Scene) -> None:
     lay_ground(stage, scene, scene.seed, 1.6)
+    close_behind(stage, scene)
     build_building(stage, scene)
 
 
