@@ -18,7 +18,6 @@ from ._trace_dress import Dress
 from ._trace_glass import pane
 from ._trace_light import haze
 from ._trace_plants import Grove
-from ._trace_walls import wall_material
 from .grammar import NONE
 
 WINDOW, DOOR, TREE, BUSH, FIRST = 10, 11, 12, 24, 40  # parts; those of the solids follow from FIRST on
@@ -121,10 +120,7 @@ def build_building(stage: Stage, scene: Scene) -> None:
     glass = scene.tags["material"] == "glass"
     air = haze(scene.tags["time"])
     dress = Dress(stage, scene, air)
-    walls = {
-        turned: wall_material(stage, scene.tags["material"], scene.tags["colour"], scene.tags["style"], turned)
-        for turned in (False, True)
-    }
+    walls = {turned: dress.of(WALL, turned) for turned in (False, True)}
     for solid, base in zip(made, first_parts(made, FIRST), strict=True):
         if solid.kind == WALL:
             _walls(stage, scene, solid, base, walls, parts, glass)

@@ -32,6 +32,7 @@ from ._solids import (
     ROOF,
     ROUND,
     STONE,
+    WALL,
     WATER,
     WHOLE,
     Solid,
@@ -66,7 +67,7 @@ class Dress:
 
     def _made(self, kind: int, turned: bool, axis: tuple[float, ...] | None) -> Any:
         stage, tags = self.stage, self.scene.tags
-        if kind in (ATTIC, BLOCK, MERLON, ROUND, CHIMNEY):
+        if kind in (WALL, ATTIC, BLOCK, MERLON, ROUND, CHIMNEY):
             if tags["style"] == "temple" and kind == ROUND:
                 return concrete(stage, (0.60, 0.56, 0.48))
             if tags["material"] == "steel":
