@@ -43,6 +43,7 @@ class Stage:
         self.bpy.ops.wm.read_factory_settings(use_empty=True)
         self.scene = self.bpy.context.scene
         self.air = 1.0  # how far one sees, against clear air
+        self.haze: tuple[float, float, float] = (0.6, 0.6, 0.6)  # the colour of far air
         self.wet = False  # whether it rains on what is outside
         render = self.scene.render
         render.engine = "CYCLES"

@@ -23,7 +23,7 @@ from ._solids import (
     Parts,
     Solid,  # fmt: skip
 )
-from ._yard import yard, yard_shape
+from ._yard import FENCE_GROUP, yard, yard_shape
 from .grammar import NONE
 
 STOREYS = {"house": 2.9, "cottage": 2.6, "apartment block": 3.0, "skyscraper": 3.4, "warehouse": 4.8}  # metres
@@ -40,14 +40,14 @@ def building_shape(draws: Draws, tags: Mapping[str, str]) -> tuple[dict[str, flo
     style = tags["style"]
     shape = styles.measures(draws, style) if style in styles.STYLES else _plain_measures(draws, tags)
     built = _built(shape, tags)
-    x0, x1, _, _, z0, z1 = (
+    x0, x1, _, top, z0, z1 = (
         f(v) for f, v in zip((min, max) * 3, zip(*(s.box for s in built), strict=True), strict=True)
     )
     if style in ("bridge", "suspension bridge"):
         low, high = (-shape["width"] / 2, -shape["depth"]), (shape["width"] / 2, shape["depth"])
     else:
         low, high = (x0, z0), (x1, z1)
-    shape |= yard_shape(draws, tags, low, high, _door_x(shape, style))
+    shape |= yard_shape(draws, tags, low, high, _door_x(shape, style), top)
     hills = {"mountains": (0.13, 0.20), "a forest": (0.05, 0.09), "a city": (0.07, 0.15)}.get(
         tags["behind"], (0.05, 0.10)
     )
@@ -138,6 +138,12 @@ def solids(shape: Mapping[str, float], tags: Mapping[str, str]) -> list[Solid]:
     parts = Parts(_built(shape, tags))
     yard(parts, shape, tags)
     return parts.solids
+
+
+def covered(shape: Mapping[str, float], tags: Mapping[str, str]) -> list[tuple[float, float, float, float]]:
+    """x and z from where to where of everything that stands or lies on the ground; no grass grows there."""
+    low = (solid.box for solid in solids(shape, tags) if solid.box[2] < 0.5 and solid.group != FENCE_GROUP)
+    return [(x0, x1, z0, z1) for x0, x1, _, _, z0, z1 in low]
 
 
 def _built(shape: Mapping[str, float], tags: Mapping[str, str]) -> list[Solid]:

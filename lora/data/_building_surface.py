@@ -109,7 +109,7 @@ class Surface:
             grain = 1 + (0.16 * noise("fine", u * 0.35, y * 0.35 + self.point[2] * 0.2) if each in (HEDGE, PATH) else 0)
             boards = 1 - 0.3 * (torch.remainder(u, 0.24) < 0.03) if each == LEAF else 1.0
             bare = colour.new_tensor(tone)[:, None] * grain * boards
-            colour = torch.where(here, bare * (lit if each != LAMP else torch.maximum(lit, self.light.night)), colour)
+            colour = torch.where(here, bare * (lit if each != LAMP else torch.maximum(lit, self.light.lamps)), colour)
         a, b = u * 7, (y + 0.7 * self.point[2]) * 7
         bloom = (
             (kind == BED)
@@ -122,7 +122,7 @@ class Surface:
         dark = seen.new_tensor([0.05, 0.06, 0.07])[:, None] * (0.5 + self.light.ambient)
         pane = dark + 0.35 * seen
         warm = seen.new_tensor([1.15, 0.84, 0.42])[:, None]
-        pane = mix(pane, warm, self.light.night)
+        pane = mix(pane, warm, self.light.lamps)
         along = torch.remainder(u - torch.where(self.normal[0].abs() > 0.7, self.own.z0, self.own.x0), self.own.spacing)
         bar = ((along < 0.05) | (along > self.own.spacing - 0.05)) & (self.grain < 0.06)
         colour = torch.where(kind == GLAZED, torch.where(bar, 0.25 * lit, pane), colour)
@@ -180,11 +180,11 @@ class Surface:
         room = ((found.up - found.low) / (found.high - found.low)).clamp(0, 1)
         warm = seen.new_tensor([1.20, 0.88, 0.45])[:, None] * (0.62 + 0.38 * room) * (0.86 + 0.14 * found.hash)
         warm = torch.where(glass, mix(pane, 0.18 * warm + 1.1 * self.p.colour, 0.7), warm)
-        pane = mix(pane, warm, self.light.night)
+        pane = mix(pane, warm, self.light.lamps)
         # The wall's thickness shades the top of a pane, and its left, where the light comes from.
         from_left = (found.across - 0.5 + found.half) / found.half
         shade = 0.45 * step(found.high - 0.07, found.high, found.up) + 0.2 * step(0.22, 0.0, from_left)
-        return pane * (1 - shade * (1 - self.light.night) * torch.where(glass, 0.4, 1.0))
+        return pane * (1 - shade * (1 - self.light.lamps) * torch.where(glass, 0.4, 1.0))
 
     def _with_roof(
         self, kind: Tensor, u: Tensor, lit: Tensor, colour: Tensor, label: Tensor, part: Tensor

@@ -210,7 +210,7 @@ def _house(canvas: Canvas, light: Table, layers: _Layers, number: int) -> None:
     windows = windows & (((b - 0.12) / 0.22) % 1 < 0.55) & (b > 0.12) & (b < 0.5)
     plaster, pane = (light.sun.new_tensor(c)[:, None, None, None] for c in (_WALLS[number], (0.08, 0.09, 0.11)))
     glow = light.sun.new_tensor([1.0, 0.72, 0.34])[:, None, None, None]
-    shown = torch.where(windows, mix(pane * 2.0, glow, light.night), plaster * lit)
+    shown = torch.where(windows, mix(pane * 2.0, glow, light.lamps), plaster * lit)
     canvas.paint(wall, shown, "house", 60 + 2 * number, far, -layers.level)
     roof = there & (b >= 0.56) & (b < 1.0) & (a.abs() < 0.80 - 0.42 * (b - 0.56))
     tile = light.sun.new_tensor([0.40, 0.14, 0.09])[:, None, None, None] * (1 + 0.1 * noise("fine", a, b))

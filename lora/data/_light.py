@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ._noise import mix, noise, scatter, step
 from ._table import Table
-from .grammar import INSIDE, STUDIO
+from .grammar import INSIDE, LAMPS_ON, STUDIO
 
 if TYPE_CHECKING:
     from ._scene import Scene
@@ -64,7 +64,7 @@ def _between(a: Sequence[float], b: Sequence[float], share: float) -> list[float
 
 def light_of(scenes: Sequence[Scene], device: torch.device) -> Table:
     """Colours (3, B) zenith, horizon, sun (its strength included), sky_light, air (ambient light), ground; numbers (B,)
-    ambient, strength, clouds, night, studio, backdrop."""
+    ambient, strength, clouds, night, lamps, studio, backdrop."""
     numbers = []
     for scene in scenes:
         name = scene.tags["time"]
@@ -82,6 +82,7 @@ def light_of(scenes: Sequence[Scene], device: torch.device) -> Table:
                 "strength": time.strength,
                 "clouds": CLOUDS.get(scene.tags.get("sky", ""), time.clouds),
                 "night": float(name == "night"),
+                "lamps": float(name in LAMPS_ON),
                 "studio": float(name in INSIDE),
                 "backdrop": BACKDROPS.get(name, 0.0),
             }

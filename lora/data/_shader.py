@@ -8,6 +8,9 @@ from typing import Any
 Colour = Sequence[float]
 
 
+FOG = 0.3  # of the clear air's reach: below it, what is near fades, too
+
+
 class Shader:
     """The nodes of one material, or of the world; every method gives the output of a node."""
 
@@ -19,6 +22,8 @@ class Shader:
         self.tree = self.owner.node_tree
         self.tree.nodes.clear()
         self.out = self.tree.nodes.new("ShaderNodeOutputWorld" if world else "ShaderNodeOutputMaterial")
+        self._in_fog = not world and name != "disc" and stage.air < FOG
+        self._behind_air = False
 
     def node(self, kind: str, inputs: dict[Any, Any] | None = None, **settings: Any) -> Any:
         """A node of a kind; inputs by name or number are values or outputs of others."""
@@ -95,6 +100,7 @@ class Shader:
 
     def hazed(self, surface: Any, haze: Colour, far: float, most: float = 0.9) -> Any:
         """A surface behind air: the colour of the haze takes over with the distance in metres, sooner in fog."""
+        self._behind_air = True
         distance = self.node("CameraData").outputs["View Distance"]
         far, most = far * self.stage.air, 1 - (1 - most) * min(1.0, 2 * self.stage.air)
         share = self.math("SUBTRACT", 1.0, self.math("EXPONENT", self.math("DIVIDE", distance, -far)))
@@ -103,7 +109,9 @@ class Shader:
         return self.node("MixShader", {0: share, 1: surface, 2: air}).outputs[0]
 
     def done(self, surface: Any) -> Any:
-        """Ends it with a shader; gives the material."""
+        """Ends it with a shader; gives the material. In fog, everything is behind air."""
+        if self._in_fog and not self._behind_air:
+            surface = self.hazed(surface, self.stage.haze, 1900.0)
         self.tree.links.new(surface, self.out.inputs["Surface"])
         return self.owner
 

@@ -14,9 +14,11 @@ from ._trace_ground import HILLS
 from ._trace_land import mountains
 from ._trace_light import haze
 from ._trace_plants import Grove
+from .grammar import LAMPS_ON
 
 FOREST, CITY = (75.0, 130.0), 900.0  # metres
 TREES = 420
+SUNK = 0.2  # of a tree's height
 
 
 def close_behind(stage: Stage, scene: Scene) -> None:
@@ -44,7 +46,8 @@ def forest(stage: Stage, scene: Scene, reach: tuple[float, float], height: float
     rng.shuffle(away)
     points = np.stack([view.eye[0] - away * np.sin(turn), 0 * away, view.eye[2] - away * np.cos(turn)], 1)
     top = height * spread * near + view.eye[1]
-    sizes = top * rng.uniform(0.72, 1.08, TREES)
+    sizes = 1.2 * top * rng.uniform(0.72, 1.08, TREES)
+    points[:, 1] = -SUNK * sizes  # bushes hide the trunks at the edge of a wood
     name = scene.tags["trees"] if scene.tags["trees"] in ("conifers", "birches") else "trees"
     if scene.tags.get("ground", scene.tags.get("near")) == "snow":
         name = "conifers"
@@ -75,7 +78,7 @@ def _city(stage: Stage, scene: Scene) -> None:
     wall = s.mix(own, (0.42, 0.40, 0.37), (0.16, 0.18, 0.21))
     tone = s.mix(s.math("MULTIPLY", window, 0.75), wall, (0.05, 0.065, 0.085))
     inputs = {"Base_Color": tone, "Roughness": 0.5}
-    if scene.tags["time"] == "night":
+    if scene.tags["time"] in LAMPS_ON:
         cell = s.node("VectorMath", {0: s.scaled(s.place(), (0.12, 0.12, 1 / 3.6))}, operation="FLOOR").outputs[0]
         lit = s.math("GREATER_THAN", s.node("TexWhiteNoise", {"Vector": cell}).outputs["Value"], 0.55)
         inputs |= {

@@ -43,6 +43,7 @@ from ._trace_meadow import PETALS, flower
 from ._trace_plants import leaf_cards, leaves_material
 from ._trace_walls import roof_material, wall_material
 from ._trace_water import water
+from .grammar import LAMPS_ON
 
 AROUND = 40  # corners of what is round
 BEVELS = {STONE: 0.03, MERLON: 0.03, FENCE: 0.008, BEAM: 0.012, LEAF: 0.01}
@@ -81,7 +82,7 @@ class Dress:
             dark = tags["style"] in DARK_BEAMS
             return plain(stage, "beam", (0.045, 0.047, 0.05) if dark else (0.66, 0.65, 0.61), 0.4, 0.6 if dark else 0.0)
         if kind == LAMP:
-            night = tags["time"] == "night"
+            night = tags["time"] in LAMPS_ON
             return plain(stage, "lamp", (1.0, 0.74, 0.42), 0.3, glow=9.0 * LIT if night else 0.25)
         makers = {
             FLAT: lambda: plain(

@@ -11,6 +11,7 @@ from typing import Any
 from ._blender import Stage
 from ._scene import Scene
 from ._shader import Shader
+from .grammar import LAMPS_ON
 
 TINTS = {"blue": (0.035, 0.085, 0.16), "grey": (0.05, 0.055, 0.06), "green": (0.03, 0.085, 0.07)}
 DEEP = 4.0  # metres from a pane to the wall behind it
@@ -21,7 +22,7 @@ BY_DAY = 0.16
 def pane(stage: Stage, scene: Scene, turned: bool, room: tuple[float, float] = (3.0, 2.9)) -> Any:
     """A pane in a wall that looks along z, or, ``turned``, along x; ``room``: metres that rooms are wide and high."""
     s = Shader(stage, "pane")
-    night, glass = scene.tags["time"] == "night", scene.tags["material"] == "glass"
+    night, glass = scene.tags["time"] in LAMPS_ON, scene.tags["material"] == "glass"
     island = s.node("NewGeometry").outputs["Random Per Island"]
     tone, lamp = _room(s, turned, room)
     fold = s.wave(s.scaled(s.place(), (1, 1, 0)), 4.5, 1.5, "DIAGONAL")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._blender import Stage
+from ._building_shape import covered
 from ._camera import View
 from ._scene import Scene
 from ._shader import Shader
@@ -41,16 +42,29 @@ def lay_ground(stage: Stage, scene: Scene, seed: int, size: float = 1.0) -> None
     elif name == "road":
         stage.faces("verge", plain.changed(lambda p: p - [0, 0.03, 0]), grass(stage, air), "ground", GROUND)
         _road(stage, scene, air, size)
-        tufts(
-            stage, seed, scene.view, 0.055 * size**0.5, lambda p: np.abs(p[:, 2] + _middle(scene)) > ROAD * size + 0.5
-        )
+        _turf(stage, scene, size, lambda p: np.abs(p[:, 2] + _middle(scene)) > ROAD * size + 0.5)
     else:
         material = {"grass": grass, "sand": sand, "snow": snow}[name](stage, air)
         stage.faces("ground", plain, material, "ground", GROUND)
         if name == "grass":
-            tufts(stage, seed, scene.view, 0.055 * size**0.5, lambda p: np.ones(len(p), bool))
+            _turf(stage, scene, size, lambda p: np.ones(len(p), bool))
     if scene.shape["hills"] > 0 and scene.tags.get("behind", "hills") == "hills":
         hills(stage, scene.view, scene.shape["hills"], scene.shape["hills_at"], name, air)
+
+
+def _turf(stage: Stage, scene: Scene, size: float, grows: Any) -> None:
+    """Grass around a thing, but where its yard has other ground; from above nobody sees blades."""
+    if scene.view.eye[1] > 4.2:
+        return
+    taken = covered(scene.shape, scene.tags) if scene.kind == "building" else []
+
+    def free(p: np.ndarray) -> np.ndarray:
+        found = grows(p)
+        for x0, x1, z0, z1 in taken:
+            found &= (p[:, 0] < x0) | (p[:, 0] > x1) | (p[:, 2] < z0) | (p[:, 2] > z1)
+        return found
+
+    tufts(stage, scene.seed, scene.view, 0.055 * size**0.5, free)
 
 
 PLACES = ("city street", "mountain road", "coast")

@@ -87,7 +87,8 @@ def dunes(stage: Stage, rng: np.random.Generator, view: View, height: float, mat
         * away
         * (1.15 - 0.55 * share)
     )
-    up[0] = -1.0
+    up *= (share * 9.0).clip(0, 1)
+    up[0] = -0.3
     stage.faces("dunes", fan(view, turn, away, up), material, "sand", part, smooth=180)
 
 
@@ -140,7 +141,7 @@ def _rock_and_snow(stage: Stage, air: Any, tall: float) -> Any:
     white = s.math("MULTIPLY", s.between(lies, 0.48, 0.66), s.between(edge, 0.22, 0.48))
     tone = s.mix(white, base, (0.82, 0.86, 0.92))
     normal = s.bump(s.math("ADD", rough, s.math("MULTIPLY", fine, 0.3)), 50.0)
-    return s.done(s.hazed(s.surface(Base_Color=tone, Roughness=0.85, Normal=normal), air, 7500.0, 0.85))
+    return s.done(s.hazed(s.surface(Base_Color=tone, Roughness=0.85, Normal=normal), air, 13000.0, 0.85))
 
 
 def _meadows(stage: Stage, air: Any) -> Any:

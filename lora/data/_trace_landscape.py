@@ -76,7 +76,9 @@ def _forest(stage: Stage, scene: Scene, view: View) -> None:
     points = np.stack([away * np.sin(turn), 0 * away, -away * np.cos(turn)], 1)
     name = scene.tags["trees"] if scene.tags["trees"] in ("conifers", "birches") else "trees"
     name = "conifers" if scene.tags["near"] == "snow" else name
-    Grove(stage, name, scene.seed, 4500).wood(points, rng.uniform(10.0, 15.5, count), RIDGE)
+    sizes = rng.uniform(12.0, 18.5, count)
+    points[:, 1] = -0.2 * sizes  # bushes hide the trunks at the edge of a wood
+    Grove(stage, name, scene.seed, 4500).wood(points, sizes, RIDGE)
 
 
 # --- far

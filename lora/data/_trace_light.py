@@ -129,7 +129,7 @@ def light(stage: Stage, scene: Scene) -> None:
         light_room(stage, time, view)
         return
     hour = HOURS[time]
-    stage.air, stage.wet = hour.air, time in WET
+    stage.air, stage.wet, stage.haze = hour.air, time in WET, haze(time)
     sun = toward_sun(view, hour.height)
     stage.sun(sun, hour.sun, hour.strength, hour.angle)
     stage.scene.world = _sky(stage, hour, scene, sun)

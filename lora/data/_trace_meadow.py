@@ -16,6 +16,7 @@ from ._solid_mesh import Faces
 from ._trace_ground import asphalt, concrete, worn_paint
 from ._trace_walls import roof_material
 from ._trace_water import water
+from .grammar import LAMPS_ON
 
 PART, HOUSE = 12, 60  # as the fast painter has them
 FLOWERS = 5200
@@ -29,7 +30,7 @@ def lay_ways(stage: Stage, scene: Scene, large: float, air: Any) -> None:
     if shape["lake"]:
         turn = np.linspace(0, 2 * np.pi, 160, endpoint=False)
         rng = np.random.default_rng(scene.seed + 3)
-        edge = 1 + 0.05 * sum(np.sin(k * turn + rng.uniform(0, 7)) / k for k in (3, 5, 8))
+        edge = 1 + 0.13 * sum(np.sin(k * turn + rng.uniform(0, 7)) / k for k in (3, 5, 8))
         for grow, y, material, part in (
             (1.06, 0.015, shore(stage, air), 8),
             (1.0, 0.03, water(stage, air, 0.10, 1.6), PART),
@@ -100,7 +101,7 @@ def dirt(stage: Stage, air: Any) -> Any:
 def village(stage: Stage, scene: Scene, large: float) -> None:
     """Houses far off: walls, a roof, windows and a chimney."""
     spread = 2 * math.tan(scene.view.field / 2)
-    night = scene.tags["time"] == "night"
+    night = scene.tags["time"] in LAMPS_ON
     panes = (
         plain(stage, "far panes", (1.0, 0.62, 0.28), 0.2, glow=1.3)
         if night

@@ -29,7 +29,7 @@ class Grove:
         self._seed, self._many = seed, leaves
         self._made: list[tuple[Any, Any]] = []
         self._bark = (birch_bark if name == "birches" else bark)(stage)
-        self._leaves = leaves_material(stage, name)
+        self._leaves = self._bark if name == "bare trees" else leaves_material(stage, name)
 
     def plant(self, at: Point, height: float, part: int, turn: float) -> None:
         """One more; its wood has ``part``, its leaves ``part`` + 1."""

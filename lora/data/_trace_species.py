@@ -187,11 +187,13 @@ def _palm(rng: np.random.Generator, count: int) -> Plant:
 
 def _bare(rng: np.random.Generator, count: int) -> Plant:
     limbs, ends = _forked(rng, np.array([0.0, 0.62, 0.0]), np.array([0.32, 0.37, 0.32]), 15, 7, 0.27, 0.028)
+    twigs: list[Limb] = []
     for end in ends:
         for _ in range(3):
             way = (end - np.array([0.0, 0.45, 0.0])) * 0.22 + rng.normal(scale=0.035, size=3)
-            limbs.append((end, end + way * rng.uniform(0.4, 0.9), 0.0016, 0.0006))
-    return Plant(_wood(limbs, 4), Faces())
+            twigs.append((end, end + way * rng.uniform(0.4, 0.9), 0.0018, 0.0007))
+    thick = [limb for limb in limbs if limb[2] > 0.004]
+    return Plant(_wood(thick, 6), _wood(twigs + [limb for limb in limbs if limb[2] <= 0.004], 4))
 
 
 _KINDS: dict[str, Callable[[np.random.Generator, int], Plant]] = {

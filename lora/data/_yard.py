@@ -11,13 +11,14 @@ from .grammar import NONE
 TREES, BUSHES = 5, 5  # at most
 HEIGHTS = {"trees": (5.5, 10.0), "conifers": (6.0, 12.0), "birches": (6.0, 10.0), "bare trees": (5.0, 8.5),
            "palms": (6.0, 9.5)}  # fmt: skip
-POST = 0.12  # metres
+FENCE_GROUP, PATH_GROUP = 40, 41
 FENCE_HIGH, HEDGE_HIGH = 1.05, 1.25
 
 
 def yard_shape(draws: Draws, tags: Mapping[str, str], low: tuple[float, float], high: tuple[float, float],
-               door: float) -> dict[str, float]:  # fmt: skip
-    """Where everything is; ``low`` and ``high`` are x and z of the corners of what is built, ``door`` is its x."""
+               door: float, top: float) -> dict[str, float]:  # fmt: skip
+    """Where everything is; ``low`` and ``high`` are x and z of the corners of what is built, ``door`` is its x,
+    and ``top`` metres its height."""
     front = high[1] + draws.between("yard before", 5.0, 8.0)
     shape = {
         "yard_x": high[0] - low[0] + draws.between("yard beside", 5.0, 10.0),
@@ -37,7 +38,7 @@ def yard_shape(draws: Draws, tags: Mapping[str, str], low: tuple[float, float], 
         z = draws.between(f"tree {number} z", -1.9, 0.2) if behind else draws.between(f"tree {number} z", 0.0, 1.0)
         shape[f"tree{number}_z"] = z * (high[1] - low[1]) / 2 + (low[1] + high[1]) / 2
         tall = draws.between(f"tree {number} height", *HEIGHTS.get(tags["trees"], (5.0, 9.0)))
-        shape[f"tree{number}_height"] = tall * min(1.6, size**0.5)
+        shape[f"tree{number}_height"] = tall * max(1.0, min(1.8, (top / 9.0) ** 0.5))
         shape[f"tree{number}_turn"] = draws.between(f"tree {number} turn", 0.0, 6.28)
     for number in range(BUSHES):
         hand = -1 if number % 2 else 1
@@ -68,11 +69,11 @@ def yard(parts: Parts, shape: Mapping[str, float], tags: Mapping[str, str]) -> N
     if tags["fence"] == "a fence":
         for x0, x1 in ((-half, gate[0]), (gate[1], half)):
             for level in (0.30, 0.78):
-                parts.box(FENCE, (x0, x1), (level, level + 0.12), (front - 0.03, front + 0.03), group=40)
+                parts.box(FENCE, (x0, x1), (level, level + 0.12), (front - 0.03, front + 0.03), group=FENCE_GROUP)
             count = max(2, round((x1 - x0) / 0.42))
             for k in range(count + 1):
                 at = x0 + (x1 - x0 - 0.14) * k / count
-                parts.box(FENCE, (at, at + 0.14), (0.0, FENCE_HIGH), (front + 0.03, front + 0.07), group=40)
+                parts.box(FENCE, (at, at + 0.14), (0.0, FENCE_HIGH), (front + 0.03, front + 0.07), group=FENCE_GROUP)
     elif tags["fence"] == "a hedge":
         for x in ((-half, gate[0]), (gate[1], half)):
             parts.box(HEDGE, x, (0.0, HEDGE_HIGH), (front - 0.4, front + 0.4))
@@ -82,9 +83,9 @@ def _slanted(parts: Parts, z: tuple[float, float], aside: tuple[float, float], w
     """A piece of a path from (aside[0], z[0]) to (aside[1], z[1])."""
     along = Parts()
     along.sloped(
-        PATH, z, (aside[0] - wide, aside[1] - wide), (aside[0] + wide, aside[1] + wide), (0.0, 0.025), group=41
+        PATH, z, (aside[0] - wide, aside[1] - wide), (aside[0] + wide, aside[1] + wide), (0.0, 0.025), group=PATH_GROUP
     )
     for solid in along.solids:  # x, y and z of it are z, x and y of the path
         x0, x1, y0, y1, z0, z1 = solid.box
         planes = tuple((b, c, a, w) for a, b, c, w in solid.planes)
-        parts.solids.append(type(solid)(planes, PATH, (y0, y1, z0, z1, x0, x1), group=41))
+        parts.solids.append(type(solid)(planes, PATH, (y0, y1, z0, z1, x0, x1), group=PATH_GROUP))

@@ -46,6 +46,7 @@ CAR_GROUNDS = {"road": 0.26, "grass": 0.13, "sand": 0.11, "snow": 0.10, "city st
                "coast": 0.12}  # fmt: skip
 TIMES = ("day", "sunset", "overcast", "night", "morning", "dusk", "fog", "rain")
 SUNNY = ("day", "sunset", "morning")  # the sun shines
+LAMPS_ON = ("night", "dusk")  # windows and lamps are lit
 OPEN = (*SUNNY, "dusk")  # the sky is seen
 SKIES = ("clear sky", "cloudy sky")
 SIDES = {"left": 0.5, "right": 0.3, "behind": 0.2}  # where the sun is, as the picture is seen

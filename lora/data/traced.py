@@ -114,7 +114,8 @@ def _smooth(part: np.ndarray, label: np.ndarray, depth: np.ndarray) -> tuple[np.
     side = max(3, round(len(part) / 40)) | 1
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     tree = NUMBER["tree"]
-    for crown in np.unique(number[(label == tree) & (part % 2 == 1)]).tolist():
+    leafy = np.isin(label, (tree, NUMBER["bush"]))
+    for crown in np.unique(number[leafy & (part % 2 == 1)]).tolist():
         here = number == crown
         if here.sum() < side * side:
             continue
