@@ -33,6 +33,7 @@ def seen_large(view: View) -> View:
 
 def build_landscape(stage: Stage, scene: Scene) -> None:
     """Put a landscape on the stage; it is to be seen by ``seen_large`` of its view."""
+    stage.air = min(1.0, 3.0 * stage.air)  # in fog, one sees as much of a large country as of a yard
     air, spread = haze(scene.tags["time"]), 2 * math.tan(scene.view.field / 2)
     high, view, far = EYE * LARGE, seen_large(scene.view), scene.tags["far"]
     sea = far in COASTS
