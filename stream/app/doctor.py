@@ -18,6 +18,7 @@ NEEDED = (
 OPTIONAL = {
     "openvino": "the fastest engine on a CPU: pip install openvino",
     "onnxruntime": 'ONNX files, and an engine for many devices: pip install "inkstream[onnx]"',
+    "uvicorn": 'a page to draw on in the browser (inkstream studio): pip install "inkstream[studio]"',
     "pyvirtualcam": 'a virtual camera for other programs: pip install "inkstream[virtualcam]"',
 }
 CAMERAS_TRIED = 4  # where the system does not list its cameras

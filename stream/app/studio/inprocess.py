@@ -18,6 +18,7 @@ from ...base.configfile import RunConfig
 from ...base.errors import ConfigError
 from ...base.plain import reason
 from ...base.progress import Progress
+from ...base.signals import left_behind
 from ...history.journal import drawn_with
 from ..ahead import hurried, imported
 from ..opening import Steps
@@ -57,13 +58,15 @@ class InProcess:
         self._spare: Made | None = None  # made at the start, for the first drawing
         self._open: list[StreamSession] = []
         self._started = threading.Event()
+        self._loading: threading.Thread | None = None
         self._loaded = threading.Event()
 
     def start(self) -> None:
         """Load the model, on a thread of its own; may come twice."""
         if not self._started.is_set():
             self._started.set()
-            threading.Thread(target=self._load, name="inkstream loading", daemon=True).start()
+            self._loading = threading.Thread(target=self._load, name="inkstream loading", daemon=True)
+            self._loading.start()
 
     def open(self, values: Values | None, tell: Tell) -> StreamSession:
         """A stream for one more drawing; raises Full."""
@@ -90,7 +93,9 @@ class InProcess:
         live.close()
 
     def close(self) -> None:
-        """Close all sessions, and what they are made of."""
+        """Close all sessions, and what they are made of. What is still being loaded is left behind."""
+        if self._loading is not None and self._loading.is_alive():
+            left_behind(self._loading)
         with self._lock:
             left, self._open = self._open, []
             spare, self._spare = self._spare, None
