@@ -19,7 +19,14 @@ from inkstream.lora.evaluate import behaviour, colours, measures
 from inkstream.lora.evaluate.behaviour import TRIALS, NotMeasured, Trial
 from inkstream.lora.evaluate.data import Data, open_data
 from inkstream.lora.evaluate.evaluation import evaluate
-from inkstream.lora.evaluate.features import ClipFeatures, RandomFeatures, frechet, open_features
+from inkstream.lora.evaluate.features import (
+    ClipFeatures,
+    DetailFeatures,
+    Patches,
+    RandomFeatures,
+    frechet,
+    open_features,
+)
 from inkstream.lora.evaluate.goals import GOALS, faults, held_to_goals
 from inkstream.lora.evaluate.rendering import Renderer, native_side, run_for, step_indices
 from inkstream.lora.evaluate.sheet import columns_of, sheet
@@ -266,6 +273,26 @@ def test_frechet_of_known_normals():
     assert math.isfinite(frechet(few, few + 1))
     with pytest.raises(ValueError, match="at least 2"):
         frechet(a[:1], a)
+
+
+def test_patches_know_soft_from_sharp_and_not_where_things_are():
+    features, rng = DetailFeatures(), np.random.default_rng(0)
+    grain = [cv2.GaussianBlur(rng.normal(128, 200, (96, 96, 3)), (0, 0), 1.5) for _ in range(3)]
+    pictures = [each.clip(0, 255).astype(np.uint8) for each in grain]
+
+    def patches(change=lambda picture: picture):
+        made = Patches(features)
+        for picture in pictures:
+            made.add(np.ascontiguousarray(change(picture)))
+        return made
+
+    real = patches()
+    side = pictures[0].shape[0] // 4  # level 2 is seen at a quarter of the size
+    assert real.count == 3 * side * side
+    assert real.distance(patches()) == pytest.approx(0.0, abs=1e-6)
+    soft, softer = (patches(lambda picture, s=s: cv2.GaussianBlur(picture, (0, 0), s)) for s in (0.6, 2.0))
+    turned = patches(lambda picture: picture[:, ::-1])
+    assert 0 < turned.distance(real) < 0.5 * soft.distance(real) < 0.5 * softer.distance(real)
 
 
 def test_random_features_grow_with_the_damage():

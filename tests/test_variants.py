@@ -6,15 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from inkstream.bench.synthetic import FakeStream
+from inkstream.lora.load import load_pipeline
 from inkstream.stream.base.articles import exchanged
+from inkstream.stream.base.completion import completed
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.configfile import load_config
 from inkstream.stream.base.errors import ConfigError
 from inkstream.stream.base.frame import Size
 from inkstream.stream.base.reading import Brings
 from inkstream.stream.base.variants import variants
+from inkstream.stream.loop.prompt import PromptEncoder
 from inkstream.stream.loop.stream import Stream
 from inkstream.stream.session.session import Session
 from inkstream.stream.sinks.fake import FakeSink
@@ -49,6 +53,34 @@ def test_what_a_prompt_leaves_open_is_drawn_and_what_it_says_stays():
             assert prompt.endswith((", day", ", sunset"))
         assert {name for each in styles for name in each.changes["lora_dict"]} == {"night", "clay", "print"}
         assert all("prompt" not in each.changes for each in styles)
+
+
+def test_the_seed_completes_a_prompt_in_words_and_always_the_same():
+    whole = "a red house, on snow, sunset"
+    assert completed(whole, TAGS, random.Random(1)) == (whole, ())
+    made = {seed: completed("a house on snow", TAGS, random.Random(seed)) for seed in range(12)}
+    assert made == {seed: completed("a house on snow", TAGS, random.Random(seed)) for seed in range(12)}
+    assert len({prompt for prompt, _ in made.values()}) >= 4
+    for prompt, added in made.values():
+        assert len(added) == 2 and "on snow" in prompt and all(each in prompt for each in added)
+    streets = {**TAGS, "ground": ("city street", "coast")}
+    said = {completed("a red sedan, day", streets, random.Random(seed))[0] for seed in range(8)}
+    assert said == {"a red sedan, day, on a city street", "a red sedan, day, at the coast"}
+
+
+def test_a_stream_draws_what_the_completed_prompt_says():
+    prompts = PromptEncoder(load_pipeline("ink-tiny", StreamConfig.build(device="cpu", dtype="float32")))
+    config = load_config("ink-tiny").stream.model_copy(update={"prompt": "a house", "seed": 3})
+    reading = prompts.read("a house", config)
+    prompt, added = completed("a house", prompts.brings.tags, random.Random(3))
+    assert reading.added == added and reading.hints() == (f"the seed adds: {', '.join(added)}",)
+    plain = config.model_copy(update={"complete_prompt": False})
+    assert not prompts.read("a house", plain).hints() and not reading.lines()
+    expected = prompts.prompt(plain.model_copy(update={"prompt": prompt}))
+    assert torch.equal(prompts.prompt(config).text, expected.text)
+    assert not torch.equal(prompts.prompt(config).text, prompts.prompt(plain).text)
+    another = prompts.prompt(config.model_copy(update={"seed": 4}))
+    assert not torch.equal(another.text, expected.text)
 
 
 def test_an_article_follows_the_word_behind_it():

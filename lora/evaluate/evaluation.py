@@ -16,7 +16,7 @@ from ...stream.base.results import result_of
 from ..data.palette import control_image
 from .behaviour import PASSES, TRIALS, NotMeasured, Trial
 from .data import Data
-from .features import Features, frechet
+from .features import DetailFeatures, Features, Patches, frechet
 from .goals import faults, held_to_goals
 from .measures import against_truth, line_f1, others, sharpness
 from .rendering import Renderer
@@ -34,6 +34,7 @@ FIGURES = {
     "sharpness": "more",
     "perceptual": "less",
     "frechet": "less",
+    "patch_frechet": "less",
     "p50_ms": "less",
     "psnr_lost_blank_db": "more",
     "psnr_lost_wrong_prompt_db": "more",
@@ -116,8 +117,8 @@ def evaluate(
     """Judge the model of ``renderer`` on ``data``; ``model`` is its name, for the result.
 
     ``steps`` are the numbers of steps that are held against the truth; ``features`` are what ``perceptual`` and
-    ``frechet`` see with (None: both are left out). Behaviour is judged in two steps, or in the first of ``steps``
-    where two are not among them. ``goals`` holds it to those of the embedded model. All but the times is deterministic.
+    ``frechet`` see with (None: both are left out). Behaviour is judged in two steps, or in the first of ``steps`` where
+    two are not among them. ``goals`` holds it to those of the embedded model. All but the times is deterministic.
     Raises ConfigError for numbers of steps that the model's schedule has not.
     """
     usual = USUAL_STEPS if USUAL_STEPS in steps else steps[0]
@@ -160,6 +161,8 @@ def _against_truth(
     pictures = [hashlib.sha256(samples[index].picture.tobytes()).hexdigest() for index in range(count)]
     found: dict[str, list[float]] = {}
     vectors: list[tuple[np.ndarray, np.ndarray]] = []
+    detail = DetailFeatures(renderer.pipe.device)
+    made, real = Patches(detail), Patches(detail)
     for index, picture in enumerate(renderer.sketches(jobs, steps)):
         notice(label, index / count)
         sample = samples[index]
@@ -174,12 +177,15 @@ def _against_truth(
         if features is not None:
             figures["perceptual"] = features.distance(picture, sample.picture)
             vectors.append((features.vector(picture), features.vector(sample.picture)))
+        made.add(picture)
+        real.add(sample.picture)
         for name, value in figures.items():
             found.setdefault(name, []).append(value)
     row: dict[str, Any] = {"about": PICTURES, "steps": steps} | {name: mean(values) for name, values in found.items()}
     row["sharpness"] = row.pop("sharp") / max(row.pop("sharp_truth"), 1e-6)
     if len(vectors) > 1:
         row["frechet"] = frechet(*(np.stack(column) for column in zip(*vectors, strict=True)))
+    row["patch_frechet"] = made.distance(real)
     row |= percentiles([each / 1e3 for each in renderer.milliseconds])
     return row, found["psnr_db"]
 

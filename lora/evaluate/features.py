@@ -51,6 +51,11 @@ class Features(ABC):
         """What a picture (H, W, 3) uint8 is as a whole: (D,) float64, the last level's mean over places."""
         return self.maps(self._tensor(picture))[-1].mean((2, 3))[0].double().cpu().numpy()
 
+    @torch.inference_mode()
+    def places(self, picture: np.ndarray, level: int) -> np.ndarray:
+        """What is at every place of a picture (H, W, 3) uint8: (h w, D) float64."""
+        return self.maps(self._tensor(picture))[level][0].flatten(1).T.double().cpu().numpy()
+
     def _tensor(self, picture: np.ndarray) -> Tensor:
         return torch.from_numpy(picture).to(self._device).permute(2, 0, 1)[None].float() / 255
 
@@ -136,20 +141,70 @@ def open_features(wanted: str | None = None, device: torch.device | str = "cpu")
     return ClipFeatures(folder, folder.name if wanted and Path(wanted).is_dir() else name, device)
 
 
+class DetailFeatures(RandomFeatures):
+    """Those convolutions blind to what is even: the first ones are 0 on an area of one colour, and see but changes."""
+
+    name = "random convolutions of changes"
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        super().__init__(device)
+        self._weights[0] = self._weights[0] - self._weights[0].mean((2, 3), keepdim=True)
+
+
+class Patches:
+    """What pieces of pictures look like: mean and covariance of ``DetailFeatures`` at every place of one level.
+
+    It sees textures and edges within 18 pixels. Two sets of pictures whose pieces look the same are equally sharp and
+    made of the same stuff, whatever they show and wherever it is: mirrored pictures are at .003 of each other, those
+    blurred by one pixel at .1, by two at .3.
+    """
+
+    LEVEL = 2
+
+    def __init__(self, features: DetailFeatures) -> None:
+        self._features = features
+        size = WIDTHS[self.LEVEL]
+        self.count, self._sum, self._square = 0, np.zeros(size), np.zeros((size, size))
+
+    def add(self, picture: np.ndarray) -> None:
+        """Take the places of a picture (H, W, 3) uint8 in."""
+        vectors = self._features.places(picture, self.LEVEL)
+        self.count += len(vectors)
+        self._sum += vectors.sum(0)
+        self._square += vectors.T @ vectors
+
+    def distance(self, real: Patches) -> float:
+        """Fréchet distance to the pieces of real pictures, 0 where they are the same, in shares of how much those vary.
+
+        ``trace`` of the covariance of the real ones is 1.
+        """
+        normal = real._normal()
+        return frechet_of(*self._normal(), *normal) / max(float(np.trace(normal[1])), 1e-12)
+
+    def _normal(self) -> tuple[np.ndarray, np.ndarray]:
+        mean = self._sum / self.count
+        return mean, (self._square - self.count * np.outer(mean, mean)) / (self.count - 1)
+
+
 def frechet(a: np.ndarray, b: np.ndarray) -> float:
     """Fréchet distance (Dowson and Landau 1982) of two sets of vectors, (N, D) and (M, D), taken as normal.
 
-    ``|mean a - mean b|^2 + trace(A + B - 2 (A B)^(1/2))`` with their covariances A and B. Few vectors make it large:
-    compare only sets of the same number. Raises ValueError for a set of less than two.
+    Few vectors make it large: compare only sets of the same number. Raises ValueError for a set of less than two.
     """
     if min(len(a), len(b)) < 2:
         raise ValueError(f"frechet: got sets of {len(a)} and {len(b)}, expected at least 2 vectors each")
     A, B = (np.atleast_2d(np.cov(each, rowvar=False)) for each in (a, b))  # (D, D)
+    return frechet_of(a.mean(0), A, b.mean(0), B)
+
+
+def frechet_of(mean_a: np.ndarray, A: np.ndarray, mean_b: np.ndarray, B: np.ndarray) -> float:
+    """Of two normal distributions with means (D,) and covariances (D, D):
+    ``|mean a - mean b|^2 + trace(A + B - 2 (A B)^(1/2))``."""
     # The trace of (A B)^(1/2) is that of (S B S)^(1/2), S = A^(1/2), which stays symmetric.
     values, vectors = np.linalg.eigh(A)
     root = vectors * np.sqrt(values.clip(0)) @ vectors.T
     both = np.sqrt(np.linalg.eigvalsh(root @ B @ root).clip(0)).sum()
-    apart = np.square(a.mean(0) - b.mean(0)).sum()
+    apart = np.square(mean_a - mean_b).sum()
     return float(max(0.0, apart + np.trace(A) + np.trace(B) - 2 * both))
 
 

@@ -26,6 +26,7 @@ LABELS: dict[str, tuple[str, Callable[[float], str]]] = {
     "sharpness": ("sharpness, of the truth's", _two),
     "perceptual": ("perceptual distance, {features}", _three),
     "frechet": ("Fréchet distance, {features}", _two),
+    "patch_frechet": ("Fréchet distance of patches", _three),
     "p50_ms": ("a frame, median", lambda value: f"{value:.1f} ms"),
     "psnr_lost_blank_db": ("PSNR lost with a blank sketch", _decibels),
     "psnr_lost_wrong_prompt_db": ("PSNR lost with a wrong prompt", _decibels),

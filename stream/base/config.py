@@ -106,6 +106,9 @@ class StreamConfig(_Frozen):
     """Over how many frames a changed prompt fades in; 0 means at once."""
     seed: Seed = 2
     """Seed of the fixed noise; -1 draws one. Or a blend of seeds: [(seed, weight), ...]."""
+    complete_prompt: bool = False
+    """What the prompt leaves open (a colour, the ground, the light) is drawn by the seed among the model's own words;
+    of models without a list of words nothing is."""
     seed_interpolation_method: Literal["linear", "slerp"] = "linear"
     """How the noise of seeds is blended."""
     normalize_seed_weights: bool = True

@@ -19,6 +19,8 @@ class Reading:
     unknown: tuple[tuple[str, str], ...] = ()
     heeded: bool = False
     cut: str = ""
+    added: tuple[str, ...] = ()
+    """What the seed says besides (``complete_prompt``), in the model's words."""
 
     def lines(self) -> tuple[str, ...]:
         """It in one line for the words, and one for what is cut."""
@@ -34,6 +36,10 @@ class Reading:
         if self.cut:
             said.append(f'too long: what comes from "{self.cut}" on is cut')
         return tuple(said)
+
+    def hints(self) -> tuple[str, ...]:
+        """What is good to know while one writes."""
+        return (f"the seed adds: {', '.join(self.added)}",) if self.added else ()
 
 
 @dataclass(frozen=True)

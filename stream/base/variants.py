@@ -7,23 +7,16 @@ other seeds and another influence of the drawing.
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .articles import exchanged
+from .completion import completed, free, instead, spoken
 from .config import StreamConfig
 from .reading import Brings
 
 STYLE = 0.8  # the scale of a style that is tried
 NUDGE = 20.0  # of the influence of the drawing
 SEEDS = 10_000  # people read seeds out to each other
-# Tags of a vocabulary that a prompt may leave open, by what it is about, and how each is said.
-OPEN = ("colour", "ground", "time")
-OPEN_LANDSCAPE = ("far", "near", "time")
-SAID = {"ground": "on {}", "near": "with {}", "far": "with {}"}
-LANDSCAPE = ("far", "near")
-NOUNS = ("style", "kind")
 
 
 class Variant(NamedTuple):
@@ -78,52 +71,14 @@ def _fresh(prompt: str, tags: Mapping[str, Sequence[str]], rng: random.Random, l
 
 
 def _other_words(prompt: str, tags: Mapping[str, Sequence[str]], rng: random.Random) -> tuple[str, str]:
-    said = {tag: word for tag, words in tags.items() if (word := _said(prompt, words))}
-    things = [said[noun] for noun in NOUNS if noun in said]
-    landscape = "landscape" in things or (not things and any(tag in said for tag in LANDSCAPE))
-    wanted = [tag for tag in (OPEN_LANDSCAPE if landscape else OPEN) if tag in tags]
-    if landscape:
-        said.pop("ground", None)
-    unsaid = [tag for tag in wanted if tag not in said]
-    free = {tag: [word for word in tags[tag] if not _in_several(word, tags)] for tag in wanted}
-    new: list[str] = []
-    for tag in unsaid:
-        if free[tag]:
-            word = rng.choice(free[tag])
-            prompt = _added(prompt, tag, word, tags)
-            new.append(SAID.get(tag, "{}").format(word))
-    if not new:  # all is said: then some of it is said otherwise
-        turns = [tag for tag in wanted if said[tag] in free[tag] and len(free[tag]) > 1]
-        for tag in rng.sample(turns, min(2, len(turns))):
-            word = rng.choice([word for word in free[tag] if word != said[tag]])
-            prompt = _instead(prompt, said[tag], word)
-            new.append(word)
-    return ", ".join(new) or "another seed", prompt
-
-
-def _said(prompt: str, words: Sequence[str]) -> str:
-    """The first of the words that a text has as whole words, the longest first; empty: none."""
-    for word in sorted(words, key=len, reverse=True):
-        if re.search(rf"\b{re.escape(word)}\b", prompt, re.IGNORECASE):
-            return word
-    return ""
-
-
-def _in_several(word: str, tags: Mapping[str, Sequence[str]]) -> bool:
-    """Whether it says several things at once, as a studio is ground and light; what lies near is the ground."""
-    return sum(word in words for tag, words in tags.items() if tag != "near") > 1
-
-
-def _instead(prompt: str, word: str, other: str) -> str:
-    """A prompt with another word in the place of the first one that is ``word``."""
-    found = re.search(rf"\b{re.escape(word)}\b", prompt, re.IGNORECASE)
-    return exchanged(prompt, *found.span(), other)[0] if found else prompt
-
-
-def _added(prompt: str, tag: str, word: str, tags: Mapping[str, Sequence[str]]) -> str:
-    """A prompt with one more word: a colour before what it is of, anything else at the end."""
-    if tag == "colour":
-        for noun in filter(None, (_said(prompt, tags.get(name, ())) for name in NOUNS)):
-            return _instead(prompt, noun, f"{word} {noun}")
-    clause = SAID.get(tag, "{}").format(word)
-    return f"{prompt.rstrip(' ,.')}, {clause}" if prompt.strip() else clause
+    other, new = completed(prompt, tags, rng)
+    if new:
+        return ", ".join(new), other
+    said, wanted = spoken(prompt, tags)
+    words = []
+    turns = [tag for tag in wanted if tag in said and said[tag] in free(tag, tags) and len(free(tag, tags)) > 1]
+    for tag in rng.sample(turns, min(2, len(turns))):
+        word = rng.choice([word for word in free(tag, tags) if word != said[tag]])
+        prompt = instead(prompt, said[tag], word)
+        words.append(word)
+    return ", ".join(words) or "another seed", prompt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections import OrderedDict
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from ...lora.steps import steps_of
 from ...lora.styles import styles_of
 from ...lora.words import UnknownWords
 from ..base.blends import shares
+from ..base.completion import completed
 from ..base.config import MOST_CHUNKS, StreamConfig
 from ..base.names import quoted
 from ..base.prompt import parse_prompt
@@ -45,10 +47,11 @@ class PromptEncoder:
     def prompt(self, config: StreamConfig) -> Embeds:
         """The encoded prompt, or blend of prompts, of a configuration."""
         if isinstance(config.prompt, str):
-            return self.encode(config.prompt, config.prompt_chunks, self._taught(config))
+            return self.encode(self._whole(config.prompt, config)[0], config.prompt_chunks, self._taught(config))
         how = config.prompt_interpolation_method
         mixed, total = None, 0.0
         for text, share in shares(config.prompt):
+            text = self._whole(text, config)[0]
             embeds, total = self.encode(text, config.prompt_chunks, self._taught(config)), total + share
             mixed = embeds if mixed is None else mix(mixed, embeds, share / total, how)
         assert mixed is not None  # a blend has at least one weight above 0
@@ -71,7 +74,15 @@ class PromptEncoder:
         """
         parsed, taught = parse_prompt(text), self._taught(config)
         chunks = self._coders[0].chunks(parsed, config.prompt_chunks)
-        return Reading(tuple(self._unknown_words.unknown(parsed.text).items()), taught, chunks.rest)
+        unknown = tuple(self._unknown_words.unknown(parsed.text).items())
+        return Reading(unknown, taught, chunks.rest, self._whole(text, config)[1])
+
+    def _whole(self, text: str, config: StreamConfig) -> tuple[str, tuple[str, ...]]:
+        """A prompt as it is encoded, and what the seed added to it: always the same for the same seed."""
+        if not config.complete_prompt or not self.brings.tags:
+            return text, ()
+        seed = config.seed if isinstance(config.seed, int) else config.seed[0][0]
+        return completed(text, self.brings.tags, random.Random(seed))
 
     def _taught(self, config: StreamConfig) -> bool:
         """Whether a LoRA that did not come with the model may have taught it words."""

@@ -100,7 +100,8 @@ class Writing:
     def _notes(self, text: str) -> tuple[str, ...]:
         unseen = self._fonts.unseen(text)
         font = (f"no font on this computer shows {unseen[:12]}: what is written is right",) if unseen else ()
-        return (*(self._read(text).lines() if self._read else ()), *font)
+        reading = self._read(text) if self._read else Reading()
+        return (*reading.lines(), *reading.hints(), *font)
 
     def _end(self) -> None:
         self.line, self._asked = None, None
