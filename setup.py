@@ -14,6 +14,7 @@ setup(
         "inkstream.bench": ["shapes/*.json"],
         "inkstream.configs": ["*.yaml"],
         "inkstream.stream.app.start": ["*.webp"],
+        "inkstream.stream.app.studio": ["page/**"],
         "inkstream.models": ["ink-tiny/*", "ink-tiny/*/*"],
     },
 )

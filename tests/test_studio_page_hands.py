@@ -1,0 +1,183 @@
+"""The studio's page under pens, fingers and keys; for viewers, for those who cannot see it, and without a server."""
+
+import io
+import json
+from pathlib import Path
+
+import doubles.browser
+import numpy as np
+import pytest
+from doubles.browser import HOUSE, Artist, chromium
+from doubles.studio import asking, run_config, studio
+from PIL import Image
+
+SIDE = 256
+AWAY = ("WebSocket connection", "Failed to load resource")  # what a browser says of a server that is not there
+FAULTS = Path(doubles.browser.__file__).with_name("faults.js").read_text("utf-8")
+SMALL = """[...document.querySelectorAll("ink-rail button, ink-topbar button, ink-prompt .group button")]
+  .filter((each) => each.checkVisibility() && !each.closest("[popover]"))
+  .map((each) => each.getBoundingClientRect())
+  .filter((box) => box.height < 44 || box.width < 40).length"""
+NONE = {"nameless": [], "pale": [], "twice": []}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    run = run_config(width=SIDE, height=SIDE)
+    with studio(tmp_path_factory.mktemp("studio"), run=run, most=32) as made:
+        yield made
+
+
+def test_two_fingers_move_the_paper_and_a_tap_of_two_takes_back(browser, server):
+    with Artist(browser, server.address("/"), touch=True) as artist:
+        artist.fingers([(0.3, 0.3)], [(0.4, 0.5)], [(0.6, 0.6)], [])
+        artist.settled()
+        assert not artist.get("inkstream.studio.drawing.empty")
+        drawn = artist.get("inkstream.studio.drawing.items.length")
+        artist.fingers([(0.4, 0.5)], [(0.4, 0.5), (0.6, 0.5)], [(0.3, 0.5), (0.7, 0.5)], [(0.2, 0.5), (0.8, 0.5)], [])
+        assert artist.get("inkstream.studio.view.zoom") > 1.3
+        artist.until("inkstream.studio.strokes.length === 0")
+        assert artist.get(f"inkstream.studio.drawing.items.slice({drawn}).every((item) => item.undone)")
+        artist.fingers([(0.4, 0.5)], [(0.4, 0.5), (0.6, 0.5)], [])
+        artist.until("inkstream.studio.drawing.empty")
+
+
+def test_a_palm_draws_nothing_once_a_pen_was_seen(browser, server):
+    with Artist(browser, server.address("/"), touch=True) as artist:
+        artist.pen(((0.2, 0.2), (0.4, 0.3)))
+        artist.settled()
+        drawn = artist.get("inkstream.studio.drawing.items.length")
+        artist.fingers([(0.5, 0.8)], [(0.6, 0.8)], [(0.7, 0.8)], [])
+        artist.settled()
+        assert artist.get("inkstream.studio.drawing.items.length") == drawn
+
+
+def test_what_a_pencil_leans_is_seen_and_kept(browser, server):
+    with Artist(browser, server.address("/")) as artist:
+        artist.key("n")
+        artist.pen(((0.1, 0.3), (0.9, 0.3)), (0.6,))
+        artist.pen(((0.1, 0.7), (0.9, 0.7)), (0.6,), tilt=(70, 0))
+        artist.settled()
+        paper = 255 - artist.canvas("paper").astype(int)
+        height = paper.shape[0]
+        upright, leaning = paper[: height // 2].sum(), paper[height // 2 :].sum()
+        assert leaning - upright > 2000
+        before = artist.canvas("paper")
+        artist.reload()
+        assert (artist.canvas("paper") == before).all()
+
+
+def test_symmetry_and_shapes_are_the_same_after_a_reload(browser, server):
+    with Artist(browser, server.address("/")) as artist:
+        artist.key("s")  # left and right
+        artist.pen(((0.1, 0.2), (0.3, 0.6)))
+        artist.key("l")
+        artist.key("l")  # an ellipse
+        artist.pen(((0.2, 0.6), (0.45, 0.9)))
+        artist.key("v")  # perspective is a guide and no ink
+        artist.settled()
+        with asking(server) as client:
+            text = client.get(f"/sessions/{artist.session}/document").text
+        ops = [json.loads(line) for line in text.splitlines()]
+        shapes = [op.get("shape", "free") for op in ops if op["op"] == "begin"]
+        assert shapes == ["free", "ellipse"]
+        sketch = artist.get("inkstream.studio.raster.layer('sketch').canvas.toDataURL()")
+        artist.reload()
+        again = artist.get("inkstream.studio.raster.layer('sketch').canvas.toDataURL()")
+        assert again == sketch
+        width = artist.get("inkstream.studio.raster.layer('sketch').canvas.width")
+        mirrored = artist.get(
+            "(() => { const layer = inkstream.studio.raster.layer('sketch'), { width, height } = layer.canvas;"
+            " const { data } = layer.context.getImageData(0, 0, width, height); let off = 0, ink = 0;"
+            " for (let y = 0; y < height; y += 4) for (let x = 0; x < width / 2; x += 1) {"
+            " const [one, other] = [data[4 * (y * width + x) + 3], data[4 * (y * width + width - 1 - x) + 3]];"
+            " ink += one > 0; off += Math.abs(one - other) > 96; } return [off, ink]; })()"
+        )
+        assert width > 1000 and mirrored[1] > 500 and mirrored[0] < 0.02 * mirrored[1]
+
+
+def test_strokes_drawn_without_a_server_are_there_when_it_is_back(browser, tmp_path):
+    run = run_config(width=SIDE, height=SIDE)
+    with studio(tmp_path, run=run) as first:
+        artist = Artist(browser, first.address("/"), expected=AWAY)
+        artist.open(artist.address)
+        artist.draw(HOUSE[:1])
+        artist.settled()
+    artist.until("inkstream.studio.connection.link === 'cut'")
+    artist.draw(HOUSE[1:])
+    artist.until("inkstream.studio.strokes.length === 0")
+    assert artist.get("inkstream.studio.connection.waiting.length") > 0
+    assert "kept" in artist.page.get_by_role("button", name="Status").inner_text()
+    paper = artist.canvas("paper")
+    with studio(tmp_path, run=run, port=first.port) as second:
+        artist.until("inkstream.studio.connection.link === 'open'")
+        artist.settled()
+        artist.reload()
+        assert (artist.canvas("paper") == paper).all()
+        with asking(second) as client:
+            text = client.get(f"/sessions/{artist.session}/document").text
+        ops = [json.loads(line) for line in text.splitlines()]
+    assert len([op for op in ops if op["op"] == "begin"]) == len(HOUSE)
+    names = [(op["client"], op["number"]) for op in ops]
+    assert len(names) == len(set(names))
+    artist.context.close()
+    assert not artist.wrong
+
+
+def test_viewers_see_the_render_and_nothing_else(browser, server):
+    with Artist(browser, server.address("/")) as artist:
+        artist.draw(HOUSE)
+        artist.rendered()
+        view = artist.get("inkstream.studio.connection.welcome.view")
+        page = browser.new_page(viewport={"width": 400, "height": 300})
+        page.goto(server.address(f"/view/{view}?transparent=1"))
+        page.wait_for_selector("canvas:not([hidden])")
+        shot = np.asarray(Image.open(io.BytesIO(page.screenshot(omit_background=True))))
+        assert shot[2, 2, 3] == 0 and shot[150, 200, 3] == 255
+        assert page.evaluate("() => document.body.innerText.trim()") == ""
+        page.close()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "size"), [("dark", (1440, 900)), ("light", (1024, 768)), ("light", (390, 844)), ("dark", (390, 844))]
+)
+def test_everything_has_a_name_and_can_be_read(browser, server, scheme, size):
+    with Artist(browser, server.address("/"), scheme=scheme, size=size) as artist:
+        assert artist.page.evaluate(FAULTS) == NONE
+        for tab in ("look", "layers", "settings"):
+            artist.get(f"inkstream.studio.prefs.set('panel', '{tab}')")
+            artist.until(f"!document.getElementById('body-{tab}').hidden")
+            if tab == "settings":
+                artist.until("document.querySelectorAll('#body-settings .control').length > 20")
+            assert artist.page.evaluate(FAULTS) == NONE, tab
+        artist.get("inkstream.studio.prefs.set('panel', '')")
+        artist.page.get_by_role("button", name="Menu").click()
+        assert artist.page.evaluate(FAULTS) == NONE
+        artist.page.keyboard.press("Escape")
+        artist.key("?")
+        assert artist.page.evaluate(FAULTS) == NONE
+        assert artist.page.get_by_role("dialog", name="Keys").is_visible()
+        artist.page.keyboard.press("Escape")
+        small = artist.get(SMALL)
+        assert small == 0
+        assert artist.get("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_with_keys_alone_one_gets_everywhere(browser, server):
+    with Artist(browser, server.address("/")) as artist:
+        parts, reached = "ink-topbar, ink-rail, ink-stage, ink-prompt", []
+        for _ in range(16):
+            artist.page.keyboard.press("Tab")
+            reached.append(artist.get(f"document.activeElement.closest({parts!r})?.localName"))
+        assert set(parts.split(", ")) <= set(reached)
+        artist.page.get_by_role("button", name="Ink", exact=True).focus()
+        artist.page.keyboard.press("ArrowDown")
+        artist.page.keyboard.press("Enter")
+        assert artist.get("inkstream.studio.prefs.get('tool')") == "marker"
+        assert artist.get("document.querySelector('[role=status]').getAttribute('aria-live')") == "polite"
