@@ -7,7 +7,6 @@ given in pixels of a 256 x 256 picture and grow with the picture, so that a draw
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import cv2
@@ -17,7 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..stream.base.errors import ConfigError
 from ..stream.base.names import did_you_mean
 from ..stream.base.wording import ours
+from .flats import painted
 from .lines import Lines, draw_lines, draw_marks, find_lines, stretch, thin, without_specks
+from .paint import BRIGHTEST, as_paint, over
 from .tone import Paper, check_pixels, find_paper, largest, scalar
 
 WORKING_WIDTH = 2.5  # pixels that a line has at the size at which lines are looked for
@@ -37,7 +38,11 @@ class Preprocessor(BaseModel, ABC):
         return made if made.ndim == 3 else cv2.cvtColor(made, cv2.COLOR_GRAY2RGB)
 
     finds_lines: ClassVar[bool] = True
-    """Whether what it makes is the lines of a drawing, whatever it was drawn with."""
+    """Whether what it makes has the lines of a drawing, whatever it was drawn with."""
+
+    def lines(self, made: np.ndarray) -> np.ndarray:
+        """Only the lines of what it made, white on black: the same shape and type."""
+        return made
 
     @abstractmethod
     def _make(self, pixels: np.ndarray) -> np.ndarray:
@@ -117,6 +122,18 @@ class Scribble(Preprocessor):
         return _at_size_of(pixels, lines)
 
 
+class Paint(Scribble):
+    """Those lines over what is painted, in its colours, on black: for models that were trained to read both."""
+
+    def _make(self, pixels: np.ndarray) -> np.ndarray:
+        areas = painted(pixels) > 0.5
+        return over(super()._make(pixels), as_paint(pixels) * areas[..., None])
+
+    def lines(self, made: np.ndarray) -> np.ndarray:
+        whiter = stretch(made.min(axis=2), BRIGHTEST, 255.0)
+        return cv2.cvtColor(whiter, cv2.COLOR_GRAY2RGB)
+
+
 class Lineart(Preprocessor):
     """The drawing's own lines with their widths and greys, white on black: paper taken away, contrast stretched."""
 
@@ -191,13 +208,14 @@ PREPROCESSORS: dict[str, type[Preprocessor]] = {
     "none": Nothing,
     "canny": Canny,
     "scribble": Scribble,
+    "paint": Paint,
     "lineart": Lineart,
     "softedge": SoftEdge,
     "invert": Invert,
 }
 
 
-def open_preprocessor(name: str, params: dict[str, Any] | None = None) -> Callable[[np.ndarray], np.ndarray]:
+def open_preprocessor(name: str, params: dict[str, Any] | None = None) -> Preprocessor:
     """Make a preprocessor from its name and parameters; both are checked at once.
 
     The result takes and gives ``(H, W, 3)`` uint8 RGB, and raises FrameError for anything else.

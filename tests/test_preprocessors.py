@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from inkstream.adapters import PREPROCESSORS, find_paper, open_preprocessor
+from inkstream.adapters.paint import as_paint
 from inkstream.stream.base.errors import ConfigError, FrameError
 
 LINES = ["canny", "scribble", "lineart", "softedge"]
@@ -454,6 +455,24 @@ def test_canny_sees_borders_of_equal_lightness():
     picture = canvas((200, 60, 60))
     picture[:, 128:] = (40, 128, 60)
     assert (run("canny", picture)[10:-10, 126:131].max(axis=1) == 255).all()
+
+
+# --- paint
+
+
+def test_paint_keeps_its_colours_under_the_lines_and_paper_stays_open():
+    page = canvas()
+    cv2.rectangle(page, (60, 60), (200, 140), (200, 30, 40), -1)
+    cv2.rectangle(page, (60, 180), (200, 240), (0, 0, 0), -1)
+    draw(page, chains=[[(20, 160), (240, 165)]])
+    made = open_preprocessor("paint")(page)
+    assert np.array_equal(made[100, 130], as_paint(np.array([200, 30, 40], np.uint8)))
+    assert made[210, 130].min() == made[210, 130].max() == 30, "black paint is paint"
+    assert not made[20, 20].any() and made[160, 40:80].max() > 0, "paper is open, the stroke is a line"
+    lines = run("scribble", page)
+    assert (made.min(-1)[lines > 200] >= 200).all() and made[lines == 0].max() <= 178
+    only = open_preprocessor("paint").lines(made)
+    assert only.shape == made.shape and (only[lines > 240] > 200).all() and not only[lines == 0].any()
 
 
 # --- softedge

@@ -12,8 +12,9 @@ from doubles.lora import tiny_kohya_lora, tiny_lora
 from doubles.pairs import Shapes
 from doubles.tiny_models import tiny_sd, tiny_sdxl
 
+from inkstream.adapters.paint import as_paint
 from inkstream.lora.data.hints import painted
-from inkstream.lora.data.palette import NUMBER, as_paint, colours, control_image
+from inkstream.lora.data.palette import NUMBER, colours, control_image
 from inkstream.lora.lorafile import read_lora
 from inkstream.lora.train import augment, losses, seeds
 from inkstream.lora.train.augment import BACKGROUND, half_drawn, unfinished, varied, with_gaps, without_horizon
@@ -288,7 +289,7 @@ def test_what_people_paint_is_a_class_a_colour_or_nothing_yet():
         assert np.array_equal(only.any(-1), where), "where it is painted does not depend on the way"
         for name in np.unique(sample.labels[where]):
             here = where & (sample.labels == name)
-            wanted = as_paint(sample.picture[sample.labels == name].mean(0))
+            wanted = as_paint(sample.picture[sample.labels == name].mean(0).astype(np.uint8))
             if here.sum() > 0.9 * (sample.labels == name).sum():
                 assert np.abs(asked[here].mean(0) - wanted).max() < 40
         assert not where.any() or asked[where].min() >= 29, "even black paint is paint"

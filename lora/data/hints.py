@@ -2,7 +2,7 @@
 
 A control image has white lines over paint. Where the paint is exactly the colour of a class, it says what is there;
 any other colour says how that place should look; black leaves it open. Colours are kept between the black of "open"
-and the white of lines, see ``palette.as_paint``.
+and the white of lines, see ``adapters/paint.py``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .palette import as_paint, colours
+from ...adapters.paint import as_paint
+from .palette import colours
 
 LEAST_AREA = 0.002  # of the picture; what is smaller nobody paints
 WHOLE, PARTLY = 0.3, 0.7  # chances: everything is painted in one way; what is painted is a blob inside its area
@@ -35,7 +36,7 @@ def painted(picture: np.ndarray, labels: np.ndarray, rng: np.random.Generator, c
         chance, off, brighter = rng.random(), rng.normal(0, JITTER / 2, 3), rng.normal(0, JITTER)
         tone = table[name]
         if same if whole else chance < coloured:
-            tone = as_paint(np.array(cv2.mean(picture, area)[:3]) + off + brighter)
+            tone = as_paint((np.array(cv2.mean(picture, area)[:3]) + off + brighter).clip(0, 255).astype(np.uint8))
         if not whole and rng.random() < PARTLY:
             area = _blob(area, rng)
         paint[area > 0] = tone

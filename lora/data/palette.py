@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...adapters.paint import BRIGHTEST, over
+
 CLASSES: dict[str, tuple[int, int, int]] = {  # name -> RGB, 0 to 255; the order is the number of the class
     "sky": (120, 180, 255),
     "ground": (128, 128, 128),
@@ -41,8 +43,7 @@ CLASSES: dict[str, tuple[int, int, int]] = {  # name -> RGB, 0 to 255; the order
     "house": (230, 80, 50),
 }
 NUMBER = {name: number for number, name in enumerate(CLASSES)}
-BRIGHTNESS = 0.7
-DARKEST = 30.0  # level of black paint; white paint is as bright as the brightest class
+BRIGHTNESS = BRIGHTEST / 255
 
 
 def colours() -> np.ndarray:
@@ -50,19 +51,6 @@ def colours() -> np.ndarray:
     return (np.array(list(CLASSES.values()), np.float32) * BRIGHTNESS).round().astype(np.uint8)
 
 
-def as_paint(colour: np.ndarray) -> np.ndarray:
-    """Colours (..., 3), 0 to 255, as paint that asks for them: uint8, all between black and lines."""
-    scale = (255 * BRIGHTNESS - DARKEST) / 255
-    return (DARKEST + scale * np.clip(colour, 0, 255)).round().astype(np.uint8)
-
-
 def control_image(lines: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
     """(H, W, 3) uint8 RGB of ``lines`` (H, W) uint8, white on black, over black or over the colours of ``labels``."""
     return over(lines, None if labels is None else colours()[labels])
-
-
-def over(lines: np.ndarray, paint: np.ndarray | None) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of ``lines`` (H, W) uint8, white on black, over ``paint`` (H, W, 3) uint8 or over black."""
-    share = lines.astype(np.float32)[..., None] / 255
-    below = 0.0 if paint is None else paint.astype(np.float32) * (1 - share)
-    return np.broadcast_to(255 * share + below, (*lines.shape, 3)).round().astype(np.uint8)

@@ -62,7 +62,7 @@ class Batch:
         return self.lines[:, None].float().div(255)
 
     def control(self) -> Tensor:
-        """(B, 3, H, W) float32 in [0, 1]: white lines over black, or over paint; see ``palette.over``."""
+        """(B, 3, H, W) float32 in [0, 1]: white lines over black, or over paint; see ``adapters/paint.py``."""
         share = self.drawn()
         if self.paint is None:
             return share.expand(-1, 3, -1, -1).contiguous()

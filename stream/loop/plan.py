@@ -82,8 +82,12 @@ class Preparer:
         """Everything else, for a frame that will be rendered."""
         image = fill_paper(fitted) if self.undecided else flats(fitted) if self.painted else fitted
         conditions = tuple(make(fitted) for make in self.preprocessors)
-        ink = None if self._lines is None else cv2.convertScaleAbs(conditions[self._lines], alpha=self._ink)
-        return Prepared(fitted, image, conditions, ink)
+        return Prepared(fitted, image, conditions, None if self._lines is None else self._inked(conditions))
+
+    def _inked(self, conditions: tuple[np.ndarray, ...]) -> np.ndarray:
+        assert self._lines is not None
+        lines = self.preprocessors[self._lines].lines(conditions[self._lines])
+        return cv2.convertScaleAbs(lines, alpha=self._ink)
 
 
 @dataclass(frozen=True, eq=False)
