@@ -14,7 +14,7 @@ from ._car_form import Form
 from ._car_styles import GRILLES, LAMPS, TAILS
 from ._table import Table
 
-SEAM = 0.006  # metres: half of a gap between panels
+SEAM = 0.0078  # metres: half of a gap between panels
 
 
 class Surface(NamedTuple):
@@ -258,7 +258,8 @@ def seams(s: Surface) -> Tensor:
     lid = _least(lid, torch.maximum(ny, -nx) - 0.5)
     foot = _least(SEAM - (y - p.deck + 0.30).abs(), lid_side - z, (-nx - 0.4) * 0.2)
     tail = torch.where(p.upright + p.pickup > 0, torch.where(p.bus > 0, none, foot), torch.maximum(lid, foot))
-    result = torch.maximum(torch.maximum(torch.maximum(door, rim), bonnet), torch.maximum(bumper, tail))
+    ends = torch.where(p.round > 0, none, torch.maximum(bumper, tail))
+    result = torch.maximum(torch.maximum(torch.maximum(door, rim), bonnet), ends)
     return torch.minimum(result, torch.where(p.bus > 0, none, torch.ones_like(x)))
 
 

@@ -63,7 +63,7 @@ STYLES = {
     "bus": Measures(5.60, 2.40, 2.70, 0.480, 1.27, 3.00, 0.30, 1.05, 1.16, 1.16, 1.30,
                     -2.24, 0.20, -2.50, -2.64, 0.05, 0.012, 0.0, 0.0),
 }  # fmt: skip
-FOUR_DOORS = ("sedan", "wagon", "suv", "hatchback", "limousine", "pickup")
+FOUR_DOORS = ("sedan", "wagon", "suv", "hatchback", "limousine")
 UPRIGHT = ("hatchback", "suv", "van", "wagon", "bus")  # the rear window is the tail's
 LOW = ("coupe", "sports car", "supercar", "roadster", "race car")
 ROUND = ("classic car",)

@@ -34,22 +34,29 @@ def furnish(stage: Stage, scene: Scene, part: int) -> None:
         places, top = [s["rear"] + 0.62], s["belt"] + 0.02
     elif s["bus"]:
         places = [foot - 1.4 - 1.0 * k for k in range(8)]
-    elif s["four_doors"] or (not s["low"] and not s["van"]):
-        places.append(min(s["rear"] + 0.36, places[0] - 0.80))
+    elif s["four_doors"]:
+        places.append(min(s["rear"] + (0.36 if s["upright"] else 0.52), places[0] - 0.72))
     if s["limousine"]:
         places.append(places[0] - 1.1)
     places = [x for x in places if s["bus"] or s["roadster"] or x - 0.16 > s["rear_foot"] + 0.22 * (1 - s["upright"])]
     for number, x in enumerate(places):
         for z in (-0.40 * wide, 0.40 * wide) if wide < 1.1 else (-0.7, -0.25, 0.25, 0.7):
-            _seat(seats, x, z, floor_at, top - 0.03 * (number == 1), 0.26 if wide < 1.1 else 0.2, s["roof"] - 0.16)
+            _seat(
+                seats,
+                x,
+                z,
+                floor_at,
+                top - 0.14 * (number > 0 and not s["bus"] and not s["upright"]),
+                0.26 if wide < 1.1 else 0.2,
+                s["roof"] - 0.16,
+            )
     stage.faces("inside", inside, dark, "body", part, bevel=0.03)
     stage.faces("seats", seats, leather, "body", part + 40, smooth=50, bevel=0.045)
     _steering(stage, foot - 0.80, s["cowl"] + 0.02 - 0.03 * s["low"], -0.40 * wide, dark, part)
     if s["roadster"]:
         return
     mirror = Faces()
-    x = 0.45 * foot + 0.55 * s["screen_top"]
-    y = s["roof"] - 0.15
+    x, y = s["screen_top"] + 0.02, s["roof"] - 0.17
     mirror.box((x - 0.12, y - 0.03, -0.11), (x - 0.09, y + 0.03, 0.11))
     stage.faces("inner mirror", mirror, dark, "body", part, bevel=0.01)
 
@@ -65,7 +72,7 @@ def _seat(seats: Faces, x: float, z: float, low: float, top: float, half: float,
 
     back, rest = Faces(), Faces()
     back.box((x - 0.08, low, z - half), (x + 0.08, top, z + half))
-    high = min(top + 0.21, highest)
+    high = min(top + 0.20, highest)
     rest.box((x - 0.05, top + 0.03, z - 0.13), (x + 0.05, high, z + 0.13))
     seat = Faces()
     seat.box((x, low, z - half), (x + 0.50, low + 0.12, z + half))

@@ -30,6 +30,7 @@ def build_car(stage: Stage, scene: Scene) -> None:
     """Put a scene's car on the stage."""
     stage.scene.view_layers[0].pass_alpha_threshold = 0.0  # glass is seen, and not what is behind it
     stage.scene.cycles.transparent_max_bounces = 6
+    stage.scene.cycles.denoising_prefilter = "ACCURATE"  # through glass, what guides the denoiser is noisy itself
     p = Table.of([dict(scene.shape)], torch.device("cpu"))
     shell = _form(Bodies([scene.shape], torch.device("cpu")), p, scene)
     night = scene.tags["time"] in ("night", "dusk", "fog", "rain")
@@ -227,7 +228,11 @@ def _mirrors(stage: Stage, scene: Scene, body: Any, trim: Any) -> None:
     """Outside mirrors on their stalks, a flat glass at their backs."""
     s = scene.shape
     size = 1.0 + 0.9 * s["bus"] + 0.3 * s["van"]
-    x, y, z = s["screen_foot"] - 0.42 + 1.2 * s["bus"], s["belt"] + 0.10 + 0.5 * s["bus"], s["width"] + 0.03
+    x, y, z = (
+        s["screen_foot"] - 0.42 + 1.2 * s["bus"],
+        s["belt"] + 0.10 + 0.5 * s["bus"],
+        s["width"] + 0.03 - 0.11 * s["low"] * (1 + 0.5 * s["mid_engine"]),
+    )
     turn, up = np.meshgrid(np.linspace(0, 2 * np.pi, 24, endpoint=False), np.linspace(-np.pi / 2, np.pi / 2, 13))
 
     def soft(value: np.ndarray) -> np.ndarray:
@@ -239,6 +244,6 @@ def _mirrors(stage: Stage, scene: Scene, body: Any, trim: Any) -> None:
         shell = Faces.grid(shape + np.array([x, y, hand * z]), closed=True)
         stage.faces("mirror", shell, body, "body", BODY + 22, smooth=180)
         stalk = Faces()
-        ends = sorted((hand * (z - 0.20), hand * (z - 0.04)))
+        ends = sorted((hand * (z - 0.30), hand * (z - 0.04)))
         stalk.box((x - 0.02, y - 0.075, ends[0]), (x + 0.03, y - 0.035, ends[1]))
         stage.faces("stalk", stalk, trim, "body", BODY + 22, smooth=40, bevel=0.01)

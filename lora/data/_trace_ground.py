@@ -236,6 +236,8 @@ def tufts(stage: Stage, seed: int, view: View, high: float, grows: Any, near: fl
     turn = view.yaw + rng.uniform(-half, half, BLADES)
     at = np.stack([eye[0] - away * np.sin(turn), 0 * away, eye[2] - away * np.cos(turn)], 1)
     keep = grows(at)
+    if not keep.any():
+        return
     thing = tuft(stage, seed, label, part)
     sizes = high * rng.uniform(0.6, 1.4, BLADES) * (1 + away / 22.0)
     stage.copies(thing, at[keep], sizes[keep], seed, 0.15)

@@ -40,7 +40,7 @@ HOURS = {
                     (0.42, 0.43, 0.54), (1.0, 0.76, 0.50), 4.6, 22.0, 0.8, 0.55, 0.55),
     "sunset": Hour((0.060, 0.105, 0.32), (0.22, 0.21, 0.36), (0.92, 0.36, 0.12), (1.75, 0.62, 0.24),
                    (0.24, 0.17, 0.27), (1.0, 0.52, 0.22), 7.2, 14.0, 1.0, 0.55, 0.7),
-    "dusk": Hour((0.012, 0.026, 0.105), (0.075, 0.085, 0.22), (0.62, 0.23, 0.14), (0.42, 0.15, 0.13),
+    "dusk": Hour((0.018, 0.038, 0.130), (0.085, 0.100, 0.23), (0.50, 0.24, 0.19), (0.42, 0.15, 0.13),
                  (0.030, 0.036, 0.085), (0.75, 0.62, 0.95), 0.55, 25.0, 60.0, 1.35, 0.7),
     "overcast": Hour((0.66, 0.69, 0.74), (0.60, 0.63, 0.68), (0.54, 0.57, 0.61), (0.80, 0.83, 0.87), (0.36, 0.39, 0.43),
                      (0.95, 0.97, 1.0), 0.8, 50.0, 40.0, 0.72, 0.6),
@@ -53,7 +53,7 @@ HOURS = {
 }  # fmt: skip
 COVERED = ("overcast", "rain", "fog")
 WET = ("rain",)
-INSIDE_EXPOSURE = {STUDIO: 0.45, "showroom": 0.75, "garage": 1.5}
+INSIDE_EXPOSURE = {STUDIO: 0.45, "showroom": 1.15, "garage": 2.2}
 STARS = 150.0
 
 
@@ -150,8 +150,12 @@ def _sky(stage: Stage, hour: Hour, scene: Scene, sun: tuple[float, float, float]
     between = stops.new(0.5)
     between.color = (*hour.middle, 1)
     colour = ramp.outputs[0]
+    # Opposite a low sun the sky is not as warm.
     toward = world.node("VectorMath", {0: direction, 1: (sun[0], -sun[2], sun[1])}, operation="DOT_PRODUCT").outputs[1]
     near = world.math("MAXIMUM", toward, 0.0)
+    if time in ("morning", "sunset", "dusk"):
+        cool = world.between(toward, -0.5, 0.75, 0.62, 0.0)
+        colour = world.mix(cool, colour, [1.3 * value for value in hour.middle])
     if time in SUNNY:
         air = world.math("MULTIPLY", world.math("POWER", near, 9.0), 0.30)
         rays = world.math("MULTIPLY", world.math("POWER", near, 120.0), 1.6)

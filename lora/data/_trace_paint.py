@@ -51,8 +51,8 @@ def glass(stage: Stage, through: float) -> Any:
     s = Shader(stage, "glass")
     seen = s.node("BsdfTransparent", {"Color": (through * 0.95, through, through * 0.98)}).outputs[0]
     mirror = s.node("BsdfGlossy", {"Color": (0.92, 0.95, 0.96), "Roughness": 0.0}).outputs[0]
-    share = s.node("Fresnel", {"IOR": 1.62}).outputs[0]
-    share = s.math("ADD", s.math("MULTIPLY", share, 0.92), 0.05, clamp=True)
+    share = s.node("Fresnel", {"IOR": 1.5}).outputs[0]
+    share = s.math("ADD", s.math("MULTIPLY", share, 0.95), 0.01, clamp=True)
     return s.done(s.node("MixShader", {0: share, 1: seen, 2: mirror}).outputs[0])
 
 

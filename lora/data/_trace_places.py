@@ -122,7 +122,7 @@ def _panes(stage: Stage, step: float, low: float, lit: bool) -> Any:
     cell = s.node(
         "TexWhiteNoise", {"Vector": s.node("VectorMath", {0: at, 1: (1.6, 40.0, 3.3)}, operation="SNAP").outputs[0]}
     ).outputs[0]
-    glow = s.math("MULTIPLY", s.between(cell, 0.55, 0.60), 2.2 if lit else 0.0)
+    glow = s.math("MULTIPLY", s.between(cell, 0.55, 0.60), 0.42 if lit else 0.0)
     return s.done(s.surface(Base_Color=(0.014, 0.017, 0.020), Roughness=0.05, IOR_Level=0.8, Coat_Weight=0.6,
                             Emission_Color=(1.0, 0.70, 0.38), Emission_Strength=glow))  # fmt: skip
 

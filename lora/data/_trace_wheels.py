@@ -64,7 +64,7 @@ def put_wheels(stage: Stage, scene: Scene, part: int) -> None:
 def _house(s: Any, x: float, hand: float) -> Faces:
     """The inside of a wing: an arch closed towards the car's middle."""
     radius, house = s["wheel"] * 1.15, Faces()
-    outer, inner = hand * (s["width"] - 0.08), hand * (s["width"] - 0.46)
+    outer, inner = hand * (s["width"] - 0.08), hand * (s["width"] - 0.36)
     ring = [
         (x + radius * math.cos(a), s["wheel"] + radius * math.sin(a)) for a in np.linspace(-0.35, math.pi + 0.35, 28)
     ]

@@ -85,7 +85,7 @@ def from_passes(seen: dict[str, np.ndarray], scene: Scene, size: int) -> tuple[t
     part, label = _smooth(seen["part"], seen["label"], seen["depth"])
     normal = torch.from_numpy(np.moveaxis(seen["normal"], -1, 0)).float()[:, None]  # (3, 1, S, S)
     classes = torch.from_numpy(label.astype(np.uint8))[None]
-    gaps = torch.from_numpy(seen["part"] == GAP)[None] & (classes == NUMBER["body"])
+    gaps = torch.from_numpy(_unbroken(seen["part"] == GAP))[None] & (classes == NUMBER["body"])
     stroke = _outline.creases(normal, classes) | gaps
     around = drawn_rays([scene], rays([scene.view], len(label), classes.device))
     stroke = stroke | (around & (classes == NUMBER["sky"]))
@@ -106,6 +106,13 @@ def from_passes(seen: dict[str, np.ndarray], scene: Scene, size: int) -> tuple[t
         facing[:, 0].contiguous(),
         lines[0],
     )
+
+
+def _unbroken(gaps: np.ndarray) -> np.ndarray:
+    """Gaps between panels without the holes that come where they are narrower than a pixel."""
+    side = max(3, round(len(gaps) / 110)) | 1
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return cv2.morphologyEx(gaps.astype(np.uint8), cv2.MORPH_CLOSE, brush) > 0
 
 
 def _smooth(part: np.ndarray, label: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
