@@ -75,7 +75,7 @@ def test_a_course_leaves_a_whole_model(made):
     assert {"unet", "controlnet", "text_encoder", "vae", "tokenizer", "scheduler"} <= {
         each.name for each in model.iterdir()
     }
-    assert read_vocabulary(model).tags["kind"] == ("car", "building", "landscape")
+    assert read_vocabulary(model).tags["kind"] == ("car", "building", "landscape", "thing")
     places = (model / "vae", config.folder / "decoder" / "model")
     vae, trained = (load_file(place / "diffusion_pytorch_model.safetensors") for place in places)
     assert all(torch.equal(value, trained[name].half()) for name, value in vae.items())

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from inkstream.lora.data import grammar
 from inkstream.lora.data._place_tags import nears
 from inkstream.lora.data._place_words import BEHIND_CLASSES
+from inkstream.lora.data._thing_words import MATTER, NAMES
 from inkstream.lora.data.palette import NUMBER
 from inkstream.lora.data.render import AT_ONCE
 from inkstream.lora.data.scenes import KINDS, caption, captions, render, sample_scene, samples, vocabulary
@@ -18,6 +19,7 @@ from inkstream.stream.base.errors import ConfigError
 
 SIZE = 96
 CAR = {"sky", "ground", "hill", "body", "glass", "wheel", "light", "trim"}
+THING = {"sky", "ground", "hill", "thing"}
 BUILDING = {"sky", "ground", "wall", "window", "door", "roof", "trim"}
 STYLES = {"street": {"road", "path", "light"}, "bridge": {"river"}, "suspension bridge": {"river"}, "garage": {"path"}}
 
@@ -34,6 +36,8 @@ def explained(scene):
         found |= {"a fence": {"fence"}, "a hedge": {"bush"}}.get(tags["fence"], set())
         found |= {"bushes": {"bush"}, "flowers": {"flowers"}}.get(tags["plants"], set())
         return BUILDING | found | STYLES.get(tags["style"], set())
+    if scene.kind == "thing":
+        return {"thing", "wall", "table"} if tags["ground"] == "table" else THING
     near = {"snow": {"snow"}, "rocks": {"sand", "rock"}}.get(tags["near"], {tags["near"]})
     more = {"a river": {"river"}, "a lake": {"lake"}, "a road": {"road"}, "a path": {"path"}}
     things = more.get(tags["water"], set()) | more.get(tags["way"], set())
@@ -54,7 +58,7 @@ def words(text):
 
 @pytest.fixture(scope="module")
 def rendered():
-    """One scene of every style, material, time, ground, far and near, and what was rendered of them."""
+    """One scene of every style, material, time, ground, far, near and name, and what was rendered of them."""
     scenes = [
         sample_scene(
             50 + index,
@@ -75,6 +79,13 @@ def rendered():
         sample_scene(110 + index, "landscape", far=far, near=near, time=grammar.TIMES[index % 8])
         for index, (far, near) in enumerate(places)
     ]
+    things = zip(MATTER, NAMES[::3], (*grammar.GROUNDS, "table") * 4, strict=False)
+    scenes += [
+        sample_scene(
+            140 + index, "thing", material=material, name=name, **({} if material == "neon" else {"ground": ground})
+        )
+        for index, (material, name, ground) in enumerate(things)
+    ]
     return scenes, render(scenes, SIZE)
 
 
@@ -89,15 +100,16 @@ def test_a_seed_is_one_scene_for_ever():
 
 def test_kinds_have_their_shares():
     kinds = [sample_scene(seed).kind for seed in range(1000)]
-    for kind, share in (("car", 0.45), ("building", 0.40), ("landscape", 0.15)):
+    for kind, share in (("car", 0.27), ("building", 0.25), ("landscape", 0.18), ("thing", 0.30)):
         assert kinds.count(kind) / 1000 == pytest.approx(share, abs=0.05)
 
 
 def test_captions_keep_the_grammar_and_the_vocabulary():
     known = {word for listed in vocabulary().values() for text in listed for word in text.split()}
     seen = set()
-    for seed in range(1500):
-        scene = sample_scene(seed)
+    scenes = [sample_scene(seed) for seed in range(1800)]
+    scenes += [sample_scene(seed, "thing", name=name) for seed, name in enumerate(NAMES)]
+    for scene in scenes:
         texts = captions(scene)
         assert texts[0] == caption(scene) and len(set(texts)) == len(texts) >= 3
         for text in texts:
@@ -269,7 +281,12 @@ def test_only_what_the_caption_says_is_there(rendered):
     scenes, renders = rendered
     for scene, labels in zip(scenes, renders.labels, strict=True):
         assert classes(labels) <= explained(scene), caption(scene)
-    named = {"car": {"body", "wheel", "glass"}, "building": {"wall", "window", "roof"}, "landscape": {"sky"}}
+    named = {
+        "car": {"body", "wheel", "glass"},
+        "building": {"wall", "window", "roof"},
+        "landscape": {"sky"},
+        "thing": {"thing"},
+    }
     for scene, labels in zip(scenes, renders.labels, strict=True):
         if "bridge" in scene.tags.get("style", "") or scene.tags.get("style") in ("tower", "temple"):
             continue  # bridges and temples have no window, and a tower may have a flat roof
@@ -341,7 +358,7 @@ def test_lines_lie_where_something_ends(rendered):
     for scene, line, border in zip(scenes, drawn, borders, strict=True):
         line = line & (from_the_sun(scene, SIZE) > 2.2)  # the sun is sky, too
         assert 0.004 < line.float().mean() < 0.35, caption(scene)
-        if scene.kind != "car":  # a car has seams, and its road marks
+        if scene.kind not in ("car", "thing"):  # which have seams and folds, too; and a car road marks
             assert (line & border).sum() / line.sum() > 0.91, caption(scene)
         else:
             assert (line & border).sum() / line.sum() > 0.70, caption(scene)
@@ -560,7 +577,7 @@ def test_a_camera_moves_and_the_thing_stays(kind):
     assert 0 < changed < 0.15, "a little"
     assert classes(second.labels) <= explained(turned)
     large = render([zoomed(scene, 1.5)], 64)
-    thing = torch.tensor([NUMBER[name] for name in ("body", "wall", "glass", "window", "tree")])
+    thing = torch.tensor([NUMBER[name] for name in ("body", "wall", "glass", "window", "tree", "thing")])
     if kind != "landscape":
         shares = [torch.isin(each.labels, thing).float().mean() for each in (first, large)]
         assert shares[1] > 1.5 * shares[0]

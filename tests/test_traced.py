@@ -315,7 +315,7 @@ def run(code, folder):
 
 
 @needs_bpy
-@pytest.mark.parametrize(("kind", "seed"), [("car", 4), ("building", 8), ("landscape", 3)])
+@pytest.mark.parametrize(("kind", "seed"), [("car", 4), ("building", 8), ("landscape", 3), ("thing", 6)])
 def test_it_paints_what_the_scene_says(kind, seed, tmp_path):
     tags = {"ground": "road", "time": "day"} if kind == "car" else {}
     code = (
@@ -330,7 +330,8 @@ def test_it_paints_what_the_scene_says(kind, seed, tmp_path):
     labels, expected = found["l"], fast.labels[0].numpy()
     assert (labels == expected).mean() > 0.72, "the same things are in the same places"
     ours, theirs = found["d"], fast.depth[0].numpy()
-    main = (labels == expected) & np.isin(labels, [NUMBER["body"], NUMBER["wall"], NUMBER["window"], NUMBER["ground"]])
+    known = [NUMBER[name] for name in ("body", "wall", "window", "ground", "thing")]
+    main = (labels == expected) & np.isin(labels, known)
     main &= np.isfinite(theirs) & np.isfinite(ours)
     if kind != "landscape":
         assert np.median(np.abs(ours[main] / theirs[main] - 1)) < 0.03

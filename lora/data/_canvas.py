@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HILLS_AWAY = 800.0  # metres
 _HILL_TINTS = {"road": (0.20, 0.30, 0.22), "grass": (0.14, 0.30, 0.14), "sand": (0.55, 0.40, 0.28)}
 _BEHIND_TINTS = {"a forest": (0.07, 0.17, 0.07), "mountains": (0.36, 0.36, 0.42), "a city": (0.42, 0.42, 0.45)}
-_HILL_TINTS |= {"snow": (0.72, 0.77, 0.86), **dict.fromkeys(INSIDE, (0.0, 0.0, 0.0))}
+_HILL_TINTS |= {"snow": (0.72, 0.77, 0.86), **dict.fromkeys((*INSIDE, "table"), (0.0, 0.0, 0.0))}
 _HILL_TINTS |= dict.fromkeys(("city street", "mountain road", "coast"), (0.20, 0.30, 0.22))
 
 
@@ -126,7 +126,8 @@ def ground_colour(names: Sequence[str], light: Table, across: Tensor, above: Ten
     for name in dict.fromkeys(names):
         rows = [index for index, each in enumerate(names) if each == name]
         if name not in INSIDE:
-            shade = _TEXTURES[name](across * away[rows], away[rows] + 0 * across, away[rows], size)
+            beside = across.expand(len(names), -1, -1)[rows]
+            shade = _TEXTURES[name](beside * away[rows], away[rows] + 0 * beside, away[rows], size)
             result[:, rows] = (result[:, rows] * shade).clamp(0, 1)
     return result
 
@@ -158,6 +159,11 @@ def _snow(x: Tensor, z: Tensor, away: Tensor, size: int) -> Tensor:
     return 0.97 + 0.05 * dunes + 0.02 * noise("fine", x * 0.2, z * 0.2) * _seen(away, 0.2, size)
 
 
+def _wood(x: Tensor, z: Tensor, away: Tensor, size: int) -> Tensor:
+    fibres = noise("fine", x * 0.012 + 0.2, z * 0.33) * _seen(away, 0.33, size)
+    return 1 + 0.13 * noise("soft", x * 0.01, z * 0.11) + 0.08 * fibres
+
+
 _TEXTURES = {
     **dict.fromkeys(("road", "city street", "mountain road", "coast"), _road),
     "grass": _grass,
@@ -165,6 +171,7 @@ _TEXTURES = {
     "snow": _snow,
     "rocks": _sand,
     "flowers": _grass,
+    "table": _wood,
 }
 
 

@@ -13,6 +13,7 @@ from ._canvas import Canvas
 from ._draws import Draws
 from ._noise import mix, step
 from ._table import Table
+from ._thing_words import TABLE
 from .grammar import INSIDE, NONE, SUNNY
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ _SUNLESS = ("fog", "rain", *INSIDE)
 
 def sun_shape(draws: Draws, tags: Mapping[str, str]) -> dict[str, float]:
     """Where it is, in picture sizes from the middle, and its radius; 0 where there is none."""
-    there = tags["time"] not in _SUNLESS and draws.chance("sun", SHARE)
+    outside = tags["time"] not in _SUNLESS and tags.get("ground") != TABLE
+    there = outside and draws.chance("sun", SHARE)
     rays = draws.whole("sun's rays", FEWEST, 2 * MOST - FEWEST + 1)  # the upper half of these: none
     across = draws.between("sun across", -0.43, 0.43)
     side = {"left": -abs(across), "right": abs(across)}.get(tags.get("light", NONE), across)

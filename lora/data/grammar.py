@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from . import _place_words as places
+from . import _thing_words as things
 from ._place_words import BUILDING_COLOURS as BUILDING_COLOURS
 from ._place_words import BUILDING_STYLES as BUILDING_STYLES
 from ._place_words import FARS as FARS
@@ -17,8 +18,10 @@ from ._place_words import NEARS as NEARS
 from ._place_words import NONE as NONE
 from ._place_words import ROOFS as ROOFS
 from ._place_words import WITH_BALCONIES as WITH_BALCONIES
+from ._thing_words import MATTER as MATTER
+from ._thing_words import TABLE as TABLE
 
-KINDS = ("car", "building", "landscape")
+KINDS = ("car", "building", "landscape", "thing")
 FINISHES = ("glossy", "matte", "metallic", "two-tone", "chrome")
 CAR_COLOURS = (
     *("red", "orange", "yellow", "green", "teal", "blue", "purple", "white", "black", "silver"),
@@ -59,18 +62,21 @@ _NO_CARS = ("bus", "roadster", "limousine")  # nobody calls them cars in the sam
 
 def vocabulary() -> dict[str, tuple[str, ...]]:
     """Every tag with the words it can have in a caption; ``grammar`` holds the words between them."""
-    colours = dict.fromkeys((*CAR_COLOURS, *(word for words in BUILDING_COLOURS.values() for word in words)))
+    made_of = (*BUILDING_COLOURS.values(), *things.MATTER.values())
+    colours = dict.fromkeys((*CAR_COLOURS, *(word for words in made_of for word in words if word != NONE)))
     return {
         "kind": KINDS,
         "style": (*CAR_STYLES, *BUILDING_STYLES),
         "finish": FINISHES,
         "colour": tuple(colours),
         "view": tuple(VIEWS),
-        "ground": (*CAR_GROUNDS, *INSIDE),
+        "ground": (*CAR_GROUNDS, things.TABLE, *INSIDE),
         "time": (*TIMES, *INSIDE),
         "sky": SKIES,
         "light": tuple(SIDES),
         **places.words(),
+        "material": tuple(dict.fromkeys((*BUILDING_COLOURS, *things.MATTER))),
+        "name": things.NAMES,
         "grammar": (*_SMALL_WORDS, *places.BETWEEN, "light", "made", "roof", "seen", "view", "with"),
     }
 
@@ -111,4 +117,9 @@ def _car(tags: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-_SENTENCES = {"car": _car, "building": places.building_sentences, "landscape": places.landscape_sentences}
+_SENTENCES = {
+    "car": _car,
+    "building": places.building_sentences,
+    "landscape": places.landscape_sentences,
+    "thing": things.sentences,
+}

@@ -41,6 +41,8 @@ CLASSES: dict[str, tuple[int, int, int]] = {  # name -> RGB, 0 to 255; the order
     "path": (190, 170, 120),
     "fence": (170, 110, 160),
     "house": (230, 80, 50),
+    "thing": (160, 60, 255),
+    "table": (255, 150, 0),
 }
 NUMBER = {name: number for number, name in enumerate(CLASSES)}
 BRIGHTNESS = BRIGHTEST / 255

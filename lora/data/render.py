@@ -20,6 +20,7 @@ from ._landscape import paint_landscapes
 from ._light import developed, light_of
 from ._noise import dot, unit
 from ._sun import paint_sun
+from ._thing import paint_things
 
 if TYPE_CHECKING:
     from ._scene import Scene
@@ -32,6 +33,7 @@ _PAINTERS: dict[str, Callable[..., None]] = {
     "car": paint_cars,
     "building": paint_buildings,
     "landscape": paint_landscapes,
+    "thing": paint_things,
 }
 
 

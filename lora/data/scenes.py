@@ -24,6 +24,8 @@ from ._landscape_shape import landscape_shape
 from ._place_tags import building_tags, landscape_tags
 from ._scene import Scene
 from ._sun import sun_shape
+from ._thing_shape import thing_shape
+from ._thing_tags import thing_tags
 from .grammar import KINDS, NONE, STUDIO, vocabulary
 from .render import Renders, render
 from .sample import Sample
@@ -41,18 +43,18 @@ __all__ = [
     "vocabulary",
 ]
 
-SHARES = {"car": 0.45, "building": 0.40, "landscape": 0.15}  # of scenes whose kind is not said
+SHARES = {"car": 0.27, "building": 0.25, "landscape": 0.18, "thing": 0.30}  # of scenes whose kind is not said
 FINISH_SHARES = {"glossy": 0.36, "metallic": 0.30, "matte": 0.16, "two-tone": 0.12, "chrome": 0.06}
 INSIDE_SHARES = {STUDIO: 0.10, "showroom": 0.06, "garage": 0.05}  # of cars
 TIME_SHARES = {"day": 0.22, "sunset": 0.14, "overcast": 0.12, "night": 0.12, "morning": 0.12, "dusk": 0.10,
                "fog": 0.08, "rain": 0.10}  # fmt: skip
-_SHAPES = {"car": car_shape, "building": building_shape, "landscape": landscape_shape}
+_SHAPES = {"car": car_shape, "building": building_shape, "landscape": landscape_shape, "thing": thing_shape}
 
 
 def sample_scene(seed: int, kind: str | None = None, **tags: str) -> Scene:
     """The scene of a seed; the same one for ever.
 
-    ``kind`` is one of KINDS; without it 45 % are cars, 40 % buildings, 15 % landscapes. ``tags`` fix some of what it
+    ``kind`` is one of KINDS; without it each has its share of SHARES. ``tags`` fix some of what it
     is, for example ``colour="red"``; everything else stays as it is without them, where that can be. Raises ConfigError
     for a seed below 0, and for words that are unknown or do not go together.
     """
@@ -120,7 +122,13 @@ def seen_air(time: str) -> dict[str, str]:
     }
 
 
-_TAGS = {"car": _car_tags, "building": _building_tags, "landscape": _landscape_tags}
+def _thing_tags(choose: Chooser) -> dict[str, str]:
+    tags = thing_tags(choose, TIME_SHARES)
+    seen = tags["time"] if tags["ground"] in grammar.GROUNDS else STUDIO  # indoors there is neither sky nor sun
+    return tags | _air(choose, seen)
+
+
+_TAGS = {"car": _car_tags, "building": _building_tags, "landscape": _landscape_tags, "thing": _thing_tags}
 
 
 def caption(scene: Scene) -> str:

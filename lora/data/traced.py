@@ -27,6 +27,7 @@ from ._trace_car import GAP, build_car
 from ._trace_ground import lay_ground
 from ._trace_landscape import build_landscape, seen_large
 from ._trace_light import exposure, hang_disc, light
+from ._trace_thing import build_thing, finished
 from .palette import NUMBER
 from .render import LARGER, Renders, check_size
 
@@ -66,27 +67,34 @@ _BUILDERS: dict[str, Callable[[Stage, Scene], None]] = {
     "car": _car,
     "building": _building,
     "landscape": build_landscape,
+    "thing": build_thing,
 }
 
 
 def _rendered(scene: Scene, size: int) -> tuple[torch.Tensor, ...]:
     with _silence():
         stage = Stage(size * LARGER[0] // LARGER[1], scene.seed)
-        light(stage, scene)
+        if scene.kind != "thing":  # which has light of its own
+            light(stage, scene)
         hang_disc(stage, scene)
         _BUILDERS[scene.kind](stage, scene)
         stage.look(seen_large(scene.view) if scene.kind == "landscape" else scene.view)
         seen = stage.rendered()
-    return from_passes(seen, scene, size)
+    return from_passes(finished(seen, scene) if scene.kind == "thing" else seen, scene, size)
 
 
 def from_passes(seen: dict[str, np.ndarray], scene: Scene, size: int) -> tuple[torch.Tensor, ...]:
-    """The fields of ``Renders`` for one scene, from what ``Stage.rendered`` gives."""
+    """The fields of ``Renders`` for one scene, from what ``Stage.rendered`` gives; what "exact" (S, S) bool says is
+    taken as it is, and "stroke" (S, S) bool is drawn."""
     part, label = _smooth(seen["part"], seen["label"], seen["depth"])
+    if "exact" in seen:
+        part, label = (np.where(seen["exact"], seen[name], each) for name, each in (("part", part), ("label", label)))
     normal = torch.from_numpy(np.moveaxis(seen["normal"], -1, 0)).float()[:, None]  # (3, 1, S, S)
     classes = torch.from_numpy(label.astype(np.uint8))[None]
     gaps = torch.from_numpy(_unbroken(seen["part"] == GAP))[None] & (classes == NUMBER["body"])
     stroke = _outline.creases(normal, classes) | gaps
+    if "stroke" in seen:
+        stroke = stroke | torch.from_numpy(seen["stroke"])[None]
     around = drawn_rays([scene], rays([scene.view], len(label), classes.device))
     stroke = stroke | (around & (classes == NUMBER["sky"]))
     lines = _outline.clean_lines(torch.from_numpy(part)[None], stroke, size)

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...stream.base.errors import ConfigError
 from ...stream.base.progress import Progress, silent
 from ..data.sample import Part, Sample, Samples
+from ..words import Vocabulary, single_words
 from .colours import HUED
+
+if TYPE_CHECKING:
+    from ..data.scenes import Scene
 
 SCENES = "scenes"
 USUAL_SEED, USUAL_COUNT = 1_000_000, 96
 MOST_SCENES = 2000  # they are all kept in memory
+RARE = 20  # times as many scenes are looked at as are wanted
 BATCH = 8  # scenes rendered at once
 HUE_SIDE = 128  # pixels of the pictures that only teach hues
 HUE_TIMES = ("day", "sunset", "overcast", "night", "studio")
@@ -36,15 +41,18 @@ class Data:
     """Things while a camera moves around them, each in order of time."""
 
 
-def open_data(text: str, side: int, count: int | None = None, progress: Progress = silent) -> Data:
+def open_data(
+    text: str, side: int, count: int | None = None, progress: Progress = silent, words: Vocabulary | None = None
+) -> Data:
     """Open a folder of pairs, or render ``scenes:SEED:COUNT``; pictures are ``side`` pixels square.
 
-    ``count`` is how many are taken, the first ones; 96 unless said otherwise. Raises ConfigError for a text that is
+    ``count`` is how many are taken, the first ones; 96 unless said otherwise. Of scenes only those are taken whose
+    captions have no words but ``words``, those that the judged model was taught. Raises ConfigError for a text that is
     neither, DataError for a folder that holds no pairs.
     """
     numbers = check_data(text, count)
     if numbers is not None:
-        return _scenes(text, *numbers, side, progress)
+        return _scenes(text, *numbers, side, progress, words)
     return _pairs(Path(text).expanduser(), side, count)
 
 
@@ -65,10 +73,27 @@ def check_data(text: str, count: int | None = None) -> tuple[int, int] | None:
     return int(parts[0]), wanted
 
 
-def _scenes(text: str, seed: int, count: int, side: int, progress: Callable[..., Any]) -> Data:
-    from ..data.scenes import Scene, sample_scene
+def scenes_in_words(seed: int, count: int, words: Vocabulary | None) -> list[Scene]:
+    """``count`` scenes from a seed on, of those whose captions have no words but ``words``; all are taken without
+    them, and where hardly any scene is known."""
+    from ..data.scenes import captions, sample_scene
 
-    scenes = [sample_scene(seed + number) for number in range(count)]
+    found: list[Scene] = []
+    for number in range(RARE * count):
+        scene = sample_scene(seed + number)
+        if words is None or words.known.issuperset(single_words(" ".join(captions(scene)))):
+            found.append(scene)
+        if len(found) == count:
+            return found
+    return [sample_scene(seed + number) for number in range(count)]
+
+
+def _scenes(
+    text: str, seed: int, count: int, side: int, progress: Callable[..., Any], words: Vocabulary | None
+) -> Data:
+    from ..data.scenes import sample_scene
+
+    scenes = scenes_in_words(seed, count, words)
     samples = _rendered(scenes, side, lambda part: progress("rendering scenes", part))
     painted = [
         sample_scene(seed + number, "car", colour=colour, time=time)

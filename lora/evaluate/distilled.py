@@ -16,6 +16,7 @@ from ...stream.base.progress import Progress, silent
 from ...stream.base.results import result_of, table_of
 from ..data.palette import control_image
 from ..data.sample import Sample
+from ..words import vocabulary_of
 from .data import USUAL_SEED, open_data
 from .measures import against_truth, others, sharpness
 from .rendering import native_side, put_network
@@ -60,7 +61,7 @@ def compare(
     """
     pipe = _pipeline(teacher, device)
     side = native_side(pipe)
-    samples = open_data(f"scenes:{USUAL_SEED}:{count}", side, None, progress).samples
+    samples = open_data(f"scenes:{USUAL_SEED}:{count}", side, None, progress, vocabulary_of(pipe)).samples
     result = result_of(NAME, {"samples": count, "side": side, "seed": USUAL_SEED}, pipe.device, KEYS, FIGURES)
     for number, row in enumerate(ROWS):
         pipe = _prepared(row, teacher, student, lora, device)

@@ -15,8 +15,9 @@ from ..data.childlike import childlike
 from ..data.grammar import INSIDE
 from ..data.palette import control_image
 from ..data.render import render
-from ..data.scenes import Scene, caption, sample_scene, samples, seen_air
-from .data import USUAL_SEED
+from ..data.scenes import Scene, caption, samples, seen_air
+from ..words import Vocabulary
+from .data import USUAL_SEED, scenes_in_words
 from .rendering import Renderer
 
 COUNT, CHILDLIKE, A_PAGE = 48, 8, 8  # drawings, those of them by another hand, and how many stand on a page
@@ -48,11 +49,11 @@ class Drawn:
     prompts: tuple[str, ...]
 
 
-def drawings(side: int, count: int = COUNT, seed: int = USUAL_SEED) -> Iterator[Drawn]:
-    """``count`` drawings that no training saw: of rendered scenes, and the last ones of another hand."""
+def drawings(side: int, count: int = COUNT, seed: int = USUAL_SEED, words: Vocabulary | None = None) -> Iterator[Drawn]:
+    """``count`` drawings that no training saw: of rendered scenes that ``words`` can say, and the last ones of another
+    hand."""
     children = min(CHILDLIKE, count)
-    for number in range(count - children):
-        scene = sample_scene(seed + number)
+    for scene in scenes_in_words(seed, count - children, words) if count > children else ():
         rendered = samples(render([scene], side), [scene])[0]
         assert rendered.labels is not None
         yield Drawn(rendered.sketch, rendered.labels, tuple(caption(each) for each in (scene, *_others(scene))))
@@ -69,12 +70,16 @@ def _others(scene: Scene) -> list[Scene]:
         place = 0 if tags["time"] in INSIDE else grammar.TIMES.index(tags["time"])
         if tags["time"] not in INSIDE:
             tags["time"] = grammar.TIMES[(place + step) % len(grammar.TIMES)]
-        tags |= seen_air(tags["time"])
+        if tags.get("ground") != grammar.TABLE:
+            tags |= seen_air(tags["time"])
         if scene.kind == "car":
             tags["colour"] = _next(grammar.CAR_COLOURS, tags["colour"], 3 * step)
         elif scene.kind == "building":
             tags["material"] = _next(grammar.MATERIALS[tags["style"]], tags["material"], step)
             tags["colour"] = grammar.BUILDING_COLOURS[tags["material"]][0]
+        elif scene.kind == "thing":
+            tags["material"] = _next([name for name in grammar.MATTER if name != "neon"], tags["material"], step)
+            tags["colour"], tags["second"] = grammar.MATTER[tags["material"]][0], grammar.NONE
         else:
             tags["near"] = _next(grammar.NEARS, tags["near"], step)
         found.append(Scene(scene.seed, scene.kind, tags, scene.shape, scene.view))
@@ -82,7 +87,8 @@ def _others(scene: Scene) -> list[Scene]:
 
 
 def _next(words: Sequence[str], word: str, step: int) -> str:
-    return words[(list(words).index(word) + step) % len(words)]
+    place = list(words).index(word) if word in words else -1
+    return words[(place + step) % len(words)]
 
 
 def pages(renderer: Renderer, drawn: Sequence[Drawn], progress: Progress = silent) -> Iterator[np.ndarray]:

@@ -24,7 +24,7 @@ from ..influence import read_influence, write_influence
 from ..load import load_pipeline
 from ..steps import read_steps, write_steps
 from ..styles import FOLDER, SUFFIX
-from ..words import write_vocabulary
+from ..words import read_vocabulary, write_vocabulary
 from . import card
 from .outputs import MODEL, NOTES, RECIPE, model_folder
 from .sequence import Part
@@ -91,7 +91,7 @@ def judge(folder: Path, config: CourseConfig, progress: Progress) -> dict[str, A
     run = run_for(str(folder), {})
     pipe = load_pipeline(run.model, run.stream, progress)
     with closing(Renderer(pipe, native_side(pipe), run.stream, progress)) as renderer:
-        data = open_data(f"scenes:{USUAL_SEED}:{config.judged}", renderer.side, None, progress)
+        data = open_data(f"scenes:{USUAL_SEED}:{config.judged}", renderer.side, None, progress, read_vocabulary(folder))
         judged = evaluate(renderer, data, NAME, progress=progress, goals=True)
     write_whole(config.folder / SHEET, png(judged.sheet()))
     return judged.result

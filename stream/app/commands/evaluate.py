@@ -15,6 +15,7 @@ from .common import kept_as
 
 if TYPE_CHECKING:
     from ....lora.evaluate.rendering import Renderer
+    from ....lora.words import Vocabulary
 
 STYLES = "Styles"
 FAILED = 1  # the exit code for a model that does not follow drawings or prompts
@@ -128,6 +129,7 @@ def evaluate(
     from ....lora.evaluate.rendering import Renderer, native_side, run_for
     from ....lora.evaluate.table import table
     from ....lora.load import load_pipeline
+    from ....lora.words import vocabulary_of
     from ....models import embedded
     from ...base.configfile import parse_set
     from ...base.files import png
@@ -144,10 +146,11 @@ def evaluate(
             run = run_for(model, overrides)
             pipe = load_pipeline(run.model, run.stream, progress)
             with closing(Renderer(pipe, size or native_side(pipe), run.stream, progress)) as renderer:
-                opened = open_data(data, renderer.side, count, progress)
+                words = vocabulary_of(pipe)
+                opened = open_data(data, renderer.side, count, progress, words)
                 seen = open_features(features, pipe.device)
                 if look is not None:
-                    _write_look(look.expanduser(), renderer, progress)
+                    _write_look(look.expanduser(), renderer, words, progress)
                 held = goals or model in embedded()
                 made = judge(renderer, opened, model, counts, seen, progress, goals=held)
     result = made.result
@@ -159,12 +162,12 @@ def evaluate(
         raise typer.Exit(FAILED)
 
 
-def _write_look(folder: Path, renderer: Renderer, progress: Progress) -> None:
+def _write_look(folder: Path, renderer: Renderer, words: Vocabulary | None, progress: Progress) -> None:
     from ....lora.evaluate.look import drawings, pages
     from ...base.files import new_folder, png, write_new
 
     folder = new_folder(folder, "--look")
-    for number, page in enumerate(pages(renderer, list(drawings(renderer.side)), progress), 1):
+    for number, page in enumerate(pages(renderer, list(drawings(renderer.side, words=words)), progress), 1):
         write_new(folder / f"look-{number}.png", png(page))
     note(f"look: {folder}")
 
