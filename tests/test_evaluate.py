@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from inkstream.lora.data.palette import NUMBER, control_image
 from inkstream.lora.data.sample import Sample
 from inkstream.lora.evaluate import behaviour, colours, measures
 from inkstream.lora.evaluate.behaviour import TRIALS, NotMeasured, Trial
-from inkstream.lora.evaluate.data import Data, open_data
+from inkstream.lora.evaluate.data import Data, open_data, scenes_in_words
 from inkstream.lora.evaluate.evaluation import evaluate
 from inkstream.lora.evaluate.features import (
     ClipFeatures,
@@ -32,10 +33,12 @@ from inkstream.lora.evaluate.rendering import Renderer, native_side, run_for, st
 from inkstream.lora.evaluate.sheet import columns_of, sheet
 from inkstream.lora.evaluate.table import LABELS, table
 from inkstream.lora.load import load_pipeline
+from inkstream.lora.words import Vocabulary, read_vocabulary
 from inkstream.stream.app.cli import app
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.errors import ConfigError, UnsafeWeightsError
 
+ROOT = Path(__file__).parent.parent
 SIDE = 64
 INKS = {"red": (200, 30, 30), "yellow": (220, 200, 30), "green": (30, 160, 40), "blue": (40, 60, 210)}
 SKY, GROUND = (140, 190, 240), (110, 100, 90)
@@ -545,7 +548,7 @@ def test_unusable_renders_count_as_black(data):
 
 @pytest.fixture(scope="module")
 def ink_scenes():
-    return open_data("scenes:1000000:6", 256)
+    return open_data("scenes:1000000:6", 256, words=read_vocabulary(ROOT / "models" / "ink-tiny"))
 
 
 def ink(scale=1.0):
@@ -570,6 +573,18 @@ def test_the_embedded_model_follows_and_those_that_cannot_fail_by_a_wide_margin(
 
 
 # --- data and command
+
+
+def test_a_model_is_judged_on_what_its_words_can_say():
+    words = read_vocabulary(ROOT / "models" / "ink-tiny")
+    scenes = scenes_in_words(1_000_000, 12, words)
+    assert len(scenes) == 12 and {scene.kind for scene in scenes} <= set(words.tags["kind"])
+    for scene in scenes:
+        said = {word for tag, word in scene.tags.items() if tag not in ("sky", "light")} - {"none"}
+        assert not words.unknown(" ".join(said)), scene.tags
+    everything = scenes_in_words(1_000_000, 12, None)
+    assert [scene.seed for scene in everything] == list(range(1_000_000, 1_000_012))
+    assert scenes_in_words(1_000_000, 3, Vocabulary("other", {"a": ("b",)})) == everything[:3]
 
 
 @pytest.mark.parametrize("text", ["scenes:x", "scenes:1:2:3", "scenes:1:0", "scenes:-1:4", "nowhere", "scenes:1:99999"])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SCENES = "scenes"
 USUAL_SEED, USUAL_COUNT = 1_000_000, 96
 MOST_SCENES = 2000  # they are all kept in memory
+DETAILS = ("sky", "light")
 RARE = 20  # times as many scenes are looked at as are wanted
 BATCH = 8  # scenes rendered at once
 HUE_SIDE = 128  # pixels of the pictures that only teach hues
@@ -47,7 +48,7 @@ def open_data(
     """Open a folder of pairs, or render ``scenes:SEED:COUNT``; pictures are ``side`` pixels square.
 
     ``count`` is how many are taken, the first ones; 96 unless said otherwise. Of scenes only those are taken whose
-    captions have no words but ``words``, those that the judged model was taught. Raises ConfigError for a text that is
+    tags have no words but ``words``, those that the judged model was taught. Raises ConfigError for a text that is
     neither, DataError for a folder that holds no pairs.
     """
     numbers = check_data(text, count)
@@ -74,14 +75,16 @@ def check_data(text: str, count: int | None = None) -> tuple[int, int] | None:
 
 
 def scenes_in_words(seed: int, count: int, words: Vocabulary | None) -> list[Scene]:
-    """``count`` scenes from a seed on, of those whose captions have no words but ``words``; all are taken without
-    them, and where hardly any scene is known."""
-    from ..data.scenes import captions, sample_scene
+    """``count`` scenes from a seed on, of those whose tags have no words but ``words``; all are taken without them, and
+    where hardly any scene is known. Sky and side of the light are details that a model need not know."""
+    from ..data.grammar import NONE
+    from ..data.scenes import sample_scene
 
     found: list[Scene] = []
     for number in range(RARE * count):
         scene = sample_scene(seed + number)
-        if words is None or words.known.issuperset(single_words(" ".join(captions(scene)))):
+        said = [word for tag, word in scene.tags.items() if tag not in DETAILS and word != NONE]
+        if words is None or words.known.issuperset(single_words(" ".join(said))):
             found.append(scene)
         if len(found) == count:
             return found
