@@ -17,7 +17,7 @@ from PIL import Image
 import inkstream.stream.app.studio as room
 
 SIDE = 256
-PAGE = Path(room.__file__).parent / "page"
+PAGE = (Path(room.__file__).parent / "page").resolve()
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +172,20 @@ def test_the_page_is_light_whole_and_on_its_own():
             assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|\sstyle=", text), path
     for vendor in (PAGE / "vendor").iterdir():
         assert "Permission" in (vendor / "LICENSE").read_text("utf-8"), vendor
+
+
+def test_all_modules_are_asked_for_at_once():
+    def named(path, known):
+        if path in known:
+            return known
+        known.add(path)
+        for other in re.findall(r"""(?:from|import) "(\.[^"]+)\"""", path.read_text("utf-8")):
+            named((path.parent / other).resolve(), known)
+        return known
+
+    needed = named(PAGE / "js" / "main.js", set()) - {PAGE / "js" / "main.js"}
+    asked = re.findall(r'rel="modulepreload" href="/page/([^"]+)"', (PAGE / "index.html").read_text("utf-8"))
+    assert len(asked) == len(set(asked)) and {PAGE / each for each in asked} == needed
 
 
 def test_types_of_the_page_hold():

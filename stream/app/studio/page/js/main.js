@@ -92,6 +92,8 @@ const variations = new Variations(studio);
 const topbar = new TopBar(studio, acts);
 const panes = h("div", { class: "panes" }, stage, screen);
 panes.append(wipeHandle(studio, panes, screen));
+topbar.setAttribute("role", "banner");
+topbar.prepend(h("h1", { class: "unseen" }, "inkstream"));
 document.body.replaceChildren(topbar, h("main", {}, rail, h("div", { class: "middle" }, panes, strip, promptbar), panel), toasts, variations);
 acceptFiles(panes, studio, trouble);
 layout();
@@ -136,6 +138,7 @@ studio.addEventListener("saved", (/** @type {any} */ { detail }) => {
   toasts.say(detail.text || t("saved"), { good: Boolean(detail.name), ...(detail.name ? { act: { label: t("download"), run: get } } : {}) });
 });
 studio.addEventListener("link", (/** @type {any} */ { detail }) => {
+  if (detail.link === "cut" && !studio.connection.unkept?.safe) toasts.say(t("unkept"));
   if (detail.link === "ended" && detail.bye) void ended(detail.bye);
 });
 

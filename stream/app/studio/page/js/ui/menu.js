@@ -7,7 +7,8 @@ const LANGUAGES = { en: "English", de: "Deutsch", ru: "Русский", zh: "中
 
 /** @param {import("../studio.js").Studio} studio @param {Record<string, (event?: any) => void>} acts @returns {HTMLElement} */
 export function menu(studio, acts) {
-  const pop = h("div", { class: "pop menu", popover: "auto", role: "menu", "aria-label": t("menu") });
+  const pop = h("div", { class: "pop menu", popover: "auto" });
+  const line = () => h("hr", { role: "separator" });
   const row = (/** @type {string} */ name, /** @type {string} */ label, /** @type {string} */ key = "", style = "") =>
     h(
       "button",
@@ -30,22 +31,23 @@ export function menu(studio, acts) {
     studio.prefs.set("language", language.value);
     location.reload();
   });
-  pop.append(
+  const list = h(
+    "div",
+    { role: "menu", "aria-label": t("menu") },
     row("begin", t("begin")),
     row("open", t("open"), "O"),
     row("clear", t("clear")),
-    h("hr", {}),
+    line(),
     row("png", t("download.png"), "Ctrl+S"),
     row("ora", t("download.ora")),
     row("copy", t("copy"), "Ctrl+C"),
     row("keep", t("keep"), "K"),
-    h("hr", {}),
+    line(),
     row("share", t("share")),
     row("full", t("full"), "⇧F"),
     row("help", t("help"), "?"),
-    h("hr", {}),
-    h("div", { class: "row plain" }, theme, language),
   );
+  pop.append(list, h("hr", {}), h("div", { class: "row plain" }, theme, language));
   pop.addEventListener("toggle", (/** @type {any} */ event) => {
     if (event.newState === "open") pop.querySelector("button")?.focus();
   });

@@ -1,6 +1,6 @@
 // Where the paper lies on the screen: one view for the drawing and the render beside it.
 
-const MARGIN = 12;
+const MARGIN = 12; // around the whole paper; less where there is little room
 const [LEAST, MOST] = [0.2, 24];
 
 /** Event: "change". Zoom 1 shows the whole paper; `x` and `y` are what lies in the middle, in shares of the paper. */
@@ -17,7 +17,8 @@ export class View extends EventTarget {
 
   /** @param {number} width @param {number} height of a pane @returns {{scale: number, left: number, top: number}} pixels of the screen */
   place(width, height) {
-    const fit = Math.min((width - 2 * MARGIN) / this.paper.width, (height - 2 * MARGIN) / this.paper.height);
+    const around = Math.min(width, height) < 420 ? MARGIN : 2 * MARGIN;
+    const fit = Math.min((width - around) / this.paper.width, (height - around) / this.paper.height);
     const scale = Math.max(0.02, fit * this.zoom);
     const left = width / 2 - this.x * this.paper.width * scale;
     const top = height / 2 - this.y * this.paper.height * scale;
