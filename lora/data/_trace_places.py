@@ -12,7 +12,7 @@ from ._scene import Scene
 from ._shader import Shader, plain
 from ._solid_mesh import Faces
 
-HOUSES, SEA, PEAKS, RAIL, LAMPS = 40, 6, 5, 9, 10  # parts
+HOUSES, SEA, PEAKS, RAIL, LAMPS = 600, 6, 5, 9, 10  # parts; a car has those from 19 to 120
 ROAD = 3.4  # metres from a road's middle to its edge
 FRONTS = ((0.40, 0.36, 0.31), (0.34, 0.20, 0.14), (0.46, 0.43, 0.38), (0.25, 0.25, 0.26), (0.36, 0.30, 0.22))
 
