@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,7 +10,10 @@ import psutil
 import pytest
 from doubles.studio import SIDE, Talk, plain, studio
 
+from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.app.studio.frames import Kind
+from inkstream.stream.app.studio.live import Made
+from inkstream.stream.base.frame import Size
 
 SESSIONS = 8
 
@@ -103,3 +107,25 @@ def test_coming_and_going_leaves_no_thread_and_no_descriptor(tmp_path):
             first.once()
         assert threading.active_count() <= threads + 2
         assert not files or process.num_fds() <= files + 4
+
+
+def test_a_stream_that_nobody_needs_is_gone_with_all_its_memory(tmp_path):
+    made = []
+
+    def make(config, progress):
+        stream = FakeStream(steps=1, size=Size(config.width, config.height))
+        stream.itself = stream  # as networks have it
+        made.append(weakref.ref(stream))
+        return Made(stream, None, stream.close)
+
+    with studio(tmp_path, most=1, maker=make) as server:
+        for number in range(4):
+            with Talk(server, f"drawer{number:03}") as page:
+                page.draw(plain(number))
+                page.see()
+            while any(room.everybody for room in server.site.rooms.open.values()):
+                continue
+        # The first one was made while the model was loaded, which is not looked through for garbage.
+        assert len(made) == 4 and made[1]() is None
+        while made[2]() is not None:  # a thread of it may have been at its end
+            gc.collect()

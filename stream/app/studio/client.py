@@ -40,6 +40,7 @@ class Client:
         self.name = name
         self.draws = draws
         self.ended: asyncio.Event = asyncio.Event()
+        self.took_at = 0.0  # when a picture of the drawing was taken last
         self.farewell: tuple[int, BaseModel] | None = None  # close code, and what is said before
         self._send_text, self._send_bytes, self._clock = send_text, send_bytes, clock
         self._texts: deque[str] = deque()

@@ -5,6 +5,7 @@ The streams share the weights, and nothing else: each has its own batch, setting
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -91,6 +92,8 @@ class InProcess:
             if live in self._open:
                 self._open.remove(live)
         live.close()
+        del live
+        _let_go()
 
     def close(self) -> None:
         """Close all sessions, and what they are made of. What is still being loaded is left behind."""
@@ -145,7 +148,8 @@ class InProcess:
             spare, self._spare = self._spare, None
         if spare is not None:
             return spare  # whoever gets it changes what is to be different
-        with self._making, hurried():
+        with self._making:
+            _let_go()  # of those that somebody still held then
             return self._make(config, self._steps)
 
     def _progress(self) -> tuple[str, float | None]:
@@ -178,3 +182,10 @@ class Loaded:
             stream.close()
 
         return Made(stream, finisher, close)
+
+
+def _let_go() -> None:
+    """Of streams that were closed: each is a circle of objects with its tensors, and would wait until it is found by
+    chance. What was made while the model was loaded is not looked through (``hurried``), so it takes milliseconds.
+    """
+    gc.collect()

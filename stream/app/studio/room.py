@@ -39,6 +39,7 @@ from .frames import FADING, MORE, Format, Head, Kind, unpack
 log = logging.getLogger(__name__)
 SETTINGS = "settings.json"
 CHUNK = 200_000  # bytes of operations in one message
+PACE = 1 / 100  # seconds between pictures of a drawing that are taken
 SERVER = "server00"  # the client that undoes and redoes for REST
 
 
@@ -207,6 +208,8 @@ class Room:
             await asyncio.to_thread(self.wake().put, sketch)
         except InkstreamError as error:
             client.say(messages.Refused(code="picture", text=reason(error)))
+        await asyncio.sleep(client.took_at + PACE - self._loop.time())  # who waits for that is never too fast
+        client.took_at = self._loop.time()
         client.say(messages.Took(sequence=sequence))
 
     # --- what comes of it
@@ -239,7 +242,9 @@ class Room:
             if self._dirty:
                 self._dirty = False
                 await asyncio.to_thread(self._save_settings, live.values())
-            await asyncio.to_thread(self._backend.leave, live)
+            given = [live]
+            del live
+            await asyncio.to_thread(lambda: self._backend.leave(given.pop()))  # which holds it alone, and lets go of it
 
     async def close(self) -> None:
         """Park, and close the drawing."""
