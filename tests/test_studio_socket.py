@@ -192,6 +192,8 @@ def test_variations_come_with_their_pictures_and_one_is_taken(server):
 
 def test_another_seed_and_what_the_model_makes_of_words(server):
     with Talk(server) as page:
+        page.draw(plain(1))
+        page.see()  # the model is there
         page.say(type="seed", request=1, seed=77)
         assert page.hear("done", request=1)["result"] == {"seed": 77}
         page.say(type="seed", request=2)

@@ -6,7 +6,10 @@ import contextlib
 import io
 import json
 import socket
+import sys
+import threading
 import zlib
+from pathlib import Path
 
 import httpx2
 import numpy as np
@@ -165,3 +168,14 @@ class Talk:
 def plain(level=255, side=SIDE):
     """(side, side, 3) uint8 of one gray level."""
     return np.full((side, side, 3), level, np.uint8)
+
+
+def main(folder, port):
+    """A server in a process of its own, until it is killed: ``python -m doubles.studio FOLDER PORT``."""
+    with studio(Path(folder), port=int(port)) as server:
+        print(server.port, flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

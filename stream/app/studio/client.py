@@ -138,10 +138,10 @@ class Rate:
         self._burst = 2 * per_second if burst is None else burst
         self._left, self._at = self._burst, clock()
 
-    def takes(self) -> bool:
-        """Whether one more may come; then it counts."""
+    def takes(self, much: float = 1.0) -> bool:
+        """Whether so much may come; it counts in any case."""
         now = self._clock()
         self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
         self._at = now
-        self._left -= 1
+        self._left -= much
         return self._left >= 0

@@ -157,7 +157,9 @@ class Rest:
 
     async def _viewed(self, request: Request) -> Response:
         room = await self._rooms.seen(request.path_params["view"])
-        return await _file(await self._awake(room), "jpg", None, None)
+        if room.live is None:
+            raise NotNow("no_picture", "there is no picture yet; somebody has to draw")
+        return await _file(room.live, "jpg", None, None)
 
     async def _document(self, request: Request) -> Response:
         _, lines = (await self._room(request)).drawing.after(0)

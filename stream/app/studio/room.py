@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pydantic import BaseModel
@@ -74,11 +74,11 @@ class Room:
         self.idle_since = time.monotonic()
         self.live: LiveSession | None = None
         self.stored: list[str] = []  # names of pictures that were kept since the server began
-        self.sketch: Sketch | None = None  # the newest picture of the drawing
+        self.touched = False  # settings were changed
         self._backend, self._make_offers, self._left = backend, offers, left
         self._loop = asyncio.get_running_loop()
         self._offers: messages.Offers | None = None
-        self._status = messages.Status(state="loading")
+        self._status = messages.Status(state="waiting")
         self._dirty = False
         self._sequence = 0
         self._sender: dict[int, Client] = {}  # who sent the sketch of a sequence of ours
@@ -86,6 +86,8 @@ class Room:
         self._render: Rendered | None = None  # the newest, which is shown when the loop gets to it
         self._newest: tuple[Rendered, int] | None = None
         self._parts: dict[Client, list[tuple[Head, bytes]]] = {}
+        self._putting = False  # a picture of the drawing is being decoded
+        self._waiting: tuple[Client, Sketch] | None = None  # the newest, meanwhile
         self._taking: set[asyncio.Task[None]] = set()
 
     # --- who is there
@@ -102,8 +104,12 @@ class Room:
         return self.live
 
     def enter(self, client: Client, revision: int, server: str, limits: messages.Limits) -> None:
-        """A page or a viewer comes, and is told everything. Raises Full."""
-        live = self.wake()
+        """A page or a viewer comes, and is told everything. Raises Full.
+
+        A viewer alone is no reason to render: they see what there is, and more as soon as somebody draws.
+        """
+        if client.draws:
+            self.wake()
         (self.pages if client.draws else self.viewers).add(client)
         reset, lines = self.drawing.after(revision) if client.draws else (False, [])
         width, height = self._backend.size
@@ -124,8 +130,8 @@ class Room:
                 server=server,
             )
         )
-        if client.draws:
-            client.say(self.settings_of(live.values()))
+        if client.draws and self.live is not None:
+            client.say(self.settings_of(self.live.values()))
             client.say(self._offers or messages.Offers(model=self._backend.model))
         client.say(self._status)
         for text in drawn(lines):
@@ -198,27 +204,40 @@ class Room:
             del self._sender[min(self._sender)]
         mark = Mark(self._sketches, head.document, head.time, head.sequence)
         labels, things = found.get(Kind.LABELS, b""), found.get(Kind.INSTANCES, b"")
-        self.sketch = sketch = Sketch(mark, head.width, head.height, found[Kind.SKETCH], labels, things)
-        task = self._loop.create_task(self._put(client, sketch, head.sequence))
+        sketch = Sketch(mark, head.width, head.height, found[Kind.SKETCH], labels, things)
+        if self._waiting is not None:  # a newer one takes its place
+            before, left = self._waiting
+            before.say(messages.Took(sequence=left.mark.of_page))
+        self._waiting = (client, sketch)
+        if not self._putting:
+            self._putting = True
+            self._do(self._put())
+
+    async def _put(self) -> None:
+        """One picture at a time, the newest that is there."""
+        try:
+            while self._waiting is not None:
+                (client, sketch), self._waiting = self._waiting, None
+                try:
+                    await asyncio.to_thread(self.wake().put, sketch)
+                except InkstreamError as error:
+                    client.say(messages.Refused(code="picture", text=reason(error)))
+                await asyncio.sleep(client.took_at + PACE - self._loop.time())  # who waits for that is never too fast
+                client.took_at = self._loop.time()
+                client.say(messages.Took(sequence=sketch.mark.of_page))
+        finally:
+            self._putting = False
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
         self._taking.add(task)
         task.add_done_callback(self._taking.discard)
-
-    async def _put(self, client: Client, sketch: Sketch, sequence: int) -> None:
-        try:
-            await asyncio.to_thread(self.wake().put, sketch)
-        except InkstreamError as error:
-            client.say(messages.Refused(code="picture", text=reason(error)))
-        await asyncio.sleep(client.took_at + PACE - self._loop.time())  # who waits for that is never too fast
-        client.took_at = self._loop.time()
-        client.say(messages.Took(sequence=sequence))
 
     # --- what comes of it
 
     def tick(self) -> None:
         """Once a second: say how it goes, and write down what has changed."""
-        task = self._loop.create_task(self._tick())
-        self._taking.add(task)
-        task.add_done_callback(self._taking.discard)
+        self._do(self._tick())
 
     async def _tick(self) -> None:
         if self.live is not None:
@@ -274,6 +293,7 @@ class Room:
                 self.heard(news)
             case Changed():
                 self._dirty = True
+                self.touched |= news.revision > 0
                 self.say(self.settings_of(news), pages_only=True)
             case Brought():
                 tags = {name: list(words) for name, words in news.tags.items()}

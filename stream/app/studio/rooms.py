@@ -25,6 +25,8 @@ from .room import SETTINGS, Room, view_of
 log = logging.getLogger(__name__)
 PARK = 600.0  # seconds without anybody after which a drawing is closed
 TICK = 1.0
+UNDRAWN = 100  # bytes of a drawing without an operation
+DAY = 86_400.0  # seconds
 NEW_A_SECOND, NEW_AT_ONCE = 0.5, 60  # new drawings
 _LETTERS = frozenset("0123456789abcdef")
 
@@ -96,6 +98,7 @@ class Rooms:
 
     async def run(self) -> None:
         """Look after all of them, until it is cancelled."""
+        await asyncio.to_thread(self._sweep)
         while True:
             await asyncio.sleep(TICK)
             now = time.monotonic()
@@ -105,6 +108,8 @@ class Rooms:
                 else:
                     self.open.pop(session, None)
                     await self._close(room)
+                    if room.drawing.empty and not room.touched:
+                        await asyncio.to_thread(shutil.rmtree, room.drawing.folder, True)
 
     async def close(self) -> None:
         """Close all."""
@@ -116,8 +121,6 @@ class Rooms:
             await room.close()
         except (OSError, InkstreamError) as error:
             log.warning("a drawing cannot be closed: %s", reason(error))
-        if room.drawing.empty:
-            await asyncio.to_thread(shutil.rmtree, room.drawing.folder, True)
 
     async def _opened(self, session: str) -> Room:
         """Once, whoever asks meanwhile."""
@@ -150,6 +153,15 @@ class Rooms:
                     raise
                 log.warning("%s: settings are left out: %s", folder, reason(error))
         return drawing, left if isinstance(left, dict) and isinstance(left.get("stream"), dict) else None
+
+    def _sweep(self) -> None:
+        """Drawings in which nothing was ever drawn are let go of after a day."""
+        with contextlib.suppress(InkstreamError):
+            for name in self._names():
+                with contextlib.suppress(OSError):  # another server has it, or lets go of it, too
+                    status = (self._folder / name / FILE).stat()
+                    if status.st_size <= UNDRAWN and time.time() - status.st_mtime > DAY and name not in self.open:
+                        shutil.rmtree(self._folder / name, True)
 
     def _names(self) -> list[str]:
         try:

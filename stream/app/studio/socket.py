@@ -29,6 +29,7 @@ MOST_TEXT = 256 << 10
 MOST_PICTURE = 2 << 20
 HELLO_WITHIN = 5.0  # seconds
 TEXTS, PICTURES = 400.0, 120.0  # a second
+LETTERS, LETTERS_AT_ONCE = 2e6, 8e6  # of texts, a second: a pen gives two thousand
 LIMITS = Limits(
     text_bytes=MOST_TEXT,
     picture_bytes=MOST_PICTURE,
@@ -145,7 +146,7 @@ class _Reader:
 
     def __init__(self, socket: WebSocket, room: Room, client: Client) -> None:
         self._socket, self._room, self._client = socket, room, client
-        self._texts, self._pictures = Rate(TEXTS), Rate(PICTURES)
+        self._texts, self._pictures, self._letters = Rate(TEXTS), Rate(PICTURES), Rate(LETTERS, LETTERS_AT_ONCE)
 
     async def run(self) -> None:
         """Raises End, or WebSocketDisconnect."""
@@ -154,7 +155,8 @@ class _Reader:
             if received["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(received.get("code", 1005))
             data = received.get("bytes")
-            if not (self._texts if data is None else self._pictures).takes():
+            few = self._letters.takes(len(received.get("text") or ""))
+            if not few or not (self._texts if data is None else self._pictures).takes():
                 raise End(4429, "too_much", "got more messages than a pen makes; come again more slowly", 1.0)
             if data is None:
                 await self._message(_read(received))
