@@ -199,7 +199,13 @@ def test_another_seed_and_what_the_model_makes_of_words(server):
         page.say(type="seed", request=2)
         assert 0 <= page.hear("done", request=2)["result"]["seed"] < 10_000
         page.say(type="read", request=3, text="a red barn")
-        assert page.hear("done", request=3)["result"] == {"unknown": [], "heeded": False, "cut": "", "lines": []}
+        assert page.hear("done", request=3)["result"] == {
+            "unknown": [],
+            "heeded": False,
+            "cut": "",
+            "added": [],
+            "lines": [],
+        }
 
 
 def test_a_page_that_shows_nothing_holds_up_nobody_and_is_left(server, monkeypatch):

@@ -12,13 +12,19 @@ from ...session.driver import StreamLike
 
 
 class Heard:
-    """A stream in another's place: ``changed(names, error)`` is called after each change of its settings that was made,
-    or tried, with the names of the settings and what was wrong (None: nothing), on the thread that changed them.
+    """A stream in another's place: ``changed(error)`` is called after each change of its settings that was made, or
+    tried, with what was wrong (None: nothing), and ``begins(names)`` before one, with the names of the settings; both
+    on the thread that changes them.
     """
 
-    def __init__(self, stream: StreamLike, changed: Callable[[frozenset[str], Exception | None], None]) -> None:
+    def __init__(
+        self,
+        stream: StreamLike,
+        begins: Callable[[frozenset[str]], None],
+        changed: Callable[[Exception | None], None],
+    ) -> None:
         self._stream = stream
-        self._changed = changed
+        self._begins, self._changed = begins, changed
 
     @property
     def metrics(self) -> Metrics:
@@ -71,21 +77,23 @@ class Heard:
         return self._stream.settle()
 
     def update(self, **changes: Any) -> int:
-        names = frozenset(changes)
+        self._begins(frozenset(changes))
         try:
             revision = self._stream.update(**changes)
         except Exception as error:
-            self._changed(names, error)
+            self._changed(error)
             raise
-        self._changed(names, None)
+        self._changed(None)
         return revision
 
     def step_down(self) -> str:
+        self._begins(frozenset())
         said = self._stream.step_down()
-        self._changed(frozenset(), None)
+        self._changed(None)
         return said
 
     def take_back(self) -> str:
+        self._begins(frozenset())
         said = self._stream.take_back()
-        self._changed(frozenset(), None)
+        self._changed(None)
         return said

@@ -57,6 +57,7 @@ class Steering:
         self._config = config  # as it is wanted: what was asked for is in it before it is done
         self._lock = threading.Lock()
         self._waiting: list[tuple[frozenset[str], Done]] = []  # for changes that are on their way
+        self._making: list[tuple[frozenset[str], Done]] = []  # those of them that are made just now
         self._keeper = Keeper(folder, done=self._stored)
         self._moments = Moments(None)
         self._stream: StreamLike | None = None
@@ -68,7 +69,7 @@ class Steering:
 
     def heard(self, stream: StreamLike) -> Any:
         """The stream as a session is to be given it, so that its changes are heard of."""
-        return Heard(stream, self._changed)
+        return Heard(stream, self._begins, self._changed)
 
     def adopt(self, session: Session, stream: StreamLike) -> None:
         """From now on this session is steered, which runs ``heard(stream)``."""
@@ -194,7 +195,8 @@ class Steering:
         """What the model makes of a prompt; raises NotNow while it is loaded."""
         reading = self._running().read_prompt(text)
         unknown = [list(each) for each in reading.unknown]
-        return {"unknown": unknown, "heeded": reading.heeded, "cut": reading.cut, "lines": list(reading.lines())}
+        said = {"unknown": unknown, "heeded": reading.heeded, "cut": reading.cut, "added": list(reading.added)}
+        return {**said, "lines": [*reading.lines(), *reading.hints()]}
 
     # --- what it says
 
@@ -250,19 +252,24 @@ class Steering:
         height, width = output.pixels.shape[:2]
         self._tell(Rendered(encoded.jpeg, mark, output.revision, width, height, output.faded < 1))
 
-    def _changed(self, names: frozenset[str], error: Exception | None) -> None:
-        """Settings were changed, or not, by whomever."""
+    def _begins(self, names: frozenset[str]) -> None:
+        """Settings are about to be changed: by all who asked for the same ones, whose changes have become one."""
+        with self._lock:
+            self._making = [each for each in self._waiting if each[0] == names]
+
+    def _changed(self, error: Exception | None) -> None:
+        """They were changed, or not, by whomever."""
         session, stream = self._session, self._stream
         if stream is None or session is None or session.trying:
             return
         with self._lock:
-            mine = [each for each in self._waiting if each[0] == names]
-            self._waiting = [each for each in self._waiting if each[0] != names]
+            made, self._making = self._making, []
+            self._waiting = [each for each in self._waiting if each not in made]
             if not self._waiting:
                 self._config = stream.config
             self._said = Changed(values_of(stream.config), stream.revision)
         self._tell(self._said)
-        for _, done in mine:
+        for _, done in made:
             done("" if error is None else reason(error))
 
     def _stored(self, kept: Path | Exception) -> None:
