@@ -36,8 +36,11 @@ def test_a_drawing_becomes_a_render_that_knows_it(server):
         head, seen = page.see()
         assert (head.of, head.document, head.time, head.tag) == (sequence, 3, 123, page.tag)
         assert abs(int(seen.mean()) - 55) <= 2  # the negative
+        rough = len(page.frames[-1][1])
+        best, _ = page.see(of=sequence)  # it stays, so it comes once more, at its best
+        assert best.sequence > head.sequence and len(page.frames[-1][1]) > rough
         later = page.draw(plain(100))
-        assert page.see(of=later)[0].sequence > head.sequence
+        assert page.see(of=later)[0].sequence > best.sequence
 
 
 def test_labels_lie_under_the_lines_as_their_classes_colours(server):
@@ -338,6 +341,9 @@ def test_garbage_large_and_fast_messages_end_that_socket_alone(server, monkeypat
         assert closed(page)[0] == 1009
         page = Talk(server, "page00004")
         page.socket.send(b"x" * (3 << 20))
+        assert closed(page)[0] == 1009
+        page = Talk(server, "page00006")
+        page.socket.socket.sendall(b"\x82\xff" + (1 << 30).to_bytes(8, "big") + b"mask" + b"x" * 1000)  # 1 GB to come
         assert closed(page)[0] == 1009
         monkeypatch.setattr(socket_module, "TEXTS", 20.0)
         page = Talk(server, "page00005")
