@@ -37,6 +37,12 @@ function trouble(error) {
   toasts.say(code === "offline" ? t("trouble.offline") : message || t(`trouble.${code}`));
 }
 
+/** @param {File} file @param {"photo" | "sketch" | null} [kind] */
+const put = (file, kind = null) =>
+  void place(studio, file, kind)
+    .then((placed) => placed === "photo" && toasts.say(t("photo.placed"), { good: true }))
+    .catch(trouble);
+
 /** @param {string} type @param {Record<string, any>} [fields] */
 const ask = (type, fields) => studio.connection.ask(type, fields).catch(trouble);
 
@@ -51,8 +57,8 @@ const acts = {
   vary: () => void variations.begin(),
   keep: () => void ask("keep", { moment: strip.chosen }),
   finish: () => void (studio.status.finished != null || studio.status.finishing ? ask("cancel") : ask("finish", { moment: strip.chosen })),
-  open: () => chooseFile((file) => void place(studio, file).catch(trouble)),
-  photo: () => chooseFile((file) => void place(studio, file, "photo").catch(trouble)),
+  open: () => chooseFile((file) => put(file)),
+  photo: () => chooseFile((file) => put(file, "photo")),
   clear: () => {
     studio.clear();
     toasts.say(t("cleared"), { act: { label: t("undo"), run: () => studio.undo() } });
@@ -95,7 +101,7 @@ panes.append(wipeHandle(studio, panes, screen));
 topbar.setAttribute("role", "banner");
 topbar.prepend(h("h1", { class: "unseen" }, "inkstream"));
 document.body.replaceChildren(topbar, h("main", {}, rail, h("div", { class: "middle" }, panes, strip, promptbar), panel), toasts, variations);
-acceptFiles(panes, studio, trouble);
+acceptFiles(panes, put);
 layout();
 prefs.addEventListener("change", layout);
 matchMedia(ROOMY).addEventListener("change", layout);

@@ -5,13 +5,16 @@ import { Raster } from "./drawing/raster.js";
 import { Api } from "./engine/api.js";
 import { Connection } from "./engine/connection.js";
 import { Pictures } from "./engine/pictures.js";
-import { newClient } from "./engine/protocol.js";
+import { PointWriter, newClient } from "./engine/protocol.js";
+import { vanishing } from "./hand/guides.js";
 import { Renders } from "./engine/renders.js";
 import { Unkept, browserStorage } from "./engine/unkept.js";
 import { View } from "./ui/view.js";
 import { composed } from "./drawing/compose.js";
 
 const SETTLED = 200; // milliseconds without operations after which what has come is all there is
+const PORTION = 4000; // points of an operation
+const STEP = 8; // milliseconds between two points of a stroke whose times are not known any more
 const LIVES = 20; // of this page, whose strokes it still calls its own
 
 /** Events: "link", "status", "offers", "settings", "drawing", "notice", "saved", "variant", "session". */
@@ -40,7 +43,10 @@ export class Studio extends EventTarget {
     /** @type {number | null} class that is painted; null: colours are */ this.ofClass = null;
     this.instance = 0;
     this.layer = "auto";
+    /** @type {import("./hand/guides.js").Place[]} of the perspective */ this.vanishing = [];
+    prefs.addEventListener("change", (event) => /** @type {CustomEvent} */ (event).detail === "guides" && this.#perspective());
     this.settling = 0;
+    /** Whether operations that the server lacks are to be taken once all others are here. */ this.lacking = true;
     const facts = () => ({ of: this.renders.sequence, document: this.connection.revision });
     this.pictures = new Pictures(this.connection, () => composed(this), facts);
     this.#listen();
@@ -65,6 +71,10 @@ export class Studio extends EventTarget {
     this.drawing.addEventListener("change", () => this.#tell("drawing", null));
   }
 
+  #perspective() {
+    this.vanishing = vanishing(this.prefs.get("guides"), this.raster.paper);
+  }
+
   /** @param {string} type @param {any} detail */
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
@@ -78,19 +88,26 @@ export class Studio extends EventTarget {
   /** @param {Record<string, any>} message */
   #welcomed({ session, reset, width, height, revision }) {
     this.drawing.own = this.#lives(session);
-    if (reset || this.connection.revision === 0) {
-      this.#later(async () => {
+    this.#later(async () => {
+      if (reset) {
         this.drawing.forget();
         this.connection.revision = 0;
-        this.raster.resize(width, height);
-        this.#again();
-      });
-    }
-    this.#later(async () => {
+      }
+      const { size } = this.raster;
+      if (size.width !== width || size.height !== height) this.raster.resize(width, height);
+      this.lacking ||= reset || this.connection.revision === 0;
       this.view.paper = this.raster.paper;
+      if (!this.vanishing.length) this.#perspective();
       this.#tell("session", session);
-      if (!this.drawing.empty && this.connection.revision >= revision) this.pictures.touch();
+      if (this.connection.revision >= revision) this.#complete();
     });
+  }
+
+  /** All that the server has of the drawing is here. */
+  #complete() {
+    if (this.lacking) this.#again();
+    this.lacking = false;
+    if (this.drawing.items.length) this.touch();
   }
 
   /** What the server does not have yet: it is part of the drawing all the same. */
@@ -122,8 +139,8 @@ export class Studio extends EventTarget {
     }
     // A drawing comes in several messages: half of one is no picture.
     clearTimeout(this.settling);
-    if (this.connection.revision >= (this.connection.welcome?.revision ?? 0)) this.touch();
-    else this.settling = window.setTimeout(() => this.touch(), SETTLED);
+    if (this.connection.revision >= (this.connection.welcome?.revision ?? 0)) this.#complete();
+    else this.settling = window.setTimeout(() => this.#complete(), SETTLED);
   }
 
   /** @param {string} client @param {number} number @param {number} revision */
@@ -216,17 +233,31 @@ export class Studio extends EventTarget {
   /** The server does not know this drawing: it begins a new one, and what was drawn goes there. */
   moveToNew() {
     const items = this.drawing.whole();
-    this.connection.session = null;
-    this.connection.revision = 0;
-    this.connection.addEventListener("welcome", () => this.#later(async () => this.#drawAll(items)), { once: true });
-    this.connection.restart();
+    this.drawing.forget();
+    this.client = newClient();
+    this.connection.addEventListener("welcome", () => this.#later(() => this.#drawAll(items)), { once: true });
+    this.connection.begin(this.client);
   }
 
-  /** @param {Record<string, any>[]} items */
+  /** @param {{op: Record<string, any>, points: import("./engine/protocol.js").Point[]}[]} items */
   async #drawAll(items) {
-    for (const { op } of items) {
-      const { number, client, revision, ...fields } = op;
-      this.operate(fields, { bits: await maskOf(op) });
+    for (const { op, points } of items) {
+      const { number, points: first, tilt, ...fields } = op;
+      if (op.op !== "begin") {
+        this.operate(fields, { bits: await maskOf(op) });
+        continue;
+      }
+      const writer = new PointWriter();
+      const leaning = (points[0]?.length ?? 0) > 3;
+      let name = "";
+      for (let at = 0; at < Math.max(1, points.length); at += PORTION) {
+        const some = points.slice(at, at + PORTION);
+        const times = some.map((_, index) => (at + index) * STEP);
+        const more = writer.write(some, times, leaning);
+        if (name) this.operate({ op: "points", of: name, ...more });
+        else name = this.operate({ ...fields, ...more });
+      }
+      this.operate({ op: "end", of: name });
     }
     this.touch();
   }

@@ -103,7 +103,8 @@ export function drawPaper(context, studio, wanted, live, { of, scale, labelsToo 
     const own = strokes.filter((item) => item.op.layer === layer.name);
     context.globalAlpha = layer.opacity;
     const pixels = of === "screen" ? layer.context : layer.small;
-    context.drawImage(own.some((item) => item.op.tool === "eraser") ? erased(studio, pixels.canvas, own) : pixels.canvas, 0, 0, width, height);
+    const { factor, dx, dy } = layer.shown ?? { factor: 1, dx: 0, dy: 0 };
+    context.drawImage(own.some((item) => item.op.tool === "eraser") ? erased(studio, pixels.canvas, own) : pixels.canvas, dx, dy, width * factor, height * factor);
     context.globalAlpha = 1;
     for (const item of own) if (item.op.tool !== "eraser") paintLive(context, studio, item, scale);
   }
@@ -122,9 +123,19 @@ function erased(studio, pixels, strokes) {
   return scratch.canvas;
 }
 
+/** For the screen and for the server the outline is the same. @type {WeakMap<object, {count: number, last: unknown, figures: import("./brushes.js").Figure[]}>} */
+const outlines = new WeakMap();
+
 /** @param {Context} context @param {Studio} studio @param {import("./document.js").Item} item @param {number} scale @param {number[][]} [predicted] */
 export function paintLive(context, studio, item, scale, predicted = []) {
   const stroke = studio.strokes.find((each) => each.name === item.name);
-  const points = [...item.points, ...(stroke?.ahead ?? []), ...predicted];
-  studio.raster.paint(context, item.op, figures(item.op, points, false), scale);
+  const ahead = stroke?.ahead ?? [];
+  const count = item.points.length + ahead.length;
+  const last = ahead.at(-1) ?? item.points.at(-1);
+  let made = predicted.length ? undefined : outlines.get(item);
+  if (made?.count !== count || made.last !== last) {
+    made = { count, last, figures: figures(item.op, [...item.points, ...ahead, ...predicted], false) };
+    if (!predicted.length) outlines.set(item, made);
+  }
+  studio.raster.paint(context, item.op, made.figures, scale);
 }

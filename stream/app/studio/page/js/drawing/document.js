@@ -91,7 +91,7 @@ export class Drawing extends EventTarget {
     return !this.items.some((item) => !item.undone && MEANT.has(item.op.op));
   }
 
-  /** Everything that counts, as operations of a new drawing, without numbers. @returns {Record<string, any>[]} */
+  /** Everything that counts, as operations of a new drawing, without numbers. @returns {{op: Record<string, any>, points: Point[]}[]} */
   whole() {
     return this.items
       .filter((item) => !item.undone && item.op.op !== "image")

@@ -29,6 +29,7 @@ export class Layer {
     this.context = newCanvas(Math.round(width * scales.screen), Math.round(height * scales.screen));
     this.small = newCanvas(Math.round(width * scales.render), Math.round(height * scales.render));
     /** @type {Labels | null} */ this.labels = null;
+    /** @type {{factor: number, dx: number, dy: number} | null} where it is seen while it is moved */ this.shown = null;
   }
 
   get canvas() {

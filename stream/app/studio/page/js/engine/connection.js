@@ -97,6 +97,15 @@ export class Connection extends EventTarget {
     this.start();
   }
 
+  /** Begins a new drawing, as another life of the page: its numbers begin again. @param {string} client */
+  begin(client) {
+    this.client = client;
+    this.session = null;
+    [this.revision, this.number, this.sent, this.waiting] = [0, 0, 0, []];
+    if (this.unkept) this.unkept.session = "";
+    this.restart();
+  }
+
   /** @param {Record<string, any>} message @returns {boolean} whether it was sent */
   say(message) {
     if (!this.open) return false;

@@ -8,6 +8,7 @@ const LINES = 12;
 
 /** Vanishing points for a number of them. @param {number} count @param {{width: number, height: number}} paper @returns {Place[]} */
 export function vanishing(count, { width, height }) {
+  if (!count) return [];
   const horizon = height * 0.42;
   if (count === 1) return [{ x: width / 2, y: horizon }];
   return [{ x: -width * 0.18, y: horizon }, { x: width * 1.18, y: horizon }];
@@ -79,6 +80,20 @@ export function drawGuides(context, points, { width, height }, scale) {
   context.beginPath();
   context.moveTo(-far, points[0]?.y ?? 0);
   context.lineTo(far, points[0]?.y ?? 0);
+  context.stroke();
+  context.restore();
+  for (const { x, y } of points) handle(context, x, y, scale);
+}
+
+/** Where a vanishing point is taken hold of, also beside the paper. @param {CanvasRenderingContext2D} context @param {number} x @param {number} y @param {number} scale */
+function handle(context, x, y, scale) {
+  context.save();
+  context.beginPath();
+  context.arc(x, y, 6 / scale, 0, 2 * Math.PI);
+  context.fillStyle = "#ffffff";
+  context.fill();
+  context.lineWidth = 2 / scale;
+  context.strokeStyle = "rgb(64, 132, 214)";
   context.stroke();
   context.restore();
 }

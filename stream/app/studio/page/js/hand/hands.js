@@ -2,7 +2,7 @@
 
 import { area } from "../drawing/fill.js";
 import { pictureOfPaper } from "../drawing/compose.js";
-import { vanishing } from "./guides.js";
+import { dragOf } from "./placing.js";
 import { Stroke } from "./stroke.js";
 
 /** @typedef {import("../studio.js").Studio} Studio */
@@ -19,6 +19,7 @@ export class Hands {
     this.studio = studio;
     this.shift = false;
     /** @type {Point | null} */ this.from = null;
+    /** @type {import("./placing.js").Drag | null} */ this.drag = null;
     this.time = 0;
   }
 
@@ -71,6 +72,8 @@ export class Hands {
    */
   down(point, time, { pen, scale, erase }) {
     const { studio } = this;
+    this.drag = dragOf(studio, point, scale);
+    if (this.drag) return true;
     const tool = erase ? "eraser" : this.tool;
     const layers = this.layers(tool).filter((name) => !this.locked(name));
     if (!layers.length) {
@@ -117,12 +120,15 @@ export class Hands {
       ...(painted ? { of_class: studio.ofClass, instance: studio.instance } : {}),
       options,
     };
-    const guides = prefs.get("guides");
-    return { fields, stabiliser: prefs.get("stabiliser"), guides: guides ? vanishing(guides, raster.paper) : [], scale };
+    return { fields, stabiliser: prefs.get("stabiliser"), guides: studio.vanishing, scale };
   }
 
   /** @param {Point[]} points @param {number[]} times */
   move(points, times) {
+    if (this.drag) {
+      this.drag.move(points[points.length - 1]);
+      return;
+    }
     points.forEach((point, at) => {
       const held = this.shift && this.from ? straightened(this.from, point, this.studio.prefs.get("shape")) : point;
       for (const stroke of this.studio.strokes) stroke.add(held, times[at]);
@@ -132,12 +138,17 @@ export class Hands {
   }
 
   up() {
+    this.drag?.up();
+    this.drag = null;
+    if (!this.studio.strokes.length) return;
     for (const stroke of this.studio.strokes) stroke.end(this.time);
     this.studio.strokes = [];
     this.studio.touch(this.time);
   }
 
   cancel() {
+    this.drag?.cancel();
+    this.drag = null;
     for (const stroke of this.studio.strokes) stroke.cancel();
     this.studio.strokes = [];
     this.studio.touch();

@@ -13,10 +13,10 @@ export function chooseFile(take) {
   input.click();
 }
 
-/** @param {Studio} studio @param {Blob} file @param {"photo" | "sketch" | null} [kind] null asks */
+/** @param {Studio} studio @param {Blob} file @param {"photo" | "sketch" | null} [kind] null asks @returns {Promise<string | null>} what it became */
 export async function place(studio, file, kind = null) {
   const wanted = kind ?? (await askPlace());
-  if (!wanted) return;
+  if (!wanted) return null;
   const answer = await studio.api.fetch(studio.path("images"), { method: "POST", body: file, headers: { "Content-Type": file.type || "image/png" } });
   const { image, width, height } = await answer.json();
   const { paper } = studio.raster;
@@ -28,10 +28,11 @@ export async function place(studio, file, kind = null) {
   studio.operate({ op: "image", layer, image, x: (paper.width - w) / 2, y: (paper.height - high) / 2, width: w, height: high });
   studio.touch();
   studio.dispatchEvent(new CustomEvent("layer"));
+  return wanted;
 }
 
-/** @param {HTMLElement} element @param {Studio} studio @param {(error: unknown) => void} trouble */
-export function acceptFiles(element, studio, trouble) {
+/** @param {HTMLElement} element @param {(file: File) => void} put */
+export function acceptFiles(element, put) {
   const fileOf = (/** @type {DataTransfer | null} */ data) => [...(data?.files ?? [])].find((file) => TYPES.includes(file.type));
   element.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -42,11 +43,11 @@ export function acceptFiles(element, studio, trouble) {
     event.preventDefault();
     element.classList.remove("dropping");
     const file = fileOf(event.dataTransfer);
-    if (file) place(studio, file).catch(trouble);
+    if (file) put(file);
   });
   document.addEventListener("paste", (event) => {
     const file = fileOf(event.clipboardData);
-    if (file) place(studio, file).catch(trouble);
+    if (file) put(file);
   });
 }
 

@@ -2,7 +2,7 @@
 
 import { drawPaper, paintLive } from "../drawing/compose.js";
 import { Hands } from "../hand/hands.js";
-import { drawGuides, drawSymmetry, vanishing } from "../hand/guides.js";
+import { drawGuides, drawSymmetry } from "../hand/guides.js";
 import { Pointers } from "../hand/pointer.js";
 import { h, t } from "./dom.js";
 
@@ -121,7 +121,7 @@ export class Stage extends HTMLElement {
     context.beginPath();
     context.rect(0, 0, width, height);
     context.clip();
-    const steady = this.studio.prefs.get("stabiliser") === 0 && !this.studio.prefs.get("guides");
+    const steady = this.studio.prefs.get("stabiliser") === 0 && !this.studio.vanishing.length;
     for (const item of strokes) paintLive(context, this.studio, item, scale * ratio, steady && item.op.shape === "free" ? predicted : []);
     context.restore();
     this.inked = [0, 0, this.top.width, this.top.height];
@@ -163,9 +163,8 @@ export class Stage extends HTMLElement {
     const drawing = studio.strokes.length > 0;
     drawPaper(context, studio, () => true, (op) => !(drawing && this.#isInk(op) && this.#isOwn(op)), { of: "screen", scale: scale * ratio, labelsToo: true });
     if (studio.prefs.get("symmetry")) drawSymmetry(context, studio.prefs.get("symmetry"), studio.raster.paper, scale);
-    const guides = studio.prefs.get("guides");
-    if (guides) drawGuides(context, vanishing(guides, studio.raster.paper), studio.raster.paper, scale);
     context.restore();
+    if (studio.vanishing.length) drawGuides(context, studio.vanishing, studio.raster.paper, scale);
     if (!drawing) this.#wipeInk();
     this.hint.hidden = !studio.drawing.empty || studio.connection.link !== "open";
   }
