@@ -215,6 +215,20 @@ def test_an_outline_that_comes_to_the_same_places_again_is_no_selection():
         assert hand.at(200 + number, 200, lag=(200 + number, 200), count=9) == 0
 
 
+def test_an_outline_that_came_so_late_that_it_counted_is_gone_when_the_program_takes_it_away():
+    sheet = drawing()
+    steady, now = Steady(), 0.0
+    steady.take(sheet, Pointer(200, 150), now)
+    late = outline(sheet, 200, 150, 20)
+    for number in range(45):  # the pointer has been elsewhere for a second, and the program still draws it here
+        picture = late if number >= 30 else sheet
+        given = steady.take(picture, Pointer(40 + number, 250), now := now + 1 / 30)
+    assert not np.array_equal(given, sheet)
+    for number in range(9):  # now it is taken away, and a hand moves there
+        given = steady.take(sheet, Pointer(190 + 3 * number, 155), now := now + 1 / 30)
+    assert np.array_equal(given, sheet)
+
+
 @pytest.mark.parametrize(("before", "after"), [(300, 90), (200, 280), (280, 300)])
 def test_a_white_sheet_that_gets_another_size_around_the_pointer_counts_at_once(before, after):
     def shown(side):

@@ -316,6 +316,13 @@ def test_much_that_is_cropped_is_said_once(shape, fit, to, said, caplog):
     assert said in caplog.text
 
 
+def test_a_sheet_of_another_shape_that_is_cropped_at_other_sides_is_said_too(caplog):
+    source = FakeSource(Size(200, 64), frames=9, resize_at=5, resize=Size(64, 200), live=False)
+    Session(source, FakeStream(1, size=Size(64, 64)), [FakeSink()]).run()
+    told = [record.message.split(",")[0] for record in caplog.records if record.message.startswith("cropped")]
+    assert told == ["cropped: the sides are cut off", "cropped: top and bottom are cut off"]
+
+
 def test_the_size_of_the_source_may_change():
     sink = FakeSink()
     source = FakeSource(SMALL, frames=10, resize_at=5, resize=Size(200, 100), live=False)
@@ -498,16 +505,17 @@ def test_the_last_sink_to_fail_ends_the_session():
     assert "write 5" in str(caught.value.__cause__)
 
 
-def test_a_sink_that_cannot_be_opened_is_left_out(monkeypatch):
+def test_a_sink_that_cannot_be_opened_is_left_out(monkeypatch, caplog):
     def refuse(text):
         if text == "virtualcam":
-            raise SinkUnavailable("the virtual camera is taken: close OBS")
+            raise SinkUnavailable("virtualcam: it is taken: close OBS")
         return FakeSink()
 
     monkeypatch.setattr("inkstream.stream.session.fanout.open_sink", refuse)
     session = Session(FakeSource(SMALL, frames=5, live=False), FakeStream(), ["virtualcam", "fake"])
     session.run()
     assert "close OBS" in session.summary()["dropped"]["virtualcam"]
+    assert "virtualcam is off: it is taken: close OBS" in caplog.text
     assert session.summary()["sinks"]["fake"]["written"] == 5
     source = FakeSource(SMALL)
     with pytest.raises(SinkUnavailable, match="close OBS"):

@@ -24,6 +24,11 @@ from .names import did_you_mean
 _EXPECTED = {int: "expected a whole number", float: "expected a number"}
 
 
+def kind_of(text: str) -> str:
+    """The kind that a source or sink that is written as text begins with; errors of that kind begin with it, too."""
+    return text.strip().partition(":")[0]
+
+
 @dataclass(frozen=True)
 class Option:
     """One option of a source or sink: how it is read, and what people are told of it."""

@@ -112,6 +112,7 @@ class Driver:
         self._entered_at = clock()  # when a frame last entered the stream
         self._refused = 0  # frames in a row
         self._origins: dict[int, Origin] = {}  # of frames that entered the stream, by their numbers
+        self._lost: set[str] = set()  # which sides of frames were said to be cut off
         self._silent_since = -1.0  # arrival of the frame after which a stall was reported
 
     def run(self) -> None:
@@ -224,7 +225,7 @@ class Driver:
             if self._refused >= MAX_REFUSED:
                 raise FrameError(f"{MAX_REFUSED} unusable frames in a row, the last: {error}") from error
             return
-        if self._last is None:
+        if self._last is None or Size.of(self._last.pixels) != Size.of(frame.pixels):
             self._tell_cut(Size.of(frame.pixels))
         self._refused = 0
         self.static = self._metrics.counter("frames_skipped") > skipped
@@ -236,7 +237,10 @@ class Driver:
         self._hand_on(output)
 
     def _tell_cut(self, size: Size) -> None:
-        """Say it when much of the first frame lies outside of what is rendered: nobody would look for the setting."""
+        """Say it when much of a frame lies outside of what is rendered: nobody would look for the setting.
+
+        It is said of the first frame, and once more when, in another size, it is other sides that are lost.
+        """
         config = self._stream.config
         to = self._stream.size
         used = place(size, to, config.fit).crop.size
@@ -248,6 +252,9 @@ class Driver:
             sides = [f"width={each.width} and height={each.height}, or " for each in fitting[:1]]
             whole = f"set {''.join(sides)}fit=letterbox to see all of it (in the preview: C, fit)"
             lost = "the sides are" if used.width < size.width else "top and bottom are"
+            if lost in self._lost:
+                return
+            self._lost.add(lost)
             self._say(f"cropped: {lost} cut off, of {size} pixels the middle {used} are rendered; {whole}")
 
     def _settle(self) -> None:

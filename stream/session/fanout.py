@@ -11,6 +11,7 @@ from ..base.errors import SinkClosed, SinkUnavailable
 from ..base.frame import Output, Sound
 from ..base.metrics import Metrics
 from ..base.plain import one_line, reason
+from ..base.spec import kind_of
 from ..base.waits import said
 from ..sinks import Controls, Sink, Status, open_sink
 from .outlet import Delivery, Outlet
@@ -101,7 +102,7 @@ class Fanout:
         if not self.outlets:
             raise SinkUnavailable(f"none of the sinks can be opened: {self._reasons()}")
         for name, error in refused:  # else the error that is raised says it
-            self._say(f"{name} is off: {reason(error)}", error)
+            self._say(f"{name} is off: {reason(error).removeprefix(f'{kind_of(name)}: ')}", error)
 
     @property
     def files_only(self) -> bool:

@@ -13,6 +13,7 @@ from ...base.metrics import IN_WORDS
 from ...base.plain import reason
 from ...base.progress import Progress, note, shown, silent
 from ...base.signals import INTERRUPTED, saving
+from ...base.spec import kind_of
 from ...base.terminal import drain
 from ..ahead import hurried, imported
 from ..opening import behind
@@ -117,7 +118,7 @@ def say_results(session: Session, run: RunConfig, json: Path | None, more: dict[
         console().print(figures(summary))
     for sink, why in summary["dropped"].items():
         for line in why.split("\n"):  # of an error, which may have several
-            note(f"{sink}: {line}")
+            note(f"{sink}: {line.removeprefix(f'{kind_of(sink)}: ')}")
     for sink, place in summary["kept"].items():
         note(f"{sink}: {place}")
     return kept

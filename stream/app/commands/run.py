@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+=======
+import re
+from contextlib import ExitStack, closing
+>>>>>>> 5dd6584 (A brush outline that came too late goes when the program takes it away, and what is cropped is said of the sheet, too)
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
     from ..studio.beside import Beside
 
 ENDS = "From where to where"
+WHILE_DRAWN = re.compile(r"\(\d[\d.,]* [KMGT]i?B\)|[*•●]|\s")  # what changes in a window's title while one draws
 
 
 def _list_sources(wanted: bool) -> None:
@@ -186,11 +192,19 @@ class Narrator:
         self._begun = False
 
     def __call__(self, status: Status) -> None:
+<<<<<<< HEAD
         if self._also is not None:
             self._also(status)
         if status.source != self._source:
             self._source = status.source
             note(f"source: {status.source}")
+=======
+        source = WHILE_DRAWN.sub("", status.source)
+        if source != self._source:
+            self._source = source
+            if source:
+                note(f"source: {status.source}")
+>>>>>>> 5dd6584 (A brush outline that came too late goes when the program takes it away, and what is cropped is said of the sheet, too)
         if status.state in ("idle", "settling", "stopped"):
             return
         if status.state != self._said:

@@ -43,8 +43,8 @@ class Area:
             return ""
         if self._tracker.sheet is None and self._given is not None:
             return (
-                "no sheet of paper was found in this window, so all of it is taken: open or make a drawing, zoom out "
-                "until the sheet's borders are seen, or say where it is: K in the preview, or area=x,y,width,height"
+                "no sheet of paper was found, so all of the window is taken: open a drawing, zoom out to its borders, "
+                "or K says where it is (area=x,y,width,height)"
             )
         if self._lock.lost:
             return (

@@ -47,10 +47,13 @@ class Steady:
         self._outline = Outline()
         self._before: np.ndarray | None = None  # what counted before the last stroke
         self._ants = Ants()
+        self._doubted: np.ndarray | None = None  # (H, W) bool: what counted while no button was down
+        self._undoubted: np.ndarray | None = None  # the picture, as it counted before that
 
     def restart(self) -> None:
         """Another part of the sheet, or in another size, comes from now on."""
         self._given = self._last = self._before = None
+        self._doubted = self._undoubted = None
         self._outline = Outline()
         self._earlier.clear()
         self._ants = Ants()
@@ -69,6 +72,7 @@ class Steady:
         moving = self._follow(pointer, now)
         if pointer is not None and pointer.pressed and not self._pressed:
             self._before = given
+            self._doubted = self._undoubted = None
         self._pressed = pointer is not None and pointer.pressed
         if self._pressed:
             self._pressed_until = now + AFTER
@@ -171,11 +175,33 @@ class Steady:
             lasting = differing(picture, self._earlier[0][1]) == 0
             self._waits |= not lasting[take].all() or now - self._earlier[0][0] < SETTLE
             take &= lasting if now - self._earlier[0][0] >= SETTLE else False
+        take |= self._gone(picture, new)
         if not take.any():
             return given
+        self._doubt(take, given)
         result = given.copy()
         result[take] = picture[take]
         return result
+
+    def _gone(self, picture: np.ndarray, new: np.ndarray) -> np.ndarray:
+        """Where what had counted is gone again, near the pointer, too: ``(H, W)`` bool.
+
+        It was an outline that came so late that it seemed to be no pointer's.
+        """
+        if self._doubted is None or self._undoubted is None:
+            return np.zeros(new.shape, np.bool_)
+        return self._doubted & (new > 0) & (differing(picture, self._undoubted) == 0)
+
+    def _doubt(self, take: np.ndarray, given: np.ndarray) -> None:
+        """Remember what was there before what counts now."""
+        if self._doubted is None or self._undoubted is None:
+            self._doubted, self._undoubted = take.copy(), given
+            return
+        fresh = take & ~self._doubted
+        if fresh.any():
+            self._undoubted = self._undoubted.copy()
+            self._undoubted[fresh] = given[fresh]
+            self._doubted |= fresh
 
     def _learn(self, part: np.ndarray, left: int, top: int) -> bool:
         """Remember the shape of an outline, at a corner seen from the pointer; whether it is one."""

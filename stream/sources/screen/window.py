@@ -45,7 +45,7 @@ class Window:
 
     def __str__(self) -> str:
         program = f"{quoted(self.program, 40)[1:-1]}, " if self.program else ""
-        return f"window {quoted(self.title)} ({program}id {self.id:#x})"
+        return f"window {quoted(' '.join(self.title.split()))} ({program}id {self.id:#x})"
 
 
 class Spot(NamedTuple):
