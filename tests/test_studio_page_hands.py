@@ -142,6 +142,9 @@ def test_viewers_see_the_render_and_nothing_else(browser, server):
         assert shot[2, 2, 3] == 0 and shot[150, 200, 3] == 255
         assert page.evaluate("() => document.body.innerText.trim()") == ""
         page.close()
+        with asking(server) as client:
+            code = client.get(f"/view/{view}.svg")
+        assert code.headers["content-type"].startswith("image/svg+xml") and b"<path" in code.content
 
 
 @pytest.mark.parametrize(

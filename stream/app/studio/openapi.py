@@ -15,6 +15,7 @@ from .settings import schema
 
 JSON, TEXT = "application/json", "text/plain"
 SESSION = ("session", "path", {"type": "string", "pattern": "^[0-9a-f]{32}$"})
+VIEW = ("view", "path", {"type": "string"})
 MOMENT = ("moment", "path", {"type": "integer", "minimum": 0})
 SIDE = ("side", "query", {"type": "integer", "minimum": 16, "maximum": 4096})
 HISTORY = (
@@ -92,7 +93,8 @@ CALLS = (
     Call("get", f"{_ONE}/images/{{image}}", "It.", {200: "image/*"}, (SESSION, ("image", "path", {"type": "string"}))),
     Call("get", f"{_ONE}/kept", "Names of pictures that were kept.", {200: JSON}, (SESSION,)),
     Call("get", f"{_ONE}/kept/{{name}}", "One.", {200: "image/*"}, (SESSION, ("name", "path", {"type": "string"}))),
-    Call("get", "/view/{view}.jpg", "For viewers.", {200: "image/jpeg"}, (("view", "path", {"type": "string"}),)),
+    Call("get", "/view/{view}.jpg", "For viewers.", {200: "image/jpeg"}, (VIEW,)),
+    Call("get", "/view/{view}.svg", "Their address as a QR code.", {200: "image/svg+xml"}, (VIEW,)),
 )
 FAULTS = {
     401: "token",

@@ -23,6 +23,7 @@ from .images import ImagesFull, put_image, the_image
 from .room import Room
 from .rooms import Rooms, Unknown
 from .settings import Refused
+from .sharing import qr_picture
 
 WAIT = 5.0  # seconds for a change to be made; then it goes on, and 202 is answered
 BODY_WITHIN = 30.0  # seconds
@@ -58,6 +59,7 @@ class Rest:
             Route(f"{one}/kept", _safe(self._list_kept), methods=["GET"]),
             Route(f"{one}/kept/{{name}}", _safe(self._get_kept), methods=["GET"]),
             Route("/view/{view}.jpg", _safe(self._viewed), methods=["GET"]),
+            Route("/view/{view}.svg", _safe(self._code), methods=["GET"]),
         ]
 
     # --- sessions
@@ -160,6 +162,11 @@ class Rest:
         if room.live is None:
             raise NotNow("no_picture", "there is no picture yet; somebody has to draw")
         return await _file(room.live, "jpg", None, None)
+
+    async def _code(self, request: Request) -> Response:
+        room = await self._rooms.seen(request.path_params["view"])
+        address = str(request.url.replace(path=f"/view/{room.view}", query=""))
+        return Response(qr_picture(address), media_type="image/svg+xml", headers={"cache-control": "no-store"})
 
     async def _document(self, request: Request) -> Response:
         _, lines = (await self._room(request)).drawing.after(0)

@@ -10,7 +10,7 @@ import re
 import secrets
 import socket
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...base.errors import ConfigError
 from ...base.files import open_regular, write_whole
@@ -68,13 +68,26 @@ def qr(text: str) -> str:
     """A QR code for a terminal. Raises ConfigError where the library is missing."""
     import io
 
+    out = io.StringIO()
+    _qr(text).terminal(out, border=2, compact=True)
+    return out.getvalue()
+
+
+def qr_picture(text: str) -> bytes:
+    """A QR code as SVG. Raises ConfigError where the library is missing."""
+    import io
+
+    out = io.BytesIO()
+    _qr(text).save(out, kind="svg", scale=8, border=2, light="#fff")
+    return out.getvalue()
+
+
+def _qr(text: str) -> Any:
     try:
         import segno
     except ImportError as error:
         raise ConfigError(f"--share: the library segno is missing, expected it to be installed: {EXTRA}") from error
-    out = io.StringIO()
-    segno.make(text, error="l").terminal(out, border=2, compact=True)
-    return out.getvalue()
+    return segno.make(text, error="l")
 
 
 def certificates(names: set[str], folder: Path | None = None) -> Certificates:

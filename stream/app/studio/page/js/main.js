@@ -67,7 +67,7 @@ const acts = {
   png: () => void download(studio, "png").catch(trouble),
   ora: () => void download(studio, "ora").catch(trouble),
   copy: () => void copyRender(studio).then(() => toasts.say(t("copied"), { good: true })).catch(trouble),
-  share: () => showShare(studio),
+  share: () => void showShare(studio),
   full: () => void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen().catch(trouble)),
   help: showKeys,
   keepLook: () => {

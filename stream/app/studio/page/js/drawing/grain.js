@@ -18,7 +18,7 @@ function tooth() {
   for (let y = 0; y < SIDE; y += 1) {
     for (let x = 0; x < SIDE; x += 1) {
       const soft = (at(x, y) * 2 + at(x + 1, y) + at(x - 1, y) + at(x, y + 1) + at(x, y - 1)) / 6;
-      tile[y * SIDE + x] = 255 * Math.min(1, 0.42 + 1.0 * soft);
+      tile[y * SIDE + x] = 255 * Math.min(1, 0.16 + 1.2 * soft);
     }
   }
   return tile;

@@ -9,6 +9,7 @@ import { Layer } from "./layers.js";
 
 const EVERY = 24; // items between two states that are kept
 const STATES = 5; // how many are kept; older ones are drawn from the beginning
+const FLAT = 40; // degrees from which a pencil shades
 const FINE = 1280; // pixels that the longer side of a layer should have, so that ink is sharp on a screen
 
 /** @typedef {import("./document.js").Item} Item */
@@ -125,7 +126,7 @@ export class Raster {
   paint(context, op, made, scale) {
     const colour = op.of_class == null ? op.colour : this.classColour(op.of_class);
     context.save();
-    context.globalAlpha = op.of_class == null ? (op.opacity ?? 1) : 1;
+    context.globalAlpha = op.of_class == null ? (op.opacity ?? 1) * touch(op) : 1;
     context.fillStyle = op.tool === "pencil" && op.of_class == null ? grain(context, colour, scale) : colour;
     if (op.tool === "eraser") context.globalCompositeOperation = "destination-out";
     else if (op.tool === "marker" && op.of_class == null) context.globalCompositeOperation = "multiply";
@@ -182,4 +183,10 @@ export class Raster {
       return made;
     });
   }
+}
+
+/** How much of its colour a tool leaves: the side of a pencil less than its tip. @param {Record<string, any>} op */
+function touch({ tool, tilt }) {
+  if (tool !== "pencil") return 1;
+  return Math.hypot(tilt?.[0] ?? 0, tilt?.[1] ?? 0) > FLAT ? 0.6 : 0.92;
 }

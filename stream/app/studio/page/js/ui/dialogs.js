@@ -11,6 +11,8 @@ const KEYS = [
   ["general", [["Ctrl Z", "undo"], ["Ctrl ⇧ Z", "redo"], ["Ctrl S", "download.png"], ["Ctrl C", "copy"], ["O", "open"], ["?", "help"]]],
 ];
 
+const HERE = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
 /** @param {string} title @param {...Node} children @returns {any} */
 function sheet(title, ...children) {
   const dialog = h(
@@ -40,8 +42,9 @@ export function showKeys() {
 }
 
 /** @param {import("../studio.js").Studio} studio */
-export function showShare(studio) {
-  const address = `${location.origin}/view/${studio.connection.welcome?.view ?? ""}`;
+export async function showShare(studio) {
+  const path = `/view/${studio.connection.welcome?.view ?? ""}`;
+  const address = location.origin + path;
   const field = h("input", { type: "text", class: "field", readOnly: true, value: address, "aria-label": t("share.address") });
   const copy = h("button", { type: "button", class: "button strong text", on: { click: () => (field.select(), copied(address)) } }, t("copy"));
   const copied = async (/** @type {string} */ text) => {
@@ -49,8 +52,14 @@ export function showShare(studio) {
     else document.execCommand("copy"); // plain HTTP has no other way
     copy.textContent = t("copied");
   };
+  const code = h("img", { class: "code", alt: t("share.code"), hidden: true });
   const transparent = h("p", { class: "help" }, t("share.obs"), " ", h("code", {}, `${address}?transparent=1`));
-  sheet(t("share"), h("p", {}, t("share.text")), h("div", { class: "line" }, field, copy), transparent);
+  sheet(t("share"), h("p", {}, t("share.text")), h("div", { class: "line" }, field, copy), code, transparent);
+  if (HERE.has(location.hostname)) return; // another device would find itself under that name
+  const picture = await studio.api.blob(`${path}.svg`).catch(() => null);
+  if (!picture) return;
+  code.src = URL.createObjectURL(picture);
+  code.hidden = false;
 }
 
 /** @param {string} why @returns {Promise<string>} */

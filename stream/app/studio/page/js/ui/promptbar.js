@@ -26,10 +26,12 @@ export class PromptBar extends HTMLElement {
     this.append(h("div", { class: "line" }, this.field, tools), this.chips, this.pop);
     this.timer = 0;
     /** @type {[string, string][]} words that are not known, and better ones */ this.unknown = [];
+    this.heard = "";
+    /** @type {string[]} what the seed says besides */ this.added = [];
     this.field.addEventListener("input", () => this.#typed());
     this.field.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#key(event));
     studio.addEventListener("settings", () => this.#heard());
-    studio.addEventListener("offers", () => this.#show());
+    studio.addEventListener("offers", () => this.#heard());
     studio.addEventListener("status", () => this.#show());
   }
 
@@ -58,18 +60,24 @@ export class PromptBar extends HTMLElement {
   async write(prompt) {
     this.field.value = prompt;
     this.#show();
-    try {
-      await this.studio.set({ prompt });
-      const { unknown } = await this.studio.connection.ask("read", { text: prompt });
-      this.unknown = unknown ?? [];
-    } catch (error) {
-      this.studio.dispatchEvent(new CustomEvent("trouble", { detail: error }));
-    }
+    await this.studio.set({ prompt }).catch((error) => this.studio.dispatchEvent(new CustomEvent("trouble", { detail: error })));
+  }
+
+  /** What the model makes of it. @param {string} text */
+  async #read(text) {
+    const said = await this.studio.connection.ask("read", { text }).catch(() => null);
+    if (!said) return; // no model, or no connection: it is asked again with the next change
+    [this.unknown, this.added] = [said.unknown ?? [], said.added ?? []];
     this.#show();
   }
 
   #heard() {
-    const { prompt } = this.studio.settings;
+    const { prompt, seed } = this.studio.settings;
+    const now = JSON.stringify([prompt, seed, this.studio.offers.model]);
+    if (now !== this.heard && typeof prompt === "string" && this.studio.offers.model) {
+      this.heard = now;
+      void this.#read(prompt);
+    }
     const isTyping = document.activeElement === this.field || this.timer;
     if (!isTyping && typeof prompt === "string") this.field.value = prompt;
     this.#show();
@@ -96,7 +104,8 @@ export class PromptBar extends HTMLElement {
           instead ? `${word} → ${instead}` : `${word}?`,
         ),
       );
-    this.chips.replaceChildren(...better, ...chips);
+    const more = this.added.length > 0 && h("span", { class: "added" }, t("words.added", { words: this.added.join(", ") }));
+    this.chips.replaceChildren(...better, ...chips, ...(more ? [more] : []));
     this.chips.hidden = this.chips.childElementCount === 0;
     this.field.style.height = "auto";
     this.field.style.height = `${Math.min(96, this.field.scrollHeight)}px`;
