@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -229,11 +229,11 @@ def _glowing(
     edge[1:] |= whole[1:] != whole[:-1]
     spread = 2 * math.tan(scene.view.field / 2) * scene.view.distance
     wide = max(1, round(TUBE / spread * size))
-    tube = F.max_pool2d(edge[None, None].float(), 2 * wide + 1, 1, wide)
-    glow = F.avg_pool2d(tube, 4 * wide + 1, 1, 2 * wide)
+    tube = _spread(edge[None, None].float(), wide, F.max_pool2d)
+    glow = _spread(tube, 2 * wide, F.avg_pool2d)
     far = tube
     for _ in range(3):
-        far = F.avg_pool2d(far, 16 * wide + 1, 1, 8 * wide)
+        far = _spread(far, 8 * wide, F.avg_pool2d)
     tint = plate.new_tensor(colour_in("neon", scene.tags["colour"]))
     halo = 0.35 * glow + 0.5 * far
     canvas.colour[:, index] += tint[:, None, None] * halo[0, 0]
@@ -242,3 +242,9 @@ def _glowing(
     shown = tube.view(size, size) > 0
     canvas.colour[:, index] = torch.where(shown, core[:, None, None], canvas.colour[:, index])
     return plate + bright[:, where]
+
+
+def _spread(values: Tensor, reach: int, pool: Callable[..., Tensor]) -> Tensor:
+    """(1, 1, H, W): what a square of ``reach`` pixels to all sides gives, rows first and columns then."""
+    across = pool(values, (1, 2 * reach + 1), 1, (0, reach))
+    return pool(across, (2 * reach + 1, 1), 1, (reach, 0))
