@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-=======
-import re
-from contextlib import ExitStack, closing
->>>>>>> 5dd6584 (A brush outline that came too late goes when the program takes it away, and what is cropped is said of the sheet, too)
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -192,19 +188,13 @@ class Narrator:
         self._begun = False
 
     def __call__(self, status: Status) -> None:
-<<<<<<< HEAD
         if self._also is not None:
             self._also(status)
-        if status.source != self._source:
-            self._source = status.source
-            note(f"source: {status.source}")
-=======
         source = WHILE_DRAWN.sub("", status.source)
         if source != self._source:
             self._source = source
             if source:
                 note(f"source: {status.source}")
->>>>>>> 5dd6584 (A brush outline that came too late goes when the program takes it away, and what is cropped is said of the sheet, too)
         if status.state in ("idle", "settling", "stopped"):
             return
         if status.state != self._said:
