@@ -58,6 +58,8 @@ def _car(stage: Stage, scene: Scene) -> None:
 
 
 def _building(stage: Stage, scene: Scene) -> None:
+    # In fog or rain, as much of a tower is seen from where all of it is seen as of a cottage.
+    stage.air = min(1.0, stage.air * max(1.0, scene.view.distance / 8.0))
     lay_ground(stage, scene, scene.seed, 1.6)
     close_behind(stage, scene)
     build_building(stage, scene)
