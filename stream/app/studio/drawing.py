@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -57,8 +59,9 @@ class Drawing:
         self.revision = 0
         self.base = 0  # revision from which on every operation is there by itself; before it strokes are put together
         self.kept: dict[str, int] = {}  # the number of each client's last operation
-        self._ops: list[dict[str, Any]] = []
-        self._lines: list[bytes] = []  # of the same, as JSON
+        self._lines: list[bytes] = []  # the operations as JSON: as objects they would take ten times as much memory
+        self._revisions = array("q")  # of the same
+        self._parts = 0  # operations of them that only go on with a stroke
         self._counts: dict[str, bool] = {}  # what can be undone, in order, and whether it counts
         self._undone: list[str] = []  # what can be redone, the newest last
         self._dirty = False
@@ -116,10 +119,7 @@ class Drawing:
         reset = revision > self.revision or 0 < revision < self.base
         if reset or not revision:
             return reset, list(self._lines)
-        place = len(self._ops)
-        while place and self._ops[place - 1]["revision"] > revision:
-            place -= 1
-        return False, self._lines[place:]
+        return False, self._lines[bisect_right(self._revisions, revision) :]
 
     def to_undo(self) -> str | None:
         """The newest operation that counts, of those that can be undone."""
@@ -164,12 +164,13 @@ class Drawing:
             except (KeyError, TypeError, AttributeError) as error:
                 raise DataError(f"{path}: got an operation without {error}, expected what inkstream wrote") from error
         self._file = RecordWriter(path, end)
-        if sum(op["op"] in ("points", "end") for op in self._ops) >= TIDY:
+        if self._parts >= TIDY:
             self._tidy()
 
     def _take(self, op: dict[str, Any], line: bytes) -> None:
-        self._ops.append(op)
         self._lines.append(line)
+        self._revisions.append(op["revision"])
+        self._parts += op["op"] in ("points", "end")
         self.revision = max(self.revision, op["revision"])
         client, name, of = op["client"], f"{op['client']}.{op['number']}", op.get("of", "")
         self.kept[client] = max(op["number"], self.kept.pop(client, 0))
@@ -188,7 +189,7 @@ class Drawing:
 
     def _tidy(self) -> None:
         """Strokes that are complete become one operation each, in a new file that takes the place of the old one."""
-        ops = put_together(self._ops)
+        ops = put_together(json.loads(line) for line in self._lines)
         with replacing(self.folder / FILE) as part:
             file = RecordWriter(part)
             try:
@@ -199,7 +200,8 @@ class Drawing:
                 file.close()
         self._file.close()
         self._file = RecordWriter(self.folder / FILE, os.path.getsize(self.folder / FILE))
-        self.base, self._ops, self._lines = self.revision, ops, [_line(op) for op in ops]
+        self.base, self._lines = self.revision, [_line(op) for op in ops]
+        self._revisions = array("q", (op["revision"] for op in ops))
 
 
 def put_together(ops: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
