@@ -4,6 +4,7 @@ import io
 import json
 import threading
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inkstream.stream.app.studio import rest as rest_module
-from inkstream.stream.app.studio.openapi import CALLS, described, messages_schema
+from inkstream.stream.app.studio.openapi import CALLS, as_markdown, described, messages_schema
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.kept import read_recipe
 
@@ -258,3 +259,8 @@ def test_a_change_that_takes_long_is_told_to_be_on_its_way(tmp_path, monkeypatch
         assert answer.status_code == 202
         release.set()
         assert page.hear("settings", revision=1)["values"]["prompt"] == "later"
+
+
+def test_the_page_on_the_protocol_lists_every_call():
+    text = (Path(__file__).parent.parent / "docs" / "studio-protocol.md").read_text("utf-8")
+    assert as_markdown() in text, f"docs/studio-protocol.md must have:\n{as_markdown()}"

@@ -137,6 +137,18 @@ def messages_schema() -> dict[str, Any]:
     return {"from_page": FROM_PAGE.json_schema(), "to_page": to_page.json_schema(mode="serialization")}
 
 
+def as_markdown() -> str:
+    """All calls as a table, for the page on the protocol."""
+    lines = ["| | | answers |", "|---|---|---|"]
+    for call in CALLS:
+        body = call.body if isinstance(call.body, str) else "{" + ", ".join(call.body.model_fields) + "}"
+        asked = [name for name, where, _ in call.also if where == "query"]
+        path = call.path + ("?" + "&".join(f"{name}=" for name in asked) if asked else "")
+        sent = {"": "", "Settings": " with a merge patch", "image/*": " with a file"}.get(body, f" `{body}`")
+        lines.append(f"| `{call.method.upper()} {path}`{sent} | {call.about} | {', '.join(map(str, call.answers))} |")
+    return "\n".join(lines)
+
+
 def _operation(call: Call) -> dict[str, Any]:
     made: dict[str, Any] = {"summary": call.about, "operationId": f"{call.method} {call.path}"}
     if call.also:

@@ -74,7 +74,6 @@ class Room:
         self.idle_since = time.monotonic()
         self.live: LiveSession | None = None
         self.stored: list[str] = []  # names of pictures that were kept since the server began
-        self.touched = False  # settings were changed
         self._backend, self._make_offers, self._left = backend, offers, left
         self._loop = asyncio.get_running_loop()
         self._offers: messages.Offers | None = None
@@ -293,7 +292,6 @@ class Room:
                 self.heard(news)
             case Changed():
                 self._dirty = True
-                self.touched |= news.revision > 0
                 self.say(self.settings_of(news), pages_only=True)
             case Brought():
                 tags = {name: list(words) for name, words in news.tags.items()}

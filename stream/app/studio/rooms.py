@@ -15,11 +15,12 @@ from typing import Any
 
 from ...base.errors import DataError, InkstreamError
 from ...base.files import open_regular
+from ...base.locks import Busy, locked
 from ...base.plain import reason
 from ...base.private import make_private, user_state
 from .backend import Full, SessionBackend
 from .client import Rate
-from .drawing import FILE, Drawing
+from .drawing import FILE, LOCK, Drawing
 from .room import SETTINGS, Room, view_of
 
 log = logging.getLogger(__name__)
@@ -108,8 +109,6 @@ class Rooms:
                 else:
                     self.open.pop(session, None)
                     await self._close(room)
-                    if room.drawing.empty and not room.touched:
-                        await asyncio.to_thread(shutil.rmtree, room.drawing.folder, True)
 
     async def close(self) -> None:
         """Close all."""
@@ -158,10 +157,12 @@ class Rooms:
         """Drawings in which nothing was ever drawn are let go of after a day."""
         with contextlib.suppress(InkstreamError):
             for name in self._names():
-                with contextlib.suppress(OSError):  # another server has it, or lets go of it, too
-                    status = (self._folder / name / FILE).stat()
-                    if status.st_size <= UNDRAWN and time.time() - status.st_mtime > DAY and name not in self.open:
-                        shutil.rmtree(self._folder / name, True)
+                folder = self._folder / name
+                with contextlib.suppress(OSError, Busy):  # who has it open keeps it
+                    status = (folder / FILE).stat()
+                    if status.st_size <= UNDRAWN and time.time() - status.st_mtime > DAY:
+                        with locked(folder / LOCK):
+                            shutil.rmtree(folder, True)
 
     def _names(self) -> list[str]:
         try:
