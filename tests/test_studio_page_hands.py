@@ -184,3 +184,35 @@ def test_with_keys_alone_one_gets_everywhere(browser, server):
         artist.page.keyboard.press("Enter")
         assert artist.get("inkstream.studio.prefs.get('tool')") == "marker"
         assert artist.get("document.querySelector('[role=status]').getAttribute('aria-live')") == "polite"
+
+
+def test_who_has_no_token_is_asked_for_it_and_it_stays_in_no_address(browser, tmp_path):
+    with studio(tmp_path, run=run_config(width=64, height=64), token="a-token-of-twenty-letters") as server:
+        with Artist(browser, server.address("/#token=a-token-of-twenty-letters")) as artist:
+            assert "token" not in artist.page.url
+            artist.draw(HOUSE[:1])
+            artist.settled()
+            address = artist.page.url
+        artist = Artist(browser, address)
+        artist.page.goto(address)
+        artist.page.get_by_role("textbox", name="Password").fill("a-token-of-twenty-letters")
+        artist.page.get_by_role("button", name="Enter").click()
+        artist.until("inkstream.studio.connection.link === 'open'")
+        artist.until("!inkstream.studio.drawing.empty")
+        artist.context.close()
+        assert not artist.wrong
+
+
+def test_a_new_drawing_takes_none_away(browser, server):
+    with Artist(browser, server.address("/")) as artist:
+        artist.draw(HOUSE[:1])
+        artist.settled()
+        first = artist.session
+        artist.page.get_by_role("button", name="Menu").click()
+        artist.page.get_by_role("menuitem", name="New drawing").click()
+        artist.until("window.inkstream?.studio.connection.link === 'open'")
+        artist.until(f"inkstream.studio.connection.session !== '{first}'")
+        artist.page.get_by_role("button", name="Menu").click()
+        artist.page.get_by_role("menuitem", name="Drawings").click()
+        artist.page.locator(f"a[href='/s/{first}']").click()
+        artist.until(f"window.inkstream?.studio.connection.session === '{first}' && !inkstream.studio.drawing.empty")

@@ -5,6 +5,7 @@ import { Prefs } from "./prefs.js";
 import { Studio } from "./studio.js";
 import { askToken, showKeys, showShare } from "./ui/dialogs.js";
 import { h, speak, t } from "./ui/dom.js";
+import { rememberDrawings, showDrawings } from "./ui/drawings.js";
 import { acceptFiles, chooseFile, copyRender, download, downloadKept, place } from "./ui/files.js";
 import { listen } from "./ui/keys.js";
 import { lookNow } from "./ui/looktab.js";
@@ -64,6 +65,7 @@ const acts = {
     toasts.say(t("cleared"), { act: { label: t("undo"), run: () => studio.undo() } });
   },
   begin: () => location.assign("/"),
+  drawings: () => showDrawings(studio),
   png: () => void download(studio, "png").catch(trouble),
   ora: () => void download(studio, "ora").catch(trouble),
   copy: () => void copyRender(studio).then(() => toasts.say(t("copied"), { good: true })).catch(trouble),
@@ -162,6 +164,8 @@ async function ended({ code, text }) {
     toasts.say(text, { act: { label: t(code === "protocol" ? "reload" : "again"), run: again } });
   }
 }
+
+rememberDrawings(studio);
 
 /** For whoever looks at it from outside: tests, and people who measure. */
 Object.assign(window, { inkstream: { studio, stage, screen } });

@@ -30,6 +30,8 @@ const DEFAULTS = {
 const KINDS = new Set(["begin", "fill", "image", "layer", "clear", "paper"]);
 /** Those that a person means when they undo; the others come along by themselves. */
 const MEANT = new Set(["begin", "fill", "image", "clear"]);
+/** @param {Item} item */
+const isMeant = ({ op }) => MEANT.has(op.op) || (op.op === "layer" && op.gone);
 
 /** Events: "change" with `{from}`: items from this index on have to be drawn (again). */
 export class Drawing extends EventTarget {
@@ -81,7 +83,7 @@ export class Drawing extends EventTarget {
 
   /** The name of what undo would take back. @param {boolean} alone nobody else draws here @returns {string | null} */
   undoable(alone) {
-    const counting = this.items.filter((item) => !item.undone && MEANT.has(item.op.op));
+    const counting = this.items.filter((item) => !item.undone && isMeant(item));
     const mine = counting.filter((item) => this.own.has(item.client));
     return (mine.at(-1) ?? (alone ? counting.at(-1) : undefined))?.name ?? null;
   }

@@ -123,7 +123,7 @@ export class Hands {
     return { fields, stabiliser: prefs.get("stabiliser"), guides: studio.vanishing, scale };
   }
 
-  /** @param {Point[]} points @param {number[]} times */
+  /** What is seen of it, the caller draws first, and then says `touch`. @param {Point[]} points @param {number[]} times */
   move(points, times) {
     if (this.drag) {
       this.drag.move(points[points.length - 1]);
@@ -134,7 +134,6 @@ export class Hands {
       for (const stroke of this.studio.strokes) stroke.add(held, times[at]);
     });
     this.time = times.at(-1) ?? this.time;
-    this.studio.touch(this.time);
   }
 
   up() {

@@ -1,6 +1,7 @@
 // Sheets over the page: the keys, the address for viewers, a token that is asked for.
 
 import { h, icon, t } from "./dom.js";
+import { sheet } from "./sheet.js";
 
 const KEYS = [
   ["tools", [["N", "tool.pencil"], ["B", "tool.ink"], ["M", "tool.marker"], ["G", "tool.fill"], ["E", "tool.eraser"], ["C", "colour"], ["Alt", "colour.pick"], ["[  ]", "size"]]],
@@ -12,22 +13,6 @@ const KEYS = [
 ];
 
 const HERE = new Set(["localhost", "127.0.0.1", "[::1]"]);
-
-/** @param {string} title @param {...Node} children @returns {any} */
-function sheet(title, ...children) {
-  const dialog = h(
-    "dialog",
-    { class: "sheet", "aria-label": title, tabIndex: -1 },
-    h("header", {}, h("h2", {}, title), h("button", { type: "button", class: "button", "aria-label": t("close"), on: { click: () => dialog.close() } }, icon("close"))),
-    ...children,
-  );
-  dialog.addEventListener("close", () => dialog.remove());
-  dialog.addEventListener("click", (/** @type {MouseEvent} */ event) => event.target === dialog && dialog.close());
-  document.body.append(dialog);
-  dialog.showModal();
-  dialog.focus(); // and not its first button, which nobody means
-  return dialog;
-}
 
 export function showKeys() {
   const columns = KEYS.map(([group, rows]) =>

@@ -35,6 +35,7 @@ export function menu(studio, acts) {
     "div",
     { role: "menu", "aria-label": t("menu") },
     row("begin", t("begin")),
+    row("drawings", t("drawings")),
     row("open", t("open"), "O"),
     row("clear", t("clear")),
     line(),
@@ -62,4 +63,4 @@ export function menu(studio, acts) {
 }
 
 /** @type {Record<string, string>} */
-const ICONS = { begin: "new", clear: "trash", png: "download", ora: "layers", help: "keys" };
+const ICONS = { begin: "new", drawings: "vary", clear: "trash", png: "download", ora: "layers", help: "keys" };

@@ -88,6 +88,7 @@ export class Stage extends HTMLElement {
   #move(samples, predicted) {
     this.hands.move(samples.map((each) => this.#point(each)), samples.map((each) => each.time));
     this.#ink(predicted.map((each) => this.#point(each)), samples.at(-1)?.time ?? 0);
+    if (this.studio.strokes.length) this.studio.touch(this.hands.time);
   }
 
   /** @param {() => void} end */
