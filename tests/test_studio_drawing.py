@@ -157,6 +157,22 @@ def test_strokes_are_put_together_and_nothing_of_them_is_lost(tmp_path, monkeypa
     second.close()
 
 
+def test_where_the_disk_is_full_strokes_stay_apart(tmp_path, monkeypatch):
+    first = Drawing(tmp_path / "one")
+    first.add(A, [each for start in (1, 6, 11) for each in stroke(start)])
+    before = said(first)
+    first.close()
+    monkeypatch.setattr(module, "TIDY", 10)
+
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "replacing", full)
+    second = Drawing(tmp_path / "one")
+    assert said(second) == before and second.add(A, [op(16)]).number == 16
+    second.close()
+
+
 def test_tilt_is_put_together_with_its_points():
     begin = {"client": A, "number": 1, "op": "begin", "points": [0, 0, 0, 0]}
     leans = {"client": A, "number": 2, "op": "points", "of": f"{A}.1", "points": [1, 1, 1, 1], "tilt": [3, 4]}

@@ -244,14 +244,24 @@ def test_the_page_works_while_the_model_is_loaded(tmp_path):
         assert rest.get("/readyz").status_code == 200
 
 
-def test_a_model_that_cannot_be_loaded_is_said_in_words(tmp_path):
-    def broken(config, progress):
-        raise OSError("the model's file is not there")
+def test_a_model_that_cannot_be_loaded_is_said_and_tried_again_for_who_comes_again(tmp_path):
+    there, works = [], fake_maker()
 
-    with studio(tmp_path, maker=broken) as server, Talk(server) as page:
+    def make(config, progress):
+        if not there:
+            raise OSError("the model's file is not there")
+        return works(config, progress)
+
+    with studio(tmp_path, maker=make) as server, Talk(server) as page:
         assert "the model's file is not there" in page.hear("status", state="failed")["text"]
         page.ops({"op": "clear"})
         assert page.hear("kept")["number"] == 1  # what is drawn is kept all the same
+        there.append("now")
+        with Talk(server, "page00002", page.session) as again:
+            assert again.welcome["revision"] == 1
+            again.draw(plain(80))
+            again.see()
+            page.see()
 
 
 def test_a_restart_goes_on_with_the_same_drawing_and_settings(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from array import array
 from bisect import bisect_right
@@ -14,10 +15,12 @@ from typing import Any, NamedTuple
 from ...base.errors import DataError, InkstreamError
 from ...base.files import replacing
 from ...base.locks import Busy, locked
+from ...base.plain import reason
 from ...base.private import make_private
 from ...history.records import RecordWriter, records
 from .document import UNDOABLE
 
+log = logging.getLogger(__name__)
 FILE, LOCK = "drawing.ink", "lock"
 BEGIN, OPS = "BEGI", "OPS "
 MOST_BYTES = 32 << 20  # of a drawing's operations
@@ -163,9 +166,9 @@ class Drawing:
                     self._take(op, _line(op))
             except (KeyError, TypeError, AttributeError) as error:
                 raise DataError(f"{path}: got an operation without {error}, expected what inkstream wrote") from error
-        self._file = RecordWriter(path, end)
         if self._parts >= TIDY:
-            self._tidy()
+            end = self._tidied(end)
+        self._file = RecordWriter(path, end)
 
     def _take(self, op: dict[str, Any], line: bytes) -> None:
         self._lines.append(line)
@@ -187,21 +190,27 @@ class Drawing:
             self._counts[of] = True
             self._undone.remove(of)
 
-    def _tidy(self) -> None:
-        """Strokes that are complete become one operation each, in a new file that takes the place of the old one."""
-        ops = put_together(json.loads(line) for line in self._lines)
-        with replacing(self.folder / FILE) as part:
-            file = RecordWriter(part)
-            try:
-                file.append(BEGIN, {"drawing": 1, "base": self.revision, "kept": self.kept})
-                for batch in _batches(ops):
-                    file.append(OPS, {"ops": batch})
-            finally:
-                file.close()
-        self._file.close()
-        self._file = RecordWriter(self.folder / FILE, os.path.getsize(self.folder / FILE))
+    def _tidied(self, end: int) -> int:
+        """Put strokes that are complete together, each one operation, in a file that takes the place of this one.
+
+        Returns where that ends; where it cannot be written, the old one stays, and so does its ``end``.
+        """
+        path, ops = self.folder / FILE, put_together(json.loads(line) for line in self._lines)
+        try:
+            with replacing(path) as part:
+                file = RecordWriter(part)
+                try:
+                    file.append(BEGIN, {"drawing": 1, "base": self.revision, "kept": self.kept})
+                    for batch in _batches(ops):
+                        file.append(OPS, {"ops": batch})
+                finally:
+                    file.close()
+        except OSError as error:
+            log.warning("%s: strokes are not put together: %s", path, reason(error))
+            return end
         self.base, self._lines = self.revision, [_line(op) for op in ops]
         self._revisions = array("q", (op["revision"] for op in ops))
+        return os.path.getsize(path)
 
 
 def put_together(ops: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

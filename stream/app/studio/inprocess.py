@@ -58,19 +58,24 @@ class InProcess:
         self._lock = threading.Lock()
         self._spare: Made | None = None  # made at the start, for the first drawing
         self._open: list[StreamSession] = []
-        self._started = threading.Event()
+        self._started = False
         self._loading: threading.Thread | None = None
         self._loaded = threading.Event()
 
     def start(self) -> None:
-        """Load the model, on a thread of its own; may come twice."""
-        if not self._started.is_set():
-            self._started.set()
+        """Load the model, on a thread of its own; may come twice, and again when it could not be loaded."""
+        with self._lock:
+            if self._started and not self._failed:
+                return
+            self._started, self._failed = True, ""
+            self._loaded.clear()
+            self._steps = Steps(self._run)
             self._loading = threading.Thread(target=self._load, name="inkstream loading", daemon=True)
             self._loading.start()
 
     def open(self, values: Values | None, tell: Tell) -> StreamSession:
         """A stream for one more drawing; raises Full."""
+        self.start()
         with self._lock:
             if len(self._open) >= self._most:
                 raise Full(f"all {self._most} places are taken; try again when somebody has left")
@@ -83,7 +88,6 @@ class InProcess:
                 **self._session_settings,
             )
             self._open.append(live)
-        self.start()
         return live
 
     def leave(self, live: StreamSession) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pydantic import BaseModel
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 SETTINGS = "settings.json"
 CHUNK = 200_000  # bytes of operations in one message
 PACE = 1 / 100  # seconds between pictures of a drawing that are taken
+_decoding = ThreadPoolExecutor(4, "inkstream sketch")  # of their own: no picture waits for a disk
 SERVER = "server00"  # the client that undoes and redoes for REST
 
 
@@ -218,7 +220,7 @@ class Room:
             while self._waiting is not None:
                 (client, sketch), self._waiting = self._waiting, None
                 try:
-                    await asyncio.to_thread(self.wake().put, sketch)
+                    await self._loop.run_in_executor(_decoding, self.wake().put, sketch)
                 except InkstreamError as error:
                     client.say(messages.Refused(code="picture", text=reason(error)))
                 await asyncio.sleep(client.took_at + PACE - self._loop.time())  # who waits for that is never too fast
@@ -255,7 +257,7 @@ class Room:
 
     async def park(self) -> None:
         """Give the stream's place to another; the drawing stays."""
-        live, self.live = self.live, None
+        live, self.live, self._status = self.live, None, messages.Status(state="waiting")
         if live is not None:
             if self._dirty:
                 self._dirty = False

@@ -132,6 +132,8 @@ class Door:
             await asyncio.gather(reader, writer, return_exceptions=True)
 
     async def _enter(self, room: Room, client: Client, hello: Hello) -> None:
+        if client.draws and room.status.state == "failed":  # whoever comes again wants it tried again
+            await room.park()
         for again in (True, False):
             try:
                 room.enter(client, hello.revision, self._server, LIMITS)
