@@ -96,6 +96,21 @@ def test_a_course_leaves_a_whole_model(made):
     assert "| base, 1 of 2 | 7 | 14 | 1.0 |\n| base, 2 of 2 | 3 |" in cards.text(recipe, FIGURES)
 
 
+def test_a_course_may_end_with_another_base_on_traced_scenes(tmp_path):
+    finish = {**QUICK, "crop": 32, "decoder": True, "gan_sees": "pictures", "max_train_steps": 2}
+    config = small(tmp_path, traced=80, finish=finish)
+    parts = {part.name: part.config for part in course.parts_of(config)}
+    assert [*parts] == ["autoencoder", "decoder", "base", "finish", "style clay"]
+    painters = {name: each.data.painter for name, each in parts.items()}
+    assert painters == {"autoencoder": "traced", "decoder": "traced", "base": "fast", "finish": "traced",
+                        "style clay": "fast"}  # fmt: skip
+    finish, base = parts["finish"], parts["base"]
+    assert finish.init == str(tmp_path / "base" / "model") and finish.autoencoder == base.autoencoder
+    assert (finish.data.path, finish.data.scenes) == (str(tmp_path / "traced"), 80) != (base.data.path, 68)
+    assert parts["style clay"].pretrained_model == str(tmp_path / "finish" / "model")
+    assert any(line.startswith("80 traced scenes: about 0.2 hours") for line in course.plan(config))
+
+
 def test_what_is_done_is_not_done_again(made, monkeypatch):
     config, model, said = made
     assert said[0] == "autoencoder: begins"

@@ -44,7 +44,7 @@ def assemble(config: CourseConfig, trained: Sequence[Part], say: Callable[[str],
     parts = {part.name: part for part in trained}
     target = config.folder / MODEL
     with model_folder(target) as folder:
-        shutil.copytree(parts["base"].model, folder, dirs_exist_ok=True)
+        shutil.copytree(parts["finish" if "finish" in parts else "base"].model, folder, dirs_exist_ok=True)
         (folder / NOTES).unlink()
         _write_words(folder, config)
         if config.steps:
@@ -62,8 +62,10 @@ def assemble(config: CourseConfig, trained: Sequence[Part], say: Callable[[str],
         }
         for name, other in began.items():  # the recipe has it already
             made[name]["began_from"] = other
-        recipe = {"name": NAME, "course": config.model_dump(mode="json", exclude={"scenes_path"}), "parts": made}
-        paths = {config.output_dir, str(config.folder), str(config.folder.resolve()), config.scenes_path or ""}
+        settings = config.model_dump(mode="json", exclude={"scenes_path", "traced_path"})
+        recipe = {"name": NAME, "course": settings, "parts": made}
+        paths = {config.output_dir, str(config.folder), str(config.folder.resolve())}
+        paths |= {config.scenes_path or "", config.traced_path or ""}
         write_json(folder / RECIPE, _portable(recipe, sorted(filter(None, paths), key=len, reverse=True)))
         say(f"judging {NAME} on {config.judged} scenes")
         figures = judge(folder, config, progress)

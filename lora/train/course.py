@@ -28,6 +28,8 @@ from .storage import alone
 
 BUDGETS = ("cpu", "gpu")
 Step = Annotated[int, Field(ge=0, le=49)]
+TRACED_SEED = 100_000  # of the first traced scene
+TRACED_SECONDS = 10.0  # that one takes at 512 pixels
 MOST_PAIRS = 40  # a style is made from no more
 
 
@@ -48,6 +50,11 @@ class CourseConfig(Settings):
     """How many scenes are rendered to learn from."""
     scenes_path: str | None = None
     """Where they are kept; null: in output_dir."""
+    traced: int = Field(0, ge=0, le=1_000_000)
+    """How many more are painted by the path tracer, with seeds of their own: autoencoder, decoder and finish learn from
+    these alone. 0: none, and all learn from the others."""
+    traced_path: str | None = None
+    """Where those are kept; null: in output_dir."""
     seed: int = Field(0, ge=0, lt=2**62)
     """Everything random follows from it."""
     autoencoder: dict[str, Any] = Field(default_factory=dict)
@@ -56,6 +63,8 @@ class CourseConfig(Settings):
     """Settings of train_autoencoder for the decoder alone, once more on the same latents. Empty: none."""
     base: dict[str, Any] = Field(default_factory=dict)
     """Settings of train_base, by dotted path."""
+    finish: dict[str, Any] = Field(default_factory=dict)
+    """Settings of train_base once more, from where base ended; its decoder may learn along. Empty: none."""
     styles: tuple[str, ...] = ()
     """Looks that become styles."""
     pairs: int = Field(36, ge=1, le=MOST_PAIRS)
@@ -98,18 +107,24 @@ def parts_of(config: CourseConfig) -> list[Part]:
     scenes = config.scenes_path or str(config.folder / "scenes")
     common: dict[str, Any] = {"device": config.device, "seed": config.seed}
     data = {"data.path": scenes, "data.scenes": config.scenes}
+    real = _traced(config) if config.traced else data
     own = lambda name: {**common, "output_dir": str(config.folder / name)}
     coded = read(
-        "train_autoencoder", AutoencoderConfig, {**own("autoencoder"), **data, **config.autoencoder}, "autoencoder"
+        "train_autoencoder", AutoencoderConfig, {**own("autoencoder"), **real, **config.autoencoder}, "autoencoder"
     )
     parts = [Part("autoencoder", coded)]
     if config.decoder:
         kept = {"encoder": str(parts[0].model), "init": str(parts[0].model), **config.decoder}
-        shown = read("train_autoencoder", AutoencoderConfig, {**own("decoder"), **data, **kept}, "decoder")
+        shown = read("train_autoencoder", AutoencoderConfig, {**own("decoder"), **real, **kept}, "decoder")
         parts.append(Part("decoder", shown))
-    learned = {"autoencoder": str(parts[-1].model), **config.base}
-    base = Part("base", read("train_base", BaseConfig, {**own("base"), **data, **learned}, "base"))
+    learned = {"autoencoder": str(parts[-1].model)}
+    settings = {**own("base"), **data, **learned, **config.base}
+    base = Part("base", read("train_base", BaseConfig, settings, "base"))
     parts.append(base)
+    if config.finish:
+        settings = {**own("finish"), **real, **learned, "init": str(base.model), **config.finish}
+        base = Part("finish", read("train_base", BaseConfig, settings, "finish"))
+        parts.append(base)
     for look in config.styles:
         settings = {**own(f"style-{look}"), "pretrained_model": str(base.model), "kohya": False}
         pairs = {
@@ -120,6 +135,15 @@ def parts_of(config: CourseConfig) -> list[Part]:
         style = read("train_style", LoraConfig, {**settings, **pairs, **config.lora}, "lora")
         parts.append(Part(f"style {look}", style, look))
     return parts
+
+
+def _traced(config: CourseConfig) -> dict[str, Any]:
+    return {
+        "data.path": config.traced_path or str(config.folder / "traced"),
+        "data.scenes": config.traced,
+        "data.scenes_seed": TRACED_SEED,
+        "data.painter": "traced",
+    }
 
 
 def within(config: CourseConfig, minutes: float) -> CourseConfig:
@@ -177,8 +201,10 @@ def plan(config: CourseConfig) -> list[str]:
     hours = statistics.median(took) * config.scenes / 3600
     parts = parts_of(config)
     left = _minutes([part for part in parts if not part.done])
+    traced = [f"{config.traced:,} traced scenes: about {config.traced * TRACED_SECONDS / 3600:.1f} hours of one core"]
     return [
         f"{config.scenes:,} scenes: about {hours * 60:.0f} minutes of one core, shared by all there are",
+        *(traced if config.traced else []),
         *(part.line for part in parts),
         f"{left:g} minutes of training are left; the model goes to {config.folder / 'model'}",
     ]
