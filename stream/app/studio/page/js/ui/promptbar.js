@@ -105,7 +105,9 @@ export class PromptBar extends HTMLElement {
         ),
       );
     const more = this.added.length > 0 && h("span", { class: "added" }, t("words.added", { words: this.added.join(", ") }));
-    this.chips.replaceChildren(...better, ...chips, ...(more ? [more] : []));
+    const said = chips.filter((chip) => chip.classList.contains("said"));
+    const open = chips.filter((chip) => !said.includes(chip));
+    this.chips.replaceChildren(...better, ...said, ...(more ? [more] : []), ...open);
     this.chips.hidden = this.chips.childElementCount === 0;
     this.field.style.height = "auto";
     this.field.style.height = `${Math.min(96, this.field.scrollHeight)}px`;
