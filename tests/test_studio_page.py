@@ -188,6 +188,7 @@ def test_all_modules_are_asked_for_at_once():
     assert len(asked) == len(set(asked)) and {PAGE / each for each in asked} == needed
 
 
+@pytest.mark.slow  # CI asks tsc itself
 def test_types_of_the_page_hold():
     compiler = shutil.which("tsc")
     if compiler is None:

@@ -148,7 +148,15 @@ def test_viewers_see_the_render_and_nothing_else(browser, server):
 
 
 @pytest.mark.parametrize(
-    ("scheme", "size"), [("dark", (1440, 900)), ("light", (1024, 768)), ("light", (390, 844)), ("dark", (390, 844))]
+    ("scheme", "size"),
+    [
+        ("dark", (1440, 900)),
+        pytest.param("light", (1440, 900), marks=pytest.mark.slow),
+        pytest.param("dark", (1024, 768), marks=pytest.mark.slow),
+        pytest.param("light", (1024, 768), marks=pytest.mark.slow),
+        pytest.param("dark", (390, 844), marks=pytest.mark.slow),
+        ("light", (390, 844)),
+    ],
 )
 def test_everything_has_a_name_and_can_be_read(browser, server, scheme, size):
     with Artist(browser, server.address("/"), scheme=scheme, size=size) as artist:

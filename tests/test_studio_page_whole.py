@@ -58,7 +58,7 @@ def cut_while_drawing(browser, server, cuts):
 
 
 def test_cuts_lose_no_stroke_and_draw_none_twice(browser, server):
-    cut_while_drawing(browser, server, 12)
+    cut_while_drawing(browser, server, 6)
 
 
 @pytest.mark.slow

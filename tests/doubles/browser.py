@@ -133,7 +133,7 @@ class Artist:
         left, top, side = self.get(PAPER)
         return left + x * side, top + y * side
 
-    def pen(self, points, pressures=(0.5,), tilt=(0, 0), steps=6):
+    def pen(self, points, pressures=(0.5,), tilt=(0, 0), steps=3):
         """A stroke of a pen through points of the paper; the pressure goes through ``pressures``."""
         way = [self.place(*each) for each in points]
         dense = [way[0]]
