@@ -196,6 +196,14 @@ def test_what_machines_ask(rest, page):
     assert rest.get("/nowhere").json()["code"] == "unknown"
 
 
+def test_numbers_are_numbers_and_nothing_else_is(rest, page):
+    assert rest.post(f"{page.at}/seed", content='{"seed": 12.0}').json() == {"seed": 12}
+    for wrong in ('{"seed": false}', '{"seed": "12"}', '{"seed": 12.5}', '{"seed": 1e400}', "[" * 10_000, "nonsense"):
+        assert rest.post(f"{page.at}/seed", content=wrong).status_code == 422
+    assert rest.patch(f"{page.at}/params").status_code == 422
+    assert set(rest.options(page.at).headers["allow"].split(", ")) == {"GET", "HEAD", "DELETE"}
+
+
 def test_openapi_describes_every_route_there_is(server, rest):
     document = rest.get("/openapi.json").json()
     assert document == json.loads(json.dumps(described()))

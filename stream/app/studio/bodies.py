@@ -12,7 +12,7 @@ from .messages import Number
 class Body(BaseModel):
     """The body of a request, in JSON."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Freeze(Body):

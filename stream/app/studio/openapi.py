@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter
 
+from ...base.config import StreamConfig
 from . import bodies
 from .images import KINDS
 from .messages import FROM_PAGE, ToPage
-from .settings import schema
 
 JSON, TEXT = "application/json", "text/plain"
 SESSION = ("session", "path", {"type": "string", "pattern": "^[0-9a-f]{32}$"})
@@ -121,12 +121,10 @@ def described() -> dict[str, Any]:
         "info": {"title": "inkstream studio", "version": version("inkstream")},
         "paths": paths,
         "components": {
-            "schemas": {**schemas, "Settings": {"type": "object"}, "Error": error},
+            "schemas": {**schemas, **_settings(), "Error": error},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"token": []}, {}],
-        "x-settings": schema(),
-        "x-uploads": sorted(kind for _, kind in KINDS.values()),
     }
 
 
@@ -155,11 +153,14 @@ def _operation(call: Call) -> dict[str, Any]:
         made["parameters"] = [
             {"name": name, "in": where, "required": where == "path", "schema": each} for name, where, each in call.also
         ]
-    if call.body:
-        kind = call.body if isinstance(call.body, str) and "/" in call.body else JSON
+    if call.body == "image/*":
+        content = {kind: {"schema": {"type": "string", "format": "binary"}} for _, kind in KINDS.values()}
+        made["requestBody"] = {"required": True, "content": content}
+    elif call.body:
         name = call.body if isinstance(call.body, str) else call.body.__name__
-        what = {"type": "string", "format": "binary"} if kind == "image/*" else {"$ref": f"#/components/schemas/{name}"}
-        made["requestBody"] = {"required": kind == "image/*", "content": {kind: {"schema": what}}}
+        needed = isinstance(call.body, str) or any(each.is_required() for each in call.body.model_fields.values())
+        content = {JSON: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
+        made["requestBody"] = {"required": needed, "content": content}
     faults = [number for number in FAULTS if number not in call.answers]
     answers = {**call.answers, **dict.fromkeys(faults, JSON)}
     made["responses"] = {str(number): _answer(number, kind) for number, kind in sorted(answers.items())}
@@ -172,6 +173,14 @@ def _answer(number: int, kind: str) -> dict[str, Any]:
         return {"description": about}
     what: dict[str, Any] = {"$ref": "#/components/schemas/Error"} if number >= 400 and kind == JSON else {}
     return {"description": about, "content": {kind: {"schema": what}}}
+
+
+def _settings() -> dict[str, Any]:
+    """A merge patch of the settings: any of them, or null."""
+    made = StreamConfig.model_json_schema(ref_template="#/components/schemas/{model}")
+    fields = {name: {"anyOf": [field, {"type": "null"}]} for name, field in made["properties"].items()}
+    patch = {"type": "object", "properties": fields, "additionalProperties": False}
+    return {"Settings": patch, **made.get("$defs", {})}
 
 
 def _plain(made: dict[str, Any]) -> dict[str, Any]:

@@ -43,10 +43,8 @@ class Rest:
         posts = ("freeze", "seed", "keep", "rewind", "undo", "redo", "finish", "cancel")
         return [
             Route("/sessions", _safe(self._make), methods=["POST"]),
-            Route(one, _safe(self._status), methods=["GET"]),
-            Route(one, _safe(self._remove), methods=["DELETE"]),
-            Route(f"{one}/params", _safe(self._params), methods=["GET"]),
-            Route(f"{one}/params", _safe(self._change), methods=["PATCH"]),
+            Route(one, _safe(_either(self._status, DELETE=self._remove)), methods=["GET", "DELETE"]),
+            Route(f"{one}/params", _safe(_either(self._params, PATCH=self._change)), methods=["GET", "PATCH"]),
             *(Route(f"{one}/{name}", _safe(getattr(self, f"_{name}")), methods=["POST"]) for name in posts),
             Route(f"{one}/render.{{what}}", _safe(self._picture), methods=["GET"]),
             Route(f"{one}/sketch.png", _safe(self._sketch), methods=["GET"]),
@@ -87,7 +85,7 @@ class Rest:
 
     async def _change(self, request: Request) -> Response:
         live = await self._live(request)
-        patch = await _json(request)
+        patch = await _json(request, b"")
         if not isinstance(patch, dict):
             raise Refused("setting", f"got {type(patch).__name__}, expected a mapping of settings")
         loop = asyncio.get_running_loop()
@@ -217,6 +215,15 @@ class Rest:
             return room.wake()
 
 
+def _either(otherwise: Handler, **handlers: Handler) -> Handler:
+    """One path, asked for in several ways: so that the answer to any other says all that there are."""
+
+    async def answering(request: Request) -> Response:
+        return await handlers.get(request.method, otherwise)(request)
+
+    return answering
+
+
 def _safe(handler: Handler) -> Handler:
     """Whatever goes wrong is said in JSON, with the status that fits."""
 
@@ -257,12 +264,19 @@ async def _bytes(request: Request) -> bytes:
         raise TooLarge(f"got no whole body within {BODY_WITHIN:g} s, expected one") from None
 
 
-async def _json(request: Request) -> Any:
+async def _json(request: Request, otherwise: bytes = b"{}") -> Any:
+    """The body; ``otherwise`` stands for one that is empty."""
     body = await _bytes(request)
     try:
-        return json.loads(body or b"{}")
+        return json.loads(body or otherwise, parse_float=_number_of)
     except (ValueError, RecursionError) as error:
         raise Refused("setting", f"got {one_line(body[:40])}, expected JSON: {reason(error)}") from None
+
+
+def _number_of(text: str) -> int | float:
+    """JSON knows one kind of number: 1.0 is as whole as 1."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 async def _body(request: Request, model: type[bodies.Body]) -> Any:

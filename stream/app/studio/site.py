@@ -156,4 +156,6 @@ def _page(path: Path) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {404: "unknown", 405: "unknown"}.get(error.status_code, "failed")
-    return refusal(error.status_code, code, str(error.detail))
+    answer = refusal(error.status_code, code, str(error.detail))
+    answer.headers.update(error.headers or {})  # which methods there are
+    return answer
