@@ -17,6 +17,12 @@ from PIL import Image
 import inkstream.stream.app.studio as room
 
 SIDE = 256
+INSIDE = [(0.35, 0.35), (0.5, 0.5), (0.65, 0.65), (0.33, 0.5)]
+OUTSIDE = [(0.1, 0.1), (0.5, 0.2), (0.8, 0.5), (0.2, 0.4)]
+# Of the paper on its canvas: left, top, side.
+PAPER_HERE = (
+    """(({ scale, left, top }) => [left, top, scale * inkstream.studio.raster.paper.width])(inkstream.stage.place)"""
+)
 PAGE = (Path(room.__file__).parent / "page").resolve()
 
 
@@ -83,6 +89,56 @@ def test_a_house_with_words_and_a_palette(server, artist):
         wanted = np.array([255 - int(colour[at : at + 2], 16) for at in (1, 3, 5)])
         got = artist.canvas("render")[int(place[1] * SIDE), int(place[0] * SIDE)]
         assert abs(got.astype(int) - wanted).max() < 24, place
+
+
+def test_a_fill_stays_inside_lines_that_a_hand_did_not_quite_close(artist):
+    artist.pen(((0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7), (0.3, 0.315)), (0.9,), steps=12)
+    artist.colour("#c0392b")
+    artist.key("g")
+    artist.click(0.5, 0.5)
+    artist.until("inkstream.studio.drawing.items.at(-1).op.op === 'fill'")
+    artist.settled()
+    paper = artist.canvas("paper")
+    left, top, side = (round(each) for each in artist.get(PAPER_HERE))
+    red = [(paper[top + int(y * side), left + int(x * side)] == (0xC0, 0x39, 0x2B)).all() for x, y in INSIDE + OUTSIDE]
+    assert red == [True] * len(INSIDE) + [False] * len(OUTSIDE)
+
+
+def test_the_history_is_looked_at_and_gone_back_to(server, artist):
+    artist.draw(HOUSE[:1])
+    artist.page.get_by_label("What it shall be").fill("a house")
+    artist.until("inkstream.studio.settings.prompt === 'a house'")
+    artist.rendered()
+    artist.draw(HOUSE[1:2])
+    artist.rendered()
+    with asking(server) as client:
+        assert client.patch(f"/sessions/{artist.session}/params", json={"prompt": "a barn"}).status_code == 200
+    artist.until("document.querySelector('#prompt').value === 'a barn'")  # whoever changed it
+    artist.pen(((0.1, 0.1), (0.2, 0.2)))
+    artist.rendered()
+    artist.until("document.querySelectorAll('.moment').length > 1")
+    artist.until("document.querySelector('.moment[title=\"a house\"]')")
+    now = artist.canvas("render")
+    artist.page.locator(".moment[title='a house']").first.click()
+    artist.until("inkstream.screen.past")
+    assert (artist.canvas("render") != now).any()
+    artist.page.get_by_role("button", name="Go back to this").click()
+    artist.until("inkstream.studio.settings.prompt === 'a house' && !inkstream.screen.past")
+
+
+def test_a_variation_is_taken_and_the_picture_copied(artist):
+    artist.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    artist.draw(HOUSE[:1])
+    artist.rendered()
+    artist.key("t")
+    artist.until("document.querySelectorAll('.card:not([disabled]) canvas:not(.empty)').length === 6")
+    before = artist.get("JSON.stringify(inkstream.studio.settings)")
+    artist.page.locator(".card").nth(4).click()
+    artist.until(f"JSON.stringify(inkstream.studio.settings) !== {json.dumps(before)}")
+    artist.key("Control+c")
+    artist.page.get_by_text("Copied").wait_for()
+    kind = artist.page.evaluate("async () => (await navigator.clipboard.read())[0].types[0]")
+    assert kind == "image/png"
 
 
 def test_undo_redo_and_a_reload_give_the_same_paper_back(server, artist):

@@ -5,6 +5,8 @@ import { deflate, toBase64 } from "../engine/flate.js";
 /** @typedef {{x: number, y: number, width: number, height: number, bits: string}} Mask */
 
 const MOST_LETTERS = 65536; // of a mask in a message
+const GAPS = 110; // a gap in a line is closed up to twice this part of the paper
+const LEAK = 0.04; // of the paper: what more than that lies behind a gap, was not meant
 
 /**
  * @param {ImageData} picture of the paper, a pixel a pixel
@@ -17,24 +19,50 @@ export async function area(picture, x, y, tolerance, spread = 1) {
   const { width, height } = picture;
   const [startX, startY] = [Math.floor(x), Math.floor(y)];
   if (startX < 0 || startY < 0 || startX >= width || startY >= height) return null;
-  let found = flood(picture, startX, startY, tolerance);
+  const like = alike(picture, startY * width + startX, tolerance);
+  let found = closed(like, startY * width + startX, width, height);
   for (let step = 0; step < spread; step += 1) found = grown(found, width, height);
   const { mask, raw } = packed(found, width, height);
   const bits = toBase64(await deflate(/** @type {any} */ (raw)));
   return bits.length > MOST_LETTERS ? null : { mask: { ...mask, bits }, raw };
 }
 
-/** Row by row. @param {ImageData} picture @param {number} x @param {number} y @param {number} tolerance @returns {Uint8Array} one a pixel: 1 is inside */
-function flood({ data, width, height }, x, y, tolerance) {
+/** Which pixels have the colour of one. @param {ImageData} picture @param {number} seed its index @param {number} tolerance @returns {Uint8Array} one a pixel */
+function alike({ data, width, height }, seed, tolerance) {
+  const [red, green, blue] = [data[4 * seed], data[4 * seed + 1], data[4 * seed + 2]];
+  const made = new Uint8Array(width * height);
+  for (let at = 0; at < made.length; at += 1) {
+    const far = Math.max(Math.abs(data[4 * at] - red), Math.abs(data[4 * at + 1] - green), Math.abs(data[4 * at + 2] - blue));
+    made[at] = far <= tolerance ? 1 : 0;
+  }
+  return made;
+}
+
+/**
+ * What lines enclose, also where a hand left a small gap in them: lines are made thicker first, and the area grows back
+ * to them afterwards.
+ * @param {Uint8Array} like @param {number} seed @param {number} width @param {number} height @returns {Uint8Array}
+ */
+function closed(like, seed, width, height) {
+  const plain = flood(like, seed, width, height);
+  const gap = Math.round(Math.max(width, height) / GAPS);
+  let lines = like.map((is) => 1 - is);
+  for (let step = 0; step < gap; step += 1) lines = grown(lines, width, height);
+  if (lines[seed]) return plain; // between two lines that are that close
+  let found = flood(lines.map((is) => 1 - is), seed, width, height);
+  for (let step = 0; step <= gap; step += 1) found = grown(found, width, height).map((is, at) => is & like[at]);
+  const held = count(plain) - count(found);
+  return held > LEAK * width * height ? found : plain; // no more than corners is missing: there was no gap
+}
+
+/** @param {Uint8Array} inside */
+const count = (inside) => inside.reduce((sum, is) => sum + is, 0);
+
+/** Row by row. @param {Uint8Array} like @param {number} seed @param {number} width @param {number} height @returns {Uint8Array} one a pixel: 1 is inside */
+function flood(like, seed, width, height) {
   const inside = new Uint8Array(width * height);
-  const seed = 4 * (y * width + x);
-  const [red, green, blue] = [data[seed], data[seed + 1], data[seed + 2]];
-  const fits = (/** @type {number} */ at) =>
-    !inside[at] &&
-    Math.abs(data[4 * at] - red) <= tolerance &&
-    Math.abs(data[4 * at + 1] - green) <= tolerance &&
-    Math.abs(data[4 * at + 2] - blue) <= tolerance;
-  const open = [y * width + x];
+  const fits = (/** @type {number} */ at) => like[at] === 1 && inside[at] === 0;
+  const open = [seed];
   while (open.length) {
     const at = /** @type {number} */ (open.pop());
     if (!fits(at)) continue;
