@@ -241,7 +241,7 @@ def test_a_stalled_source_is_said_and_the_last_picture_goes_on():
         source.push(picture(0))
         until(lambda: any(status.state == "stalled" for status in said))
         stalled = next(status for status in said if status.state == "stalled")
-        assert "no frame" in stalled.message
+        assert "no picture for" in stalled.message
         count = paced.count
         assert paced.wait(count + 5), "sinks are paced on"
         assert paced.outputs[-1].source_id == 0

@@ -106,7 +106,7 @@ class Teller:
             return "settling" if settling else "idle", "frozen"
         quiet = intake.quiet(now)
         if quiet > self._stall_after:
-            return "stalled", f"{intake.name}: no frame for {quiet:.0f} s"
+            return "stalled", f"no picture for {quiet:.0f} s from {intake.about or intake.name}"
         if not intake.live and self._fanout.stuck:
             return "stalled", ""  # everything waits for that sink
         if not driver.shown:
