@@ -154,7 +154,7 @@ studio.addEventListener("link", (/** @type {any} */ { detail }) => {
 async function ended({ code, text }) {
   if (code === "unknown_session") studio.moveToNew();
   else if (code === "token") {
-    const token = await askToken(text);
+    const token = await askToken();
     if (!token) return;
     remember(token);
     studio.connection.token = studio.api.token = token;

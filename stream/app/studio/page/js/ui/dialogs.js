@@ -47,12 +47,12 @@ export async function showShare(studio) {
   code.hidden = false;
 }
 
-/** @param {string} why @returns {Promise<string>} */
-export function askToken(why) {
+/** @returns {Promise<string>} empty: there is none */
+export function askToken() {
   return new Promise((resolve) => {
     const field = h("input", { type: "password", class: "field", autocomplete: "off", "aria-label": t("token") });
     const form = h("form", { class: "line", method: "dialog" }, field, h("button", { class: "button strong text" }, t("token.go")));
-    const dialog = sheet(t("token"), h("p", {}, why || t("token.text")), form);
+    const dialog = sheet(t("token"), h("p", {}, t("token.text")), form);
     dialog.addEventListener("close", () => resolve(field.value.trim()));
     field.focus();
   });
