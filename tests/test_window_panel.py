@@ -7,12 +7,13 @@ import pytest
 from doubles.preview import BLUE, RED, Session, output, seen, toast_with
 
 from inkstream.stream.base.config import StreamConfig
+from inkstream.stream.base.cues import Cue, CueList, Length, read_cues
 from inkstream.stream.base.errors import ConfigError
 from inkstream.stream.base.frame import Size
 from inkstream.stream.base.reading import Brings
+from inkstream.stream.session.cues import CuePlayer
 from inkstream.stream.sinks import Status
 from inkstream.stream.sinks.window import WindowSink
-from inkstream.stream.sinks.window.favourites import Cue, read_cues
 
 CONFIG = StreamConfig.build(
     prompt="a red car", mode="sketch", controlnets=[{}], seed=3, t_index_list=[0, 25], num_inference_steps=50
@@ -196,13 +197,17 @@ def test_a_damaged_file_of_favourites_is_as_good_as_none(pygame, tmp_path, clock
 def test_cues_go_on_and_back_and_fade_in_their_seconds(pygame, tmp_path, clock):
     (tmp_path / "show.txt").write_text("# opening\na red car\n\n@2 a castle at night\n@0.5s a boat\n", encoding="utf-8")
     cues = read_cues(tmp_path / "show.txt")
-    assert cues == (Cue("a red car"), Cue("a castle at night", 2.0), Cue("a boat", 0.5))
+    prompts = (("a red car", 0.0), ("a castle at night", 2.0), ("a boat", 0.5))
+    assert cues == CueList(cues=tuple(Cue(prompt=prompt, fade=Length(fade)) for prompt, fade in prompts))
     sink = WindowSink(size=Size(400, 300), cues=cues, clean=True, clock=clock, state=tmp_path)
-    session = sink.controls = Model()
+    session, said = Model(), [""]
+    session.cues = CuePlayer(session.update, lambda: session.config, lambda: 20.0, said.append)
+    sink.controls = session
 
     def press(mod=0):
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_n, mod=mod, unicode="n"))
         sink.write(None, live())
+        sink.write(None, live(message=said[-1]))
 
     try:
         sink.write(output(), live())
@@ -215,6 +220,7 @@ def test_cues_go_on_and_back_and_fade_in_their_seconds(pygame, tmp_path, clock):
         press(pygame.KMOD_SHIFT)
         assert "that was the first cue" in sink.shown.title and len(session.updates) == 3
     finally:
+        session.cues.close()
         sink.close()
 
 

@@ -19,6 +19,8 @@ OPTIONAL = {
     "openvino": "the fastest engine on a CPU: pip install openvino",
     "onnxruntime": 'ONNX files, and an engine for many devices: pip install "inkstream[onnx]"',
     "uvicorn": 'a page to draw on in the browser (inkstream studio): pip install "inkstream[studio]"',
+    "python-osc": 'consoles and other programs steer a run (--control osc:9000): pip install "inkstream[control]"',
+    "python-rtmidi": 'MIDI faders steer a run (--control midi:learn): pip install "inkstream[control]"',
     "pyvirtualcam": 'a virtual camera for other programs: pip install "inkstream[virtualcam]"',
 }
 CAMERAS_TRIED = 4  # where the system does not list its cameras
@@ -155,6 +157,23 @@ def virtual_cameras() -> Iterator[Finding]:
     yield Finding("virtual camera", True, "opens", "use it with: --sink virtualcam")
 
 
+def controls() -> Iterator[Finding]:
+    """What could steer a run: usual ports, MIDI devices, keys of the whole desktop."""
+    from .control.probing import keys_there, midi_devices, port_free
+
+    for name, port in (("http", 7860), ("osc", 9000)):
+        why = port_free(name, port)
+        hint = f"use it with: --control {name}:{port}" if not why else f"another port does: --control {name}:{port + 1}"
+        yield Finding(f"{name}:{port}", not why or None, why or "free", hint)
+    devices, why = midi_devices()
+    for each in devices:
+        yield Finding("MIDI", True, each, "use it with: --control midi:learn")
+    if not devices:
+        yield Finding("MIDI", None, why or "no device", "" if why else "connect one")
+    why = keys_there()
+    yield Finding("keys", not why or None, why or "X11 gives them", "" if why else "use it with: --control keys")
+
+
 def models() -> Iterator[Finding]:
     """Models that need no download."""
     from ...lora.registry import list_models
@@ -221,6 +240,7 @@ PROBES: dict[str, Probe] = {
     "displays": displays,
     "cameras": cameras,
     "virtual cameras": virtual_cameras,
+    "control": controls,
     "models": models,
     "engines": engines,
     "folders": folders,

@@ -25,6 +25,7 @@ from ..sinks import Sink, Status
 from ..sources import Source
 from .changes import Changes, not_changed
 from .crew import Crew
+from .cues import CuePlayer
 from .driver import Driver, StreamLike
 from .fanout import Fanout
 from .feedback import Feedback
@@ -112,6 +113,7 @@ class Session:
             watched=lambda: stay and self._fanout.watched,
             feedback=self.feedback,
         )
+        self.cues = CuePlayer(self._change, lambda: stream.config, lambda: self.status.fps, self.say)
         self._frozen = False
         self._trials = Trials(stream, self._stop, self._hold, self._inbox.wake)
         self._fanout = Fanout(
@@ -269,6 +271,10 @@ class Session:
 
         Changes of the same settings that are still waiting become one, so a fast slider does not fall behind.
         """
+        self.cues.overruled(changes)
+        self._change(**changes)
+
+    def _change(self, **changes: Any) -> None:
         try:
             self._changes.put(changes)
         except (MailboxClosed, OverflowError) as error:
@@ -378,6 +384,7 @@ class Session:
         self._inbox.close()
         self._inbox.wake()
         self._changes.close()
+        self.cues.close()
         self._finish()
 
     def _finish(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,17 +26,20 @@ from ...base.options import (
 )
 from ...base.progress import Progress, note, shown, silent
 from ..ahead import ahead
+from ..control import check_controls, steered
 from ..opening import Opening
 from .common import check_kinds, exit_code, loaded, say_results
 from .recording import MEGABYTES, HistoryOption, JournalOption, recording
 
 if TYPE_CHECKING:
     from ...base.configfile import RunConfig
+    from ...base.cues import CueList
     from ...sinks import Status
     from ..studio.beside import Beside
 
 ENDS = "From where to where"
 WHILE_DRAWN = re.compile(r"\(\d[\d.,]* [KMGT]i?B\)|[*•●]|\s")  # what changes in a window's title while one draws
+STEERED = "What steers it"
 
 
 def _list_sources(wanted: bool) -> None:
@@ -67,6 +71,25 @@ def run(
             rich_help_panel=ENDS,
             help="window (the default), virtualcam, video:out.mp4, images:folder, animation:clip.webp, browser: or "
             "null. Can be repeated.",
+        ),
+    ] = None,
+    controls: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--control",
+            metavar="CONTROL",
+            rich_help_panel=STEERED,
+            help="osc:9000, midi:learn, midi:NAME, http:7860, or keys (for the whole desktop). Can be repeated.",
+        ),
+    ] = None,
+    cues: Annotated[
+        Path | None,
+        typer.Option(
+            "--cues",
+            metavar="FILE",
+            dir_okay=False,
+            rich_help_panel=STEERED,
+            help="The cues of a show (YAML): prompts and seeds that fade into each other, called or by the clock.",
         ),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
@@ -107,11 +130,15 @@ def run(
         inkstream run --source screen:window=Krita --sink window
         inkstream run -s screen:pick -t window -t virtualcam -c sd15-lcm -p "an oil painting of a harbour"
         inkstream run --like inkstream-output/20310203-120000-a-red-sedan-car.png -s screen:window=Krita
+        inkstream run -s screen:window=Krita --control osc:9000 --control midi:learn --cues show.yaml
         inkstream run -s video:sketching.mp4 -t video:render.mp4 --json figures.json
     """
     check_writable(json, "--json")
     check_writable(journal, "--journal")
     check_kinds(source, sinks or [])
+    if controls:
+        check_controls(controls)
+    show = None if cues is None else read_show(cues)
     chosen = load_run(chosen_config(config, like), sets, model=model, prompt=prompt, seed=seed)
     kept = True
     ends = sinks or (["browser:"] if drawn_in_browser(source) else ["window"])
@@ -119,6 +146,8 @@ def run(
         with ahead():
             opening = Opening(source, ends, chosen, opened)
             page = opened.enter_context(page_beside(opening, source, ends, chosen))
+            feeds = page is None or page.sink not in opening.sinks
+            desk = opened.enter_context(steered(controls or [], chosen, page, feeds, lambda: ("", None)))
         stream = opened.enter_context(loaded(chosen, opening.preview, page.steps if page else silent))
         records = opened.enter_context(recording(history, journal))
         from ...finish.finisher import beside
@@ -130,12 +159,17 @@ def run(
         colours = Colours(stream.config, asked)
         with ExitStack() as bars:
             narrator = Narrator(bars, page.look if page else None)
+            heard = page.heard(stream) if page else stream
             session = Session(
                 opening.source,
-                page.heard(stream) if page else stream,
+                desk.heard(heard) if desk else heard,
                 opening.sinks,
                 on_status=narrator,
-                on_output=[*records.on_output, *([colours.look] if opening.paints else ())],
+                on_output=[
+                    *records.on_output,
+                    *([colours.look] if opening.paints else ()),
+                    *([desk.look] if desk else ()),
+                ],
                 history=records.history,
                 finisher=finisher,
                 stay=opening.stays,
@@ -143,6 +177,10 @@ def run(
             colours.session = session
             if page:
                 page.adopt(session, stream)
+            if desk:
+                desk.adopt(session, stream)
+            if show is not None:
+                session.cues.load(show)
             try:
                 session.run(frames=frames, seconds=seconds)
             finally:
@@ -152,6 +190,13 @@ def run(
     # Somebody watches a live source; a script that renders files wants to know.
     refused = session.metrics.counter("frames_refused") and not session.status.newest_wins
     exit_code(session, fault=not kept or bool(refused))
+
+
+def read_show(path: Path) -> CueList:
+    """The cues of a show; raises ConfigError."""
+    from ...base.cues import read_cues
+
+    return read_cues(path)
 
 
 def drawn_in_browser(source: str) -> bool:

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from typing import get_args
 
+from ...base.cues import read_cues
 from ...base.frame import Size
 from ...base.spec import Kind, Option, Spec, flag
-from .favourites import read_cues
 from .scene import Inset, Layout
 from .sink import WindowSink
 
@@ -43,7 +43,7 @@ KIND = Kind(
         "layout": Option(str, "|".join(get_args(Layout)), "of clean: the render, or render, sketch and prompt"),
         "capturable": Option(flag, "", "let screen captures see it on Windows, too"),
         "save_dir": Option(str, "FOLDER", "where kept pictures and recordings go"),
-        "cues": Option(read_cues, "FILE", "a list of prompts, one a line, that fade in one after another (N)"),
+        "cues": Option(read_cues, "FILE", "the cues of a show, which fade in one after another (N)"),
     },
     WindowSink,
 )

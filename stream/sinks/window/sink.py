@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
+from ...base.cues import CueList
 from ...base.errors import ConfigError, SinkClosed
 from ...base.frame import Output, Rect, Size
 from ...base.preview import PREVIEW_TITLE
@@ -17,7 +18,7 @@ from ..keep import Keeper
 from .clipboard import Copier
 from .desktop import NativeWindow, hide_from_capture, open_display
 from .dials import Dials
-from .favourites import Cue, Cues, Favourites
+from .favourites import Cues, Favourites
 from .finish import Finish
 from .focus import open_focus
 from .keys import Keyboard
@@ -70,7 +71,7 @@ class WindowSink:
         save_dir: str | Path = "inkstream-output",
         clean: bool = False,
         layout: Layout = "alone",
-        cues: tuple[Cue, ...] = (),
+        cues: CueList | None = None,
         clock: Callable[[], float] = time.perf_counter,
         now: Callable[[], datetime] = datetime.now,
         state: Path | None = None,
@@ -109,7 +110,7 @@ class WindowSink:
         self._dials = Dials(self._reach)
         self._favourites = Favourites(self._reach, self._dials)
         self._finish = Finish(self._reach)
-        self._cues = Cues(self._reach, self._dials, cues)
+        self._cues = Cues(self._reach, cues)
         self._tools = Toolbox(make_tools(self._reach, self._dials, self._favourites))
         self._keyboard = Keyboard(self._pygame)
         self._actions = self._by_name()
