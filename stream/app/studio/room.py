@@ -8,40 +8,34 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pydantic import BaseModel
 
-from ...base.errors import FrameError, InkstreamError
 from ...base.files import write_json
-from ...base.plain import reason
 from . import messages
 from .backend import (
     Brought,
     Changed,
     Doing,
     LiveSession,
-    Mark,
     News,
     NotNow,
     Rendered,
     Said,
     SessionBackend,
-    Sketch,
     Stored,
     Tried,
 )
 from .client import Client, Picture
 from .document import Redo, Undo
 from .drawing import Drawing
-from .frames import FADING, MORE, Format, Head, Kind, unpack
+from .frames import FADING, Format, Head, Kind
+from .incoming import Incoming
 
 log = logging.getLogger(__name__)
 SETTINGS = "settings.json"
 CHUNK = 200_000  # bytes of operations in one message
-PACE = 1 / 100  # seconds between pictures of a drawing that are taken
-_decoding = ThreadPoolExecutor(4, "inkstream sketch")  # of their own: no picture waits for a disk
 SERVER = "server00"  # the client that undoes and redoes for REST
 
 
@@ -74,6 +68,7 @@ class Room:
         self.pages: set[Client] = set()
         self.viewers: set[Client] = set()
         self.idle_since = time.monotonic()
+        self.incoming = Incoming(self.tag, self.wake)  # pictures of the drawing
         self.live: LiveSession | None = None
         self.stored: list[str] = []  # names of pictures that were kept since the server began
         self._backend, self._make_offers, self._left = backend, offers, left
@@ -82,13 +77,8 @@ class Room:
         self._status = messages.Status(state="waiting")
         self._dirty = False
         self._sequence = 0
-        self._sender: dict[int, Client] = {}  # who sent the sketch of a sequence of ours
-        self._sketches = 0
         self._render: Rendered | None = None  # the newest, which is shown when the loop gets to it
         self._newest: tuple[Rendered, int] | None = None
-        self._parts: dict[Client, list[tuple[Head, bytes]]] = {}
-        self._putting = False  # a picture of the drawing is being decoded
-        self._waiting: tuple[Client, Sketch] | None = None  # the newest, meanwhile
         self._taking: set[asyncio.Task[None]] = set()
 
     # --- who is there
@@ -145,8 +135,7 @@ class Room:
         """A page or viewer has gone."""
         self.pages.discard(client)
         self.viewers.discard(client)
-        self._parts.pop(client, None)
-        self._sender = {number: each for number, each in self._sender.items() if each is not client}
+        self.incoming.forget(client)
         if not self.everybody:
             self.idle_since = time.monotonic()
 
@@ -179,55 +168,6 @@ class Room:
         op = Undo(op="undo", number=number, of=of) if what == "undo" else Redo(op="redo", number=number, of=of)
         self.add(None, SERVER, [op])
         return of
-
-    def take(self, client: Client, data: bytes) -> None:
-        """A picture of the drawing, or a part of it, by a page; raises FrameError."""
-        head, picture = unpack(data)
-        if head.tag != self.tag:
-            raise FrameError("got a picture of another session, expected one of this: see tag in welcome")
-        if head.kind not in (Kind.SKETCH, Kind.LABELS, Kind.INSTANCES):
-            raise FrameError(f"got a picture of kind {head.kind}, expected a sketch, labels or instances")
-        if (head.format == Format.DEFLATE) == (head.kind == Kind.SKETCH):
-            raise FrameError(
-                "got a wrong format, expected JPEG or PNG for a sketch, and deflate for labels and instances"
-            )
-        parts = [each for each in self._parts.pop(client, []) if each[0].sequence == head.sequence]
-        parts.append((head, bytes(picture)))
-        if head.flags & MORE and len(parts) < 3:
-            self._parts[client] = parts
-            return
-        found = {each.kind: packed for each, packed in parts}
-        if Kind.SKETCH not in found or len({(each.width, each.height) for each, _ in parts}) > 1:
-            raise FrameError("got labels without their sketch, or of another size; expected both with one sequence")
-        self._sketches += 1
-        self._sender[self._sketches] = client
-        if len(self._sender) > 64:
-            del self._sender[min(self._sender)]
-        mark = Mark(self._sketches, head.document, head.time, head.sequence)
-        labels, things = found.get(Kind.LABELS, b""), found.get(Kind.INSTANCES, b"")
-        sketch = Sketch(mark, head.width, head.height, found[Kind.SKETCH], labels, things)
-        if self._waiting is not None:  # a newer one takes its place
-            before, left = self._waiting
-            before.say(messages.Took(sequence=left.mark.of_page))
-        self._waiting = (client, sketch)
-        if not self._putting:
-            self._putting = True
-            self._do(self._put())
-
-    async def _put(self) -> None:
-        """One picture at a time, the newest that is there."""
-        try:
-            while self._waiting is not None:
-                (client, sketch), self._waiting = self._waiting, None
-                try:
-                    await self._loop.run_in_executor(_decoding, self.wake().put, sketch)
-                except InkstreamError as error:
-                    client.say(messages.Refused(code="picture", text=reason(error)))
-                await asyncio.sleep(client.took_at + PACE - self._loop.time())  # who waits for that is never too fast
-                client.took_at = self._loop.time()
-                client.say(messages.Took(sequence=sketch.mark.of_page))
-        finally:
-            self._putting = False
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -268,6 +208,7 @@ class Room:
 
     async def close(self) -> None:
         """Park, and close the drawing."""
+        await self.incoming.close()
         for task in list(self._taking):
             await asyncio.wait([task], timeout=1.0)
         try:
@@ -316,8 +257,7 @@ class Room:
 
     def _pack(self, render: Rendered, sequence: int, client: Client) -> Picture:
         mark = render.mark
-        mine = self._sender.get(mark.sequence) is client
-        of, at = (mark.of_page, mark.time) if mine else (0, 0)
+        of, at = (mark.of_page, mark.time) if self.incoming.is_of(mark, client) else (0, 0)
         flags, size = FADING if render.fading else 0, (render.width, render.height)
         head = Head(Kind.RENDER, Format.JPEG, flags, self.tag, sequence, of, mark.document, render.settings, *size, at)
         return Picture(head.pack() + render.jpeg, sequence)

@@ -170,7 +170,7 @@ class _Reader:
             self._refuse(None, "read_only", "viewers look on; who draws has another address")
             return
         try:
-            self._room.take(self._client, data)
+            self._room.incoming.take(self._client, data)
         except FrameError as error:
             self._refuse(None, "picture", str(error))
 
