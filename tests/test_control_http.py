@@ -1,15 +1,22 @@
 """HTTP on one stream, and who wins when everybody changes the same setting at once."""
 
-import time
+from contextlib import ExitStack
 from itertools import pairwise
 
 import httpx2
 import pytest
 from doubles.control import Console, Devices, steered
+from doubles.studio import Talk, run_config
 
+from inkstream.bench.synthetic import FakeStream
+from inkstream.stream.app import control
 from inkstream.stream.app.control import check_controls
+from inkstream.stream.app.opening import Opening
+from inkstream.stream.app.studio.beside import page_of
 from inkstream.stream.base.cues import CueList
 from inkstream.stream.base.errors import ConfigError
+from inkstream.stream.base.frame import Size
+from inkstream.stream.session.session import Session
 
 pytest.importorskip("starlette", reason='HTTP needs starlette: pip install "inkstream[studio]"')
 http = pytest.importorskip("inkstream.stream.app.control.http")
@@ -108,10 +115,8 @@ def test_everybody_changes_the_same_setting_at_once_and_who_came_last_wins(run, 
                     run.session.update(drawing_influence=float(number))  # a key of the window
             run.until(lambda: run.desk.config.drawing_influence == run.stream.config.drawing_influence)
             console.say("/drawing_influence", 33.0)
-            began = time.perf_counter()
             while watching.hear("/drawing_influence") != [33.0]:
                 pass
-            print(f"told after {1e3 * (time.perf_counter() - began):.1f} ms")
             run.until(lambda: run.stream.config.drawing_influence == 33.0)
             assert run.ask.get("/params").json()["drawing_influence"] == 33.0
             asked = [made["drawing_influence"] for made in run.stream.made if made["drawing_influence"] >= 80]
@@ -119,3 +124,54 @@ def test_everybody_changes_the_same_setting_at_once_and_who_came_last_wins(run, 
     finally:
         listening.close()
         faders.close()
+
+
+def test_while_the_model_is_loaded_changes_are_noted_and_then_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = run_config()
+    with control.steered(["http:0"], run, None, True, lambda: ("loading", None)) as desk:
+        port = desk.surfaces[0].port
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=10.0) as ask:
+            assert ask.get("/readyz").status_code == 503
+            assert ask.post("/keep").json()["code"] == "loading"
+            desk.put("prompt", ["before it was there"], "osc")
+            desk.put("seed", [7], "osc")
+            assert desk.config.seed == 7
+            stream = FakeStream(steps=1, size=Size(64, 64))
+            with Session("fake:fps=30,size=64x64", desk.heard(stream), ["null"], on_output=[desk.look]) as session:
+                desk.adopt(session, stream)
+                session.start()
+                while (stream.config.prompt, stream.config.seed) != ("before it was there", 7):
+                    session.wait(0.01)
+                assert ask.get("/readyz").status_code == 200
+
+
+def test_without_any_control_nothing_is_there():
+    with control.steered([], run_config(), None, True, lambda: ("", None)) as desk:
+        assert desk is None
+
+
+def test_what_a_console_changes_is_on_the_page_and_the_other_way_round(tmp_path, monkeypatch):
+    pytest.importorskip("pythonosc")
+    monkeypatch.chdir(tmp_path)
+    run = run_config()
+    with ExitStack() as stack:
+        opening = Opening("fake:pattern=noise,fps=30,size=64x64", ["browser:port=0"], run, stack)
+        page = stack.enter_context(page_of(opening, opening.source, ["browser:port=0"], run))
+        desk = stack.enter_context(control.steered(["osc:0"], run, page, False, lambda: ("", None)))
+        stream = FakeStream(steps=1, size=Size(64, 64))
+        heard = desk.heard(page.heard(stream))
+        session = stack.enter_context(Session(opening.source, heard, opening.sinks, on_status=page.look))
+        page.adopt(session, stream)
+        desk.adopt(session, stream)
+        session.start()
+        drawer = stack.enter_context(Talk(page.server))
+        console = stack.enter_context(Console(desk.surfaces[0].port))
+        for number in range(5):
+            console.say("/drawing_influence", 20.0 + number)
+            while drawer.hear("settings")["values"]["drawing_influence"] != 20.0 + number:
+                pass
+        console.say("/freeze", 1)
+        assert drawer.hear("status", state="frozen")
+        drawer.say(type="set", request=1, changes={"seed": 77})
+        assert console.hear("/seed") == [77]

@@ -68,7 +68,9 @@ def steered(
         for text in texts:
             spec = check_control(text)
             kind = _kind(spec.kind)
-            opened.callback(kind.makes(desk, **spec.take(kind.options)).close)
+            surface = kind.makes(desk, **spec.take(kind.options))
+            opened.callback(surface.close)
+            desk.surfaces.append(surface)
         yield desk
 
 

@@ -78,6 +78,8 @@ class Desk:
         self.steering = steering
         self.on_values: list[Callable[[Mapping[str, Any]], None]] = []
         self.on_touched: list[Callable[[Touched], None]] = []
+        self.surfaces: list[Any] = []
+        """All that listen, to be closed by who opened them."""
         self._start, self._owned, self._feeds = config, owned, feeds
         self._lock = threading.RLock()
         self._stream: StreamLike | None = None

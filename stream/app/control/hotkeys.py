@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
+import select
+import socket
 import struct
 import sys
 import threading
@@ -31,7 +33,6 @@ USED = 1 | 4 | 8 | 64
 NAMED = {"space": 0x20, "pause": 0xFF13, "insert": 0xFF63, "home": 0xFF50, "end": 0xFF57, "print": 0xFF61}
 NAMED |= {"pageup": 0xFF55, "pagedown": 0xFF56, "left": 0xFF51, "up": 0xFF52, "right": 0xFF53, "down": 0xFF54}
 NAMED |= {f"f{number}": 0xFFBD + number for number in range(1, 25)}
-LOOK_EVERY = 0.02  # seconds; a key waits for so long
 USUAL = {
     "freeze": "ctrl+alt+f",
     "keep": "ctrl+alt+k",
@@ -85,14 +86,18 @@ class Hotkeys:
         had = ", ".join(f"{text} {name}" for name, text in wanted.items() if name not in taken)
         note(f"keys: {had}")
         self._ended = threading.Event()
+        self._ends = socket.socketpair()  # wakes the thread
         self._thread = threading.Thread(target=self._run, name="inkstream keys", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Give the keys back."""
         self._ended.set()
+        self._ends[1].send(b"x")
         self._thread.join(1.0)
         self._link.close()
+        for each in self._ends:
+            each.close()
 
     def _grab(self, command: str, held: int, symbol: int) -> bool:
         """Take a key; False where another program has it, or the keyboard does not."""
@@ -122,10 +127,15 @@ class Hotkeys:
         return 0
 
     def _run(self) -> None:
-        while not self._ended.wait(LOOK_EVERY):
+        ends, _ = self._ends
+        while not self._ended.is_set():
             try:
                 events = self._link.raw_events()
-            except (SourceLost, OSError) as error:
+                if not events:
+                    select.select([self._link, ends], [], [])
+                    if not self._ended.is_set() and not (events := self._link.raw_events()):
+                        self._link.children(self._link.root)  # readable, and nothing came: is it still there?
+            except (SourceLost, OSError, ValueError) as error:
                 log.warning("keys: %s", reason(error))
                 return
             for event in events:

@@ -67,6 +67,7 @@ def _load() -> tuple[ctypes.CDLL, ctypes.CDLL]:
         ("get_setup", c_void_p),
         ("generate_id", c_uint32),
         ("poll_for_event", c_void_p),
+        ("get_file_descriptor", c_int),
     ):
         getattr(xcb, f"xcb_{function}").argtypes = [c_void_p]
         getattr(xcb, f"xcb_{function}").restype = restype
@@ -211,6 +212,11 @@ class XLink:
     def events(self) -> list[int]:
         """The numbers of what came without being asked for, and drop it; 0 is the error of a request without reply."""
         return [event[0] & 0x7F for event in self.raw_events()]
+
+    def fileno(self) -> int:
+        """For ``select``: something came, where no call here is under way."""
+        self._check()
+        return self._xcb.xcb_get_file_descriptor(self._connection)
 
     def raw_events(self) -> list[bytes]:
         """What came without being asked for, the first 32 bytes of each, and drop it."""
