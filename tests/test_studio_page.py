@@ -261,6 +261,6 @@ def test_every_text_is_there_in_four_languages():
     code = "\n".join(path.read_text("utf-8") for path in (PAGE / "js").rglob("*.js"))
     used = set(re.findall(r"""\bt\(\s*"([^"]+)\"""", code))
     assert used <= set(texts), used - set(texts)
-    icons = set(re.findall(r'id="([^"]+)"', (PAGE / "icons.svg").read_text("utf-8")))
+    icons = set(re.findall(r'id="icon-([^"]+)"', (PAGE / "icons.svg").read_text("utf-8")))
     named = set(re.findall(r"""\b(?:button|icon)\(\s*"([^"]+)\"""", code))
     assert named <= icons, named - icons

@@ -80,6 +80,7 @@ def test_a_server_that_forgot_a_drawing_gets_it_again(browser, tmp_path):
     with studio(tmp_path / "another", run=run, port=first.port) as second:
         artist.until("inkstream.studio.connection.link === 'open'")
         artist.until(f"inkstream.studio.connection.session !== '{session}'")
+        artist.until("inkstream.studio.drawing.items.some((item) => item.op.op === 'fill')")
         artist.rendered()
         assert (artist.canvas("paper") == paper).all()
         assert artist.session in artist.page.url

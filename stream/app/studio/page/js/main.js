@@ -4,7 +4,7 @@ import { tokenOfAddress, remember } from "./engine/api.js";
 import { Prefs } from "./prefs.js";
 import { Studio } from "./studio.js";
 import { askToken, showKeys, showShare } from "./ui/dialogs.js";
-import { h, speak, t } from "./ui/dom.js";
+import { h, speak, sprite, t } from "./ui/dom.js";
 import { rememberDrawings, showDrawings } from "./ui/drawings.js";
 import { acceptFiles, chooseFile, copyRender, download, downloadKept, place } from "./ui/files.js";
 import { listen } from "./ui/keys.js";
@@ -25,7 +25,10 @@ const ROOMY = "(min-width: 1000px) and (min-height: 740px)"; // where the histor
 
 const prefs = new Prefs();
 followTheme(prefs);
-const texts = await (await fetch("/page/texts.json")).json();
+const [texts, icons] = await Promise.all([
+  fetch("/page/texts.json").then((answer) => answer.json()),
+  fetch("/page/icons.svg").then((answer) => answer.text()),
+]);
 speak(texts, prefs.get("language") || navigator.language.slice(0, 2));
 
 const named = /^\/s\/([A-Za-z0-9_-]{16,64})/.exec(location.pathname);
@@ -102,7 +105,7 @@ const panes = h("div", { class: "panes" }, stage, screen);
 panes.append(wipeHandle(studio, panes, screen));
 topbar.setAttribute("role", "banner");
 topbar.prepend(h("h1", { class: "unseen" }, "inkstream"));
-document.body.replaceChildren(topbar, h("main", {}, rail, h("div", { class: "middle" }, panes, strip, promptbar), panel), toasts, variations);
+document.body.replaceChildren(sprite(icons), topbar, h("main", {}, rail, h("div", { class: "middle" }, panes, strip, promptbar), panel), toasts, variations);
 acceptFiles(panes, put);
 layout();
 prefs.addEventListener("change", layout);

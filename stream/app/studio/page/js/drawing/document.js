@@ -67,7 +67,7 @@ export class Drawing extends EventTarget {
   /** The server has operations of a client up to a number. @param {string} client @param {number} number @param {number} revision */
   kept(client, number, revision) {
     let from = Infinity;
-    for (const item of [...this.items].reverse()) {
+    for (const item of [...this.items]) {
       if (item.client !== client || item.revision !== Infinity || item.number > number) continue;
       from = Math.min(from, this.#move(item, revision - (number - item.number)));
     }

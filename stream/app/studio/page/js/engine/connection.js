@@ -5,6 +5,7 @@ import { PROTOCOL } from "./protocol.js";
 const PAUSES = [0, 250, 500, 1000, 2000]; // milliseconds before it comes again
 const MOST_OPS = 200; // of a message; the server takes 256
 const MOST_LETTERS = 200_000;
+const BETWEEN = 10; // milliseconds between two messages of operations
 
 /** @typedef {import("./unkept.js").Op} Op */
 
@@ -53,6 +54,8 @@ export class Connection extends EventTarget {
     /** @type {WebSocket | null} */ this.socket = null;
     /** @type {Record<string, any> | null} */ this.bye = null;
     this.timer = 0;
+    this.flushing = 0;
+    this.flushed = -BETWEEN;
   }
 
   start() {
@@ -143,8 +146,23 @@ export class Connection extends EventTarget {
     return op;
   }
 
+  /** At once; what comes within a moment of it goes together, for a server counts messages. */
   #flush() {
+    if (this.flushing) return;
+    const wait = this.flushed + BETWEEN - performance.now();
+    if (wait <= 0) {
+      this.#send();
+      return;
+    }
+    this.flushing = window.setTimeout(() => {
+      this.flushing = 0;
+      this.#send();
+    }, wait);
+  }
+
+  #send() {
     if (!this.open) return;
+    this.flushed = performance.now();
     const next = this.waiting.filter((op) => op.number > this.sent);
     for (const ops of portions(next)) this.#write({ type: "ops", client: this.client, ops });
     this.sent = next.at(-1)?.number ?? this.sent;
@@ -191,7 +209,7 @@ export class Connection extends EventTarget {
     if (this.role === "view") return;
     this.#kept(this.client, kept);
     this.sent = kept;
-    this.#flush();
+    this.#send();
     for (const [client, ops] of this.unkept?.all() ?? []) {
       if (client === this.client) continue;
       for (const some of portions(ops)) this.#write({ type: "ops", client, ops: some });

@@ -28,9 +28,17 @@ export function icon(name) {
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `/page/icons.svg#${name}`);
+  use.setAttribute("href", `#icon-${name}`);
   svg.append(use);
   return svg;
+}
+
+/** The drawings of all icons, in the page itself: so they are there when the server is not. @param {string} text @returns {Element} */
+export function sprite(text) {
+  const svg = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+  svg.setAttribute("class", "unseen");
+  svg.setAttribute("aria-hidden", "true");
+  return document.adoptNode(svg);
 }
 
 /**

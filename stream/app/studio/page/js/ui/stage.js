@@ -148,6 +148,7 @@ export class Stage extends HTMLElement {
 
   #draw() {
     const { studio, context } = this;
+    studio.raster.sync();
     const ratio = devicePixelRatio;
     const { scale, left, top } = this.place;
     const { width, height, colour } = studio.raster.paper;
