@@ -9,6 +9,7 @@ import pytest
 from doubles.browser import CAR, HOUSE, Artist, chromium
 from doubles.studio import asking, run_config, studio
 from PIL import Image
+from test_studio_run import running
 
 SIDE = 256
 AWAY = ("WebSocket", "Failed to load resource")  # what a browser says of a server that is not there
@@ -135,3 +136,16 @@ def test_two_pages_draw_one_drawing_and_undo_each_their_own(browser, server):
         points = "inkstream.studio.drawing.items.map((item) => [item.name, item.points.length])"
         one.until("!inkstream.studio.drawing.items.some((item) => item.live)")
         assert one.get(points) == other.get(points)
+
+
+def test_beside_a_run_with_another_source_the_page_sees_and_steers(browser):
+    with running("fake:pattern=noise,fps=20,size=64x64", ["browser:port=0"]) as (page, session):
+        with Artist(browser, page.server.address("/")) as artist:
+            artist.until("inkstream.studio.renders.bitmap")
+            assert (
+                not artist.page.locator("ink-rail").is_visible() and not artist.page.locator("ink-stage").is_visible()
+            )
+            assert artist.canvas("render").shape == (64, 64, 3)
+            artist.page.get_by_label("What it shall be").fill("from the sofa")
+            artist.until("inkstream.studio.settings.prompt === 'from the sofa'")
+        assert session.status.config.prompt == "from the sofa"

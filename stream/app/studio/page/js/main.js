@@ -88,6 +88,7 @@ const showsStrip = () => prefs.get("strip") ?? matchMedia(ROOMY).matches;
 function layout() {
   strip.hidden = !showsStrip();
   document.body.classList.toggle("with-strip", !strip.hidden);
+  document.body.classList.toggle("elsewhere", studio.elsewhere);
   document.body.classList.toggle("with-panel", prefs.get("panel") !== "");
   if (!strip.hidden) strip.wake();
   studio.dispatchEvent(new CustomEvent("layout"));
@@ -134,6 +135,7 @@ listen(
 
 studio.addEventListener("session", (event) => {
   const session = /** @type {CustomEvent} */ (event).detail;
+  layout();
   if (session) history.replaceState(null, "", `/s/${session}${location.search}`);
 });
 stage.addEventListener("picked", (/** @type {any} */ event) => {

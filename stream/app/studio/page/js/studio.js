@@ -42,6 +42,7 @@ export class Studio extends EventTarget {
     /** @type {Promise<void>} what was heard is taken in order, also where a mask has to be unpacked */ this.taking = Promise.resolve();
     /** @type {number | null} class that is painted; null: colours are */ this.ofClass = null;
     this.instance = 0;
+    /** Whether the pictures come from another program: then nothing is drawn here. */ this.elsewhere = false;
     this.layer = "auto";
     /** @type {import("./hand/guides.js").Place[]} of the perspective */ this.vanishing = [];
     prefs.addEventListener("change", (event) => /** @type {CustomEvent} */ (event).detail === "guides" && this.#perspective());
@@ -86,7 +87,8 @@ export class Studio extends EventTarget {
   }
 
   /** @param {Record<string, any>} message */
-  #welcomed({ session, reset, width, height, revision }) {
+  #welcomed({ session, reset, width, height, revision, canvas }) {
+    this.elsewhere = canvas === false;
     this.drawing.own = this.#lives(session);
     this.#later(async () => {
       if (reset) {

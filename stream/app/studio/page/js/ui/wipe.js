@@ -18,7 +18,7 @@ export function wipeHandle(studio, panes, screen) {
     if (step) (event.preventDefault(), event.stopPropagation(), set(prefs.get("wipe") + step));
   });
   const show = () => {
-    const [mode, share] = [prefs.get("mode"), prefs.get("wipe")];
+    const [mode, share] = [studio.elsewhere ? "render" : prefs.get("mode"), prefs.get("wipe")];
     handle.hidden = mode !== "wipe";
     handle.style.left = `${100 * share}%`;
     handle.setAttribute("aria-valuenow", String(Math.round(100 * share)));
@@ -27,6 +27,7 @@ export function wipeHandle(studio, panes, screen) {
     panes.dataset.mode = mode;
   };
   prefs.addEventListener("change", show);
+  studio.addEventListener("session", show);
   show();
   return handle;
 }
