@@ -120,6 +120,7 @@ KINDS = {
     "images": ".images",
     "animation": ".animation",
     "browser": ".browser",
+    "mjpeg": ".mjpeg",
     "null": ".null",
     "fake": ".fake",
 }

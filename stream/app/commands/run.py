@@ -69,8 +69,8 @@ def run(
             "-t",
             metavar="SINK",
             rich_help_panel=ENDS,
-            help="window (the default), virtualcam, video:out.mp4, images:folder, animation:clip.webp, browser: or "
-            "null. Can be repeated.",
+            help="window (the default), virtualcam, video:out.mp4, images:folder, animation:clip.webp, browser:, "
+            "mjpeg:8090 or null. Can be repeated.",
         ),
     ] = None,
     controls: Annotated[

@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from ...base.errors import ConfigError, InkstreamError
+from ...base.places import Place, is_here, place
 from ...base.plain import reason
 from ...base.progress import note
 from ...base.spec import Kind, Option
@@ -36,7 +37,6 @@ from ..studio.rooms import Unknown
 from ..studio.serve import HERE, bound, everywhere, is_address
 from ..studio.settings import Refused, schema
 from .desk import Desk
-from .places import Place, is_here, place
 
 log = logging.getLogger(__name__)
 NAME = "run"  # what the one stream is called for the studio's code

@@ -16,12 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...base.errors import ConfigError, InkstreamError
+from ...base.places import Place, is_here, place
 from ...base.plain import plain, reason
 from ...base.progress import note
 from ...base.spec import Kind, Option, flag
 from . import addresses
 from .desk import COMMANDS, Desk
-from .places import Place, is_here, place
 
 log = logging.getLogger(__name__)
 EXTRA = 'pip install "inkstream[control]"'
