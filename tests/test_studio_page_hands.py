@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import doubles.browser
@@ -178,6 +179,31 @@ def test_everything_has_a_name_and_can_be_read(browser, server, scheme, size):
         small = artist.get(SMALL)
         assert small == 0
         assert artist.get("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "size"), [("dark", (1440, 900)), pytest.param("light", (390, 844), marks=pytest.mark.slow)]
+)
+def test_axe_finds_nothing(browser, server, scheme, size):
+    compiler = shutil.which("tsc")  # what npm brings lies in one folder
+    axe = Path(compiler).resolve().parents[2] / "axe-core" / "axe.min.js" if compiler else Path()
+    if not axe.is_file():
+        pytest.skip("needs axe-core: npm install axe-core@4, beside typescript@5")
+    with Artist(browser, server.address("/"), scheme=scheme, size=size) as artist:
+        artist.draw(HOUSE[:1])
+        artist.settled()
+        artist.page.evaluate(f"() => {{ {axe.read_text('utf-8')}\n }}")
+        for opening in (
+            "",
+            "prefs.set('panel', 'look')",
+            "prefs.set('panel', 'layers')",
+            "prefs.set('panel', 'settings')",
+        ):
+            if opening:
+                artist.get(f"inkstream.studio.{opening}")
+                artist.page.wait_for_timeout(150)
+            found = artist.page.evaluate("() => window.axe.run().then(({ violations }) => violations)")
+            assert not found, [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found]
 
 
 def test_with_keys_alone_one_gets_everywhere(browser, server):
