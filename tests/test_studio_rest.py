@@ -4,6 +4,7 @@ import io
 import json
 import threading
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inkstream.stream.app.studio import rest as rest_module
+from inkstream.stream.app.studio.moments import Moments
 from inkstream.stream.app.studio.openapi import CALLS, as_markdown, described, messages_schema
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.kept import read_recipe
@@ -141,6 +143,40 @@ def test_moments_of_the_history_are_listed_seen_and_gone_back_to(rest, page):
     page.see(settings=3)
     assert rest.get(f"{page.at}/params").json()["prompt"] == "first"
     assert rest.post(f"{page.at}/rewind", json={}).status_code == 422
+
+
+def test_moments_from_before_a_restart_are_seen_and_gone_back_to(tmp_path):
+    with studio(tmp_path, history=20) as server, Talk(server) as page, asking(server) as rest:
+        at = f"/sessions/{page.session}"
+        rest.patch(f"{at}/params", json={"prompt": "before"})
+        page.draw(plain(100))
+        page.see()
+        while not rest.get(f"{at}/history").json():
+            continue
+        rest.patch(f"{at}/params", json={"prompt": "before, later"})
+        page.see(settings=2)
+    with ExitStack() as stack:
+        server = stack.enter_context(studio(tmp_path, history=20, port=server.port))
+        rest = stack.enter_context(asking(server))
+        back = stack.enter_context(Talk(server, "page00002", page.session))
+        assert [each["prompt"] for each in rest.get(f"{at}/history").json()] == ["before, later", "before"]
+        back.draw(plain(30))
+        back.see()
+        while len(listed := rest.get(f"{at}/history").json()) < 3:
+            continue
+        assert listed[0]["prompt"] == "before, later"  # the first picture has the settings that were left
+        numbers = [each["moment"] for each in listed]
+        assert numbers == sorted(set(numbers), reverse=True)
+        thumb = Image.open(io.BytesIO(rest.get(f"{at}/history/{numbers[-1]}.jpg").content))
+        assert abs(np.asarray(thumb).mean() - 155) < 4
+        rest.post(f"{at}/rewind", json={"moment": numbers[-1]})
+        while back.hear("settings")["values"]["prompt"] != "before":
+            continue
+    folder = tmp_path / "drawings" / page.session / "settings.json"
+    left = json.loads(folder.read_text())
+    for wrong in ("nonsense", [["../..", 0, 5]], [["x", -1, 5]], [["x", 5, 1]], [[1, 2, 3]], {"a": 1}, 7):
+        assert Moments(None, wrong).listed(None, 5) == []
+    assert Moments(None, left["history"]).left() == left["history"]
 
 
 def png_of(width, height):

@@ -181,6 +181,10 @@ class LiveSession(Protocol):
         """The settings as they are now."""
         ...
 
+    def left(self) -> dict[str, Any]:
+        """What ``open`` of the backend is to be given when the drawing is opened again: plain values."""
+        ...
+
     def history(self, before: int | None, count: int) -> list[dict[str, Any]]:
         """Pictures of the last minutes, the newest first: ``moment``, ``at`` (seconds), ``prompt``, ``changed``."""
         ...
@@ -220,7 +224,7 @@ class SessionBackend(Protocol):
         ...
 
     def open(self, values: Values | None, tell: Tell) -> LiveSession:
-        """A stream for one more drawing, with settings as they were left; returns at once, and says when it is ready.
+        """A stream for one more drawing, as it was ``left``; returns at once, and says when it is ready.
 
         Raises Full.
         """

@@ -85,6 +85,7 @@ class InProcess:
                 tell,
                 progress=self._progress,
                 model=self.model,
+                earlier=(values or {}).get("history", ()),
                 **self._session_settings,
             )
             self._open.append(live)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...base.config import StreamConfig
+from ...base.errors import InkstreamError
 from ...base.plain import reason
 from ...history.store import HistoryRecorder
 from ...session.driver import StreamLike
 from ...session.finishing import Finishes
 from ...session.session import Session
 from ...sources import Source
-from .backend import Tell
+from .backend import Said, Tell
 from .steering import Steering
 
 
@@ -29,9 +30,9 @@ class Made(NamedTuple):
 class StreamSession(Steering):
     """``make(config)`` gives the stream, on a thread of its own; it may take its time.
 
-    ``progress``, ``model`` and ``folder`` as for ``Steering``. ``history``: how many megabytes of the last minutes of
-    all sessions are kept (0: none are). ``named`` are settings that were asked for at the start, which nothing changes
-    by itself.
+    ``progress``, ``model``, ``folder`` and ``earlier`` as for ``Steering``. ``history``: how many megabytes of the last
+    minutes of all sessions are kept (0: none are). ``named`` are settings that were asked for at the start, which
+    nothing changes by itself.
     """
 
     def __init__(
@@ -45,9 +46,10 @@ class StreamSession(Steering):
         folder: str | Path = "inkstream-output",
         history: float = 0,
         named: tuple[str, ...] = (),
+        earlier: Any = (),
     ) -> None:
         self._recorder = HistoryRecorder(limit=history) if history else None
-        super().__init__(config, tell, progress=progress, model=model, folder=folder)
+        super().__init__(config, tell, progress=progress, model=model, folder=folder, earlier=earlier)
         self._make, self._named = make, named
         self._made: Made | None = None
         self._run: Session | None = None
@@ -60,6 +62,7 @@ class StreamSession(Steering):
             from ..colours import Colours  # what it takes to look at pictures is not loaded before the page is there
 
             made = self._make(self._config)
+            self._as_left(made.stream)
             with self._beginning:
                 if self._closed:
                     made.close()
@@ -79,6 +82,16 @@ class StreamSession(Steering):
             self.adopt(session, made.stream)
         except Exception as error:  # noqa: BLE001 - whatever it is, people are told, and the others go on
             self.fail(reason(error))
+
+    def _as_left(self, stream: StreamLike) -> None:
+        """Have its settings before its first picture."""
+        changes = stream.config.changes_to(self._config)
+        try:
+            if changes:
+                stream.update(**changes)
+        except InkstreamError as error:  # a file that is gone: then as the server was started
+            self._config = stream.config
+            self._tell(Said(f"the settings of this drawing are left out: {error}"))
 
     def _source(self) -> Source:
         return self.canvas

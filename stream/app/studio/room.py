@@ -75,7 +75,6 @@ class Room:
         self._loop = asyncio.get_running_loop()
         self._offers: messages.Offers | None = None
         self._status = messages.Status(state="waiting")
-        self._dirty = False
         self._sequence = 0
         self._render: Rendered | None = None  # the newest, which is shown when the loop gets to it
         self._newest: tuple[Rendered, int] | None = None
@@ -185,23 +184,23 @@ class Room:
             self.heard(await asyncio.to_thread(self.live.doing))
         try:
             await asyncio.to_thread(self.drawing.sync)
-            if self._dirty and self.live is not None:
-                self._dirty = False
-                await asyncio.to_thread(self._save_settings, self.live.values())
+            if self.live is not None:
+                await asyncio.to_thread(self._save, self.live)
         except OSError as error:
             self.say(messages.Notice(text=f"the drawing cannot be written: {error.strerror or error}; free some space"))
 
-    def _save_settings(self, changed: Changed) -> None:
-        self._left = {"model": self._backend.model, "stream": dict(changed.values)}
-        write_json(self.drawing.folder / SETTINGS, self._left)
+    def _save(self, live: LiveSession) -> None:
+        """Write down how it would be opened again, where that has changed."""
+        left = live.left()
+        if left != self._left:
+            write_json(self.drawing.folder / SETTINGS, left)
+            self._left = left
 
     async def park(self) -> None:
         """Give the stream's place to another; the drawing stays."""
         live, self.live, self._status = self.live, None, messages.Status(state="waiting")
         if live is not None:
-            if self._dirty:
-                self._dirty = False
-                await asyncio.to_thread(self._save_settings, live.values())
+            await asyncio.to_thread(self._save, live)
             given = [live]
             del live
             await asyncio.to_thread(lambda: self._backend.leave(given.pop()))  # which holds it alone, and lets go of it
@@ -234,7 +233,6 @@ class Room:
             case Doing():
                 self.heard(news)
             case Changed():
-                self._dirty = True
                 self.say(self.settings_of(news), pages_only=True)
             case Brought():
                 tags = {name: list(words) for name, words in news.tags.items()}

@@ -38,7 +38,8 @@ class Steering:
     """See ``backend.LiveSession``. Until a session is adopted, settings are only noted, and pictures wait.
 
     ``tell`` gets the news, from any thread. ``progress()`` says what is being done until then, and which share.
-    ``folder`` is where kept pictures go; the last minutes are those that the session records.
+    ``folder`` is where kept pictures go; the last minutes are those that the session records, after ``earlier`` ones
+    (``left``).
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Steering:
         model: str,
         folder: str | Path,
         quality: int | None = None,
+        earlier: Any = (),
     ) -> None:
         self.canvas = CanvasSource()
         self.sink = BrowserSink(take=self._take) if quality is None else BrowserSink(quality, self._take)
@@ -59,7 +61,7 @@ class Steering:
         self._waiting: list[tuple[frozenset[str], Done]] = []  # for changes that are on their way
         self._making: list[tuple[frozenset[str], Done]] = []  # those of them that are made just now
         self._keeper = Keeper(folder, done=self._stored)
-        self._moments = Moments(None)
+        self._moments, self._earlier = Moments(None, earlier), earlier
         self._stream: StreamLike | None = None
         self._session: Session | None = None
         self._frozen = False
@@ -74,7 +76,8 @@ class Steering:
     def adopt(self, session: Session, stream: StreamLike) -> None:
         """From now on this session is steered, which runs ``heard(stream)``."""
         with self._lock:
-            self._stream, self._session, self._moments = stream, session, Moments(session.history)
+            self._stream, self._session = stream, session
+            self._moments = Moments(session.history, self._earlier)
             session.freeze(self._frozen)
             late = stream.config.changes_to(self._config)
             if late:  # asked for while it was made
@@ -203,6 +206,10 @@ class Steering:
     def values(self) -> Changed:
         """The settings as they are now."""
         return self._said
+
+    def left(self) -> dict[str, Any]:
+        """What to open it with again: model, settings, and where its last minutes are."""
+        return {"model": self._model, "stream": dict(self._said.values), "history": self._moments.left()}
 
     def doing(self) -> Doing:
         """What it is doing now. Pictures that were finished meanwhile are told."""
