@@ -103,6 +103,23 @@ def test_symmetry_and_shapes_are_the_same_after_a_reload(browser, server):
         assert width > 1000 and mirrored[1] > 500 and mirrored[0] < 0.02 * mirrored[1]
 
 
+def test_perspective_holds_strokes_and_its_points_are_moved_by_hand(browser, server):
+    with Artist(browser, server.address("/")) as artist:
+        artist.key("v")
+        artist.key("v")
+        before = artist.get("inkstream.studio.vanishing")
+        artist.pen(((0.03, before[0]["y"] / SIDE), (0.2, 0.6)))
+        after = artist.get("inkstream.studio.vanishing")
+        assert after[0]["x"] > before[0]["x"] + 0.1 * SIDE and after[0]["y"] == after[1]["y"] > before[0]["y"]
+        assert artist.get("inkstream.studio.drawing.empty")
+        artist.pen(((0.5, 0.9), (0.75, 0.8)), steps=8)  # about to the right point, and then exactly
+        artist.settled()
+        points = artist.get("inkstream.studio.drawing.items.at(-1).points")
+        (x, y, *_), (end_x, end_y, *_) = points[0], points[-1]
+        slope, wanted = (end_y - y) / (end_x - x), (after[1]["y"] - y) / (after[1]["x"] - x)
+        assert abs(slope - wanted) < 0.02
+
+
 def test_strokes_drawn_without_a_server_are_there_when_it_is_back(browser, tmp_path):
     run = run_config(width=SIDE, height=SIDE)
     with studio(tmp_path, run=run) as first:

@@ -5,6 +5,7 @@
 
 const DECIDES = 10; // pixels of the screen after which a stroke has a direction
 const LINES = 12;
+const GRIP = 14; // pixels of the screen from the border, of what holds a point that lies beyond it
 
 /** Vanishing points for a number of them. @param {number} count @param {{width: number, height: number}} paper @returns {Place[]} */
 export function vanishing(count, { width, height }) {
@@ -82,10 +83,19 @@ export function drawGuides(context, points, { width, height }, scale) {
   context.lineTo(far, points[0]?.y ?? 0);
   context.stroke();
   context.restore();
-  for (const { x, y } of points) handle(context, x, y, scale);
+  for (const point of points) {
+    const { x, y } = gripOf(point, { width, height }, scale);
+    handle(context, x, y, scale);
+  }
 }
 
-/** Where a vanishing point is taken hold of, also beside the paper. @param {CanvasRenderingContext2D} context @param {number} x @param {number} y @param {number} scale */
+/** Where a vanishing point is taken hold of: itself, or what is nearest to it on the paper. @param {Place} point @param {{width: number, height: number}} paper @param {number} scale @returns {Place} */
+export function gripOf({ x, y }, { width, height }, scale) {
+  const inside = GRIP / scale;
+  return { x: Math.max(inside, Math.min(width - inside, x)), y: Math.max(inside, Math.min(height - inside, y)) };
+}
+
+/** @param {CanvasRenderingContext2D} context @param {number} x @param {number} y @param {number} scale */
 function handle(context, x, y, scale) {
   context.save();
   context.beginPath();

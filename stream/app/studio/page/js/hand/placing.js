@@ -1,10 +1,13 @@
 // What is moved and not drawn: a photo that is the chosen layer, and vanishing points of the perspective.
 
+import { gripOf } from "./guides.js";
+
 /** @typedef {import("../studio.js").Studio} Studio */
 /** @typedef {import("../engine/protocol.js").Point} Point */
 /** @typedef {{move: (point: Point) => void, up: () => void, cancel: () => void}} Drag */
 
 const NEAR = 22; // pixels of the screen within which a vanishing point is taken
+const BEYOND = 3; // times as fast as the hand, a point beyond the paper
 const SMALLEST = 8; // pixels of the paper
 
 /** @param {Studio} studio @param {Point} point @param {number} scale pixels of the screen in one of the paper @returns {Drag | null} */
@@ -14,14 +17,16 @@ export function dragOf(studio, point, scale) {
 
 /** @param {Studio} studio @param {Point} point @param {number} scale @returns {Drag | null} */
 function vanishingDrag(studio, [x, y], scale) {
-  const at = studio.vanishing.findIndex((each) => Math.hypot(each.x - x, each.y - y) * scale < NEAR);
+  const grips = studio.vanishing.map((each) => gripOf(each, studio.raster.paper, scale));
+  const at = grips.findIndex((grip) => Math.hypot(grip.x - x, grip.y - y) * scale < NEAR);
   if (at < 0) return null;
   const before = studio.vanishing.map((each) => ({ ...each }));
+  const faster = grips[at].x === before[at].x ? 1 : BEYOND;
   const show = () => studio.dispatchEvent(new CustomEvent("touched"));
   return {
     move: ([toX, toY]) => {
-      studio.vanishing.forEach((each) => (each.y = toY)); // they share a horizon
-      studio.vanishing[at].x = toX;
+      studio.vanishing.forEach((each, other) => (each.y = before[other].y + toY - y)); // they share a horizon
+      studio.vanishing[at].x = before[at].x + faster * (toX - x);
       show();
     },
     up: show,
