@@ -15,6 +15,7 @@ setup(
         "inkstream.configs": ["*.yaml"],
         "inkstream.stream.app.start": ["*.webp"],
         "inkstream.stream.app.studio": ["page/**"],
+        "inkstream.lora": ["names/*.txt"],
         "inkstream.models": ["ink-tiny/*", "ink-tiny/*/*"],
     },
 )

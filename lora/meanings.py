@@ -1,174 +1,202 @@
-"""What a word means among the words that a small model knows: "crimson" is red, "dawn" is a sunset.
+"""What a word means among the words that a small model knows: "rot" is red, "crimson" is nearly red.
 
-A table of our own for the subjects of the embedded model and of those that people train like it; no network and no
-dictionary of a language. A meaning counts only where the model at hand knows all of its words.
+Tables of our own, one file a language in ``names/``, for the subjects of the embedded model and of those that people
+train like it; no network and no dictionary of a language. A meaning counts only where the model at hand knows all of
+its words.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 
-# what a model may know -> words that mean it, or the nearest that can be said with its words
-MEANINGS = {
-    "red": "crimson scarlet ruby cherry vermilion maroon burgundy carmine blood wine",
-    "orange": "amber tangerine apricot coral rust rusty peach ginger terracotta",
-    "yellow": "gold golden lemon canary mustard blond blonde",
-    "green": "emerald lime olive mint jade moss mossy viridian",
-    "teal": "turquoise cyan aqua aquamarine petrol",
-    "blue": "navy azure cobalt sapphire indigo ultramarine cerulean",
-    "purple": "violet magenta lilac lavender mauve plum pink fuchsia rose",
-    "white": "ivory pearl chalk snowwhite pale",
-    "black": "ebony jet onyx pitch",
-    "silver": "chrome chromed platinum steel aluminium aluminum titanium",
-    "brown": "chocolate bronze copper chestnut coffee tan mahogany sepia umber",
-    "beige": "cream creamy khaki ecru",
-    "grey": "gray slate charcoal ash graphite anthracite",
-    "glossy": "shiny shining gleaming polished lacquered glittering sparkling sleek",
-    "matte": "mat dull satin frosted",
-    "metallic": "metal metals iron",
-    "car": "automobile auto vehicle motorcar motor autocar",
-    "sedan": "saloon limousine limo taxi cab",
-    "coupe": "sportscar sports sporty roadster convertible cabriolet supercar racecar racer racing ferrari porsche",
-    "hatchback": "compact mini supermini",
-    "suv": "jeep offroader crossover",
-    "pickup": "truck lorry ute",
-    "van": "minivan bus camper minibus transporter",
-    "wagon": "estate kombi",
-    "house": "home villa mansion residence dwelling farmhouse",
-    "cottage": "cabin hut bungalow shack chalet lodge",
-    "warehouse": "factory barn hangar shed storehouse depot mill",
-    "apartment block": "flats condo condominium tenement hotel residential",
-    "skyscraper": "tower highrise office offices",
-    "stone house": "castle fortress palace church chapel cathedral temple monastery fort ruin manor",
-    "building": "architecture edifice structure school museum",
-    "brick": "brickwork masonry",
-    "wood": "wooden timber log logs plank planks oaken",
-    "concrete": "cement brutalist",
-    "glass": "glazed glassy crystal",
-    "stone": "marble granite limestone sandstone cobblestone",
-    "gable": "pitched pointed",
-    "balconies": "terrace terraces veranda loggia",
-    "side": "profile sideways lateral",
-    "front": "frontal facade facing",
-    "rear": "back behind backside",
-    "road": "street highway asphalt avenue lane tarmac track motorway",
-    "grass": "lawn meadow field fields park garden pasture prairie",
-    "sand": "beach desert dune dunes",
-    "snow": "ice icy winter wintry frost frozen arctic",
-    "studio": "indoors showroom backdrop interior",
-    "day": "daylight noon midday sunlight daytime bright sunshine afternoon summer",
-    "sunset": "dawn dusk sunrise evening twilight morning sundown",
-    "overcast": "cloud rain fog mist storm thunderstorm drizzle haze hazy gloomy autumn",
-    "night": "midnight nighttime dark moonlight nocturnal moon moonlit starry darkness",
-    "snowy mountains": "mountain alps alpine peak peaks glacier summit",
-    "green hills": "hill valley countryside highlands",
-    "the sea": "ocean lake river coast shore waves wave bay harbour harbor seaside water",
-    "rocks": "boulder boulders cliff cliffs pebbles stones",
-    "trees": "forest woods woodland jungle grove oak pine palm bush bushes spruce birch",
-    "landscape": "scenery nature panorama vista",
-}
-# What none of these models draws, so that nobody is offered a house for a horse.
-FOREIGN = frozenset(
-    [
-        "horse",
-        "horses",
-        "mouse",
-        "cat",
-        "cats",
-        "cow",
-        "goat",
-        "dog",
-        "dogs",
-        "fox",
-        "bear",
-        "bird",
-        "birds",
-        "fish",
-        "lion",
-        "tiger",
-        "dragon",
-        "dragons",
-        "unicorn",
-        "animal",
-        "man",
-        "men",
-        "woman",
-        "women",
-        "boy",
-        "girl",
-        "child",
-        "person",
-        "people",
-        "face",
-        "hand",
-        "king",
-        "queen",
-        "knight",
-        "robot",
-        "bride",
-        "ship",
-        "boat",
-        "boats",
-        "plane",
-        "train",
-        "bike",
-        "bicycle",
-        "motorcycle",
-        "flower",
-        "flowers",
-        "table",
-        "chair",
-        "book",
-        "apple",
-        "food",
-        "sword",
-        "heart",
-        "star",
-        "letter",
-    ]
+ENGLISH = "en"
+LANGUAGES = (ENGLISH, "de", "fr", "es", "ru", "zh")
+LITTLE = "little"  # the line of articles, prepositions and the like, each with what English says there
+# What none of these models draws and no table has, so that nobody is offered a house for a horse.
+_FOREIGN = (
+    "mouse cow goat hand king queen knight bride plane train bike bicycle motorcycle book food sword animal boy girl"
 )
+FOREIGN = frozenset(_FOREIGN.split())
 SHORTEST = 4  # letters of a word whose misspelling is told
 TWO_FROM = 8  # letters from which two may be wrong
+ARTICLES = frozenset({"a", "an", "the"})
+_FOLDER = Path(__file__).parent / "names"
+_WORD = re.compile(r"[^\W\d_]+")
+_ENDINGS = re.compile(r"([*^%])$|/(\d)$")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+
+
+@dataclass(frozen=True)
+class Names:
+    """One language: names, folded, each with the model's words that it may stand for."""
+
+    exact: Mapping[str, tuple[str, ...]]
+    """Those that mean the same."""
+    near: Mapping[str, tuple[str, ...]]
+    """Those that are near to it."""
+    little: Mapping[str, str]
+    """Words that carry no picture, with what English says for them, or ""."""
+    longest: int
+    """Characters of the longest one."""
+
+
+class Meaning(NamedTuple):
+    """What can be said for a word."""
+
+    words: str
+    exact: bool
+    """Whether it means the same, and not only nearly."""
+
+
+def folded(text: str) -> str:
+    """A name as it is looked up: small letters without accents, one space between its words."""
+    plain = text.casefold().replace("ё", "е").replace("œ", "oe").replace("’", "'")
+    if not plain.isascii():
+        parts = unicodedata.normalize("NFKD", plain)
+        stripped = "".join(each for each in parts if not unicodedata.combining(each))
+        plain = stripped if "й" not in plain else plain  # which is a letter of its own
+    return " ".join(_WORD.findall(plain))
+
+
+@cache
+def names(language: str) -> Names:
+    """The names of a language, one of LANGUAGES; read at first use."""
+    exact: dict[str, list[str]] = {}
+    near: dict[str, list[str]] = {}
+    little: dict[str, str] = {}
+    endings: dict[str, list[str]] = {}
+    for line in (_FOLDER / f"{language}.txt").read_text("utf-8").splitlines():
+        head, colon, rest = line.partition(":")
+        if line.startswith("#") or not line.strip():
+            continue
+        if not colon:  # "* = - e er": what may end a word that is marked so
+            mark, _, listed = line.partition("=")
+            endings[mark.strip()] = ["" if each == "-" else each for each in listed.split()]
+        elif head == LITTLE:
+            pairs = (each.partition("=") for each in rest.split(","))
+            little |= {key: said.strip() for word, _, said in pairs for key in _keys(word, language)}
+        else:
+            for table, listed in zip((exact, near), [*rest.split("~"), ""], strict=False):
+                for name in filter(None, map(str.strip, listed.split(","))):
+                    for key in _spelled(name, endings, language):
+                        if head not in table.setdefault(key, []):
+                            table[key].append(head)
+    longest = max(map(len, (*exact, *near, *little)))
+    frozen = [{key: tuple(words) for key, words in table.items()} for table in (exact, near)]
+    return Names(frozen[0], frozen[1], little, longest)
+
+
+def _spelled(name: str, endings: Mapping[str, Sequence[str]], language: str) -> Iterable[str]:
+    """A name of a table with all its endings, as it is looked up."""
+    found = _ENDINGS.search(name)
+    forms = [name] if found is None else [name[: found.start()] + end for end in endings[found[1] or found[2]]]
+    return dict.fromkeys(key for form in forms for key in _keys(form, language))
+
+
+def _keys(name: str, language: str) -> tuple[str, ...]:
+    """As it is looked up; a German one without its umlauts, too."""
+    small = name.strip().casefold()
+    return (folded(small), folded(small.translate(_UMLAUTS))) if language == "de" else (folded(small),)
+
+
+def meaning(word: str, known: Collection[str], languages: Sequence[str] = LANGUAGES) -> Meaning | None:
+    """What can be said in place of ``word`` with ``known`` single words; None where nothing is known.
+
+    First what means the same, in these languages, the first one first; then another number of a known word ("tree" for
+    "trees"); then what is near, an English word with another ending ("reddish"), and a misspelling by a letter or two.
+    """
+    word = folded(word)
+    tables = [names(language) for language in languages]
+    for table in tables:
+        for words in table.exact.get(word, ()):
+            if all_known(words, known):
+                return Meaning(words, True)
+    plural = numbers(word)
+    told = _has_meaning(word, tables)
+    for form in plural:
+        if form in known and not told:
+            return Meaning(form, True)
+        for words in names(ENGLISH).exact.get(form, ()):
+            if all_known(words, known):
+                return Meaning(words, True)
+    near = _near(word, known, tables)
+    if near is None:
+        near = next((found for form in (*plural, *endings(word)) if (found := _said(form, known, tables))), None)
+    if near is not None:
+        return Meaning(near, False)
+    if word in FOREIGN or told or len(word) < SHORTEST:
+        return None
+    most = 2 if len(word) >= TWO_FROM else 1
+    alike = (each for each in known if each[0] == word[0] and abs(len(each) - len(word)) <= most and len(each) > 2)
+    spelled = [(distance(word, each), each) for each in alike]
+    found = min((each for each in spelled if each[0] <= most), default=None)
+    return None if found is None else Meaning(found[1], False)
 
 
 def meant(word: str, known: Collection[str]) -> str | None:
-    """What can be said in place of ``word``, in lower case, with ``known`` single words; None where nothing is known.
-
-    First by meaning, then another form of a known word ("tree" for "trees"), then a misspelling by a letter or two.
-    """
-    phrase = _by_meaning().get(word)
-    if phrase and _all_known(phrase, known):
-        return phrase
-    for form in forms(word):
-        if form in known:
-            return form
-    for form in forms(word):
-        phrase = _by_meaning().get(form)
-        if phrase and _all_known(phrase, known):
-            return phrase
-    if word in FOREIGN or phrase or word in _by_meaning() or len(word) < SHORTEST:
-        return None
-    most = 2 if len(word) >= TWO_FROM else 1
-    near = [(distance(word, each), each) for each in known if abs(len(each) - len(word)) <= most and len(each) > 2]
-    return min((each for each in near if each[0] <= most), default=(0, None))[1]
+    """The words of ``meaning``, or None."""
+    found = meaning(word, known)
+    return found.words if found else None
 
 
-def forms(word: str) -> list[str]:
-    """Other forms of an English word, with and without what is put behind it; most of them are no words at all."""
+def _said(word: str, known: Collection[str], tables: Sequence[Names]) -> str | None:
+    """What a form of a word says: itself, what means the same, or what is near."""
+    if word in known:
+        return word
+    same = (words for table in tables for words in table.exact.get(word, ()) if all_known(words, known))
+    return next(same, None) or _near(word, known, tables)
+
+
+def _near(word: str, known: Collection[str], tables: Sequence[Names]) -> str | None:
+    """What is near to a word, or to what it means ("Schloss" is a castle, and that is nearly a stone house)."""
+    same = [folded(words) for table in tables for words in table.exact.get(word, ())]
+    around = [each for words in (word, *same) for each in (words, " ".join(set_apart(words))) if each]
+    for each in dict.fromkeys(around):
+        for table in tables:
+            for words in table.near.get(each, ()):
+                if all_known(words, known):
+                    return words
+    return None
+
+
+def set_apart(words: str) -> list[str]:
+    """The single words of a phrase without its article."""
+    return [each for each in words.split() if each not in ARTICLES]
+
+
+@cache
+def subjects() -> frozenset[str]:
+    """Everything that the tables have names for, in the models' words."""
+    return frozenset(words for table in map(names, LANGUAGES) for all_of in table.exact.values() for words in all_of)
+
+
+def _has_meaning(word: str, tables: Iterable[Names]) -> bool:
+    return word in subjects() or any(word in table.exact or word in table.near for table in tables)
+
+
+def numbers(word: str) -> list[str]:
+    """The singular and the plural of an English word; most of them are no words at all."""
+    found = [word[: -len(end)] for end in ("s", "es") if word.endswith(end) and len(word) > len(end) + 2]
+    found += [f"{word[:-3]}y"] if word.endswith("ies") else []
+    found += [f"{word[:-1]}ies"] if word.endswith("y") else []
+    return [*found, f"{word}s", f"{word}es"]
+
+
+def endings(word: str) -> list[str]:
+    """An English word without what may be put behind it; most of them are no words at all."""
     found: list[str] = []
-    for end in ("s", "es", "y", "ed", "d", "ing", "er", "est", "en", "ish", "ly", "like"):
+    for end in ("y", "ed", "d", "ing", "er", "est", "en", "ish", "ly", "like"):
         if word.endswith(end) and len(word) > len(end) + 2:
             stem = word[: -len(end)]
             found += [stem, f"{stem}e"]
             if len(stem) > 2 and stem[-1] == stem[-2]:  # redd-ish
                 found.append(stem[:-1])
-    if word.endswith("ies"):
-        found.append(f"{word[:-3]}y")
-    if word.endswith("y"):
-        found.append(f"{word[:-1]}ies")
-    found += [f"{word}s", f"{word}es"]
     return list(dict.fromkeys(each for each in found if each != word))
 
 
@@ -186,10 +214,6 @@ def distance(one: str, other: str) -> int:
     return row[-1]
 
 
-def _all_known(phrase: str, known: Collection[str]) -> bool:
-    return all(word in known for word in re.findall(r"\w+", phrase) if word != "the")
-
-
-@cache
-def _by_meaning() -> dict[str, str]:
-    return {word: phrase for phrase, words in MEANINGS.items() for word in words.split()}
+def all_known(words: str, known: Collection[str]) -> bool:
+    """Whether a model knows a phrase; an article says nothing."""
+    return all(each in known for each in _WORD.findall(words) if each not in ARTICLES)

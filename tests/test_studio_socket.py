@@ -207,6 +207,8 @@ def test_another_seed_and_what_the_model_makes_of_words(server):
             "heeded": False,
             "cut": "",
             "added": [],
+            "taken": [],
+            "lost": [],
             "lines": [],
         }
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from typer.testing import CliRunner
 
-from inkstream.lora.meanings import FOREIGN, MEANINGS, distance, meant
+from inkstream.lora.meanings import distance, meant
 from inkstream.lora.words import FILE, read_vocabulary, single_words, vocabulary_of, without, write_vocabulary
 from inkstream.models import embedded
 from inkstream.stream import Stream
@@ -67,7 +67,8 @@ def test_the_model_card_names_every_word():
 
 def test_unknown_words_come_with_what_means_nearly_the_same():
     words = read_vocabulary(INK)
-    assert words.unknown("a shiny Red sedans, on the gras") == {"shiny": "glossy", "sedans": "sedan", "gras": "grass"}
+    assert words.unknown("a crimson casle, glosy") == {"crimson": "red", "casle": None, "glosy": "glossy"}
+    assert words.unknown("a shiny Red sedans, on the gras") == {}
     assert words.unknown("") == {} and words.unknown("a, the: of 42!") == {}
     assert list(words.unknown("dragon castle dragon")) == ["dragon", "castle"]
 
@@ -75,30 +76,21 @@ def test_unknown_words_come_with_what_means_nearly_the_same():
 @pytest.mark.parametrize(
     ("word", "instead"),
     [
-        *(("crimson", "red"), ("dawn", "sunset"), ("tree", "trees"), ("castle", "stone house"), ("automobile", "car")),
-        *(("houses", "house"), ("bricks", "brick"), ("wooden", "wood"), ("sandy", "sand"), ("forests", "trees")),
-        *(("reddish", "red"), ("balcony", "balconies"), ("rainy", "overcast"), ("skyscaper", "skyscraper")),
+        *(("crimson", "red"), ("dawn", "sunset"), ("castle", "stone house"), ("forests", "trees"), ("woods", "trees")),
+        *(("reddish", "red"), ("rainy", "overcast"), ("skyscaper", "skyscraper"), ("Schloss", "stone house")),
+        *(("abends", "sunset"), ("замок", "stone house"), ("城堡", "stone house")),
         *(("tael", "teal"), ("hatchbcak", "hatchback")),  # two letters changed places
-        *((word, None) for word in ("horse", "bride", "zeppelin", "dragon", "xqzt", "og", "墨")),
+        *((word, None) for word in ("horse", "bride", "zeppelin", "dragon", "xqzt", "og", "墨", "nice")),
     ],
 )
 def test_meaning_comes_before_spelling_and_only_a_slip_is_told_by_spelling(word, instead):
-    assert read_vocabulary(INK).unknown(word) == {word: instead}
+    assert read_vocabulary(INK).unknown(word) == {word.lower(): instead}
 
 
 def test_a_meaning_is_told_only_where_the_model_knows_its_words():
     assert meant("castle", {"house"}) is None and meant("castle", {"house", "stone"}) == "stone house"
     assert meant("dusk", {"dust"}) is None, "its meaning is known, so its spelling says nothing"
     assert distance("teal", "tael") == 1 and distance("", "ab") == 2 and distance("kitten", "sitting") == 3
-
-
-def test_the_table_says_each_word_once_and_nothing_that_is_its_own_meaning():
-    said = [word for words in MEANINGS.values() for word in words.split()]
-    assert len(said) == len(set(said)) and not set(said) & set(MEANINGS) and not set(said) & FOREIGN
-    known = read_vocabulary(INK).known
-    assert not set(said) & known
-    for phrase in MEANINGS:
-        assert set(single_words(phrase)) - {"the"} <= known, phrase
 
 
 @pytest.mark.parametrize(
@@ -130,7 +122,7 @@ def test_what_is_written_is_read_again(tmp_path):
     write_vocabulary(tmp_path, {"colour": ["red", "sea green"]}, ["a red boat on the sea", "two boats"])
     words = read_vocabulary(tmp_path)
     assert words.tags == {"colour": ("red", "sea green"), "other": ("a", "boat", "boats", "on", "the", "two")}
-    assert words.unknown("a green boat by three boats") == {"three": None} or "three" in words.unknown("three")
+    assert words.unknown("a green boat by three boats") == {"three": None}
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
@@ -163,11 +155,11 @@ def test_a_damaged_file_is_named(tmp_path, text, message):
 def test_a_stream_says_each_unknown_word_once(ink, caplog):
     caplog.set_level(logging.WARNING)
     page = np.full((64, 64, 3), 255, np.uint8)
-    ink.update(prompt="a red sedans car, side view, on road, day")
+    ink.update(prompt="a red truck car, side view, on road, day")
     for _ in range(3):
         ink(page, gated=False)
-    ink.update(prompt="a blue sedans car, side view, on road, day")
-    assert said(caplog) == ['ink-tiny does not know "sedans", and leaves it out; try "sedan"']
+    ink.update(prompt="a blue truck car, side view, on road, day")
+    assert said(caplog) == ['ink-tiny does not know "truck", and leaves it out; try "pickup"']
     caplog.clear()
     ink.update(prompt=[["a red sedan car", 0.5], ["a zeppelin", 0.5]])
     assert len(said(caplog)) == 1 and said(caplog)[0].startswith('ink-tiny does not know "zeppelin", and leaves it out')
@@ -197,6 +189,8 @@ def test_an_unknown_word_does_not_change_the_picture(ink):
     plain = made("a red house, day")
     assert np.array_equal(made("a red zeppelin house, a dragon, day"), plain)
     assert not np.array_equal(made("a blue house, day"), plain)
+    for same in ("a red house, daytime", "ein rotes Haus, Tag", "a red house, no trees, day"):
+        assert np.array_equal(made(same), plain), same
 
 
 def test_what_a_prompt_says_can_be_asked_while_it_is_written(ink):
@@ -214,6 +208,9 @@ def test_a_reading_in_lines():
     assert Reading((("c", ""),), heeded=True).lines() == ('"c" is not known',)
     assert many.lines() == ("not known, and left out: a (b), c", 'too long: what comes from "the end" on is cut')
     assert Reading().lines() == ()
+    told = Reading(taken=(("rot", "red"), ("haus", "house")), lost=("trees",), added=("day",))
+    assert told.lines() == ()
+    assert told.hints() == ("rot = red, haus = house", "not asked for: trees", "the seed adds: day")
     assert Reading(tuple((str(n), "") for n in range(10))).lines()[0].endswith("6, 7 and 2 more")
 
 

@@ -24,6 +24,7 @@ from ..influence import read_influence, write_influence
 from ..load import load_pipeline
 from ..steps import read_steps, write_steps
 from ..styles import FOLDER, SUFFIX
+from ..together import together
 from ..words import read_vocabulary, write_vocabulary
 from . import card
 from .outputs import MODEL, NOTES, RECIPE, model_folder
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .course import CourseConfig
 
 NAME = "ink-tiny"
+COUNTED = 20_000  # scenes, of which is counted what goes together
 FIGURES, SHEET = "figures.json", "sheet.png"
 
 
@@ -76,8 +78,11 @@ def assemble(config: CourseConfig, trained: Sequence[Part], say: Callable[[str],
 
 
 def _write_words(folder: Path, config: CourseConfig) -> None:
-    said = (text for number in range(min(config.scenes, 2000)) for text in captions(sample_scene(number)))
-    write_vocabulary(folder, vocabulary(), said)
+    words = vocabulary()
+    scenes = (sample_scene(number) for number in range(min(4 * config.scenes, COUNTED)))
+    sentences = [(scene.tags, captions(scene)) for scene in scenes]
+    said = (text for _, texts in sentences[:2000] for text in texts)
+    write_vocabulary(folder, words, said, together(sentences, words["grammar"]))
 
 
 def _write_style(part: Part, folder: Path) -> None:

@@ -18,7 +18,11 @@ def exchanged(text: str, first: int, last: int, words: str) -> tuple[str, int]:
     before, behind = text[:first], text[last:]
     found = _BEFORE.search(before)
     if found and words:
-        letter = found[1][0]
-        article = f"{letter}n" if _VOWEL.match(words) else letter
-        before = before[: found.start(1)] + article + before[found.end(1) :]
+        said = found[1][0] + article(words)[1:]
+        before = before[: found.start(1)] + said + before[found.end(1) :]
     return before + words + behind, len(before)
+
+
+def article(words: str) -> str:
+    """The indefinite article before words: "a" or "an"."""
+    return "an" if _VOWEL.match(words) else "a"

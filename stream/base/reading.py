@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+from .completion import NOTHING, Together
+from .understood import Understood
 
 MOST_WORDS = 8  # that are named
 
@@ -21,6 +24,10 @@ class Reading:
     cut: str = ""
     added: tuple[str, ...] = ()
     """What the seed says besides (``complete_prompt``), in the model's words."""
+    taken: tuple[tuple[str, str], ...] = ()
+    """Words in other languages, and others that mean the same, each with the model's word that is taken for it."""
+    lost: tuple[str, ...] = ()
+    """What is not to be there, and is only not asked for, because the model's captions never say such things."""
 
     def lines(self) -> tuple[str, ...]:
         """It in one line for the words, and one for what is cut."""
@@ -39,7 +46,9 @@ class Reading:
 
     def hints(self) -> tuple[str, ...]:
         """What is good to know while one writes."""
-        return (f"the seed adds: {', '.join(self.added)}",) if self.added else ()
+        said = [", ".join(f"{word} = {meant}" for word, meant in self.taken[:MOST_WORDS])] if self.taken else []
+        said += [f"not asked for: {', '.join(self.lost[:MOST_WORDS])}"] if self.lost else []
+        return (*said, *((f"the seed adds: {', '.join(self.added)}",) if self.added else ()))
 
 
 @dataclass(frozen=True)
@@ -54,3 +63,7 @@ class Brings:
     """The ``t_index_list`` that is best for each number of steps, where the model says one."""
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The words that can stand in the same place of a prompt, by what they say: colour, time, ..."""
+    together: Together = NOTHING
+    """Which of them go together."""
+    understand: Callable[[str], Understood] = Understood
+    """What a prompt is in these words."""

@@ -7,12 +7,12 @@ other seeds and another influence of the drawing.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .completion import completed, free, instead, spoken
+from .completion import NONE, completed, free, instead, kind_of, spoken
 from .config import StreamConfig
 from .reading import Brings
+from .understood import Understood
 
 STYLE = 0.8  # the scale of a style that is tried
 NUDGE = 20.0  # of the influence of the drawing
@@ -43,7 +43,7 @@ def variants(config: StreamConfig, brings: Brings, rng: random.Random, count: in
             label = f"style {style}"
             changes["lora_dict"] = {style: STYLE}
         elif words:
-            label, changes["prompt"] = _fresh(str(config.prompt), brings.tags, rng, labels)
+            label, changes["prompt"] = _fresh(str(config.prompt), brings, rng, labels)
         else:
             label = f"seed {changes['seed']}"
             if number % 2:
@@ -60,25 +60,30 @@ def _seed(config: StreamConfig, rng: random.Random) -> int:
     return seed if seed != config.seed else (seed + 1) % SEEDS
 
 
-def _fresh(prompt: str, tags: Mapping[str, Sequence[str]], rng: random.Random, labels: set[str]) -> tuple[str, str]:
+def _fresh(prompt: str, brings: Brings, rng: random.Random, labels: set[str]) -> tuple[str, str]:
     """Other words, with what is different; as far as there are any, not one of ``labels``."""
     label, other = "", prompt
+    understood = brings.understand(prompt)
     for _ in range(20):
-        label, other = _other_words(prompt, tags, rng)
+        label, other = _other_words(understood, brings, rng)
         if label not in labels:
             break
     return label, other
 
 
-def _other_words(prompt: str, tags: Mapping[str, Sequence[str]], rng: random.Random) -> tuple[str, str]:
-    other, new = completed(prompt, tags, rng)
+def _other_words(understood: Understood, brings: Brings, rng: random.Random) -> tuple[str, str]:
+    prompt, tags, together = understood.text, brings.tags, brings.together
+    other, new = completed(prompt, tags, rng, together, understood.absent)
     if new:
         return ", ".join(new), other
-    said, wanted = spoken(prompt, tags)
+    said, wanted = spoken(prompt, tags, together)
+    kind = kind_of(prompt, tags, together)
     words = []
-    turns = [tag for tag in wanted if tag in said and said[tag] in free(tag, tags) and len(free(tag, tags)) > 1]
-    for tag in rng.sample(turns, min(2, len(turns))):
-        word = rng.choice([word for word in free(tag, tags) if word != said[tag]])
-        prompt = instead(prompt, said[tag], word)
-        words.append(word)
+    for tag in rng.sample(wanted, len(wanted)):
+        options = [word for word in free(tag, tags, together, kind, said) if word != NONE]
+        if said.get(tag) in options and len(options) > 1 and len(words) < 2:
+            word = rng.choice([word for word in options if word != said[tag]])
+            prompt = instead(prompt, said[tag], word)
+            said[tag] = word
+            words.append(word)
     return ", ".join(words) or "another seed", prompt

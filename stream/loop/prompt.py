@@ -16,9 +16,10 @@ from ...lora.words import UnknownWords
 from ..base.blends import shares
 from ..base.completion import completed
 from ..base.config import MOST_CHUNKS, StreamConfig
-from ..base.names import quoted
-from ..base.prompt import parse_prompt
+from ..base.names import LITTLE, quoted
+from ..base.prompt import ParsedPrompt, parse_prompt
 from ..base.reading import Brings, Reading
+from ..base.understood import Understood
 from .recipe import Embeds
 from .text import Chunks, text_coders
 
@@ -37,7 +38,9 @@ class PromptEncoder:
         self._unknown_words = UnknownWords(pipe)
         self._told: set[str] = set()  # texts of which it was said that they are too long
         known = self._unknown_words
-        self.brings = Brings(known.words, tuple(styles_of(pipe)), steps_of(pipe), known.tags)
+        self.brings = Brings(
+            known.words, tuple(styles_of(pipe)), steps_of(pipe), known.tags, known.together, known.understand
+        )
         self._zeros = bool(getattr(pipe.config, "force_zeros_for_empty_prompt", False))
 
     def forget(self) -> None:
@@ -47,12 +50,12 @@ class PromptEncoder:
     def prompt(self, config: StreamConfig) -> Embeds:
         """The encoded prompt, or blend of prompts, of a configuration."""
         if isinstance(config.prompt, str):
-            return self.encode(self._whole(config.prompt, config)[0], config.prompt_chunks, self._taught(config))
+            return self._encode(self._whole(config.prompt, config)[0], config.prompt_chunks, self._taught(config))
         how = config.prompt_interpolation_method
         mixed, total = None, 0.0
         for text, share in shares(config.prompt):
             text = self._whole(text, config)[0]
-            embeds, total = self.encode(text, config.prompt_chunks, self._taught(config)), total + share
+            embeds, total = self._encode(text, config.prompt_chunks, self._taught(config)), total + share
             mixed = embeds if mixed is None else mix(mixed, embeds, share / total, how)
         assert mixed is not None  # a blend has at least one weight above 0
         if config.normalize_prompt_weights:
@@ -73,16 +76,28 @@ class PromptEncoder:
         Raises ValueError for a prompt that cannot be read.
         """
         parsed, taught = parse_prompt(text), self._taught(config)
-        chunks = self._coders[0].chunks(parsed, config.prompt_chunks)
-        unknown = tuple(self._unknown_words.unknown(parsed.text).items())
-        return Reading(unknown, taught, chunks.rest, self._whole(text, config)[1])
+        heeded = taught or self._brings_lora(parsed)
+        understood = self._unknown_words.understand(text)
+        added = self._whole(text, config)[1]
+        cut = self._coders[0].chunks(parsed if heeded else parse_prompt(understood.text), config.prompt_chunks).rest
+        if heeded:  # nothing is put in the place of a word that it may have been taught
+            others = tuple((word, better) for word, better in understood.taken if word not in LITTLE)
+            return Reading(others + understood.unknown, True, cut, added)
+        return Reading(understood.unknown, False, cut, added, understood.taken, understood.lost)
 
     def _whole(self, text: str, config: StreamConfig) -> tuple[str, tuple[str, ...]]:
         """A prompt as it is encoded, and what the seed added to it: always the same for the same seed."""
+        heeded = self._taught(config) or self._brings_lora(parse_prompt(text))
+        understood = Understood(text) if heeded else self._unknown_words.understand(text)
         if not config.complete_prompt or not self.brings.tags:
-            return text, ()
+            return understood.text, ()
         seed = config.seed if isinstance(config.seed, int) else config.seed[0][0]
-        return completed(text, self.brings.tags, random.Random(seed))
+        rng, together = random.Random(seed), self.brings.together
+        return completed(understood.text, self.brings.tags, rng, together, understood.absent)
+
+    def _brings_lora(self, parsed: ParsedPrompt) -> bool:
+        """Whether a prompt names a LoRA that did not come with the model."""
+        return any(name not in self.brings.styles for name, _ in parsed.loras)
 
     def _taught(self, config: StreamConfig) -> bool:
         """Whether a LoRA that did not come with the model may have taught it words."""
@@ -91,11 +106,16 @@ class PromptEncoder:
     def encode(self, text: str, count: int = 1, whole: bool = False) -> Embeds:
         """Encode one text as ``count`` chunks; SDXL also gives a pooled embedding.
 
-        What there is no place for is cut, and logged once. Words that the model does not know are left out, unless the
-        text is to act as a ``whole``.
+        What there is no place for is cut, and logged once. Words that mean the same as one that the model knows become
+        that one, and those that it does not know are left out, unless the text is to act as a ``whole``.
         """
+        whole = whole or self._brings_lora(parse_prompt(text))
+        return self._encode(text if whole else self._unknown_words.understand(text).text, count, whole)
+
+    def _encode(self, text: str, count: int, whole: bool) -> Embeds:
+        """``encode`` of a text that is in the model's words."""
         parsed = parse_prompt(text)
-        whole = whole or any(name not in self.brings.styles for name, _ in parsed.loras)
+        whole = whole or self._brings_lora(parsed)
         key = (text, count, whole)
         if key in self._cache:
             self._cache.move_to_end(key)

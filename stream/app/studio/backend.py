@@ -174,7 +174,7 @@ class LiveSession(Protocol):
     def cancel(self) -> None: ...
 
     def read(self, text: str) -> dict[str, Any]:
-        """What the model makes of a prompt: ``unknown``, ``heeded``, ``cut``, ``lines``."""
+        """What the model makes of a prompt: ``unknown heeded cut added taken lost lines``."""
         ...
 
     def values(self) -> Changed:

@@ -199,6 +199,7 @@ class Steering:
         reading = self._running().read_prompt(text)
         unknown = [list(each) for each in reading.unknown]
         said = {"unknown": unknown, "heeded": reading.heeded, "cut": reading.cut, "added": list(reading.added)}
+        said |= {"taken": [list(each) for each in reading.taken], "lost": list(reading.lost)}
         return {**said, "lines": [*reading.lines(), *reading.hints()]}
 
     # --- what it says
