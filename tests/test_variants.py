@@ -211,7 +211,7 @@ def test_tried_pictures_reach_who_asked_and_no_sink(live, steps):
     assert {each.making.stream.prompt for each in it.sink.outputs} == {""}
 
 
-def test_styles_are_loaded_at_once_before_the_stream_is_held_and_off_afterwards(live, monkeypatch):
+def test_styles_are_loaded_at_once_after_what_needs_none_while_frames_go_on_and_are_off_afterwards(live, monkeypatch):
     stream = FakeStream(1)
     it = live(stream, FakeSource(Size(64, 64), fps=100, pattern="noise"))
     update, asked = stream.update, []
@@ -221,9 +221,11 @@ def test_styles_are_loaded_at_once_before_the_stream_is_held_and_off_afterwards(
         return update(**changes)
 
     monkeypatch.setattr(stream, "update", noted)
-    it.try_out([{"seed": 9}, {"lora_dict": {"night": 0.8}}, {"lora_dict": {"clay": 0.8}}])
+    told = it.try_out([{"lora_dict": {"night": 0.8}}, {"seed": 9}, {"lora_dict": {"clay": 0.8}}])
     it.until(lambda: not it.session.trying)
-    assert asked[0] == ({"lora_dict": {"night": 0.0, "clay": 0.0}}, False)
+    loaded = asked.index(({"lora_dict": {"night": 0.0, "clay": 0.0}}, False))
+    assert asked[0] == ({"seed": 9}, True) and loaded == 2, "what needs no style is there first"
+    assert [number for number, _, _ in told] == [1, 0, 2] and all(not why for _, _, why in told)
     assert stream.config.lora_dict == {"night": 0.0, "clay": 0.0}
     assert not it.session.status.message.startswith("frozen")
 

@@ -48,16 +48,25 @@ class Trials:
     def run(self, changes: Sequence[Mapping[str, Any]], tell: Tell) -> None:
         """Try each of the changes; ``tell`` gets its number with its picture, or with why there is none.
 
-        Runs on the thread that makes changes, so that none comes in between; returns early when the session stops.
+        Those that need a LoRA which is not there yet come last: frames go on while it is loaded. Runs on the thread
+        that makes changes, so that none comes in between; returns early when the session stops.
         """
-        self._load(changes)
+        ready = [number for number, change in enumerate(changes) if not self._missing([change])]
+        later = [number for number in range(len(changes)) if number not in ready]
+        for some in filter(None, (ready, later)):
+            if some is later:
+                self._load([changes[number] for number in some])
+            if not self._stop.is_set():
+                self._run({number: changes[number] for number in some}, tell)
+
+    def _run(self, changes: Mapping[int, Mapping[str, Any]], tell: Tell) -> None:
         before = self._stream.config
         self.active = True
         self._hold(True)
         with self._changed:
             self._after, self._until = self._stream.revision, math.inf
         try:
-            for number, change in enumerate(changes):
+            for number, change in changes.items():
                 if self._stop.is_set():
                     return
                 self._try(number, before, change, tell)
@@ -74,13 +83,16 @@ class Trials:
 
     def _load(self, changes: Sequence[Mapping[str, Any]]) -> None:
         """Have all LoRAs ready, at once and at scale 0, while frames go on: an engine may have to be built for them."""
-        named = [name for change in changes for name in change.get("lora_dict") or {}]
-        missing = [name for name in named if name not in self._stream.config.lora_dict]
+        missing = self._missing(changes)
         if missing:
             try:
                 self._stream.update(lora_dict=dict.fromkeys(missing, 0.0))
             except InkstreamError as error:  # each is told its own
                 log.info("not loaded at once: %s", error)
+
+    def _missing(self, changes: Sequence[Mapping[str, Any]]) -> list[str]:
+        named = [name for change in changes for name in change.get("lora_dict") or {}]
+        return [name for name in named if name not in self._stream.config.lora_dict]
 
     def _try(self, number: int, before: StreamConfig, change: Mapping[str, Any], tell: Tell) -> None:
         try:

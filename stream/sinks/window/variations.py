@@ -113,8 +113,9 @@ class Variations(_Tiles):
         ready = sum(tile.output is not None or bool(tile.fault) for tile in self._tiles)
         hint = "Enter: go on with this   V: six others   Ctrl+S: keep   Esc: back"
         if ready < len(self._tiles):
-            first = "   (the first time, styles are loaded before that)" if not ready else ""
-            hint = f"rendering {ready + 1} of {len(self._tiles)}{first}"
+            styles = any("lora_dict" in change for change in self._changes[ready:][:1])
+            hint = f"rendering {ready + 1} of {len(self._tiles)}"
+            hint += "   (the first time, styles are loaded before)" if styles else ""
         return self._view(hint)
 
     def handle(self, event: Any) -> bool:
