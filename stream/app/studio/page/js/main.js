@@ -21,7 +21,7 @@ import { TopBar } from "./ui/topbar.js";
 import { Variations } from "./ui/variations.js";
 import { wipeHandle } from "./ui/wipe.js";
 
-const ROOMY = "(min-width: 1000px) and (min-height: 740px)"; // where the history is seen unless it is put away
+const ROOMY = "(min-width: 1000px) and (min-height: 740px), (min-width: 740px) and (min-height: 960px)"; // where the history is seen unless it is put away
 
 const prefs = new Prefs();
 followTheme(prefs);
