@@ -173,11 +173,13 @@ class UnknownWords:
             return Understood(text)
         taught = self._taught()
         key = (text, taught)
-        if key not in self._understood:
+        understood = self._understood.get(key)
+        if understood is None:
+            understood = self._vocabulary.understand(text, taught)
             if len(self._understood) >= MOST_REMEMBERED:
                 self._understood.clear()
-            self._understood[key] = self._vocabulary.understand(text, taught)
-        return self._understood[key]
+            self._understood[key] = understood
+        return understood
 
     def _taught(self) -> frozenset[str]:
         """Words that textual inversion gave a meaning of their own."""

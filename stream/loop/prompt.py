@@ -35,6 +35,7 @@ class PromptEncoder:
         self._device = pipe.device  # asking walks through all networks
         self._coders = text_coders(pipe)
         self._cache: OrderedDict[tuple[str, int, bool], Embeds] = OrderedDict()
+        self._completed: dict[tuple[str, bool, int | None], tuple[str, tuple[str, ...]]] = {}
         self._unknown_words = UnknownWords(pipe)
         self._told: set[str] = set()  # texts of which it was said that they are too long
         known = self._unknown_words
@@ -46,6 +47,7 @@ class PromptEncoder:
     def forget(self) -> None:
         """Empty the cache, because the text encoder's weights changed."""
         self._cache.clear()
+        self._completed.clear()
 
     def prompt(self, config: StreamConfig) -> Embeds:
         """The encoded prompt, or blend of prompts, of a configuration."""
@@ -87,13 +89,22 @@ class PromptEncoder:
 
     def _whole(self, text: str, config: StreamConfig) -> tuple[str, tuple[str, ...]]:
         """A prompt as it is encoded, and what the seed added to it: always the same for the same seed."""
-        heeded = self._taught(config) or self._brings_lora(parse_prompt(text))
-        understood = Understood(text) if heeded else self._unknown_words.understand(text)
-        if not config.complete_prompt or not self.brings.tags:
-            return understood.text, ()
+        if not self.brings.tags:
+            return text, ()
         seed = config.seed if isinstance(config.seed, int) else config.seed[0][0]
-        rng, together = random.Random(seed), self.brings.together
-        return completed(understood.text, self.brings.tags, rng, together, understood.absent)
+        key = (text, self._taught(config), seed if config.complete_prompt else None)
+        whole = self._completed.get(key)  # which is asked with every change of any setting, from any thread
+        if whole is None:
+            heeded = key[1] or self._brings_lora(parse_prompt(text))
+            understood = Understood(text) if heeded else self._unknown_words.understand(text)
+            whole = understood.text, ()
+            if config.complete_prompt:
+                rng, together = random.Random(seed), self.brings.together
+                whole = completed(understood.text, self.brings.tags, rng, together, understood.absent)
+            if len(self._completed) >= TOLD_TEXTS:
+                self._completed.clear()
+            self._completed[key] = whole
+        return whole
 
     def _brings_lora(self, parsed: ParsedPrompt) -> bool:
         """Whether a prompt names a LoRA that did not come with the model."""
