@@ -169,6 +169,14 @@ def check_kind(text: str, kinds: Iterable[str], by_ending: Mapping[str, str], na
     raise ConfigError(f"{name}: got {text!r}, expected one of: {', '.join(known)}{hint}")
 
 
+def shown(text: str) -> str:
+    """A specification as it may be shown: of an address on the air without what follows the server's name, which may be
+    a key (``rtmp://host/…``).
+    """
+    found = re.match(r"\s*(?:broadcast:)?(rtmps?|srt)://(?:[^/@,?]*@)?([^/,?]*)", text, re.IGNORECASE)
+    return text if found is None else f"{found[1]}://{found[2]}/…"
+
+
 def _pieces(rest: str, text: str) -> Iterator[tuple[str, str, bool]]:
     """Key (empty: none), value, and whether that was in quotes, of each piece between commas."""
     while True:

@@ -11,7 +11,7 @@ from ..base.errors import SinkClosed, SinkUnavailable
 from ..base.frame import Output, Sound
 from ..base.metrics import Metrics
 from ..base.plain import one_line, reason
-from ..base.spec import kind_of
+from ..base.spec import kind_of, shown
 from ..base.waits import said
 from ..sinks import Controls, Sink, Status, open_sink
 from .outlet import Delivery, Outlet
@@ -86,7 +86,9 @@ class Fanout:
         seen: Counter[str] = Counter()
         refused: list[tuple[str, SinkUnavailable]] = []
         for item in self._sinks:
-            plain = one_line(item if isinstance(item, str) else getattr(item, "called", "") or type(item).__name__)
+            plain = one_line(
+                shown(item) if isinstance(item, str) else getattr(item, "called", "") or type(item).__name__
+            )
             seen[plain] += 1
             name = plain if seen[plain] == 1 else f"{plain} #{seen[plain]}"
             try:

@@ -19,6 +19,7 @@ Contract of a backend:
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -121,6 +122,7 @@ KINDS = {
     "animation": ".animation",
     "browser": ".browser",
     "mjpeg": ".mjpeg",
+    "broadcast": ".broadcast",
     "null": ".null",
     "fake": ".fake",
 }
@@ -134,8 +136,12 @@ _BY_ENDING = {
 
 
 def check_sink(text: str, name: str = "sink") -> Spec:
-    """Parse a specification; raises ConfigError that begins with ``name`` for an unknown kind."""
-    return check_kind(text, KINDS, _BY_ENDING, name)
+    """Parse a specification; raises ConfigError that begins with ``name`` for an unknown kind.
+
+    An address on the air (``rtmp://``, ``rtmps://``, ``srt://``) is one of the kind ``broadcast``.
+    """
+    on_air = re.match(r"\s*(rtmps?|srt)://", text, re.IGNORECASE)
+    return check_kind(f"broadcast:{text.strip()}" if on_air else text, KINDS, _BY_ENDING, name)
 
 
 def open_sink(text: str) -> Sink:
