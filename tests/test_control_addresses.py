@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from inkstream.stream.app.control import addresses
 from inkstream.stream.app.control.addresses import at, at_fader, find, known, leaves, patch_of, spoken, value_of
@@ -86,3 +88,25 @@ def test_a_fader_goes_from_one_end_of_the_parameter_to_the_other():
             at_fader(find(path), place)
     with pytest.raises(Refused, match="0 to 1"):
         patch_of(VALUES, "controlnets/7/enabled", True)
+
+
+SAID = st.lists(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | st.just("[" * 5000) | st.binary(),
+    max_size=5,
+)
+PATHS = st.text(max_size=40) | st.sampled_from(known()).flatmap(
+    lambda path: st.sampled_from(["0", "7", "999", "x", "-1", "²", "a/b", ""]).map(
+        lambda part: path.replace("/N/", f"/{part}/").replace("NAME", part)
+    )
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(PATHS, SAID)
+def test_whatever_is_said_to_any_address_is_taken_or_refused(path, said):
+    try:
+        changes = changes_of(CONFIG, patch_of(VALUES, path, value_of(find(path), said)))
+    except Refused:
+        return
+    assert CONFIG.changed(**changes)
+    at(VALUES, path)

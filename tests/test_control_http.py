@@ -73,6 +73,10 @@ def test_cues_are_called(run):
     for wrong in ({"go": 9}, {"go": "sideways"}, {"tempo": 1}, {"gone": 1}, [], "x"):
         assert run.ask.post("/cue", json=wrong).status_code == 422, wrong
     assert run.ask.post("/tap").json()["tempo"] == 96.0
+    for wrong in (b"{", b'{"go": NaN}', b"[" * 100_000, b'{"go": 1e999}', b"\xff"):
+        assert run.ask.post("/cue", content=wrong).status_code == 422, wrong[:20]
+    assert run.ask.post("/cue", content=b" " * 300_000).status_code == 413
+    assert run.ask.post("/midi/learn", content=b"[]").status_code == 422
 
 
 def test_other_sites_are_kept_out(run):

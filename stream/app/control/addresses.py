@@ -94,7 +94,7 @@ def value_of(parameter: Parameter, said: Sequence[Any]) -> Any:
     if kind in ("list", "blend", "mapping") and isinstance(one, str) and one.lstrip()[:1] in ("[", "{"):
         try:
             found = json.loads(one)
-        except ValueError:
+        except (ValueError, RecursionError):
             if kind == "blend" and name == "prompt":  # [words] are a weight
                 return one
             raise Refused("setting", f"{parameter.path}: got {short(one)}, expected JSON", name) from None

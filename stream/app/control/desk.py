@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any, NamedTuple, cast
 
 from ...base.config import StreamConfig
@@ -339,6 +340,6 @@ def _with(config: StreamConfig, changes: Mapping[str, Any]) -> StreamConfig | No
 def _number(name: str, said: Any) -> float:
     if isinstance(said, bool):
         return float(said)
-    if not isinstance(said, int | float):
+    if not isinstance(said, int | float) or not isfinite(said):
         raise Refused("setting", f"{name}: got {short(said)}, expected a number", name)
     return float(said)

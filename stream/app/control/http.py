@@ -7,6 +7,7 @@ those of ``/sessions/ID`` without it. Beyond this computer a token is needed, as
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 from collections.abc import Awaitable, Callable
@@ -30,9 +31,9 @@ from ...base.spec import Kind, Option
 from ..studio import sharing
 from ..studio.connections import careful
 from ..studio.figures import as_prometheus
-from ..studio.guard import Guard
+from ..studio.guard import Guard, TooLarge
 from ..studio.openapi import described
-from ..studio.rest import Rest, refusal
+from ..studio.rest import BODY_WITHIN, Rest, refusal
 from ..studio.rooms import Unknown
 from ..studio.serve import HERE, bound, everywhere, is_address
 from ..studio.settings import Refused, schema
@@ -163,10 +164,9 @@ class Http:
 
     async def _go(self, request: Request) -> Response:
         """``{"go": "next"}``, ``"back"`` or a number; nothing is the next. ``{"tempo": 96}`` as well."""
-        try:
-            body = await request.json() if await request.body() else {}
-        except ValueError:
-            return refusal(422, "setting", "got something else, expected JSON")
+        body = await _body(request)
+        if isinstance(body, Response):
+            return body
         if not isinstance(body, dict) or not body.keys() <= {"go", "tempo"}:
             return refusal(422, "setting", 'expected {"go": "next"}, "back" or a number, or {"tempo": 96}', "go")
 
@@ -191,10 +191,9 @@ class Http:
 
     async def _learn(self, request: Request) -> Response:
         """``{"address": "drawing_influence"}``: what the MIDI control is for that was moved last."""
-        try:
-            body = await request.json()
-        except ValueError:
-            body = None
+        body = await _body(request)
+        if isinstance(body, Response):
+            return body
         address = body.get("address") if isinstance(body, dict) else None
         if not isinstance(address, str) or not address:
             return refusal(422, "setting", 'expected {"address": "drawing_influence"}', "address")
@@ -254,6 +253,19 @@ def _here(route: Route) -> Route:
 
     methods = [each for each in route.methods or () if each != "HEAD"]
     return Route(route.path.removeprefix(PREFIX), answer, methods=methods)
+
+
+async def _body(request: Request) -> Any:
+    """What JSON says, nothing is an empty mapping; or the answer to what is none, or too much, or does not come."""
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            return json.loads(await request.body() or b"{}")
+    except (ValueError, RecursionError):
+        return refusal(422, "setting", "got something else, expected JSON")
+    except TooLarge as error:
+        return refusal(413, "too_much", str(error))
+    except TimeoutError:
+        return refusal(413, "too_much", f"got no whole body within {BODY_WITHIN:g} s, expected one")
 
 
 async def _http(request: Request, error: Exception) -> Response:
