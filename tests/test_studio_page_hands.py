@@ -120,6 +120,31 @@ def test_perspective_holds_strokes_and_its_points_are_moved_by_hand(browser, ser
         assert abs(slope - wanted) < 0.02
 
 
+def test_under_a_magnifier_lines_are_sharp(browser, server):
+    def soft(paper):
+        """Pixels that are neither ink nor paper."""
+        return ((paper > 60) & (paper < 200)).all(-1).sum()
+
+    with Artist(browser, server.address("/")) as artist:
+        artist.pen(((0.2, 0.2), (0.8, 0.85)), (0.9,))
+        artist.settled()
+        artist.page.evaluate("() => { inkstream.studio.view.zoom = 6; inkstream.stage.redraw(); }")
+        artist.settled()
+        before = artist.canvas("paper")
+        artist.page.evaluate("() => inkstream.stage.sharp.wait()")
+        artist.until("inkstream.stage.sharp.raster")
+        artist.settled()
+        after = artist.canvas("paper")
+        assert 0 < 2 * soft(after) < soft(before)
+        artist.pen(((0.45, 0.5), (0.55, 0.5)))
+        artist.settled()
+        assert (artist.canvas("paper") != after).any()
+        artist.key("Control+z")
+        artist.until("inkstream.stage.sharp.raster")
+        artist.settled()
+        assert (artist.canvas("paper") == after).all()
+
+
 def test_strokes_drawn_without_a_server_are_there_when_it_is_back(browser, tmp_path):
     run = run_config(width=SIDE, height=SIDE)
     with studio(tmp_path, run=run) as first:
@@ -210,15 +235,10 @@ def test_axe_finds_nothing(browser, server, scheme, size):
         artist.draw(HOUSE[:1])
         artist.settled()
         artist.page.evaluate(f"() => {{ {axe.read_text('utf-8')}\n }}")
-        for opening in (
-            "",
-            "prefs.set('panel', 'look')",
-            "prefs.set('panel', 'layers')",
-            "prefs.set('panel', 'settings')",
-        ):
-            if opening:
-                artist.get(f"inkstream.studio.{opening}")
-                artist.page.wait_for_timeout(150)
+        for tab in ("", "look", "layers", "settings"):
+            artist.get(f"inkstream.studio.prefs.set('panel', '{tab}')")
+            if tab == "settings":
+                artist.until("document.querySelectorAll('#body-settings .control').length > 20")
             found = artist.page.evaluate("() => window.axe.run().then(({ violations }) => violations)")
             assert not found, [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found]
 

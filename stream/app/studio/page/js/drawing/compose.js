@@ -102,7 +102,7 @@ export function drawPaper(context, studio, wanted, live, { of, scale, labelsToo 
     if (!layer.visible || layer.gone || !wanted(layer)) continue;
     const own = strokes.filter((item) => item.op.layer === layer.name);
     context.globalAlpha = layer.opacity;
-    const pixels = of === "screen" ? layer.context : layer.small;
+    const pixels = of === "render" && layer.small ? layer.small : layer.context;
     const { factor, dx, dy } = layer.shown ?? { factor: 1, dx: 0, dy: 0 };
     context.drawImage(own.some((item) => item.op.tool === "eraser") ? erased(studio, pixels.canvas, own) : pixels.canvas, dx, dy, width * factor, height * factor);
     context.globalAlpha = 1;

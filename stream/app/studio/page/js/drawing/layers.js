@@ -4,7 +4,10 @@ import { Labels } from "./labels.js";
 
 /** @typedef {"sketch" | "colour" | "photo" | "labels"} LayerKind */
 
-/** @typedef {{screen: number, render: number}} Scales pixels in one of the paper */
+/**
+ * Pixels in one of the paper; `window`: only what is seen of it, and where the paper lies in that.
+ * @typedef {{screen: number, render: number, window?: {left: number, top: number, width: number, height: number}}} Scales
+ */
 
 /** @param {number} width @param {number} height @returns {CanvasRenderingContext2D} of a new canvas */
 export function newCanvas(width, height) {
@@ -26,8 +29,9 @@ export class Layer {
     this.locked = false;
     this.gone = false;
     this.scales = scales;
-    this.context = newCanvas(Math.round(width * scales.screen), Math.round(height * scales.screen));
-    this.small = newCanvas(Math.round(width * scales.render), Math.round(height * scales.render));
+    const { screen, render, window } = scales;
+    this.context = window ? newCanvas(window.width, window.height) : newCanvas(Math.round(width * screen), Math.round(height * screen));
+    this.small = window ? null : newCanvas(Math.round(width * render), Math.round(height * render));
     /** @type {Labels | null} */ this.labels = null;
     /** @type {{factor: number, dx: number, dy: number} | null} where it is seen while it is moved */ this.shown = null;
   }
@@ -38,12 +42,9 @@ export class Layer {
 
   /** Draws on both; the units are pixels of the paper. @param {(context: CanvasRenderingContext2D, scale: number) => void} paint */
   draw(paint) {
-    for (const [context, scale] of /** @type {const} */ ([[this.context, this.scales.screen], [this.small, this.scales.render]])) {
-      context.save();
-      context.setTransform(scale, 0, 0, scale, 0, 0);
-      paint(context, scale);
-      context.restore();
-    }
+    const { screen, render, window } = this.scales;
+    drawn(this.context, screen, window?.left ?? 0, window?.top ?? 0, paint);
+    if (this.small) drawn(this.small, render, 0, 0, paint);
   }
 
   /** @returns {Layer} */
@@ -53,14 +54,22 @@ export class Layer {
     const { title, opacity, visible, locked, gone } = this;
     Object.assign(made, { title, opacity, visible, locked, gone });
     made.context.drawImage(this.canvas, 0, 0);
-    made.small.drawImage(this.small.canvas, 0, 0);
+    if (this.small) made.small?.drawImage(this.small.canvas, 0, 0);
     made.labels = this.labels?.copy() ?? null;
     return made;
   }
 
   /** Takes everything off it. */
   wipe() {
-    for (const { canvas, context } of [this, { canvas: this.small.canvas, context: this.small }]) context.clearRect(0, 0, canvas.width, canvas.height);
+    for (const context of [this.context, this.small]) context?.clearRect(0, 0, context.canvas.width, context.canvas.height);
     if (this.labels) this.labels = new Labels(this.labels.width, this.labels.height);
   }
+}
+
+/** @param {CanvasRenderingContext2D} context @param {number} scale @param {number} left @param {number} top @param {(context: CanvasRenderingContext2D, scale: number) => void} paint */
+function drawn(context, scale, left, top, paint) {
+  context.save();
+  context.setTransform(scale, 0, 0, scale, left, top);
+  paint(context, scale);
+  context.restore();
 }

@@ -17,9 +17,10 @@ const FINE = 1280; // pixels that the longer side of a layer should have, so tha
 /** @typedef {{width: number, height: number, colour: string}} Paper */
 
 export class Raster {
-  /** @param {import("./document.js").Drawing} drawing @param {(name: string) => CanvasImageSource | null} images uploaded ones, once they are loaded */
-  constructor(drawing, images) {
+  /** @param {import("./document.js").Drawing} drawing @param {(name: string) => CanvasImageSource | null} images uploaded ones, once they are loaded @param {{scale: number, left: number, top: number, width: number, height: number} | null} [window] what is seen of the paper; null: all of it */
+  constructor(drawing, images, window = null) {
     this.drawing = drawing;
+    this.window = window;
     this.images = images;
     this.size = { width: 512, height: 512 };
     /** @type {Paper} */ this.paper = { ...this.size, colour: "#ffffff" };
@@ -27,13 +28,24 @@ export class Raster {
     /** @type {State[]} */ this.states = [];
     /** Items that are in the layers. */ this.at = 0;
     /** @type {(number: number) => string} of a class */ this.classColour = () => "#808080";
-    drawing.addEventListener("change", (event) => this.#back(/** @type {CustomEvent} */ (event).detail.from));
+    this.follow = (/** @type {Event} */ event) => this.#back(/** @type {CustomEvent} */ (event).detail.from);
+    drawing.addEventListener("change", this.follow);
+  }
+
+  /** It follows the drawing no more. */
+  close() {
+    this.drawing.removeEventListener("change", this.follow);
   }
 
   /** Pixels of a layer in one of the paper. @returns {import("./layers.js").Scales} */
   get scales() {
+    const { window } = this;
+    return { screen: window?.scale ?? this.#fine, render: this.size.width / this.paper.width, ...(window ? { window } : {}) };
+  }
+
+  get #fine() {
     const longer = Math.max(this.paper.width, this.paper.height);
-    return { screen: Math.max(1, Math.min(4, FINE / longer)), render: this.size.width / this.paper.width };
+    return Math.max(1, Math.min(4, FINE / longer));
   }
 
   /** Of renders, and of paper that nobody changed. @param {number} width @param {number} height */
@@ -74,7 +86,7 @@ export class Raster {
     while (this.at < items.length && !items[this.at].live) {
       if (!items[this.at].undone) this.#draw(items[this.at]);
       this.at += 1;
-      if (this.at % EVERY === 0 && this.states.at(-1)?.at !== this.at) this.#keep();
+      if (!this.window && this.at % EVERY === 0 && this.states.at(-1)?.at !== this.at) this.#keep();
     }
     return this.at !== before;
   }
@@ -100,7 +112,7 @@ export class Raster {
     const known = this.layer(name);
     if (known) return known;
     const layer = new Layer(name, kind, this.paper.width, this.paper.height, this.scales);
-    if (kind === "labels") layer.labels = new Labels(this.size.width, this.size.height);
+    if (kind === "labels" && !this.window) layer.labels = new Labels(this.size.width, this.size.height);
     this.layers.push(layer);
     return layer;
   }
@@ -118,7 +130,7 @@ export class Raster {
   /** @param {Layer} layer @param {Record<string, any>} op @param {import("../engine/protocol.js").Point[]} points */
   #stroke(layer, op, points) {
     const made = figures(op, points, true);
-    layer.draw((context, scale) => this.paint(context, op, made, scale));
+    layer.draw((context, scale) => this.paint(context, op, made, this.window ? this.#fine : scale)); // the same grain
     if (layer.labels) labelled(layer.labels, op, made, this.scales.render);
   }
 
@@ -175,6 +187,7 @@ export class Raster {
   /** @param {Record<string, any>} op */
   #resizePaper(op) {
     this.paper = { width: op.width, height: op.height, colour: op.colour };
+    if (this.window) return; // the view has changed with it, and so another window comes
     this.layers = this.layers.map((old) => {
       const made = new Layer(old.name, old.kind, op.width, op.height, this.scales);
       const { title, opacity, visible, locked, gone, labels } = old;

@@ -5,6 +5,7 @@ import { Hands } from "../hand/hands.js";
 import { drawGuides, drawSymmetry } from "../hand/guides.js";
 import { Pointers } from "../hand/pointer.js";
 import { h, t } from "./dom.js";
+import { Sharp } from "./sharp.js";
 
 const MEASURED = 2000;
 
@@ -24,6 +25,7 @@ export class Stage extends HTMLElement {
     this.tabIndex = 0;
     this.context = /** @type {CanvasRenderingContext2D} */ (this.base.getContext("2d", { alpha: true }));
     this.inkContext = /** @type {CanvasRenderingContext2D} */ (this.top.getContext("2d", { desynchronized: true }));
+    this.sharp = new Sharp(studio, () => this.#window(), () => this.redraw());
     this.dirty = false;
     this.space = false;
     this.picking = false;
@@ -42,8 +44,12 @@ export class Stage extends HTMLElement {
     this.addEventListener("pointerleave", () => (this.cursor.hidden = true));
     new ResizeObserver(() => this.#resize()).observe(this);
     for (const type of ["drawing", "touched"]) studio.addEventListener(type, () => this.#inkOnly || this.redraw());
-    studio.addEventListener("session", () => this.redraw());
-    studio.view.addEventListener("change", () => this.redraw());
+    for (const [source, type] of /** @type {[EventTarget, string][]} */ ([[studio, "session"], [studio, "layer"], [studio.view, "change"]])) {
+      source.addEventListener(type, () => {
+        this.sharp.wait();
+        this.redraw();
+      });
+    }
     studio.prefs.addEventListener("change", () => this.redraw());
   }
 
@@ -54,7 +60,15 @@ export class Stage extends HTMLElement {
       canvas.height = Math.max(1, Math.round(this.clientHeight * ratio));
     }
     this.inked = null;
+    this.sharp.wait();
     this.#draw();
+  }
+
+  /** What is seen of the paper, in pixels of the screen. */
+  #window() {
+    const ratio = devicePixelRatio;
+    const { scale, left, top } = this.place;
+    return { scale: scale * ratio, left: left * ratio, top: top * ratio, width: this.base.width, height: this.base.height };
   }
 
   get place() {
@@ -163,7 +177,11 @@ export class Stage extends HTMLElement {
     context.rect(0, 0, width, height);
     context.clip();
     const drawing = studio.strokes.length > 0;
-    drawPaper(context, studio, () => true, (op) => !(drawing && this.#isInk(op) && this.#isOwn(op)), { of: "screen", scale: scale * ratio, labelsToo: true });
+    const plain = studio.raster.live.every(({ op }) => this.#isInk(op) && this.#isOwn(op)) && !studio.raster.layers.some((layer) => layer.shown);
+    if (!plain || !this.sharp.draw(context)) {
+      const onTop = (/** @type {Record<string, any>} */ op) => drawing && this.#isInk(op) && this.#isOwn(op);
+      drawPaper(context, studio, () => true, (op) => !onTop(op), { of: "screen", scale: scale * ratio, labelsToo: true });
+    }
     if (studio.prefs.get("symmetry")) drawSymmetry(context, studio.prefs.get("symmetry"), studio.raster.paper, scale);
     context.restore();
     if (studio.vanishing.length) drawGuides(context, studio.vanishing, studio.raster.paper, scale);

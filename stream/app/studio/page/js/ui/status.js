@@ -46,7 +46,7 @@ export class StatusPill extends HTMLElement {
     const live = this.studio.connection.link === "open" && ["live", "settling"].includes(status.state) && status.fps > 0.5;
     this.pill.dataset.tone = tone;
     this.line.textContent = live ? t("state.fps", { fps: Math.round(status.fps) }) : short;
-    this.pill.setAttribute("aria-label", `${t("status")}: ${short}`);
+    this.pill.setAttribute("aria-label", `${t("status")}: ${this.line.textContent}`); // what is seen of it is in its name
     this.words.textContent = long;
     const ways = [...renders.ways].sort((one, other) => one - other);
     const facts = [
