@@ -13,6 +13,10 @@ from test_studio_run import running
 
 SIDE = 256
 AWAY = ("WebSocket", "Failed to load resource")  # what a browser says of a server that is not there
+CUT = """(wait) => void setTimeout(() => {
+  inkstream.studio.connection.socket?.close();
+  window.cuts = (window.cuts ?? 0) + 1;
+}, wait)"""
 POINTS = "inkstream.studio.drawing.items.map((item) => [item.name, item.undone, item.points])"
 
 
@@ -41,11 +45,11 @@ def cut_while_drawing(browser, server, cuts):
         for _ in range(cuts):
             x, y = chance.uniform(0.1, 0.6), chance.uniform(0.1, 0.9)
             wait = chance.randrange(0, 120)
-            artist.page.evaluate(f"() => void setTimeout(() => inkstream.studio.connection.socket.close(), {wait})")
+            artist.page.evaluate(CUT, wait)
             artist.pen(((x, y), (x + 0.3, y)), (0.3, 0.8), steps=chance.randrange(2, 12))
             if chance.random() < 0.2:
                 artist.key("Control+z")
-        artist.page.wait_for_timeout(150)
+        artist.until(f"window.cuts === {cuts}")
         artist.until("inkstream.studio.connection.link === 'open'")
         artist.settled()
         here, paper = artist.get(POINTS), artist.canvas("paper")
