@@ -98,6 +98,9 @@ def test_buttons_do_something_when_they_are_pressed_and_nothing_when_they_are_le
         address, *number = value.split()
         console.say(address, *map(int, number))
         run.until(lambda frozen=frozen: run.desk.frozen is frozen)
+    run.session.freeze(True)  # by a key of the window
+    console.say("/freeze")
+    run.until(lambda: not run.session.frozen)
     console.say("/keep", 1)
     run.until(lambda: list(run.desk.steering._keeper.folder.glob("*.png")))
 

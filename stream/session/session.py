@@ -114,7 +114,7 @@ class Session:
             feedback=self.feedback,
         )
         self.cues = CuePlayer(self._change, lambda: stream.config, lambda: self.status.fps, self.say)
-        self._frozen = False
+        self.frozen = False  # whether it was asked to stop taking new frames
         self._trials = Trials(stream, self._stop, self._hold, self._inbox.wake)
         self._fanout = Fanout(
             sinks,
@@ -285,11 +285,11 @@ class Session:
 
         What was taken still comes out, and a changed setting still acts on the last frame.
         """
-        self._frozen = frozen
+        self.frozen = frozen
         self._hold(False)
 
     def _hold(self, trying: bool) -> None:
-        held = self._frozen or trying
+        held = self.frozen or trying
         self._driver.frozen = held
         self._inbox.hold(held)
 

@@ -185,7 +185,7 @@ class Desk:
             return None
         self.touched(name, by)
         if name in ("freeze", "hold"):
-            return self.freeze(not self._frozen if number is None else number >= 0.5)
+            return self.freeze(not self.frozen if number is None else number >= 0.5)
         if name == "unfreeze":
             return self.freeze(False)
         if name == "keep":
@@ -218,8 +218,8 @@ class Desk:
 
     @property
     def frozen(self) -> bool:
-        """Whether it was asked to keep the picture."""
-        return self._frozen
+        """Whether it was asked to keep the picture, by whomever."""
+        return self._frozen if self._session is None else self._session.frozen
 
     def seed(self, seed: int | None) -> int:
         """Another seed; None draws one. Returns it."""
@@ -248,7 +248,7 @@ class Desk:
         if self._session is None:
             return self.steering.doing()
         status = self._session.status
-        state = "frozen" if self._frozen else str(status.state)
+        state = "frozen" if self.frozen else str(status.state)
         return Doing(state, status.message, status.done, status.fps, status.latency_ms, status.notes)
 
     def history(self, before: int | None, count: int) -> list[dict[str, Any]]:
