@@ -19,6 +19,14 @@ SMALL = """[...document.querySelectorAll("ink-rail button, ink-topbar button, in
   .filter((each) => each.checkVisibility() && !each.closest("[popover]"))
   .map((each) => each.getBoundingClientRect())
   .filter((box) => box.height < 44 || box.width < 40).length"""
+# What a page lacks that came over plain HTTP from another computer.
+PLAIN = """
+  delete HTMLElement.prototype.onpointerrawupdate;
+  delete PointerEvent.prototype.getCoalescedEvents;
+  delete PointerEvent.prototype.getPredictedEvents;
+  delete Crypto.prototype.randomUUID;
+  delete Navigator.prototype.clipboard;
+"""
 NONE = {"nameless": [], "pale": [], "twice": []}
 
 
@@ -118,6 +126,16 @@ def test_perspective_holds_strokes_and_its_points_are_moved_by_hand(browser, ser
         (x, y, *_), (end_x, end_y, *_) = points[0], points[-1]
         slope, wanted = (end_y - y) / (end_x - x), (after[1]["y"] - y) / (after[1]["x"] - x)
         assert abs(slope - wanted) < 0.02
+
+
+def test_it_draws_where_browsers_keep_fine_steps_to_themselves(browser, server):
+    with Artist(browser, server.address("/"), script=PLAIN) as artist:
+        assert not artist.get("inkstream.stage.pointers.raw")
+        artist.pen(((0.2, 0.2), (0.8, 0.3)), (0.2, 0.9), steps=10)
+        artist.rendered()
+        pressures = artist.get("inkstream.studio.drawing.items[0].points.map((point) => point[2])")
+        assert len(pressures) > 5 and pressures[-1] > pressures[0] + 0.3
+        assert artist.get("inkstream.stage.inkTimes.length") > 3
 
 
 def test_under_a_magnifier_lines_are_sharp(browser, server):

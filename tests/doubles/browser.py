@@ -60,7 +60,9 @@ def chromium():
 class Artist:
     """Somebody at a page. ``wrong`` is what the browser complained of: a test that leaves something there fails."""
 
-    def __init__(self, browser, address, size=(1100, 760), scheme="dark", touch=False, language="en-US", expected=()):
+    def __init__(
+        self, browser, address, size=(1100, 760), scheme="dark", touch=False, language="en-US", expected=(), script=""
+    ):
         self.context = browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             color_scheme=scheme,
@@ -68,6 +70,8 @@ class Artist:
             locale=language,
             accept_downloads=True,
         )
+        if script:
+            self.context.add_init_script(script)
         self.page = self.context.new_page()
         self.address, self.expected = address, expected
         self.wrong: list[str] = []

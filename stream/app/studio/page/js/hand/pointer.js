@@ -59,7 +59,11 @@ export class Pointers {
     this.penSeen = false;
     this.penTime = -Infinity;
     element.addEventListener("pointerdown", (event) => this.#press(event));
+    /** Whether the browser tells of points at once, and not with the next frame: over https, and on this computer. */ this.raw = "onpointerrawupdate" in element;
+    /** @type {Sample[]} */ this.waiting = [];
+    this.notBefore = 0;
     element.addEventListener("pointermove", (event) => this.#move(event));
+    if (this.raw) element.addEventListener("pointerrawupdate", (event) => this.#early(/** @type {PointerEvent} */ (event)));
     for (const type of /** @type {const} */ (["pointerup", "pointercancel"])) element.addEventListener(type, (event) => this.#lift(event));
     element.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     element.addEventListener("contextmenu", (event) => event.preventDefault());
@@ -110,12 +114,24 @@ export class Pointers {
     this.gesturing = true;
   }
 
+  /** Points before their frame: at most half of the time goes into that, the rest waits for the frame. @param {PointerEvent} event */
+  #early(event) {
+    if (event.pointerId !== this.drawing) return;
+    const box = this.element.getBoundingClientRect();
+    this.waiting.push(...coalesced(event).map((each) => sample(each, box)));
+    const start = performance.now();
+    if (start < this.notBefore) return;
+    this.hand.move(this.waiting.splice(0), []);
+    const end = performance.now();
+    this.notBefore = end + (end - start);
+  }
+
   /** @param {PointerEvent} event */
   #move(event) {
     if (event.pointerType === "pen") [this.penSeen, this.penTime] = [true, event.timeStamp];
     const box = this.element.getBoundingClientRect();
     if (event.pointerId === this.drawing) {
-      const samples = coalesced(event).map((each) => sample(each, box));
+      const samples = this.raw ? this.waiting.splice(0) : coalesced(event).map((each) => sample(each, box));
       this.hand.move(samples, (event.getPredictedEvents?.() ?? []).map((each) => sample(each, box)));
     } else if (this.gesturing && this.down.has(event.pointerId)) this.#pinch(event, box);
     this.hand.hover(event.clientX - box.left, event.clientY - box.top);
@@ -137,6 +153,7 @@ export class Pointers {
     if (!this.down.delete(event.pointerId)) return;
     if (event.pointerType === "pen") this.penTime = event.timeStamp;
     if (event.pointerId === this.drawing) {
+      if (this.waiting.length) this.hand.move(this.waiting.splice(0), []);
       this.drawing = null;
       if (event.type === "pointercancel") this.hand.cancel();
       else this.hand.up();

@@ -100,9 +100,11 @@ export class Stage extends HTMLElement {
 
   /** @param {import("../hand/pointer.js").Sample[]} samples @param {import("../hand/pointer.js").Sample[]} predicted */
   #move(samples, predicted) {
-    this.hands.move(samples.map((each) => this.#point(each)), samples.map((each) => each.time));
+    if (samples.length) {
+      this.hands.move(samples.map((each) => this.#point(each)), samples.map((each) => each.time));
+    }
     this.#ink(predicted.map((each) => this.#point(each)), samples.at(-1)?.time ?? 0);
-    if (this.studio.strokes.length) this.studio.touch(this.hands.time);
+    if (samples.length && this.studio.strokes.length) this.studio.touch(this.hands.time);
   }
 
   /** @param {() => void} end */
@@ -140,7 +142,7 @@ export class Stage extends HTMLElement {
     for (const item of strokes) paintLive(context, this.studio, item, scale * ratio, steady && item.op.shape === "free" ? predicted : []);
     context.restore();
     this.inked = [0, 0, this.top.width, this.top.height];
-    this.inkTimes.push(performance.now() - time);
+    if (time) this.inkTimes.push(performance.now() - time);
     if (this.inkTimes.length > MEASURED) this.inkTimes.shift();
   }
 
