@@ -10,9 +10,10 @@ from torch import Tensor
 
 from ._camera import Rays
 from ._canvas import Canvas, ground_colour, ground_distance, haze
-from ._landscape_shape import CLASSES, COASTS, EYE
-from ._landscape_ways import paint_water_and_ways
+from ._landscape_shape import EYE
+from ._landscape_ways import paint_bounds, paint_water_and_ways
 from ._noise import mix, noise, scatter, step
+from ._place_words import COASTS, NEARS, ground_of
 from ._table import Table
 from ._tree import bulge, paint_trees
 from .grammar import FARS
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _FAR = {"mountain": (3000.0, 1500.0), "hill": (800.0, 400.0), "tree": (160.0, 90.0), "sand": (500.0, 220.0)}
 """Metres to both ridges of each class."""
+BUSH = 40  # the part of the first one
 _WALLS = ((0.80, 0.77, 0.70), (0.72, 0.58, 0.40), (0.52, 0.20, 0.14), (0.74, 0.73, 0.72), (0.66, 0.50, 0.24))
 
 
@@ -52,10 +54,17 @@ def paint_landscapes(canvas: Canvas, scenes: Sequence[Scene], light: Table, rays
     begin = _far(canvas, scenes, light, rays, layers, up)
     _near(canvas, scenes, light, rays, layers, begin, up)
     paint_water_and_ways(canvas, scenes, light, rays, layers, up)
-    most = [max(int(scene.shape[name]) for scene in scenes) for name in ("rocks", "trees", "houses")]
+    most = [max(int(scene.shape[name]) for scene in scenes) for name in ("rocks", "trees", "houses", "bushes")]
     _shadows(canvas, layers, most)
     for number in range(most[2]):
         _house(canvas, light, layers, number)
+    paint_bounds(canvas, scenes, light, layers)
+    for number in range(most[3]):
+        cx, foot, height, turn = _item(shape, "bush", number, "x", "foot", "height", "turn")
+        far = layers.distance(foot)
+        there = (number < shape.bushes) & _in_front(canvas, far)
+        paint_trees(canvas, light, ["bushes"] * len(scenes), layers.x - cx, layers.e - foot, height, turn, there, far,
+                    layers.level, BUSH + 2 * number)  # fmt: skip
     for number in range(most[0]):
         _rock(canvas, light, layers, number)
     for number in range(most[1]):
@@ -166,19 +175,19 @@ def _near(
     canvas: Canvas, scenes: Sequence[Scene], light: Table, rays: Rays, layers: _Layers, begin: Tensor, up: Tensor
 ) -> None:
     x, e = layers.x, layers.e
-    names = [scene.tags["near"] for scene in scenes]
+    names = [ground_of(scene.tags) for scene in scenes]
     bare = ground_colour(names, light, x, e)
     lit = bare * (light.sun * 0.72 + light.air) * (0.82 + 0.22 * step(0.0, -0.5, e))
     sea = torch.stack([_chosen(scenes, "far", word, x) for word in COASTS]).any(0)
     wet = step(0.035, 0.0, begin - e) * sea
     lit = haze(light, lit, e - 1.0 * sea) * (1 - 0.35 * wet)
-    for name, label in CLASSES.items():
-        here = _chosen(scenes, "near", name, x) & (e <= begin)
+    for name in NEARS:
+        here = torch.tensor([each == name for each in names], device=x.device)[:, None, None] & (e <= begin)
         if name in names:
             canvas.paint(
                 here,
                 _with_flowers(light, lit, x, e, layers) if name == "flowers" else lit,
-                label,
+                name,
                 8,
                 ground_distance(rays) * rays.along,
                 up,
@@ -214,7 +223,8 @@ def _house(canvas: Canvas, light: Table, layers: _Layers, number: int) -> None:
     canvas.paint(wall, shown, "house", 60 + 2 * number, far, -layers.level)
     roof = there & (b >= 0.56) & (b < 1.0) & (a.abs() < 0.80 - 0.42 * (b - 0.56))
     tile = light.sun.new_tensor([0.40, 0.14, 0.09])[:, None, None, None] * (1 + 0.1 * noise("fine", a, b))
-    canvas.paint(roof, tile * lit * 1.15, "house", 61 + 2 * number, far, -layers.level)
+    sloped = 0.71 * canvas.normal.new_tensor([0, 1, 0])[:, None, None, None] - 0.71 * layers.level
+    canvas.paint(roof, tile * lit * 1.15, "house", 61 + 2 * number, far, sloped)
 
 
 def _item(shape: Table, kind: str, number: int, *names: str) -> list[Tensor]:

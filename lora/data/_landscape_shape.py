@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from ._camera import View
 from ._draws import Draws
+from ._place_words import COASTS
 from .grammar import NONE
 
 FIELD = 0.8
 EYE = 1.6  # metres above the ground
-TREES, ROCKS, HOUSES = 6, 6, 5  # at most
-CLASSES = {"grass": "grass", "sand": "sand", "snow": "snow", "rocks": "sand", "flowers": "flowers"}  # near -> class
-COASTS = ("the sea", "cliffs")
+TREES, ROCKS, HOUSES, BUSHES = 9, 6, 5, 7  # at most
+GROUP = 3  # trees that stand together, at most
+FENCE_HIGH = 0.21  # of the eye's height; hedges are as high
 BANDS = {"a river": (0.9, 1.5, 3.2), "a road": (0.75, 0.9, 1.6), "a path": (0.22, 0.32, 2.0)}
 """Half of the breadth of what winds to the viewer, from where to where, and how far it swings; in metres."""
 _TALL = {"palms": 1.35, "conifers": 1.2, "birches": 1.0, "bare trees": 0.95}  # against other trees
@@ -28,7 +31,9 @@ def landscape_shape(draws: Draws, tags: Mapping[str, str]) -> tuple[dict[str, fl
         "ridge_at": draws.unit("ridge"),
         "shore": draws.between("shore", 0.12, 0.22),
         "rocks": float(draws.whole("rocks", 3, ROCKS)) if tags["near"] == "rocks" else 0.0,
-        "trees": float(draws.whole("trees", 1, TREES)) if tags["trees"] != NONE else 0.0,
+        "trees": float(sum(_groups(draws))) if tags["trees"] != NONE else 0.0,
+        "bushes": float(draws.whole("bushes", 3, BUSHES)) if tags["plants"] == "bushes" else 0.0,
+        "fence": float(tags["fence"] != NONE),
         "houses": float(draws.whole("houses", 3, HOUSES)) if tags["houses"] != NONE else 0.0,
         "cliff_side": -1.0 if draws.chance("cliff left", 0.5) else 1.0,
         "cliff_high": draws.between("cliff high", 0.12, 0.26),
@@ -40,25 +45,8 @@ def landscape_shape(draws: Draws, tags: Mapping[str, str]) -> tuple[dict[str, fl
         0.03 - shape["lake_y"] + shape["lake_high"] if tags["water"] == "a lake" else 0.0,
     )
     nearest = min(nearest, 0.8 * below)
-    for number in range(TREES):
-        # The first three have each its own third of the picture, so that crowns may touch but do not hide each other.
-        third = (number + draws.whole("first tree", 0, 2)) % 3
-        near = (
-            draws.between(f"tree {number} foot", 0.30, 0.88)
-            if number < 3
-            else draws.between(f"tree {number} foot", 0.10, 0.30)
-        )
-        foot = nearest + (below - nearest) * near
-        side = (
-            draws.between(f"tree {number}", -0.13, 0.13) if number < 3 else draws.between(f"tree {number}", -0.2, 0.2)
-        )
-        x = (third - 1) * 0.31 + side
-        shape[f"tree{number}_foot"] = -foot
-        shape[f"tree{number}_x"] = _beside(shape, x, -foot)
-        shape[f"tree{number}_height"] = (
-            foot * draws.between(f"tree {number} height", 1.15, 1.85) * _TALL.get(tags["trees"], 1.0)
-        )
-        shape[f"tree{number}_turn"] = draws.between(f"tree {number} turn", 0.0, 6.28)
+    shape |= _trees(draws, tags, shape, nearest, below)
+    shape |= _middle_distance(draws, shape, nearest, below)
     for number in range(ROCKS):
         foot = max(draws.between(f"rock {number} foot", 0.55, 0.95) * below, nearest)
         shape[f"rock{number}_x"] = _beside(shape, draws.between(f"rock {number}", -0.48, 0.48), -foot)
@@ -78,6 +66,56 @@ def landscape_shape(draws: Draws, tags: Mapping[str, str]) -> tuple[dict[str, fl
         shape[f"house{number}_size"] = foot * draws.between(f"house {number} size", 0.75, 1.15)
         shape[f"house{number}_turn"] = draws.between(f"house {number} turn", -0.6, 0.6)
     return shape, View(0.0, 0.0, 0.0, (0.0, EYE, 0.0), FIELD, place=(0.0, horizon))
+
+
+def _groups(draws: Draws) -> list[int]:
+    """How many trees each group has, the nearest first."""
+    count = draws.one_of("groups", {1: 0.25, 2: 0.40, 3: 0.35})
+    return [draws.whole(f"group {group}", 1 if group == 0 else 2, GROUP) for group in range(count)]
+
+
+def _trees(
+    draws: Draws, tags: Mapping[str, str], shape: Mapping[str, float], nearest: float, below: float
+) -> dict[str, float]:
+    """Groups of trees, each in another third of the picture and the later ones far off."""
+    found, sizes, number = {}, _groups(draws), 0
+    sizes = [*sizes, TREES - sum(sizes)]  # those that are too many are drawn, too, and are never shown
+    for group, size in enumerate(sizes):
+        third = (group + draws.whole("first tree", 0, 2)) % 3
+        low, high = ((0.26, 0.80), (0.10, 0.26), (0.05, 0.14))[min(group, 2)]
+        middle = (third - 1) * 0.31 + draws.between(f"group {group} at", -0.13, 0.13)
+        away = draws.between(f"group {group} foot", low, high)
+        hand = 1 if draws.chance(f"group {group} grows right", 0.5) else -1
+        for member in range(size):
+            near = min(0.88, away * draws.between(f"tree {number} foot", 0.72, 1.30))
+            foot = nearest + (below - nearest) * near
+            tall = foot * draws.between(f"tree {number} height", 0.95, 1.75) * _TALL.get(tags["trees"], 1.0)
+            apart = (0, 1, -1)[member % GROUP] * hand * draws.between(f"tree {number}", 0.42, 0.85)
+            found[f"tree{number}_foot"] = -foot
+            found[f"tree{number}_x"] = _beside(shape, middle + apart * min(tall, 0.42), -foot)
+            found[f"tree{number}_height"] = tall
+            found[f"tree{number}_turn"] = draws.between(f"tree {number} turn", 0.0, 6.28)
+            number += 1
+    return found
+
+
+def _middle_distance(draws: Draws, shape: Mapping[str, float], nearest: float, below: float) -> dict[str, float]:
+    """Bushes in two clumps, and where a fence or a hedge runs across the picture."""
+    found = {
+        "fence_foot": -(nearest + (below - nearest) * draws.between("fence", 0.20, 0.44)),
+        "fence_slope": draws.between("fence's slope", -0.10, 0.10),
+    }
+    clumps = [draws.between(f"bushes {k}", -0.42, 0.42) for k in (0, 1)]
+    depths = [draws.between(f"bushes {k} foot", *reach) for k, reach in ((0, (0.09, 0.2)), (1, (0.22, 0.5)))]
+    for number in range(BUSHES):
+        clump = number % 2
+        foot = nearest + (below - nearest) * depths[clump] * draws.between(f"bush {number} foot", 0.8, 1.25)
+        x = clumps[clump] + draws.between(f"bush {number}", -0.55, 0.55) * foot
+        found[f"bush{number}_foot"] = -foot
+        found[f"bush{number}_x"] = _beside(shape, x, -foot)
+        found[f"bush{number}_height"] = foot * draws.between(f"bush {number} height", 0.16, 0.38)
+        found[f"bush{number}_turn"] = draws.between(f"bush {number} turn", 0.0, 6.28)
+    return found
 
 
 def _band(draws: Draws, tags: Mapping[str, str]) -> dict[str, float]:
@@ -105,6 +143,14 @@ def _lake(draws: Draws, tags: Mapping[str, str], below: float) -> dict[str, floa
         "lake_x": draws.between("lake at", -0.25, 0.25),
         "lake_wide": draws.between("lake wide", 0.38, 0.8),
     }
+
+
+def lake_edge(shape: Mapping[str, float], turn: np.ndarray) -> np.ndarray:
+    """(N,) how far a lake's shore is from its middle, against its ellipse, at angles ``turn`` (N,) in the picture."""
+    at = 40.0 * shape["ridge_at"]
+    bays = 0.16 * np.sin(2 * turn + at) + 0.12 * np.sin(3 * turn + 2.3 * at)
+    bays += 0.08 * np.sin(5 * turn + 3.1 * at) + 0.05 * np.sin(9 * turn + 5.7 * at)
+    return 1 + bays * np.where(np.sin(turn) < 0, 0.55, 1.0)  # less on the near side, where trees stand
 
 
 def band_middle(shape: Mapping[str, float], away: float) -> float:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ._camera import Rays
 from ._canvas import Canvas, ground_distance, haze
+from ._landscape_shape import FENCE_HIGH
 from ._noise import mix, noise, step
 from ._table import Table
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ._scene import Scene
 
 PART = 12
+BOUND = 15
 _BANDS = {"a river": "river", "a road": "road", "a path": "path"}
 _TINTS = {"road": (0.21, 0.21, 0.22), "path": (0.46, 0.37, 0.25)}
 
@@ -49,6 +51,31 @@ def paint_water_and_ways(
                 bare = torch.where(dash, 0.62, bare)
             colour = haze(light, bare * (light.sun * 0.72 + light.air), e)
         canvas.paint(here, colour, label, PART + 1, depth, up)
+
+
+def paint_bounds(canvas: Canvas, scenes: Sequence[Scene], light: Table, layers: Any) -> None:
+    """A fence of posts and rails, or a hedge, across each picture that has one; a gap where a river or a way is."""
+    x, e, shape = layers.x, layers.e, layers.shape
+    foot = shape.fence_foot * (1 + shape.fence_slope * x)
+    far = layers.distance(foot)
+    aside = (x * far * layers.spread - _middle(shape, far)).abs()
+    free = (shape.fence > 0) & ((shape.band == 0) | (aside > 1.5 * shape.band)) & (far < canvas.depth * 1.05)
+    high = -FENCE_HIGH * foot
+    b = (e - foot) / high
+    for words, label in (("a fence", "fence"), ("a hedge", "bush")):
+        own = torch.tensor([scene.tags["fence"] == words for scene in scenes], device=x.device)[:, None, None]
+        if not own.any():
+            continue
+        if label == "fence":
+            post = (((x / (0.9 * high)) % 1) < 0.14) & (b < 1)
+            there = (b > 0) & (post | ((b - 0.42).abs() < 0.09) | ((b - 0.82).abs() < 0.09))
+            tint, shade = (0.45, 0.41, 0.35), 1.0
+        else:
+            top = 1.0 + 0.10 * noise("soft", x / high * 0.05, 0.4 + 0 * e)
+            there = (b > 0) & (b < top)
+            tint, shade = (0.08, 0.22, 0.06), 0.55 + 0.5 * b.clamp(0, 1) + 0.2 * noise("fine", x / high * 0.1, b * 0.1)
+        colour = light.sun.new_tensor(tint)[:, None, None, None] * (0.75 * light.sun + light.air) * shade
+        canvas.paint(own & free & there, colour.expand_as(canvas.colour), label, BOUND, far + 0 * e, -layers.level)
 
 
 def _middle(shape: Table, away: Tensor) -> Tensor:

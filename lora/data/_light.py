@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ._noise import mix, noise, scatter, step
+from ._place_words import ground_of
 from ._table import Table
 from .grammar import INSIDE, LAMPS_ON, STUDIO
 
@@ -78,7 +79,7 @@ def light_of(scenes: Sequence[Scene], device: torch.device) -> Table:
                 "sun": [value * time.strength for value in time.sun],
                 "sky_light": sky_light,
                 "air": [value * time.ambient for value in _between(time.horizon, (1, 1, 1), 0.5)],
-                "ground": GROUND_TINTS[scene.tags.get("ground") or scene.tags["near"]],
+                "ground": GROUND_TINTS[scene.tags.get("ground") or ground_of(scene.tags)],
                 "ambient": time.ambient,
                 "strength": time.strength,
                 "clouds": CLOUDS.get(scene.tags.get("sky", ""), time.clouds),

@@ -16,6 +16,9 @@ SHARES = {  # of the styles, where none is asked for
 }  # fmt: skip
 
 
+_BARE = {"street": 1.0, "bridge": 0.5, "suspension bridge": 0.5}  # where fewer have trees; houses would hide them
+
+
 def building_tags(choose: Chooser) -> dict[str, str]:
     style = choose("style", _styles(choose) or SHARES)
     material = choose("material", _materials(choose, style) or words.MATERIALS[style])
@@ -29,7 +32,7 @@ def building_tags(choose: Chooser) -> dict[str, str]:
     }
     yard = style in words.WITH_YARD
     tags["behind"] = choose("behind", words.BEHIND if style != "street" else {NONE: 1.0})
-    tags["trees"] = choose("trees", _trees(tags["ground"], 0.45 if style not in words.BRIDGES else 0.7))
+    tags["trees"] = choose("trees", _trees(tags, _BARE.get(style, 0.25)))
     tags["plants"] = choose("plants", words.PLANTS if yard and tags["ground"] in ("grass", "road") else {NONE: 1.0})
     tags["fence"] = choose("fence", words.FENCES if yard and tags["ground"] != "road" else {NONE: 1.0})
     tags["path"] = choose("path", words.PATHS if yard and tags["ground"] != "road" else {NONE: 1.0})
@@ -43,12 +46,15 @@ def grounds(style: str) -> tuple[str, ...]:
     return tuple(name for name in grammar.GROUNDS if name != "road" or style not in words.BRIDGES)
 
 
-def _trees(ground: str, none: float) -> dict[str, float]:
-    """What grows there, and its shares."""
-    grow = {"snow": ("conifers", "bare trees", "birches"), "sand": ("palms", "trees", "bare trees")}
-    there = {name: share for name, share in words.TREES.items() if name in grow.get(ground, tuple(words.TREES))}
-    if ground == "sand":
-        there["palms"] = 0.5
+def _trees(tags: Mapping[str, str], none: float) -> dict[str, float]:
+    """What grows beside a building, and its shares."""
+    ground = "mountains" if tags["behind"] == "mountains" and tags["ground"] != "sand" else tags["ground"]
+    grow = {
+        "snow": {"conifers": 0.6, "bare trees": 0.2, "birches": 0.2},
+        "sand": {"palms": 0.9, "bare trees": 0.1, "trees": 0.0},
+        "mountains": {"conifers": 0.6, "trees": 0.2, "birches": 0.2},
+    }
+    there = dict.fromkeys(words.TREES, 0.0) | grow.get("snow" if tags["ground"] == "snow" else ground, words.TREES)
     total = sum(there.values())
     return {name: (1 - none) * share / total for name, share in there.items()} | {NONE: none}
 
@@ -82,24 +88,55 @@ def _balconies(style: str) -> tuple[str, ...]:
 
 
 def landscape_tags(choose: Chooser) -> dict[str, str]:
-    wet = any(choose.wants(name) not in (None, NONE) for name in ("water", "way", "houses"))
-    fars = tuple(far for far in words.FARS if choose.wants("near") in (None, *nears(far)) and not (wet and far in _DRY))
+    wet, bound, bushy = (
+        any(choose.wants(name) not in (None, NONE) for name in names)
+        for names in (("water", "way", "houses", "fence"), ("fence",), ("plants",))
+    )
+    wanted = choose.wants("near")
+    fars = tuple(far for far in words.FARS if _lies(wanted, far) and not (wet and far in _DRY))
     far = choose("far", tuple(words.FARS) if choose.wants("far") else fars or tuple(words.FARS))
-    near = choose("near", nears(far))
-    water = choose("water", {NONE: 1.0} if far in _DRY else words.WATERS)
+    shares = words.NEAR_SHARES[far]
+    if not wanted and (bound or bushy):  # which only some grounds have
+        shares = {near: share for near, share in shares.items() if near in ("grass", "flowers")} or shares
+    near = choose("near", shares)
+    water = choose("water", {NONE: 1.0} if far in _DRY else {"a river": 0.2, NONE: 0.8} if bound else words.WATERS)
+    fields = far not in _DRY and near not in ("sand", "rocks") and water != "a lake"
+    green = near in ("grass", "flowers") or (near == "rocks" and far not in _DRY)
     return {
         "far": far,
         "near": near,
         "water": water,
         "way": choose("way", {NONE: 1.0} if water != NONE or far in _DRY else words.WAYS),
-        "houses": choose("houses", {NONE: 1.0} if far == "dunes" or water == "a lake" else words.VILLAGE),
-        "trees": choose("trees", _trees("snow" if near == "snow" else "sand" if far in _DRY else "grass", 0.27)),
+        "houses": choose("houses", _village(far, water)),
+        "fence": choose("fence", words.BOUNDS if fields else {NONE: 1.0}),
+        "plants": choose("plants", words.THICKETS if green else {NONE: 1.0}),
+        "trees": choose("trees", words.GROVES[_grove(far, near)]),
     }
 
 
-_DRY = ("dunes", "the sea", "cliffs")  # where no other water is, and no road leads
+_DRY = ("dunes", *words.COASTS)  # where no other water is, and no road leads
 
 
 def nears(far: str) -> tuple[str, ...]:
     """What can lie before what is far."""
-    return ("sand", "rocks") if far == "dunes" else words.NEARS
+    return tuple(words.NEAR_SHARES[far])
+
+
+def _village(far: str, water: str) -> Mapping[str, float]:
+    if far == "dunes" or water == "a lake":
+        return {NONE: 1.0}
+    return {"a village": 0.0, NONE: 1.0} if far in words.COASTS else words.VILLAGE
+
+
+def _lies(near: str | None, far: str) -> bool:
+    """Whether ``near``, if it is asked for, is usual before ``far``."""
+    return near is None or words.NEAR_SHARES[far].get(near, 0.0) > 0
+
+
+def _grove(far: str, near: str) -> str:
+    """What kind of place it is for trees."""
+    if far == "dunes" or near == "snow":
+        return "dunes" if far == "dunes" else "snow"
+    if far in words.COASTS:
+        return "beach" if near == "sand" else "coast"
+    return "mountains" if far == "snowy mountains" else "meadow"

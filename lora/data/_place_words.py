@@ -54,12 +54,12 @@ ROOFS = {
 BRIDGES = ("bridge", "suspension bridge")
 WITH_BALCONIES = ("apartment block", "skyscraper")
 WITH_YARD = ("house", "cottage", "villa", "barn", "garage", "church")  # a path, a fence, bushes
-TREES = {"trees": 0.44, "conifers": 0.2, "birches": 0.12, "bare trees": 0.12, "palms": 0.12}
+TREES = {"trees": 0.54, "birches": 0.20, "conifers": 0.18, "bare trees": 0.08, "palms": 0.0}
 BEHIND = {"hills": 0.26, "a forest": 0.22, "mountains": 0.12, "a city": 0.1, NONE: 0.3}
 BEHIND_CLASSES = {"hills": "hill", "a forest": "tree", "mountains": "mountain", "a city": "house"}
-FENCES = {"a fence": 0.28, "a hedge": 0.14, NONE: 0.58}
-PLANTS = {"bushes": 0.24, "flowers": 0.12, NONE: 0.64}
-PATHS = {"a path": 0.45, NONE: 0.55}
+FENCES = {"a fence": 0.28, "a hedge": 0.18, NONE: 0.54}
+PLANTS = {"bushes": 0.40, "flowers": 0.18, NONE: 0.42}
+PATHS = {"a path": 0.72, NONE: 0.28}
 
 FARS = {  # words -> class
     "snowy mountains": "mountain",
@@ -70,9 +70,28 @@ FARS = {  # words -> class
     "cliffs": "rock",
 }
 NEARS = ("grass", "sand", "snow", "rocks", "flowers")
-WATERS = {"a river": 0.18, "a lake": 0.17, NONE: 0.65}
-WAYS = {"a road": 0.16, "a path": 0.16, NONE: 0.68}
-VILLAGE = {"a village": 0.18, NONE: 0.82}
+COASTS = ("the sea", "cliffs")
+NEAR_SHARES = {  # far -> near -> its share; what has none is there only where it is asked for
+    "snowy mountains": {"grass": 0.34, "flowers": 0.26, "snow": 0.24, "rocks": 0.16, "sand": 0.0},
+    "green hills": {"grass": 0.55, "flowers": 0.33, "rocks": 0.12, "snow": 0.0, "sand": 0.0},
+    "the sea": {"sand": 0.50, "grass": 0.20, "rocks": 0.18, "flowers": 0.12, "snow": 0.0},
+    "a forest": {"grass": 0.44, "flowers": 0.28, "snow": 0.18, "rocks": 0.10, "sand": 0.0},
+    "dunes": {"sand": 0.80, "rocks": 0.20},
+    "cliffs": {"grass": 0.36, "sand": 0.26, "rocks": 0.20, "flowers": 0.18, "snow": 0.0},
+}
+GROVES = {  # where a landscape is -> what grows there, and its share
+    "dunes": {"palms": 0.42, "bare trees": 0.13, "trees": 0.0, "conifers": 0.0, "birches": 0.0, NONE: 0.45},
+    "beach": {"palms": 0.62, "bare trees": 0.08, "trees": 0.0, "conifers": 0.0, "birches": 0.0, NONE: 0.30},
+    "coast": {"trees": 0.38, "conifers": 0.24, "bare trees": 0.08, "birches": 0.0, "palms": 0.0, NONE: 0.30},
+    "snow": {"conifers": 0.56, "bare trees": 0.16, "birches": 0.12, "trees": 0.0, "palms": 0.0, NONE: 0.16},
+    "mountains": {"conifers": 0.62, "birches": 0.12, "trees": 0.08, "bare trees": 0.02, "palms": 0.0, NONE: 0.16},
+    "meadow": {"trees": 0.50, "birches": 0.22, "conifers": 0.06, "bare trees": 0.05, "palms": 0.0, NONE: 0.17},
+}
+WATERS = {"a river": 0.20, "a lake": 0.20, NONE: 0.60}
+WAYS = {"a road": 0.24, "a path": 0.32, NONE: 0.44}
+VILLAGE = {"a village": 0.24, NONE: 0.76}
+THICKETS = {"bushes": 0.42, NONE: 0.58}  # of a landscape
+BOUNDS = {"a fence": 0.26, "a hedge": 0.14, NONE: 0.60}  # of its meadows
 
 BETWEEN = (
     "behind",
@@ -88,6 +107,13 @@ BETWEEN = (
     "village",
     "without",
 )
+
+
+def ground_of(tags: Mapping[str, str]) -> str:
+    """What a landscape's nearest ground is, of NEARS; rocks lie on sand at coasts and among dunes, and on grass."""
+    if tags["near"] != "rocks":
+        return tags["near"]
+    return "sand" if tags["far"] in (*COASTS, "dunes") else "grass"
 
 
 def words() -> dict[str, tuple[str, ...]]:
@@ -148,7 +174,7 @@ def building_sentences(tags: Mapping[str, str]) -> tuple[str, ...]:
 def landscape_sentences(tags: Mapping[str, str]) -> tuple[str, ...]:
     """True sentences about a landscape, the fullest first."""
     far, near, time = tags["far"], tags["near"], tags["time"]
-    things = [tags["water"], tags["way"], tags["houses"], tags["trees"]]
+    things = [tags[name] for name in ("water", "way", "houses", "fence", "plants", "trees")]
     said = (
         f"a landscape with {listed([far, near, *things])}, {time}",
         f"{listed([near, *things])}, {far}, {time}",

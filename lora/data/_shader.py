@@ -103,7 +103,10 @@ class Shader:
         self._behind_air = True
         distance = self.node("CameraData").outputs["View Distance"]
         far, most = far * self.stage.air, 1 - (1 - most) * min(1.0, 2 * self.stage.air)
-        share = self.math("SUBTRACT", 1.0, self.math("EXPONENT", self.math("DIVIDE", distance, -far)))
+        deep = self.math("DIVIDE", distance, -far)
+        if not self._in_fog:  # what is near keeps its colours, as eyes see it
+            deep = self.math("MULTIPLY", deep, self.math("DIVIDE", distance, self.math("ADD", distance, 0.25 * far)))
+        share = self.math("SUBTRACT", 1.0, self.math("EXPONENT", deep))
         share = self.math("MULTIPLY", share, most)
         air = self.node("Emission", {"Color": haze, "Strength": 1.0}).outputs[0]
         return self.node("MixShader", {0: share, 1: surface, 2: air}).outputs[0]

@@ -15,6 +15,7 @@ from ._draws import Draws
 from ._thing_mesh import crease_points, meshes
 from ._thing_neon import flattened
 from ._thing_parts import MAIN, SECOND, Ball, Form, Part, Plate, Turned
+from ._thing_stand import FREE, TIPPED, stood
 from ._thing_words import NAMES, TABLE, THING
 from .grammar import STUDIO
 
@@ -57,7 +58,7 @@ def thing_shape(draws: Draws, tags: Mapping[str, str]) -> tuple[dict[str, float]
 @functools.lru_cache(64)
 def parts_of(name: str, form: float, looks_right: float) -> tuple[Part, ...]:
     """The parts of a thing that stands on the ground around the origin and is 1 metre large."""
-    parts = _BUILDERS[name](Form(Draws(int(form))))
+    parts = stood(_BUILDERS[name](Form(Draws(int(form)))), FREE if name == THING else TIPPED)
     low, high = extent(parts)
     size = max(high[1] - low[1], 0.85 * (high[0] - low[0]))
     middle = (low[0] + high[0]) / 2

@@ -145,7 +145,9 @@ def _walls(stage: Stage, scene: Scene, solid: Solid, base: int, walls: Any, part
     for face, side in sides(solid).items():
         holes, entrance = plan(side, solid, style, glass, solid.door == face + 1)
         wall = pierced(side, holes + ([entrance] if entrance else []))
-        stage.faces("wall", wall, walls[face in (0, 1)], "wall", base + face)
+        made = stage.faces("wall", wall, walls[face in (0, 1)], "wall", base + face)
+        if made is not None:
+            made.color = _own_tone(scene, base)
         for number, hole in enumerate(holes):
             _window(parts, side, hole, glass, style == "warehouse", number, face in (0, 1))
         if entrance:
@@ -157,6 +159,13 @@ def _walls(stage: Stage, scene: Scene, solid: Solid, base: int, walls: Any, part
         for side in sides(solid).values():
             if not glass:
                 side.box(parts.trim, (-0.03, side.width + 0.03), (0.0, 0.32), (-0.02, 0.035))
+
+
+def _own_tone(scene: Scene, base: int) -> tuple[float, float, float, float]:
+    """What the colour of one house of a street is multiplied by."""
+    rng = np.random.default_rng((scene.seed, base))
+    light, warm = rng.uniform(0.62, 1.22), rng.uniform(-0.09, 0.09)
+    return light * (1 + warm), light, light * (1 - 1.3 * warm), 1.0
 
 
 def _window(parts: _Parts, side: Side, hole: Rectangle, glass: bool, hall: bool, number: int, turned: bool) -> None:

@@ -40,11 +40,14 @@ def lay_ground(stage: Stage, scene: Scene, seed: int, size: float = 1.0) -> None
     if scene.tags.get("style") == "street":  # which has its own road
         stage.faces("ground", plain, asphalt(stage, air), "ground", GROUND)
     elif name == "road":
-        stage.faces("verge", plain.changed(lambda p: p - [0, 0.03, 0]), grass(stage, air), "ground", GROUND)
+        turf = grass(stage, air, _coarse(scene))
+        stage.faces("verge", plain.changed(lambda p: p - [0, 0.03, 0]), turf, "ground", GROUND)
         _road(stage, scene, air, size)
         _turf(stage, scene, size, lambda p: np.abs(p[:, 2] + _middle(scene)) > ROAD * size + 0.5)
     else:
-        material = {"grass": grass, "sand": sand, "snow": snow}[name](stage, air)
+        material = (
+            grass(stage, air, _coarse(scene)) if name == "grass" else {"sand": sand, "snow": snow}[name](stage, air)
+        )
         stage.faces("ground", plain, material, "ground", GROUND)
         if name == "grass":
             _turf(stage, scene, size, lambda p: np.ones(len(p), bool))
@@ -52,10 +55,12 @@ def lay_ground(stage: Stage, scene: Scene, seed: int, size: float = 1.0) -> None
         hills(stage, scene.view, scene.shape["hills"], scene.shape["hills_at"], name, air)
 
 
+def _coarse(scene: Scene) -> float:
+    return max(1.0, scene.view.distance / 16.0)
+
+
 def _turf(stage: Stage, scene: Scene, size: float, grows: Any) -> None:
     """Grass around a thing, but where its yard has other ground; from above nobody sees blades."""
-    if scene.view.eye[1] > 4.2:
-        return
     taken = covered(scene.shape, scene.tags) if scene.kind == "building" else []
 
     def free(p: np.ndarray) -> np.ndarray:
@@ -64,7 +69,8 @@ def _turf(stage: Stage, scene: Scene, size: float, grows: Any) -> None:
             found &= (p[:, 0] < x0) | (p[:, 0] > x1) | (p[:, 2] < z0) | (p[:, 2] > z1)
         return found
 
-    tufts(stage, scene.seed, scene.view, 0.055 * size**0.5, free)
+    above = max(1.0, scene.view.eye[1] / 4.0)  # from above, one sees clumps and not blades
+    tufts(stage, scene.seed, scene.view, 0.055 * size**0.5 * above**0.7, free, 1.5 * above)
 
 
 PLACES = ("city street", "mountain road", "coast")
@@ -126,16 +132,26 @@ def _strip(low: float, high: float, y: float) -> Faces:
 # --- materials
 
 
-def grass(stage: Stage, air: Any) -> Any:
-    """Turf: large stains, fine blades."""
+def grass(stage: Stage, air: Any, coarse: float = 1.0) -> Any:
+    """Turf: lush and dry meadows, clover, clumps, fine blades; it heaves a little. From far off, clumps that are
+    ``coarse`` times as large are seen where near by there are blades."""
     s = Shader(stage, "grass")
     at = s.place()
-    stain, fine = s.noise(at, 0.35, 6), s.noise(s.scaled(at, (1, 1, 1)), 34.0, 8, 0.7)
-    colour = s.mix(s.between(stain, 0.35, 0.68), (0.030, 0.072, 0.012), (0.075, 0.125, 0.026))
-    colour = s.mix(s.between(s.noise(at, 0.09, 4), 0.52, 0.75, 0, 0.6), colour, (0.13, 0.135, 0.045))
-    colour = s.shaded(colour, fine, 0.45, 1.6)
-    normal = s.bump(s.math("ADD", fine, s.noise(at, 6.0, 5)), 0.06)
-    return s.done(s.hazed(s.surface(Base_Color=colour, Roughness=0.75, IOR_Level=0.25, Normal=normal), air, HAZE))
+    stain, fine = s.noise(at, 0.35, 6), s.noise(at, 34.0 / coarse, 8, 0.7)
+    clump, heave = s.noise(at, 3.6 / coarse, 5, 0.68), s.noise(at, 0.22, 3, 0.5)
+    colour = s.mix(s.between(stain, 0.33, 0.68), (0.026, 0.074, 0.011), (0.078, 0.138, 0.024))
+    meadow = s.between(s.noise(at, 0.030, 3, 0.5, 0.8), 0.47, 0.56)
+    colour = s.mix(s.math("MULTIPLY", meadow, 0.45), colour, (0.115, 0.160, 0.032))
+    colour = s.mix(s.between(s.noise(at, 0.11, 4), 0.55, 0.75, 0, 0.5), colour, (0.135, 0.145, 0.046))
+    clover = s.math("MULTIPLY", s.between(s.noise(at, 0.8, 5, 0.6, 0.5), 0.56, 0.62), 0.6)
+    colour = s.mix(clover, colour, (0.022, 0.080, 0.022))
+    colour = s.shaded(s.shaded(colour, clump, 0.50, 1.5), fine, 0.45, 1.6)
+    level = s.node("SeparateXYZ", {0: s.node("NewGeometry").outputs["Incoming"]}).outputs[2]
+    sides = s.between(level, 0.025, 0.06, 0.62, 1.0)  # from low down, one sees between the blades
+    grey = s.node("CombineColor", {0: sides, 1: sides, 2: sides}).outputs[0]
+    colour = s.mix(1.0, colour, grey, "MULTIPLY")
+    normal = s.bump(s.math("ADD", fine, s.math("MULTIPLY", clump, 2.0)), 0.07, s.bump(heave, 0.8))
+    return s.done(s.hazed(s.surface(Base_Color=colour, Roughness=0.75, IOR_Level=0.08, Normal=normal), air, HAZE))
 
 
 def asphalt(stage: Stage, air: Any) -> Any:
@@ -202,7 +218,7 @@ def worn_paint(stage: Stage, air: Any) -> Any:
 # --- plants and hills
 
 
-def tuft(stage: Stage, seed: int, label: str, part: int, dry: float = 0.25) -> Any:
+def tuft(stage: Stage, seed: int, label: str, part: int, dry: float = 0.14) -> Any:
     """A handful of blades of grass, one unit high, with its material."""
     rng = np.random.default_rng(seed)
     blades = Faces()
@@ -222,7 +238,9 @@ def tuft(stage: Stage, seed: int, label: str, part: int, dry: float = 0.25) -> A
     chance = s.node("ObjectInfo").outputs["Random"]
     colour = s.mix(chance, (0.045, 0.105, 0.015), (0.105, 0.165, 0.035))
     colour = s.mix(s.between(chance, 1 - dry, 1.0, 0.0, 0.7), colour, (0.20, 0.18, 0.07))
-    material = s.done(s.surface(Base_Color=colour, Roughness=0.6, IOR_Level=0.3))
+    upper = s.surface(Base_Color=colour, Roughness=0.6, IOR_Level=0.3)
+    through = s.node("BsdfTranslucent", {"Color": s.mix(0.5, colour, (0.16, 0.22, 0.04))}).outputs[0]
+    material = s.done(s.node("MixShader", {0: 0.35, 1: upper, 2: through}).outputs[0])
     return stage.faces("tuft", blades, material, label, part)
 
 

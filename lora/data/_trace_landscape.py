@@ -12,17 +12,19 @@ import numpy as np
 from . import _trace_land as land
 from ._blender import Stage
 from ._camera import View
-from ._landscape_shape import CLASSES, COASTS, EYE, band_middle
+from ._landscape_shape import EYE, band_middle, lake_edge
+from ._place_words import COASTS, ground_of
 from ._scene import Scene
 from ._shader import Shader
 from ._solid_mesh import Faces
+from ._trace_bounds import hedge_or_fence
 from ._trace_ground import FAR, grass, sand, snow, tufts
 from ._trace_light import haze
 from ._trace_meadow import flowers, lay_ways, village
-from ._trace_plants import Grove
+from ._trace_plants import LEAVES, Grove
 
 LARGE = 4.0  # times as large as the scene's own metres, so that its trees are trees and not bushes
-GROUND, SEA, RIDGE, ROCK, TREE = 8, 6, 4, 20, 80  # parts, as the fast painter has them
+GROUND, SEA, RIDGE, ROCK, BUSH, TREE = 8, 6, 4, 20, 40, 80  # parts, as the fast painter has them
 
 
 def seen_large(view: View) -> View:
@@ -59,13 +61,17 @@ def build_landscape(stage: Stage, scene: Scene) -> None:
         x, foot, size = (scene.shape[f"rock{number}_{name}"] for name in ("x", "foot", "size"))
         away = high / (-foot * spread)
         _rock(stage, (x * spread * away, -away), size * spread * away, scene.seed * 31 + number, ROCK + number)
-    if not scene.shape["trees"]:
-        return
-    grove = Grove(stage, scene.tags["trees"], scene.seed * 17)
-    for number in range(int(scene.shape["trees"])):
-        x, foot, tall, turn = (scene.shape[f"tree{number}_{name}"] for name in ("x", "foot", "height", "turn"))
-        away = high / (-foot * spread)
-        grove.plant((x * spread * away, 0.0, -away), tall * spread * away, TREE + 2 * number, turn)
+    if scene.shape["fence"]:
+        hedge_or_fence(stage, scene, LARGE)
+    for kind, name, part in (("bush", "bushes", BUSH), ("tree", scene.tags["trees"], TREE)):
+        many = int(scene.shape["bushes" if kind == "bush" else "trees"])
+        if not many:
+            continue
+        grove = Grove(stage, name, scene.seed * 17, LEAVES if kind == "tree" else 5000)
+        for number in range(many):
+            x, foot, tall, turn = (scene.shape[f"{kind}{number}_{each}"] for each in ("x", "foot", "height", "turn"))
+            away = high / (-foot * spread)
+            grove.plant((x * spread * away, 0.0, -away), tall * spread * away, part + 2 * number, turn)
 
 
 def _forest(stage: Stage, scene: Scene, view: View) -> None:
@@ -123,10 +129,9 @@ def coast(scene: Scene, shore: float) -> list[tuple[float, float]]:
 
 
 def _near(stage: Stage, scene: Scene, shore: float | None, air: Any) -> None:
-    name = scene.tags["near"]
-    material = {"grass": grass, "sand": sand, "snow": snow, "rocks": sand, "flowers": grass}[name](stage, air)
+    name = label = ground_of(scene.tags)
+    material = {"grass": grass, "sand": sand, "snow": snow, "flowers": grass}[name](stage, air)
     ground = Faces()
-    label = CLASSES[name]
     line = None
     if shore is None:
         ground.polygon([(-FAR, 0, 60), (FAR, 0, 60), (FAR, 0, -1400), (-FAR, 0, -1400)])
@@ -157,7 +162,8 @@ def _dry(scene: Scene, at: np.ndarray) -> np.ndarray:
     x, e = at[:, 0] / (away * spread), -EYE * LARGE / (away * spread)
     dry = np.ones(len(at), bool)
     if shape["lake"]:
-        dry &= np.hypot((x - shape["lake_x"]) / shape["lake_wide"], (e - shape["lake_y"]) / shape["lake_high"]) > 1.1
+        a, b = (x - shape["lake_x"]) / shape["lake_wide"], (e - shape["lake_y"]) / shape["lake_high"]
+        dry &= np.hypot(a, b) > 1.08 * lake_edge(shape, np.arctan2(b, a))
     if shape["band"]:
         middle = np.array([band_middle(shape, each) for each in (away / LARGE).tolist()]) * LARGE
         dry &= np.abs(at[:, 0] - middle) > 1.3 * shape["band"] * LARGE

@@ -39,11 +39,11 @@ HOURS = {
     "morning": Hour((0.070, 0.170, 0.42), (0.30, 0.44, 0.66), (0.95, 0.74, 0.50), (1.55, 1.22, 0.88),
                     (0.42, 0.43, 0.54), (1.0, 0.76, 0.50), 4.6, 22.0, 0.8, 0.55, 0.55),
     "sunset": Hour((0.060, 0.105, 0.32), (0.22, 0.21, 0.36), (0.92, 0.36, 0.12), (1.75, 0.62, 0.24),
-                   (0.24, 0.17, 0.27), (1.0, 0.52, 0.22), 7.2, 14.0, 1.0, 0.55, 0.7),
+                   (0.24, 0.17, 0.27), (1.0, 0.60, 0.30), 6.8, 14.0, 1.0, 0.55, 0.7),
     "dusk": Hour((0.018, 0.038, 0.130), (0.085, 0.100, 0.23), (0.50, 0.24, 0.19), (0.42, 0.15, 0.13),
-                 (0.030, 0.036, 0.085), (0.75, 0.62, 0.95), 0.55, 25.0, 60.0, 1.35, 0.7),
+                 (0.030, 0.036, 0.085), (1.0, 0.66, 0.62), 0.60, 25.0, 60.0, 1.55, 0.7),
     "overcast": Hour((0.66, 0.69, 0.74), (0.60, 0.63, 0.68), (0.54, 0.57, 0.61), (0.80, 0.83, 0.87), (0.36, 0.39, 0.43),
-                     (0.95, 0.97, 1.0), 0.8, 50.0, 40.0, 0.72, 0.6),
+                     (0.95, 0.97, 1.0), 0.8, 50.0, 40.0, 0.92, 0.6),
     "fog": Hour((0.60, 0.63, 0.66), (0.60, 0.63, 0.66), (0.60, 0.63, 0.66), (0.60, 0.63, 0.66), (0.60, 0.63, 0.66),
                 (0.97, 0.97, 1.0), 0.6, 50.0, 60.0, 0.72, 0.030),
     "rain": Hour((0.27, 0.30, 0.34), (0.27, 0.30, 0.34), (0.31, 0.335, 0.37), (0.42, 0.45, 0.49), (0.13, 0.145, 0.165),
@@ -51,6 +51,8 @@ HOURS = {
     "night": Hour((0.003, 0.006, 0.019), (0.006, 0.012, 0.034), (0.020, 0.031, 0.068), (0.014, 0.019, 0.036),
                   (0.006, 0.008, 0.016), (0.55, 0.70, 1.0), 1.15, 42.0, 1.0, 1.75, 0.8),
 }  # fmt: skip
+FILL = {"morning": (0.0, 0.02, 0.06), "sunset": (0.0, 0.10, 0.26), "dusk": (0.020, 0.095, 0.185)}
+"""Light from above at a low sun, on top of the sky that is seen: shadows stay cool, and leaves and grass green."""
 COVERED = ("overcast", "rain", "fog")
 WET = ("rain",)
 INSIDE_EXPOSURE = {STUDIO: 0.45, "showroom": 1.15, "garage": 2.2}
@@ -175,6 +177,11 @@ def _sky(stage: Stage, hour: Hour, scene: Scene, sun: tuple[float, float, float]
     below = world.between(parts[2], -0.03, 0.0)
     ground = [0.45 * value for value in hour.horizon]
     colour = world.mix(below, ground, colour)
+    if time in FILL:
+        path = world.node("LightPath").outputs
+        seen = world.math("MAXIMUM", path["Is Camera Ray"], path["Is Glossy Ray"])
+        lights = world.math("MULTIPLY", world.math("SUBTRACT", 1.0, seen), world.between(parts[2], 0.0, 0.5))
+        colour = world.mix(lights, colour, FILL[time], "ADD")
     world.owner.cycles.sampling_method, world.owner.cycles.sample_map_resolution = "MANUAL", 256
     return world.done(world.node("Background", {"Color": colour, "Strength": 1.0}).outputs[0])
 
@@ -239,5 +246,7 @@ def exposure(time: str) -> float:
 
 def haze(time: str) -> Colour:
     """The colour of far air."""
-    horizon = HOURS[time].horizon
-    return tuple(0.92 * value for value in horizon)  # type: ignore[return-value]
+    hour = HOURS[time]
+    share = 0.5 if time in FILL else 0.0  # a low sun colours the sky's rim more than the air before it
+    low, high = hour.horizon, hour.middle
+    return tuple(0.92 * (a + share * (b - a)) for a, b in zip(low, high, strict=True))  # type: ignore[return-value]

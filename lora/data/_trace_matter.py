@@ -29,16 +29,17 @@ def dark(stage: Stage, material: str) -> Any:
 
 
 def glowing(stage: Stage, colour: str) -> Any:
-    """The gas in a tube: nearly white inside, of its colour at its edge."""
+    """The gas in a tube: of its colour, paler inside, deeper at its edge."""
     s = Shader(stage, "neon")
     tint = colour_in("neon", colour)
     peak = max(tint)
     pure = tuple(value / peak for value in tint)
     facing = s.node("LayerWeight", {"Blend": 0.35}).outputs["Facing"]
-    core = tuple(0.07 + 0.93 * value for value in pure)
-    tone = s.mix(s.between(facing, 0.15, 0.75), core, pure)
+    core = tuple(0.05 + 0.95 * value for value in pure)
+    deep = tuple(value**1.25 for value in pure)
+    tone = s.mix(s.between(facing, 0.15, 0.75), core, deep)
     camera = s.node("LightPath").outputs["Is Camera Ray"]
-    strength = s.math("ADD", s.math("MULTIPLY", camera, -4.7), 6.0)  # what it lights gets more than the eye
+    strength = s.math("ADD", s.math("MULTIPLY", camera, -5.15), 6.0)  # what it lights gets more than the eye
     return s.done(s.node("Emission", {"Color": tone, "Strength": strength}).outputs[0])
 
 

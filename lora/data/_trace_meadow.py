@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ._blender import Stage
-from ._landscape_shape import CLASSES, EYE, band_middle
+from ._landscape_shape import EYE, band_middle, lake_edge
+from ._place_words import ground_of
 from ._scene import Scene
 from ._shader import Shader, plain
 from ._solid_mesh import Faces
@@ -28,9 +29,8 @@ def lay_ways(stage: Stage, scene: Scene, large: float, air: Any) -> None:
     """A lake, or what winds to the viewer; ``large`` is how many times the scene's metres everything is."""
     shape, spread = scene.shape, 2 * math.tan(scene.view.field / 2)
     if shape["lake"]:
-        turn = np.linspace(0, 2 * np.pi, 160, endpoint=False)
-        rng = np.random.default_rng(scene.seed + 3)
-        edge = 1 + 0.13 * sum(np.sin(k * turn + rng.uniform(0, 7)) / k for k in (3, 5, 8))
+        turn = np.linspace(0, 2 * np.pi, 240, endpoint=False)
+        edge = lake_edge(shape, turn)
         for grow, y, material, part in (
             (1.06, 0.015, shore(stage, air), 8),
             (1.0, 0.03, water(stage, air, 0.10, 1.6), PART),
@@ -67,7 +67,7 @@ def lay_ways(stage: Stage, scene: Scene, large: float, air: Any) -> None:
 
 
 def _near(scene: Scene) -> str:
-    return CLASSES[scene.tags["near"]]
+    return ground_of(scene.tags)
 
 
 def _strip(

@@ -12,13 +12,18 @@ from ._shader import Shader
 from ._solid_mesh import Faces, Point
 from ._trace_species import Plant, grown
 
-LEAVES = 17000  # of a tree near by
+LEAVES = 22000  # of a tree near by
 SHAPES = 2  # different ones of a kind in a picture
 GREENS = {  # from where to where a leaf's colour varies
-    "trees": ((0.030, 0.085, 0.014), (0.085, 0.165, 0.030)), "birches": ((0.075, 0.135, 0.022), (0.16, 0.20, 0.045)),
+    "trees": ((0.026, 0.075, 0.013), (0.090, 0.175, 0.030)), "birches": ((0.075, 0.135, 0.022), (0.16, 0.20, 0.045)),
     "conifers": ((0.012, 0.038, 0.016), (0.034, 0.072, 0.030)), "palms": ((0.035, 0.085, 0.015), (0.10, 0.15, 0.03)),
     "bushes": ((0.024, 0.070, 0.012), (0.070, 0.135, 0.026)), "bare trees": ((0.05, 0.04, 0.03), (0.1, 0.08, 0.06)),
 }  # fmt: skip
+TONES = {  # what single trees of a kind lean to
+    **dict.fromkeys(("trees", "bushes", "birches"), ((0.120, 0.170, 0.022), (0.022, 0.075, 0.026))),
+    **dict.fromkeys(("conifers",), ((0.040, 0.070, 0.018), (0.014, 0.046, 0.034))),
+    **dict.fromkeys(("palms",), ((0.10, 0.14, 0.03), (0.03, 0.08, 0.02))),
+}
 
 
 class Grove:
@@ -87,7 +92,8 @@ def leaves_material(stage: Stage, name: str) -> Any:
     own = s.node("ObjectInfo").outputs["Random"]
     low, high = GREENS[name]
     colour = s.mix(chance, low, high)
-    colour = s.shaded(colour, own, 0.82, 1.18)
+    colour = s.mix(s.between(own, 0.35, 1.0, 0.0, 0.55), colour, TONES[name][0])  # one is yellower, another bluer
+    colour = s.mix(s.between(own, 0.35, 0.0, 0.0, 0.45), colour, TONES[name][1])
     upper = s.surface(Base_Color=colour, Roughness=0.5, IOR_Level=0.35)
     through = s.node("BsdfTranslucent", {"Color": s.mix(0.5, colour, [1.6 * value for value in high])}).outputs[0]
     return s.done(s.node("MixShader", {0: 0.12 if name == "conifers" else 0.32, 1: upper, 2: through}).outputs[0])

@@ -30,7 +30,7 @@ def _at(view: View, aside: float, up: float, ahead: float) -> list[float]:
 
 def light_room(stage: Stage, name: str, view: View) -> None:
     """The lamps of a room."""
-    around = {STUDIO: (0.17, 0.175, 0.18), "showroom": (0.30, 0.305, 0.315), "garage": (0.020, 0.021, 0.024)}[name]
+    around = {STUDIO: (0.17, 0.175, 0.18), "showroom": (0.30, 0.305, 0.315), "garage": (0.045, 0.048, 0.054)}[name]
     world = Shader(stage, name, world=True)
     stage.scene.world = world.done(world.node("Background", {"Color": around, "Strength": 1.0}).outputs[0])
     if name == STUDIO:
@@ -42,7 +42,7 @@ def light_room(stage: Stage, name: str, view: View) -> None:
         for at, to, watts, wide, high in lamps:
             stage.lamp("AREA", at, to, watts, wide, shape="RECTANGLE", size_y=high)
         return
-    tone, watts = {"showroom": ((1.0, 0.98, 0.95), 260.0), "garage": ((0.86, 0.93, 1.0), 105.0)}[name]
+    tone, watts = {"showroom": ((1.0, 0.98, 0.95), 260.0), "garage": ((0.86, 0.93, 1.0), 150.0)}[name]
     up = CEILING[name] - 0.05
     for aside in (-5.4, -2.7, 0.0, 2.7, 5.4) if name == "showroom" else (-4.0, -1.6, 1.6, 4.0):
         at = _at(view, aside, up, 0.0)
@@ -67,7 +67,7 @@ def lay_room(stage: Stage, scene: Scene) -> None:
         walls.polygon([tuple(_at(view, *at)) for at in ((a0, 0, b0), (a0, high, b0), (a1, high, b1), (a1, 0, b1))])
     stage.faces("floor", floor, _floor(stage, name), "ground", 0)
     stage.faces("walls", walls, _wall(stage, name), "ground", WALL)
-    tone = 0.70 if name == "showroom" else 0.03
+    tone = 0.70 if name == "showroom" else 0.10
     stage.faces("ceiling", roof, plain(stage, "ceiling", (tone, tone, tone), 0.8), "ground", WALL)
 
 
@@ -80,7 +80,7 @@ def _floor(stage: Stage, name: str) -> Any:
         colour = s.mix(s.between(cloud, 0.3, 0.7), (0.40, 0.40, 0.405), (0.50, 0.50, 0.50))
         return s.done(s.surface(Base_Color=colour, Roughness=0.09, IOR_Level=0.55))
     stain, fine = s.noise(at, 0.7, 8, 0.6), s.noise(at, 14.0, 5, 0.65)
-    colour = s.mix(s.between(stain, 0.3, 0.7), (0.040, 0.041, 0.044), (0.085, 0.085, 0.087))
+    colour = s.mix(s.between(stain, 0.3, 0.7), (0.070, 0.071, 0.074), (0.135, 0.134, 0.132))
     rough = s.between(stain, 0.35, 0.65, 0.10, 0.30)
     return s.done(s.surface(Base_Color=s.shaded(colour, fine, 0.85, 1.15), Roughness=rough, IOR_Level=0.6))
 
@@ -91,7 +91,7 @@ def _wall(stage: Stage, name: str) -> Any:
     if name == "showroom":
         return s.done(s.surface(Base_Color=(0.62, 0.62, 0.63), Roughness=0.6))
     stain, pore = s.noise(at, 0.8, 7, 0.6), s.noise(at, 20.0, 5, 0.65)
-    colour = s.shaded(s.shaded((0.11, 0.11, 0.115), stain, 0.7, 1.2), pore, 0.9, 1.1)
+    colour = s.shaded(s.shaded((0.24, 0.24, 0.245), stain, 0.7, 1.2), pore, 0.9, 1.1)
     return s.done(s.surface(Base_Color=colour, Roughness=0.8, Normal=s.bump(pore, 0.01)))
 
 

@@ -70,7 +70,7 @@ def _forked(rng: np.random.Generator, middle: np.ndarray, radii: np.ndarray, bou
     for k in range(boughs):
         share = (k + 0.5) / boughs
         start = fork + (top - fork) * (0.72 * share * rng.uniform(0.7, 1.15))
-        turn, rise = 2.4 * k + rng.uniform(-0.4, 0.4), -0.55 + 1.4 * share + rng.uniform(-0.15, 0.15)
+        turn, rise = 2.4 * k + rng.uniform(-0.4, 0.4), -0.55 + 2.0 * share + rng.uniform(-0.15, 0.15)
         way = np.array([math.cos(turn) * math.cos(rise), math.sin(rise), math.sin(turn) * math.cos(rise)])
         reach = middle + way * radii * rng.uniform(0.62, 0.86)
         half = start + (reach - start) * 0.55 + np.array([0.0, 0.02, 0.0])
@@ -100,8 +100,12 @@ def _leafy(rng: np.random.Generator, count: int, middle: tuple[float, float, flo
 
 
 def _broad(rng: np.random.Generator, count: int) -> Plant:
-    wide = rng.uniform(0.28, 0.34)
-    return _leafy(rng, count, (0.0, 0.63, 0.0), (wide, 0.34, wide), 13, 9, 0.27, 0.030, 0.0125, 0.034)
+    """Round, broad or tall, with a crown that ends in a dome."""
+    form = int(rng.integers(0, 3))
+    wide, high, trunk = ((0.33, 0.36, 0.25), (0.40, 0.31, 0.30), (0.25, 0.40, 0.20))[form]
+    wide *= rng.uniform(0.92, 1.08)
+    crown = (wide, high, wide * rng.uniform(0.9, 1.1))
+    return _leafy(rng, count, (0.0, 0.985 - high, 0.0), crown, 19, 11, trunk, 0.028, 0.0092, 0.030)
 
 
 def _birch(rng: np.random.Generator, count: int) -> Plant:

@@ -58,6 +58,9 @@ def wall_material(stage: Stage, material: str, colour: str, style: str, turned: 
     )
     weather = s.noise(s.node("CombineXYZ", {0: u, 1: s.math("MULTIPLY", v, 0.22), 2: 3.0}).outputs[0], 0.8, 6, 0.6)
     tone = s.shaded(tone, weather, 0.80, 1.10)
+    if style == "street":  # each house has a tone of its own
+        own = s.node("ObjectInfo").outputs["Color"]
+        tone = s.mix(1.0, tone, own, "MULTIPLY")
     foot = s.between(s.math("ADD", v, s.math("MULTIPLY", weather, 0.7)), 0.35, 1.3, 0.62, 1.0)  # damp rises
     grey = s.node("CombineColor", {0: foot, 1: foot, 2: foot}).outputs[0]
     tone = s.mix(1.0, tone, grey, "MULTIPLY")

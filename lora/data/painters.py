@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ._scene import Scene
 
 Paint = Callable[["Sequence[Scene]", int], Renders]
-TRACED_LOOK = 5  # grows whenever traced pictures change
+TRACED_LOOK = 6  # grows whenever traced pictures change
 INSTALL = "pip install --no-deps bpy==5.0.1 zstandard"  # with what it asks for, numpy would go back to 1
 
 

@@ -25,7 +25,7 @@ from ._thing import paint_things
 if TYPE_CHECKING:
     from ._scene import Scene
 
-LOOK = 4  # grows whenever pictures change, so that no set of them mixes two looks
+LOOK = 5  # grows whenever pictures change, so that no set of them mixes two looks
 STEP = 4  # sizes are multiples of this
 LARGER = 3, 2  # a picture is drawn half as large again, and then brought down
 AT_ONCE = {"cpu": 1, "other": 32}  # pictures of one kind, as memory allows; one stays within a CPU's caches

@@ -46,8 +46,8 @@ __all__ = [
 SHARES = {"car": 0.27, "building": 0.25, "landscape": 0.18, "thing": 0.30}  # of scenes whose kind is not said
 FINISH_SHARES = {"glossy": 0.36, "metallic": 0.30, "matte": 0.16, "two-tone": 0.12, "chrome": 0.06}
 INSIDE_SHARES = {STUDIO: 0.10, "showroom": 0.06, "garage": 0.05}  # of cars
-TIME_SHARES = {"day": 0.22, "sunset": 0.14, "overcast": 0.12, "night": 0.12, "morning": 0.12, "dusk": 0.10,
-               "fog": 0.08, "rain": 0.10}  # fmt: skip
+TIME_SHARES = {"day": 0.26, "sunset": 0.18, "morning": 0.14, "overcast": 0.14, "dusk": 0.10, "night": 0.10,
+               "rain": 0.05, "fog": 0.03}  # fmt: skip
 _SHAPES = {"car": car_shape, "building": building_shape, "landscape": landscape_shape, "thing": thing_shape}
 
 
