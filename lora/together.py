@@ -14,6 +14,7 @@ from ..stream.base.completion import ANY, BEFORE_ITS_NOUN, NONE, OPEN, Together
 from ..stream.base.errors import ModelError
 from ..stream.base.names import short
 
+CHANCE = 0.001  # below it, that a word met nothing but one other is no accident
 RARE = 4.0  # times that two words would have met by chance, from which it says something that they never did
 MOST = 20_000  # lists in a file
 _ABSENT = re.compile(r"\b(?:no|without) ([^\W\d_]+)")
@@ -73,9 +74,13 @@ def _goes(
 def _met(options: Mapping[str, int], met: Callable[[str], int], times: int) -> tuple[str, ...]:
     """The options that go with a word that was said so many ``times``.
 
-    They are those that it met, and those so rare that by chance it might have missed them.
+    They are those that it met, and those so rare that by chance it might have missed them. What always met one and the
+    same, where others would have come, goes with that one alone.
     """
     there = sum(often for option, often in options.items() if met(option))
+    always = [option for option in options if met(option)]
+    if len(always) == 1 and (there / sum(options.values())) ** times < CHANCE:
+        return (always[0],)
     might = {option: times * often / (there + often) for option, often in options.items()}
     return tuple(option for option in options if met(option) or might[option] < RARE)
 

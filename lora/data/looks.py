@@ -22,7 +22,7 @@ from ...stream.base.progress import Progress, silent
 from ._journal import write_atomically
 from ._scene import Scene
 from .folder import ABOUT, METADATA, Row, write_rows
-from .grammar import STUDIO
+from .grammar import INSIDE
 from .palette import NUMBER
 from .render import render
 from .sample import Sample
@@ -70,7 +70,7 @@ def pairs(look: str, count: int, size: int = 256) -> Iterator[Sample]:
         raise ConfigError(f"pairs: got {count}, expected 1 to {MOST_PAIRS}")
     drawn = map(sample_scene, itertools.count(FIRST_SEED))
     # A look is to change these, too, and has nothing to show there.
-    shown = (scene for scene in drawn if scene.tags["time"] not in (STUDIO, "night"))
+    shown = (scene for scene in drawn if scene.tags["time"] not in (*INSIDE, "night"))
     for scene in itertools.islice(shown, count):
         renders = render([chosen.scene(scene)], size)
         seen = Seen(
