@@ -13,6 +13,7 @@ import { View } from "./ui/view.js";
 import { composed } from "./drawing/compose.js";
 
 const SETTLED = 200; // milliseconds without operations after which what has come is all there is
+const SLOWEST = 70; // milliseconds between two pictures of the drawing, where rendering takes long
 const PORTION = 4000; // points of an operation
 const STEP = 8; // milliseconds between two points of a stroke whose times are not known any more
 const LIVES = 20; // of this page, whose strokes it still calls its own
@@ -49,7 +50,8 @@ export class Studio extends EventTarget {
     this.settling = 0;
     /** Whether operations that the server lacks are to be taken once all others are here. */ this.lacking = true;
     const facts = () => ({ of: this.renders.sequence, document: this.connection.revision });
-    this.pictures = new Pictures(this.connection, () => composed(this), facts);
+    const pause = () => (this.status.fps > 0 ? Math.min(SLOWEST, 1000 / this.status.fps / 2) : 0);
+    this.pictures = new Pictures(this.connection, () => composed(this), facts, pause);
     this.#listen();
   }
 

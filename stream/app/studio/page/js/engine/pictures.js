@@ -13,11 +13,15 @@ export class Pictures {
    * @param {import("./connection.js").Connection} connection
    * @param {() => Drawn} compose draws what there is now
    * @param {() => {of: number, document: number}} facts what stands in the head besides
+   * @param {() => number} pause milliseconds between two pictures, at least: more than are rendered only cost time
    */
-  constructor(connection, compose, facts) {
+  constructor(connection, compose, facts, pause = () => 0) {
     this.connection = connection;
     this.compose = compose;
     this.facts = facts;
+    this.pause = pause;
+    this.last = -Infinity;
+    this.timer = 0;
     this.sequence = 0;
     this.time = 0;
     this.dirty = false;
@@ -44,12 +48,22 @@ export class Pictures {
   }
 
   #next() {
-    if (this.dirty && !this.busy && this.connection.open) this.#send();
+    if (!this.dirty || this.busy || this.timer || !this.connection.open) return;
+    const wait = this.last + this.pause() - performance.now();
+    if (wait <= 0) {
+      this.#send();
+      return;
+    }
+    this.timer = window.setTimeout(() => {
+      this.timer = 0;
+      this.#next();
+    }, wait);
   }
 
   #send() {
     this.busy = true;
     this.dirty = false;
+    this.last = performance.now();
     const { sketch, labels, instances } = this.compose();
     const tag = this.connection.welcome?.tag;
     const { width, height } = sketch;
