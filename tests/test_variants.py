@@ -76,6 +76,8 @@ def test_a_stream_draws_what_the_completed_prompt_says():
     assert reading.added == added and reading.hints() == (f"the seed adds: {', '.join(added)}",)
     plain = config.model_copy(update={"complete_prompt": False})
     assert not prompts.read("a house", plain).hints() and not reading.lines()
+    painted = config.changed(mode="paint")
+    assert not prompts.read("a house", painted).added, "the picture that it begins with says it"
     expected = prompts.prompt(plain.model_copy(update={"prompt": prompt}))
     assert torch.equal(prompts.prompt(config).text, expected.text)
     assert not torch.equal(prompts.prompt(config).text, prompts.prompt(plain).text)

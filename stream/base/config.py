@@ -107,8 +107,7 @@ class StreamConfig(_Frozen):
     seed: Seed = 2
     """Seed of the fixed noise; -1 draws one. Or a blend of seeds: [(seed, weight), ...]."""
     complete_prompt: bool = False
-    """What the prompt leaves open (a colour, the ground, the light) is drawn by the seed among the model's own words;
-    of models without a list of words nothing is."""
+    """What the prompt leaves open is drawn by the seed, in the model's own words; in modes sketch and txt2img."""
     seed_interpolation_method: Literal["linear", "slerp"] = "linear"
     """How the noise of seeds is blended."""
     normalize_seed_weights: bool = True

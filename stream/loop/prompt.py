@@ -92,13 +92,14 @@ class PromptEncoder:
         if not self.brings.tags:
             return text, ()
         seed = config.seed if isinstance(config.seed, int) else config.seed[0][0]
-        key = (text, self._taught(config), seed if config.complete_prompt else None)
+        completes = config.complete_prompt and not config.from_picture  # whose picture says it
+        key = (text, self._taught(config), seed if completes else None)
         whole = self._completed.get(key)  # which is asked with every change of any setting, from any thread
         if whole is None:
             heeded = key[1] or self._brings_lora(parse_prompt(text))
             understood = Understood(text) if heeded else self._unknown_words.understand(text)
             whole = understood.text, ()
-            if config.complete_prompt:
+            if completes:
                 rng, together = random.Random(seed), self.brings.together
                 whole = completed(understood.text, self.brings.tags, rng, together, understood.absent)
             if len(self._completed) >= TOLD_TEXTS:
