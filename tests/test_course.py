@@ -108,7 +108,7 @@ def test_a_course_may_end_with_another_base_on_traced_scenes(tmp_path):
     assert finish.init == str(tmp_path / "base" / "model") and finish.autoencoder == base.autoencoder
     assert (finish.data.path, finish.data.scenes) == (str(tmp_path / "traced"), 80) != (base.data.path, 68)
     assert parts["style clay"].pretrained_model == str(tmp_path / "finish" / "model")
-    assert any(line.startswith("80 traced scenes: about 0.2 hours") for line in course.plan(config))
+    assert any(line.startswith("80 traced scenes: about 0.3 hours") for line in course.plan(config))
 
 
 def test_what_is_done_is_not_done_again(made, monkeypatch):

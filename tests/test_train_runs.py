@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from inkstream.lora.train.loop import Loop, TrainError
 from inkstream.lora.train.models import load_autoencoder
 from inkstream.lora.train.predict import lcm_steps
 from inkstream.lora.train.report import dry_run
+from inkstream.lora.train.task import Now
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.errors import ConfigError, ModelError
 
@@ -233,6 +235,20 @@ def test_a_latent_may_stand_for_16_pixels_and_the_decoder_learn_with_the_base(tm
             base_config(tmp_path, codec, crop_weight=0, **more)
     with pytest.raises(ValueError, match="decoder_blocks: got 4 numbers, expected 5"):
         autoencoder_config(tmp_path, **{**stages, "decoder_blocks": (1, 1, 1, 0)})
+
+
+def test_the_adversary_sees_the_drawing_of_the_very_crop_that_was_decoded(tmp_path, codec):
+    task = base.BaseTask.of(base_config(tmp_path, codec, gan_sees="pictures"), TRAIN, HELD)
+    batch = next(task.batches.since(0, 0))
+    batch = replace(batch, lines=batch.picture[..., 0].clone(), paint=None)
+    places = set()
+    for seed in range(6):
+        now = Now(seed, 1.0, torch.Generator().manual_seed(seed))
+        with torch.no_grad():
+            got, truth, drawn = task._crops(task.codec.latents(batch), batch, batch.control(), now)
+        assert got.shape == truth.shape == drawn.shape and torch.allclose(truth[:, 0], drawn[:, 0] * 2 - 1, atol=1e-5)
+        places.add(truth.sum().item())
+    assert len(places) > 2, "not always the same place"
 
 
 def test_a_decoder_learns_to_show_more_contrast(tmp_path, codec):

@@ -140,7 +140,9 @@ class Batches(Dataset):
         """The batch of these samples, each varied by its generator."""
         rows = [(index, varied(self._sample(index, rng), self.config, rng)) for index, rng in chosen]
         clean, labels = [row.clean for _, row in rows], [row.labels for _, row in rows]
-        paint = [np.zeros_like(row.picture) if row.paint is None else row.paint for _, row in rows]
+        paint = None
+        if any(row.paint is not None for _, row in rows):
+            paint = _stacked([np.zeros_like(row.picture) if row.paint is None else row.paint for _, row in rows])
         latent = None
         if self.latents is not None:
             latent = torch.from_numpy(np.stack([self.latents.read(index, row.flipped) for index, row in rows]))
@@ -151,7 +153,7 @@ class Batches(Dataset):
             lines=_stacked([row.lines for _, row in rows]),
             clean=None if any(each is None for each in clean) else _stacked(clean),
             labels=None if any(each is None for each in labels) else _stacked(labels),
-            paint=None if all(row.paint is None for _, row in rows) else _stacked(paint),
+            paint=paint,
             captions=tuple(row.caption for _, row in rows),
             latent=latent,
         )

@@ -19,12 +19,6 @@ OPEN = ("material", "colour", "finish", "ground", "far", "near", "time", "behind
 ALWAYS_OPEN = ("colour", "ground", "time")
 OPEN_LANDSCAPE = ("far", "near", "time")
 SAID = {"ground": "on {}", "near": "with {}", "far": "with {}"}
-AS_SAID = {
-    "city street": "on a city street",
-    "mountain road": "on a mountain road",
-    "coast": "at the coast",
-    "table": "on a table",
-}
 LANDSCAPE = ("far", "near")
 NOUNS = ("style", "name", "kind")
 BEFORE_ITS_NOUN = ("finish", "colour", "material")  # in this order
@@ -135,7 +129,7 @@ def clause_of(tag: str, word: str, together: Together = NOTHING) -> str:
     clause = together.clauses.get(tag, {}).get(word)
     if clause and tag not in BEFORE_ITS_NOUN:
         return clause
-    return word if together.kinds else AS_SAID.get(word, SAID.get(tag, "{}").format(word))
+    return word if together.kinds else SAID.get(tag, "{}").format(word)
 
 
 def instead(prompt: str, word: str, other: str) -> str:
