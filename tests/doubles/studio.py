@@ -51,10 +51,23 @@ def fake_maker(delay=0.0, wait=None):
 
 @contextlib.contextmanager
 def studio(
-    folder, *, maker=None, most=8, token="", hosts=HERE, history=0, port=0, certificates=None, run=None, page=None
+    folder,
+    *,
+    maker=None,
+    most=8,
+    token="",
+    hosts=HERE,
+    history=0,
+    port=0,
+    certificates=None,
+    run=None,
+    page=None,
+    steered=None,
 ):
     """A server that is up; ``folder`` keeps its drawings."""
-    backend = InProcess(run or run_config(), maker or fake_maker(), most=most, history=history, folder=folder / "kept")
+    backend = InProcess(
+        run or run_config(), maker or fake_maker(), most=most, history=history, folder=folder / "kept", steered=steered
+    )
     listening = bound("127.0.0.1", port)
     server = Server(
         backend,

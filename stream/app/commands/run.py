@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,16 +29,15 @@ from ..control import check_controls, steered
 from ..opening import Opening
 from .common import check_kinds, exit_code, loaded, say_results
 from .recording import MEGABYTES, HistoryOption, JournalOption, recording
+from .steered import ControlOption, CuesOption, read_show
 
 if TYPE_CHECKING:
     from ...base.configfile import RunConfig
-    from ...base.cues import CueList
     from ...sinks import Status
     from ..studio.beside import Beside
 
 ENDS = "From where to where"
 WHILE_DRAWN = re.compile(r"\(\d[\d.,]* [KMGT]i?B\)|[*•●]|\s")  # what changes in a window's title while one draws
-STEERED = "What steers it"
 
 
 def _list_sources(wanted: bool) -> None:
@@ -73,25 +71,8 @@ def run(
             "mjpeg:8090 or null. Can be repeated.",
         ),
     ] = None,
-    controls: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--control",
-            metavar="CONTROL",
-            rich_help_panel=STEERED,
-            help="osc:9000, midi:learn, midi:NAME, http:7860, or keys (for the whole desktop). Can be repeated.",
-        ),
-    ] = None,
-    cues: Annotated[
-        Path | None,
-        typer.Option(
-            "--cues",
-            metavar="FILE",
-            dir_okay=False,
-            rich_help_panel=STEERED,
-            help="The cues of a show (YAML): prompts and seeds that fade into each other, called or by the clock.",
-        ),
-    ] = None,
+    controls: ControlOption = None,
+    cues: CuesOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     like: LikeOption = None,
     model: ModelOption = None,
@@ -190,13 +171,6 @@ def run(
     # Somebody watches a live source; a script that renders files wants to know.
     refused = session.metrics.counter("frames_refused") and not session.status.newest_wins
     exit_code(session, fault=not kept or bool(refused))
-
-
-def read_show(path: Path) -> CueList:
-    """The cues of a show; raises ConfigError."""
-    from ...base.cues import read_cues
-
-    return read_cues(path)
 
 
 def drawn_in_browser(source: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,8 +26,10 @@ from ...base.options import (
 from ...base.progress import note
 from ...base.signals import INTERRUPTED, interrupts, saving
 from ...base.terminal import stderr
+from ..control import check_controls, surfaces
 from .recording import MEGABYTES, HistoryOption
 from .start import display_there
+from .steered import ControlOption, CuesOption, read_show
 
 if TYPE_CHECKING:
     from ..studio.backend import SessionBackend
@@ -88,28 +91,42 @@ def studio(
     open_page: Annotated[
         bool, typer.Option("--open/--no-open", rich_help_panel=PAGE, help="Open the page in the browser.")
     ] = True,
+    controls: ControlOption = None,
+    cues: CuesOption = None,
     history: HistoryOption = MEGABYTES,
 ) -> None:
     """Draw in the browser, on this computer or on a tablet, with the render beside it.
 
     The page works while the model is still being loaded, and what is drawn is kept: after a reload, a cut or a restart
-    it goes on where it was.
+    it goes on where it was. What steers it (--control) is for the drawing that somebody drew on last.
 
     Examples:
 
         inkstream studio
         inkstream studio --share --tls
         inkstream studio -c sd-turbo -p "a watercolour of a lighthouse"
+        inkstream studio --control midi:learn --control osc:9000
     """
+    check_controls(controls or [])
+    show = None if cues is None else read_show(cues)
     chosen = load_run(chosen_config(config, like), sets, model=model, prompt=prompt, seed=seed)
     named = tuple(text.partition("=")[0].strip() for text in sets or ()) + (("mode",) if like else ())
     check_installed()
     from ..studio.inprocess import InProcess
 
-    backend = InProcess(chosen, most=sessions, history=history, folder=folder.expanduser(), named=named)
-    server = opened(backend, host=host, port=port, share=share, tls=tls, kept=folder.expanduser())
+    front = None
+    if controls or show:
+        from ..control.front import Front
+
+        front = Front(chosen.stream, show)
+    place = front.place if front else None
+    kept = folder.expanduser()
+    backend = InProcess(chosen, most=sessions, history=history, folder=kept, named=named, steered=place)
+    server = opened(backend, host=host, port=port, share=share, tls=tls, kept=kept)
     ended, numbers = threading.Event(), list[int]()
-    with interrupts(numbers.append, halt=ended.set):
+    with ExitStack() as opening, interrupts(numbers.append, halt=ended.set):
+        if front is not None:
+            opening.enter_context(surfaces(controls or [], front))
         server.start()
         say_where(server, share)
         backend.start()

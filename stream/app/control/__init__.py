@@ -1,6 +1,7 @@
 """What steers a running stream from outside: ``inkstream run --control osc:9000 --control midi:learn``.
 
-``desk`` is where all of it comes together, one change after the other; ``addresses`` says how parameters are called.
+``desk`` is where all of it comes together, one change after the other, and ``front`` the same for a studio's drawings;
+``addresses`` says how parameters are called.
 ``osc``, ``midi`` with its ``mapping``, ``http`` and ``hotkeys`` each listen to something, and answer there.
 """
 
@@ -10,7 +11,7 @@ import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...base.errors import ConfigError
 from ...base.spec import Kind, Spec, check_kind
@@ -65,13 +66,21 @@ def steered(
         if owned:
             opened.callback(steering.end)
             opened.callback(steering.canvas.close)
+        opened.enter_context(surfaces(texts, desk))
+        yield desk
+
+
+@contextmanager
+def surfaces(texts: Sequence[str], desk: Any) -> Iterator[None]:
+    """All that is to steer a ``Desk`` or a ``Front``, from now on until the end. Raises ConfigError."""
+    with ExitStack() as opened:
         for text in texts:
             spec = check_control(text)
             kind = _kind(spec.kind)
             surface = kind.makes(desk, **spec.take(kind.options))
             opened.callback(surface.close)
             desk.surfaces.append(surface)
-        yield desk
+        yield
 
 
 def _kind(name: str) -> Kind:

@@ -24,7 +24,7 @@ from ...history.journal import drawn_with
 from ..ahead import hurried, imported
 from ..opening import Steps
 from .backend import Full, Tell, Values
-from .live import Made, StreamSession
+from .live import Made, Places, StreamSession
 
 log = logging.getLogger(__name__)
 Maker = Callable[[StreamConfig, Progress], Made]
@@ -32,7 +32,7 @@ Maker = Callable[[StreamConfig, Progress], Made]
 
 class InProcess:
     """See ``backend.SessionBackend``. ``make`` gives a stream with settings, one call at a time; the first may load for
-    long. ``most``: drawings at once. ``history``, ``folder`` and ``named`` as for ``live.StreamSession``.
+    long. ``most``: drawings at once. ``history``, ``folder``, ``named`` and ``steered`` as for ``live.StreamSession``.
     """
 
     renders_drawings, alone = True, False
@@ -46,12 +46,14 @@ class InProcess:
         history: float = 0,
         folder: str | Path = "inkstream-output",
         named: tuple[str, ...] = (),
+        steered: Places | None = None,
     ) -> None:
         self.size, self.model = (run.stream.width, run.stream.height), str(run.model)
         self.ready = False
         self._run, self._make = run, make or Loaded(run)
         self._most = most
         self._session_settings: dict[str, Any] = {"history": history, "folder": folder, "named": named}
+        self._session_settings["steered"] = steered
         self._steps = Steps(run)
         self._failed = ""
         self._making = threading.Lock()  # one stream is made at a time
