@@ -13,6 +13,8 @@ import io
 import logging
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -71,6 +73,19 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
     options.progress("OpenVINO", 1.0)
     log.info("OpenVINO: ready after %.1f s", time.perf_counter() - started)
     return make_units(calls, shapes, "openvino", compiler.about)
+
+
+@contextmanager
+def _fixed(unit: nn.Module) -> Iterator[None]:
+    """While its weights need no gradient, which a constant of a graph may not; then as they were."""
+    learning = [weight for weight in unit.parameters() if weight.requires_grad]
+    for weight in learning:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in learning:
+            weight.requires_grad_(True)
 
 
 class _PicturesLast(nn.Module):
@@ -172,9 +187,12 @@ class _Compiler:
     ) -> Any:
         started = time.perf_counter()
         try:
-            with torch.no_grad(), warnings.catch_warnings():
+            with torch.no_grad(), _fixed(unit), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of tracing, about shapes that are fixed here
-                model = self._ov.convert_model(unit, example_input=example)
+                # OpenVINO's own tracing makes a script of every module and traces a second time to compare: on two
+                # cores that is half of what a build takes. A function's weights are constants of one graph.
+                traced = torch.jit.trace(lambda *values: unit(*values), example, check_trace=False, strict=False)
+                model = self._ov.convert_model(traced, example_input=example)
             model.reshape({given: list(value.shape) for given, value in zip(model.inputs, example, strict=True)})
             if quantiser is not None:
                 model = quantiser(model, self._compiled)
