@@ -20,7 +20,7 @@ def process(folder, port=0):
         port = int(server.stdout.readline())
         address = lambda path="", host="": f"http://127.0.0.1:{port}{path}"
         try:
-            yield SimpleNamespace(kill=server.kill, port=port, address=address)
+            yield SimpleNamespace(kill=server.kill, pid=server.pid, port=port, address=address)
         finally:
             server.kill()
 

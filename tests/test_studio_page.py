@@ -190,7 +190,8 @@ def test_frozen_is_frozen_and_goes_on_with_what_was_drawn_meanwhile(artist):
     before = artist.canvas("render")
     artist.draw(HOUSE[1:2])
     artist.settled()
-    assert (artist.canvas("render") == before).all()
+    moved = abs(artist.canvas("render").astype(int) - before)
+    assert not (moved > 100).any()  # a stroke would be; the last picture may come once more in a finer quality
     artist.page.get_by_role("button", name="Go on").click()
     artist.rendered()
     assert (artist.canvas("render") != before).any()

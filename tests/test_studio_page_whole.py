@@ -3,13 +3,16 @@
 import io
 import json
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from doubles.browser import CAR, HOUSE, Artist, chromium
-from doubles.studio import asking, run_config, studio
+from doubles.studio import asking, fake_maker, run_config, studio
 from PIL import Image
 from test_studio_run import running
+
+from inkstream.stream.base.reading import Brings, Reading
 
 SIDE = 256
 AWAY = ("WebSocket", "Failed to load resource")  # what a browser says of a server that is not there
@@ -153,3 +156,26 @@ def test_beside_a_run_with_another_source_the_page_sees_and_steers(browser):
             artist.page.get_by_label("What it shall be").fill("from the sofa")
             artist.until("inkstream.studio.settings.prompt === 'from the sofa'")
         assert session.status.config.prompt == "from the sofa"
+
+
+def test_how_a_prompt_is_read_and_which_presets_there_are(tmp_path, browser):
+    reading = Reading(taken=(("rotes", "red"), ("auto", "car")), lost=("people",), added=("on road",))
+
+    def make(config, progress):
+        made = fake_maker()(config, progress)
+        made.stream.prompts = SimpleNamespace(read=lambda text, config: reading, brings=Brings(words=("red", "car")))
+        return made
+
+    run = run_config(mode="txt2img", width=256, height=256)
+    with studio(tmp_path, run=run, maker=make) as server, Artist(browser, server.address("/")) as artist:
+        artist.until("document.querySelectorAll('.added').length === 3")
+        said = artist.page.locator(".added").all_inner_texts()
+        assert said == ["Read as: rotes = red, auto = car", "Not asked for: people", "The seed adds: on road"]
+        artist.key("p")
+        artist.page.get_by_role("tab", name="Look").click()
+        artist.page.get_by_text("inkstream studio -c sd-turbo").wait_for()
+        preset = artist.page.get_by_role("button", name="ink-tiny")
+        assert preset.get_attribute("aria-pressed") == "false"
+        preset.click()
+        artist.until("inkstream.studio.settings.mode === 'sketch'")
+        artist.page.get_by_role("button", name="ink-tiny", pressed=True).wait_for()

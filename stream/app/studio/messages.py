@@ -152,6 +152,19 @@ class Limits(_Message):
     document_bytes: int
 
 
+class Preset(_Message):
+    """Settings under a name."""
+
+    name: str
+    purpose: str = ""
+    changes: dict[str, Any] = {}
+    """For ``set``; empty: this stream cannot take them."""
+    why: str = ""
+    """Why it cannot."""
+    start: str = ""
+    """What starts a program that can."""
+
+
 class Offers(_Message):
     """What the model brings along; empty while it is being loaded, and said again then."""
 
@@ -165,7 +178,7 @@ class Offers(_Message):
     """Names for ``lora_dict``."""
     classes: list[dict[str, Any]] = []
     """Of the palette: ``number``, ``name``, ``colour``."""
-    presets: list[str] = []
+    presets: list[Preset] = []
 
 
 class Status(_Message):

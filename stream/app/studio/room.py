@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -26,6 +26,7 @@ from .backend import (
     SessionBackend,
     Stored,
     Tried,
+    Values,
 )
 from .client import Client, Picture
 from .document import Redo, Undo
@@ -36,6 +37,7 @@ from .incoming import Incoming
 log = logging.getLogger(__name__)
 SETTINGS = "settings.json"
 CHUNK = 200_000  # bytes of operations in one message
+Offering = Callable[[Values, Sequence[str]], dict[str, Any]]
 SERVER = "server00"  # the client that undoes and redoes for REST
 
 
@@ -52,7 +54,8 @@ def tag_of(session: str) -> int:
 class Room:
     """Lives on the event loop, on which all of its methods are called; news of the stream come from other threads.
 
-    ``offers`` is what a model brings that the backend does not know of: classes and presets.
+    ``offers`` is what a model brings that the backend does not know of, classes and presets, under settings and with
+    names of styles.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class Room:
         session: str,
         drawing: Drawing,
         backend: SessionBackend,
-        offers: Callable[[], dict[str, Any]],
+        offers: Offering,
         left: dict[str, Any] | None = None,
     ) -> None:
         self.session, self.drawing = session, drawing
@@ -237,7 +240,8 @@ class Room:
             case Brought():
                 tags = {name: list(words) for name, words in news.tags.items()}
                 brought = {"model": news.model, "words": list(news.words), "tags": tags, "styles": list(news.styles)}
-                self._offers = messages.Offers(**brought, **self._make_offers())
+                values = self.live.values().values if self.live is not None else {}
+                self._offers = messages.Offers(**brought, **self._make_offers(values, news.styles))
                 self.say(self._offers, pages_only=True)
             case Said():
                 self.say(messages.Notice(text=news.text, good=news.good))

@@ -9,7 +9,6 @@ import logging
 import secrets
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from ...base.private import make_private, user_state
 from .backend import Full, SessionBackend
 from .client import Rate
 from .drawing import FILE, LOCK, Drawing
-from .room import SETTINGS, Room, view_of
+from .room import SETTINGS, Offering, Room, view_of
 
 log = logging.getLogger(__name__)
 PARK = 600.0  # seconds without anybody after which a drawing is closed
@@ -45,7 +44,7 @@ class Rooms:
     """Lives on the event loop. ``folder`` holds one folder for each drawing. ``offers`` as for ``Room``."""
 
     def __init__(
-        self, backend: SessionBackend, folder: Path | None = None, offers: Callable[[], dict[str, Any]] = dict
+        self, backend: SessionBackend, folder: Path | None = None, offers: Offering = lambda values, styles: {}
     ) -> None:
         self.backend = backend
         self.open: dict[str, Room] = {}

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import mimetypes
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,12 +19,14 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from ...base.config import StreamConfig
 from ...base.configfile import presets
-from .backend import SessionBackend
+from .backend import SessionBackend, Values
 from .figures import as_prometheus
 from .guard import Guard
 from .messages import PROTOCOL
 from .openapi import described, messages_schema
+from .presets import offered
 from .rest import Rest, refusal
 from .rooms import Rooms
 from .settings import schema
@@ -67,7 +69,7 @@ def site(
 
     To be called on the event loop that serves it.
     """
-    rooms = Rooms(backend, folder, lambda: {"classes": classes(), "presets": list(presets())})
+    rooms = Rooms(backend, folder, lambda values, styles: brought(backend.model, values, styles))
     rest = Rest(rooms, kept, address)
 
     async def health(request: Request) -> Response:
@@ -145,6 +147,11 @@ class _Files(StaticFiles):
         response = super().file_response(*args, **more)
         response.headers.setdefault("cache-control", "no-cache")
         return response
+
+
+def brought(model: str, values: Values, styles: Sequence[str]) -> dict[str, Any]:
+    """What a page is offered beside what the model itself brings."""
+    return {"classes": classes(), "presets": offered(model, StreamConfig(**values), styles)}
 
 
 def _page(path: Path) -> Response:

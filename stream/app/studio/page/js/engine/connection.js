@@ -2,7 +2,7 @@
 
 import { PROTOCOL } from "./protocol.js";
 
-const PAUSES = [0, 250, 500, 1000, 2000]; // milliseconds before it comes again
+const [SOON, LATER, SOONER] = [250, 2000, 40]; // milliseconds before it comes again: so many times soon, as a server is back in seconds
 const MOST_OPS = 200; // of a message; the server takes 256
 const MOST_LETTERS = 200_000;
 const BETWEEN = 10; // milliseconds between two messages of operations
@@ -244,7 +244,7 @@ export class Connection extends EventTarget {
       this.#state("ended");
       return;
     }
-    const pause = PAUSES[Math.min(this.tries, PAUSES.length - 1)];
+    const pause = this.tries === 0 ? 0 : this.tries <= SOONER ? SOON : LATER;
     const wait = code === 4503 || bye?.code === "full" ? Math.max(pause, 1000 * (bye?.retry ?? 2)) : pause;
     this.tries += 1;
     this.#state("cut");

@@ -48,6 +48,7 @@ export function lookTab(studio, acts) {
     const more = h("button", { type: "button", class: "row", on: { click: () => acts.keepLook() } }, icon("plus"), h("span", {}, t("look.keep")));
     looks.replaceChildren(h("h2", {}, t("looks")), ...rows, more);
   };
+  const presets = section(studio, send);
   studio.addEventListener("offers", showStyles);
   studio.addEventListener("settings", () => {
     influence.show();
@@ -57,7 +58,26 @@ export function lookTab(studio, acts) {
   studio.prefs.addEventListener("change", (event) => /** @type {CustomEvent} */ (event).detail === "looks" && showLooks());
   showStyles();
   showLooks();
-  return h("div", { class: "body" }, influence.element, styles, looks);
+  return h("div", { class: "body" }, influence.element, styles, looks, presets);
+}
+
+/** Presets: those that this stream can take, and what the others need. @param {import("../studio.js").Studio} studio @param {(changes: Record<string, any>) => void} send */
+function section(studio, send) {
+  const element = h("section", {});
+  const show = () => {
+    const isNow = (/** @type {Record<string, any>} */ changes) => Object.entries(changes).every(([name, value]) => JSON.stringify(studio.settings[name]) === JSON.stringify(value));
+    const presets = /** @type {any[]} */ (studio.offers.presets);
+    const rows = presets.filter((each) => !each.why).map(({ name, purpose, changes }) => {
+      const on = isNow(changes);
+      return h("button", { type: "button", class: "row", "aria-pressed": String(on), title: purpose, on: { click: () => send(changes) } }, icon(on ? "check" : "look"), h("span", {}, name));
+    });
+    const others = presets.filter((each) => each.why).map(({ purpose, why, start }) => h("li", { title: `${purpose} (${why})` }, start));
+    const rest = others.length ? [h("div", { class: "help" }, t("change.never"), h("ul", {}, ...others))] : [];
+    element.replaceChildren(...(presets.length ? [h("h2", {}, t("presets")), ...rows, ...rest] : []));
+  };
+  studio.addEventListener("offers", show);
+  studio.addEventListener("settings", show);
+  return element;
 }
 
 /** Of a file only its name. @param {string} name */

@@ -27,7 +27,7 @@ export class PromptBar extends HTMLElement {
     this.timer = 0;
     /** @type {[string, string][]} words that are not known, and better ones */ this.unknown = [];
     this.heard = "";
-    /** @type {string[]} what the seed says besides */ this.added = [];
+    /** @type {string[]} what else is to be said of it */ this.remarks = [];
     this.field.addEventListener("input", () => this.#typed());
     this.field.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#key(event));
     studio.addEventListener("settings", () => this.#heard());
@@ -67,7 +67,10 @@ export class PromptBar extends HTMLElement {
   async #read(text) {
     const said = await this.studio.connection.ask("read", { text }).catch(() => null);
     if (!said) return; // no model, or no connection: it is asked again with the next change
-    [this.unknown, this.added] = [said.unknown ?? [], said.added ?? []];
+    const remark = (/** @type {string} */ key, /** @type {string[]} */ words) => (words.length ? [t(key, { words: words.join(", ") })] : []);
+    this.unknown = said.unknown;
+    const taken = said.taken.map((/** @type {string[]} */ [word, meant]) => `${word} = ${meant}`);
+    this.remarks = [...remark("words.taken", taken), ...remark("words.lost", said.lost), ...remark("words.added", said.added)];
     this.#show();
   }
 
@@ -104,10 +107,10 @@ export class PromptBar extends HTMLElement {
           instead ? `${word} → ${instead}` : `${word}?`,
         ),
       );
-    const more = this.added.length > 0 && h("span", { class: "added" }, t("words.added", { words: this.added.join(", ") }));
+    const remarks = this.remarks.map((text) => h("span", { class: "added" }, text));
     const said = chips.filter((chip) => chip.classList.contains("said"));
     const open = chips.filter((chip) => !said.includes(chip));
-    this.chips.replaceChildren(...better, ...said, ...(more ? [more] : []), ...open);
+    this.chips.replaceChildren(...better, ...said, ...remarks, ...open);
     this.chips.hidden = this.chips.childElementCount === 0;
     this.field.style.height = "auto";
     this.field.style.height = `${Math.min(96, this.field.scrollHeight)}px`;
