@@ -123,6 +123,41 @@ def test_opened_again_it_renders_nothing(whole, monkeypatch):
     assert np.array_equal(again[5].picture, whole[1][5].picture)
 
 
+def test_the_first_of_a_folder_are_taken_while_others_are_not_there_yet(whole, tmp_path):
+    folder = tmp_path / "cache"
+    some = SceneCache(folder, SEED, 5, SIZE, drawings=2, workers=0)
+    assert len(some) == 5 and len(some.texts()) == 5
+    with pytest.raises(ConfigError, match=r"got scenes with {'count': 5}, expected {'count': 6}"):
+        SceneCache(folder, SEED, 6, SIZE, drawings=2)
+    larger = tmp_path / "larger"
+
+    def stop(text, part=None):
+        if part:
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        SceneCache(larger, SEED, COUNT, SIZE, drawings=2, workers=0, progress=stop)
+    told = []
+    first = SceneCache(larger, SEED, 5, SIZE, drawings=2, progress=lambda text, part: told.append(text))
+    assert not told and np.array_equal(first[4].picture, whole[1][4].picture)  # a block was there already
+    with pytest.raises(IndexError):
+        first.sample(5, 0)
+    SceneCache(larger, SEED, 20, SIZE, drawings=2, workers=0)
+    assert np.load(larger / "done.npy").sum() == 2 < len(np.load(larger / "done.npy"))
+
+
+def test_a_folder_says_itself_what_it_holds(whole, tmp_path):
+    again = SceneCache.kept(whole[0], 3)
+    assert len(again) == 3 and again.drawings == 2 and np.array_equal(again[2].picture, whole[1][2].picture)
+    assert len(SceneCache.kept(whole[0])) == COUNT
+    with pytest.raises(
+        ConfigError, match=f"got {COUNT} scenes, expected {COUNT + 1}; make them with: inkstream scenes"
+    ):
+        SceneCache.kept(whole[0], COUNT + 1)
+    with pytest.raises(ConfigError, match="got no scenes, expected some"):
+        SceneCache.kept(tmp_path)
+
+
 def test_another_cache_is_not_overwritten(whole):
     with pytest.raises(ConfigError, match=r"got scenes with {'seed': 100}, expected {'seed': 101}; use another folder"):
         SceneCache(whole[0], SEED + 1, COUNT, SIZE, drawings=2)

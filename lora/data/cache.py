@@ -59,12 +59,17 @@ class _Plan(NamedTuple):
 
     @property
     def blocks(self) -> int:
-        return -(-self.count // BLOCK[self.painter])
+        return self.block(self.count - 1) + 1
+
+    def block(self, row: int) -> int:
+        """The block that a scene is in."""
+        return row // BLOCK[self.painter]
 
 
 class SceneCache:
     """``count`` scenes of the seeds from ``seed`` on, rendered once; a ``Samples``.
 
+    Of a folder that was begun with more, the first ``count`` are taken, though the others may not be rendered yet.
     ``painter`` is one of PAINTERS, ``kind`` one of KINDS, for scenes of that kind alone; without it a folder keeps the
     kind that it has, and a new one has all kinds. Opening it renders what is missing, in ``workers`` processes
     (default: one for each core) with one thread each, and tells ``progress(text, part)``. Killed at any point, it goes
@@ -101,19 +106,36 @@ class SceneCache:
         self.folder = Path(folder).expanduser()
         self.drawings = drawings
         plan = _Plan(seed, count, size, drawings, PAINTERS[painter].look, painter, kind or "")
-        held = _held(self.folder) if kind is None else None
-        self._plan = plan if held is None else plan._replace(kind=held.kind)
-        if not _begun(self.folder, self._plan) or _left(self.folder, self._plan):
+        held = _held(self.folder)
+        if held is not None:
+            plan = plan._replace(kind=held.kind if kind is None else kind, count=max(count, held.count))
+        self._plan, self._count = plan, count
+        if not _begun(self.folder, self._plan) or _left(self.folder, self._plan, count):
             PAINTERS[painter].check()
             with _alone(self.folder, progress):
                 if not _begun(self.folder, self._plan):
                     _begin(self.folder, self._plan)
-                _fill(self.folder, self._plan, _usual_workers() if workers is None else workers, progress)
+                _fill(self.folder, self._plan, count, _usual_workers() if workers is None else workers, progress)
         self._arrays = _open_arrays(self.folder, self._plan, "r")
-        self._texts = _read_captions(self.folder, count)
+        self._texts = _read_captions(self.folder, self._plan.count)[:count]
+
+    @classmethod
+    def kept(cls, folder: str | Path, count: int | None = None, progress: Progress = silent) -> SceneCache:
+        """The first ``count`` scenes of a folder, or all, whatever they are; raises as the constructor does.
+
+        ConfigError also where the folder holds none, or fewer.
+        """
+        held = _held(Path(folder).expanduser())
+        if held is None or (count or 0) > held.count:
+            got = "no scenes" if held is None else f"{held.count} scenes"
+            raise ConfigError(
+                f"{folder}: got {got}, expected {count or 'some'}; make them with: inkstream scenes render"
+            )
+        about = {"drawings": held.drawings, "painter": held.painter, "kind": held.kind or None}
+        return cls(folder, held.seed, count or held.count, held.size, **about, progress=progress)
 
     def __len__(self) -> int:
-        return self._plan.count
+        return self._count
 
     def __getitem__(self, index: int) -> Sample:
         return self.sample(index, index % self.drawings)
@@ -227,23 +249,23 @@ def _read_captions(folder: Path, count: int) -> list[tuple[tuple[str, ...], dict
     return texts
 
 
-def _left(folder: Path, plan: _Plan) -> list[int]:
-    """Blocks that are still to be rendered."""
+def _left(folder: Path, plan: _Plan, count: int) -> list[int]:
+    """Blocks that are still to be rendered for the first ``count`` scenes."""
     done = _open_array(folder / DONE, (plan.blocks,), "r")
-    return [block for block in range(plan.blocks) if not done[block]]
+    return [block for block in range(plan.block(count - 1) + 1) if not done[block]]
 
 
-def _fill(folder: Path, plan: _Plan, workers: int, progress: Progress) -> None:
-    """Render every block that is not done; a block is marked only when all of it is on disk."""
-    left = _left(folder, plan)
+def _fill(folder: Path, plan: _Plan, count: int, workers: int, progress: Progress) -> None:
+    """Render what is not done of the first ``count`` scenes; a block is marked only when all of it is on disk."""
+    left, wanted = _left(folder, plan, count), plan.block(count - 1) + 1
     if not left:
         return
     done = _open_array(folder / DONE, (plan.blocks,), "r+")
-    progress("rendering scenes", 1 - len(left) / plan.blocks)
+    progress("rendering scenes", 1 - len(left) / wanted)
     for number, block in enumerate(_rendered(folder, plan, left, workers), start=1):
         done[block] = 1
         done.flush()
-        progress("rendering scenes", 1 - (len(left) - number) / plan.blocks)
+        progress("rendering scenes", 1 - (len(left) - number) / wanted)
 
 
 def _rendered(folder: Path, plan: _Plan, blocks: list[int], workers: int) -> Iterator[int]:

@@ -197,11 +197,29 @@ def _network(config: AutoencoderConfig) -> Any:
             raise ConfigError(f"init: got {got} latent channels, the encoder has {settings['latent_channels']}")
     with seeds.new_weights(config.seed):
         made = AutoencoderTiny(**settings)
+        _pass_on(made.encoder, made.decoder)
     if kept is not None:
         made.encoder.load_state_dict(kept.encoder.state_dict())
     if start is not None:
         _grow(made.decoder, start.decoder)
     return made
+
+
+@torch.no_grad()
+def _pass_on(*coders: Any) -> None:
+    """Let convolutions without a shortcut, one after each change of size, begin near the identity.
+
+    Through five stages of them random weights lose where things are: at 16 x 16 pixels a latent this is half a dB
+    after 400 steps.
+    """
+    for layer in (layer for coder in coders for layer in coder.layers):
+        if isinstance(layer, nn.Conv2d) and layer.in_channels == layer.out_channels:
+            kernel = torch.zeros_like(layer.weight)
+            if layer.stride[0] == 2:
+                kernel[:, :, 1:, 1:] = 0.25 * torch.eye(layer.in_channels)[:, :, None, None]
+            else:
+                nn.init.dirac_(kernel)
+            layer.weight.mul_(0.3).add_(kernel)
 
 
 def _usual_blocks(stages: int) -> tuple[int, ...]:
