@@ -6,47 +6,24 @@ given in pixels of a 256 x 256 picture and grow with the picture, so that a draw
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ..stream.base.errors import ConfigError
 from ..stream.base.names import did_you_mean
+from ..stream.base.passes import Passes
 from ..stream.base.wording import ours
 from .flats import painted
 from .lines import Lines, draw_lines, draw_marks, find_lines, stretch, thin, without_specks
 from .paint import BRIGHTEST, as_paint, over
-from .tone import Paper, check_pixels, find_paper, largest, scalar
+from .preprocessor import Preprocessor
+from .scene import Depth, Normal
+from .tone import Paper, find_paper, largest, scalar
 
 WORKING_WIDTH = 2.5  # pixels that a line has at the size at which lines are looked for
-
-
-class Preprocessor(BaseModel, ABC):
-    """One preprocessor with its parameters: call it with a picture. Raises FrameError for anything but a picture."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """``(H, W, 3)`` uint8 RGB in, the same shape and type out, C-contiguous."""
-        check_pixels(pixels)
-        made = self._make(np.ascontiguousarray(pixels))
-        return made if made.ndim == 3 else cv2.cvtColor(made, cv2.COLOR_GRAY2RGB)
-
-    finds_lines: ClassVar[bool] = True
-    """Whether what it makes has the lines of a drawing, whatever it was drawn with."""
-
-    def lines(self, made: np.ndarray) -> np.ndarray:
-        """Only the lines of what it made, white on black: the same shape and type."""
-        return made
-
-    @abstractmethod
-    def _make(self, pixels: np.ndarray) -> np.ndarray:
-        """The condition image, ``(H, W)`` or ``(H, W, 3)`` uint8, of a picture that was checked."""
 
 
 class Nothing(Preprocessor):
@@ -134,6 +111,14 @@ class Paint(Scribble):
         return cv2.cvtColor(whiter, cv2.COLOR_GRAY2RGB)
 
 
+class Edges(Scribble):
+    """The edges of the things in a 3D scene, exactly, at one steady width; else what ``scribble`` finds."""
+
+    def _from(self, passes: Passes) -> np.ndarray | None:
+        edges = passes.lines()
+        return None if edges is None else draw_lines(edges, self.line_width * _scale(edges))
+
+
 class Lineart(Preprocessor):
     """The drawing's own lines with their widths and greys, white on black: paper taken away, contrast stretched."""
 
@@ -212,6 +197,9 @@ PREPROCESSORS: dict[str, type[Preprocessor]] = {
     "lineart": Lineart,
     "softedge": SoftEdge,
     "invert": Invert,
+    "edges": Edges,
+    "depth": Depth,
+    "normal": Normal,
 }
 
 

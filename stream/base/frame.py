@@ -18,6 +18,7 @@ from .errors import ConfigError
 
 if TYPE_CHECKING:
     from .making import Making
+    from .passes import Passes
 
 FitMode = Literal["crop", "letterbox", "stretch"]
 ChannelOrder = Literal["rgb", "bgr"]
@@ -118,6 +119,8 @@ class Frame:
     captured_at: float = field(default_factory=time.perf_counter)
     """When it was captured, in seconds of ``time.perf_counter``."""
     origin: Origin = field(default_factory=Origin)
+    passes: Passes | None = None
+    """What its source knows of it beside its colours: depth, normals, things, motion."""
 
 
 @dataclass(frozen=True, eq=False)

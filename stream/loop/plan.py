@@ -17,6 +17,7 @@ from ...adapters.paper import fill_paper
 from ..base.config import StreamConfig
 from ..base.frame import FitMode, Frame, Size, place
 from ..base.making import Making
+from ..base.passes import Passes
 from .batch import Entry, Shared, StreamBatch
 from .codec import levels_of_conditions, to_condition, to_image, to_levels
 from .guidance import make_guidance
@@ -78,10 +79,11 @@ class Preparer:
         """``pixels`` (any H, any W, 3) uint8 -> (H, W, 3) uint8 at the model's size."""
         return place(Size.of(pixels), self.size, self.fit).apply(pixels)
 
-    def prepare(self, fitted: np.ndarray) -> Prepared:
-        """Everything else, for a frame that will be rendered."""
+    def prepare(self, fitted: np.ndarray, passes: Passes | None = None) -> Prepared:
+        """Everything else, for a frame that will be rendered; ``passes`` are what its source knows of it."""
         image = fill_paper(fitted) if self.undecided else flats(fitted) if self.painted else fitted
-        conditions = tuple(make(fitted) for make in self.preprocessors)
+        known = None if passes is None else passes.fitted(self.size, self.fit)
+        conditions = tuple(make(fitted, known) for make in self.preprocessors)
         return Prepared(fitted, image, conditions, None if self._lines is None else self._inked(conditions))
 
     def _inked(self, conditions: tuple[np.ndarray, ...]) -> np.ndarray:

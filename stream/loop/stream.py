@@ -166,7 +166,7 @@ class Stream(ChangedByUpdate, Closable):
                 fitted = plan.preparer.fitted(as_rgb(frame.pixels))
                 gated = gated and plan.config.mode != "txt2img"  # its pictures come from noise: the next is another one
                 enters = not gated or self._fade_left(plan) > 0 or self._gate.changed(fitted)
-                prepared = plan.preparer.prepare(fitted) if enters else None
+                prepared = plan.preparer.prepare(fitted, frame.passes) if enters else None
             self._next_id = max(self._next_id, frame.id + 1)
             if prepared is None:
                 self.metrics.count("frames_skipped")

@@ -12,6 +12,7 @@ from ..base.errors import ConfigError, FrameError, SourceEnded, SourceError, Sou
 from ..base.frame import Frame, Origin, Rect, Sound
 from ..base.mailbox import Mailbox, MailboxClosed
 from ..base.metrics import Metrics
+from ..base.passes import Passes
 from ..sources import Source, open_source, source_present
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,11 @@ class Intake:
         return getattr(self._source, "canvas", None)
 
     @property
+    def camera(self) -> Any:
+        """What steers the eye in the source's scene, see ``sources.scene.camera``; None where there is none."""
+        return getattr(self._source, "camera", None)
+
+    @property
     def notice(self) -> str:
         """What keeps the source's picture from being what is there now; empty: nothing."""
         return getattr(self._source, "notice", "")
@@ -168,7 +174,8 @@ class Intake:
         self._refused = self._tries = 0
         self._metrics.record("capture", now - asked)
         self._metrics.count("frames_captured")
-        frame = Frame(pixels, self._next_id, now, self._origin())
+        passes = getattr(self._source, "passes", None)
+        frame = Frame(pixels, self._next_id, now, self._origin(), passes if isinstance(passes, Passes) else None)
         self._next_id += 1
         self._asked_at = None
         if not self.live:

@@ -248,6 +248,8 @@ class Session:
         """What says which part of the source's window is taken, see ``Controls``; None where there is no question."""
         return self._intake.canvas
 
+    camera = property(lambda self: self._intake.camera, doc="The eye in the source's scene, see ``Controls``, or None.")
+
     @property
     def ending(self) -> bool:
         """Whether it was asked to end, or has ended."""

@@ -83,6 +83,7 @@ class Controls(Protocol):
       of the last picture shines through the next frame, and how it moves.
     - ``canvas``, or None: ``view()`` gives a picture of the source's window and the part of it that is taken, or None;
       ``mark(rect)`` says what is to be taken (None: what is found).
+    - ``camera``, or None: the eye in the source's scene: ``turn``, ``push``, ``zoom``, ``pause`` and ``home`` move it.
     """
 
     def update(self, **changes: Any) -> None:

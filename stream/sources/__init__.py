@@ -16,7 +16,9 @@ Contract of a backend:
   first ``read``: False, so that every frame is rendered, when all sinks keep pictures in files (``Sink.stores``) and
   nobody watches; True otherwise.
 - It may have ``origin``, an ``Origin``: what is known of the picture that ``read`` gave last (its time in the file, its
-  name). And ``sound``, a ``Sound``, or None: what is to be heard with its pictures.
+  name). In the same way ``passes``, ``Passes`` or None: its depth, normals, things and motion. And ``sound``, a
+  ``Sound``, or None: what is to be heard with its pictures.
+- It may have ``camera``: an eye that whoever watches may steer (``scene.camera.Camera``), from any thread.
 - The constructor opens the device; it raises ``SourceUnavailable`` with a hint, or ``ConfigError`` for bad options.
 - A source may have ``again() -> Source``, which opens a new one of exactly what this one was on (the window that was
   chosen and no other) after ``SourceLost``; ``about: str``, which of several things it took; ``area: Rect | None``,
@@ -66,12 +68,14 @@ KINDS = {
     "images": ".images",
     "demo": ".drawing",
     "canvas": ".canvas",
+    "scene": ".scene",
     "fake": ".fake",
 }
 
 
 _MOVIES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ogv")
 _BY_ENDING = {**dict.fromkeys(SUFFIXES, "images"), **dict.fromkeys(_MOVIES, "video"), "": "images"}
+_BY_ENDING.update(dict.fromkeys((".glb", ".obj", ".ply", ".stl"), "scene"))
 
 
 def check_source(text: str, name: str = "source") -> Spec:
