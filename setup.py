@@ -11,6 +11,7 @@ setup(
     package_dir={f"inkstream.{part}": part for part in PARTS},
     package_data={
         "": ["py.typed"],
+        "inkstream.adapters.palettes": ["*.csv"],
         "inkstream.bench": ["shapes/*.json"],
         "inkstream.configs": ["*.yaml"],
         "inkstream.stream.app.start": ["*.webp"],

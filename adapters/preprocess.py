@@ -10,20 +10,28 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from ..stream.base.errors import ConfigError
 from ..stream.base.names import did_you_mean
 from ..stream.base.passes import Passes
+from ..stream.base.terminal import NOTE, notes
 from ..stream.base.wording import ours
 from .flats import painted
 from .lines import Lines, draw_lines, draw_marks, find_lines, stretch, thin, without_specks
 from .paint import BRIGHTEST, as_paint, over
+from .palettes import open_palette
 from .preprocessor import Preprocessor
 from .scene import Depth, Normal
+from .snap import Painted, drawn_on, edges_of, read_paint
 from .tone import Paper, find_paper, largest, scalar
 
 WORKING_WIDTH = 2.5  # pixels that a line has at the size at which lines are looked for
+STRANGE = 0.02  # of the picture: so much paint that is of no class is said
+_STRANGE = (
+    "palette {name}: nothing on the canvas has a colour of its {count} classes, so the picture goes on without them; "
+    "paint with its swatches (inkstream palette export {name}), opaque, and capture without a colour filter"
+)
 
 
 class Nothing(Preprocessor):
@@ -119,6 +127,71 @@ class Edges(Scribble):
         return None if edges is None else draw_lines(edges, self.line_width * _scale(edges))
 
 
+class Palette(Scribble):
+    """Painted classes as a network reads them, with the lines that were drawn on top; what nobody painted is black.
+
+    Paint is snapped to the classes of a palette (``snap.read_paint``). Where two things of one class touch there is a
+    line, if they were painted with the class's two paints, or parted by a line or a gap.
+    """
+
+    palette: str = "ink-tiny"
+    """ink-tiny, ade20k, coco, coco-stuff or cityscapes: inkstream palette show."""
+    classes: int | None = Field(None, ge=1, le=255)
+    """How many classes, from the first, the model knows, where it does not know all: others are their kin."""
+    gives: Literal["auto", "both", "colours", "lines"] = "auto"
+    """The colours of classes, lines, or lines over colours; auto: colours alone but for ink-tiny, which reads both."""
+    borders: bool = True
+    """Draw a line where two classes touch, too."""
+    hints: Literal["open", "paint"] = "open"
+    """Colours that are no class: left open, or as they are, for models that were trained to read them."""
+
+    _said: bool = PrivateAttr(False)
+
+    @field_validator("palette")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            return open_palette(name).name
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+
+    @property
+    def finds_lines(self) -> bool:
+        return self._gives != "colours"
+
+    @property
+    def _gives(self) -> str:
+        return self.gives if self.gives != "auto" else "both" if self.palette == "ink-tiny" else "colours"
+
+    def lines(self, made: np.ndarray) -> np.ndarray:
+        whiter = stretch(made.min(axis=2), BRIGHTEST, 255.0)
+        return cv2.cvtColor(whiter, cv2.COLOR_GRAY2RGB)
+
+    def _make(self, pixels: np.ndarray) -> np.ndarray:
+        return self.shown(pixels, read_paint(pixels, self.palette))
+
+    def shown(self, pixels: np.ndarray, found: Painted) -> np.ndarray:
+        """The condition image of a picture whose paint was ``found``, both (H, W, 3) uint8.
+
+        Where something is painted, and nothing of it in a colour of the palette, that is said, once.
+        """
+        strange = not found.classes and found.hints.mean() > STRANGE
+        if strange and not self._said:
+            notes.log(NOTE, _STRANGE.format(name=self.palette, count=len(open_palette(self.palette).things)))
+        self._said = strange
+        if self._gives == "lines":
+            return self._lines_of(pixels, found, None)
+        paint = open_palette(self.palette).network(self.classes)[found.labels]
+        if self.hints == "paint":
+            paint[found.hints] = as_paint(found.under[found.hints])
+        return paint if self._gives == "colours" else self._lines_of(pixels, found, paint)
+
+    def _lines_of(self, pixels: np.ndarray, found: Painted, paint: np.ndarray | None) -> np.ndarray:
+        lines = super()._make(drawn_on(pixels, found))
+        edges = draw_lines(edges_of(found, self.borders), self.line_width * _scale(pixels))
+        return over(cv2.max(lines, edges), paint)
+
+
 class Lineart(Preprocessor):
     """The drawing's own lines with their widths and greys, white on black: paper taken away, contrast stretched."""
 
@@ -194,6 +267,7 @@ PREPROCESSORS: dict[str, type[Preprocessor]] = {
     "canny": Canny,
     "scribble": Scribble,
     "paint": Paint,
+    "palette": Palette,
     "lineart": Lineart,
     "softedge": SoftEdge,
     "invert": Invert,

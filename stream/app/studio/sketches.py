@@ -9,12 +9,14 @@ from functools import cache
 import cv2
 import numpy as np
 
+from ....adapters.palettes import open_palette
 from ...base.errors import FrameError
 from ...base.pixels import as_rgb
 from .backend import Sketch
 from .frames import MOST_SIDE
 
 UNDECIDED = 255  # of labels
+PALETTE = "ink-tiny"  # what pages paint with
 FORMATS = ("JPEG", "PNG")
 
 
@@ -56,19 +58,15 @@ def under(pixels: np.ndarray, labels: np.ndarray, things: np.ndarray | None = No
 @cache
 def colours() -> np.ndarray:
     """(classes, 3) uint8 RGB: what each class is painted in."""
-    from ....lora.data.palette import CLASSES
-
-    return np.array(list(CLASSES.values()), np.uint8)
+    return open_palette(PALETTE).paints()[0]
 
 
 @cache
 def classes() -> list[dict[str, object]]:
     """The palette, for pages: ``number``, ``name`` and ``colour`` of each class."""
-    from ....lora.data.palette import CLASSES
-
     return [
-        {"number": number, "name": name, "colour": "#{:02x}{:02x}{:02x}".format(*colour)}
-        for number, (name, colour) in enumerate(CLASSES.items())
+        {"number": number, "name": each.name, "colour": "#{:02x}{:02x}{:02x}".format(*each.paint)}
+        for number, each in enumerate(open_palette(PALETTE).things)
     ]
 
 
