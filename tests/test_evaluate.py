@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from inkstream.bench.shapes import random_pipeline
 from inkstream.lora.data.palette import NUMBER, control_image
 from inkstream.lora.data.sample import Sample
 from inkstream.lora.evaluate import behaviour, colours, measures
-from inkstream.lora.evaluate.behaviour import TRIALS, NotMeasured, Trial
+from inkstream.lora.evaluate.behaviour import TRIALS
 from inkstream.lora.evaluate.data import Data, open_data, scenes_in_words
 from inkstream.lora.evaluate.evaluation import evaluate
 from inkstream.lora.evaluate.features import (
@@ -32,6 +33,7 @@ from inkstream.lora.evaluate.goals import GOALS, faults, held_to_goals
 from inkstream.lora.evaluate.rendering import Renderer, native_side, run_for, step_indices
 from inkstream.lora.evaluate.sheet import columns_of, sheet
 from inkstream.lora.evaluate.table import LABELS, table
+from inkstream.lora.evaluate.trial import NotMeasured, Trial
 from inkstream.lora.load import load_pipeline
 from inkstream.lora.words import Vocabulary, read_vocabulary
 from inkstream.stream.app.cli import app
@@ -89,12 +91,16 @@ class Oracle:
         self.milliseconds = []
         for control, prompt in jobs:
             self.milliseconds.append(float(steps))
-            colour = next(word for word in prompt.split() if word in INKS) if self.hears else "red"
+            colour = next((word for word in prompt.split() if word in INKS), "red") if self.hears else "red"
             yield self.painted(control.max(2) > 250, INKS[colour]) if self.sees else self.painted(None, INKS[colour])
 
     def paintings(self, jobs):
         for painting, _ in jobs:
             yield painting
+
+    @contextmanager
+    def changed(self, **settings):
+        yield
 
     def painted(self, lines, colour):
         picture = np.empty((self.side, self.side, 3), np.uint8)
@@ -435,6 +441,7 @@ def test_trials_say_what_the_data_lack():
     lacking = trial(Data("bare", bare, bare), Oracle(hears=False))
     for name, reason in {
         "wrong prompt": "same caption",
+        "painted colour": "labels",
         "colour words": "labels",
         "palette": "labels",
         "moving camera": "sequences",

@@ -150,6 +150,15 @@ class SceneCache:
         picture, clean, labels = (np.array(self._arrays[name][index]) for name in ("picture", "clean", "labels"))
         return Sample(picture, np.array(self._arrays["sketch"][index, drawing]), texts, clean, labels, tags)
 
+    @property
+    def size(self) -> int:
+        """Side of the pictures in pixels."""
+        return self._plan.size
+
+    def scene(self, index: int) -> Scene:
+        """What a picture shows."""
+        return self._plan.scene(index)
+
     def texts(self) -> list[tuple[str, ...]]:
         """The captions of each scene."""
         return [captions for captions, _ in self._texts]

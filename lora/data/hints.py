@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ...adapters.paint import as_paint
+from ...adapters.paint import as_paint, over
 from .palette import colours
 
 LEAST_AREA = 0.002  # of the picture; what is smaller nobody paints
@@ -41,6 +41,14 @@ def painted(picture: np.ndarray, labels: np.ndarray, rng: np.random.Generator, c
             area = _blob(area, rng)
         paint[area > 0] = tone
     return paint
+
+
+def hinted(lines: np.ndarray, area: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """A control image (H, W, 3) uint8 of ``lines`` (H, W) uint8 in which an ``area`` (H, W) bool is painted, to become
+    of a ``colour`` (3,) uint8 RGB."""
+    paint = np.zeros((*lines.shape, 3), np.uint8)
+    paint[area] = as_paint(colour)
+    return over(lines, paint)
 
 
 def _areas(labels: np.ndarray) -> list[tuple[np.ndarray, int]]:

@@ -6,8 +6,7 @@ reason, where the data lack what it takes. PSNR is against the true picture, in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from statistics import mean
 from typing import Any
 
@@ -32,54 +31,13 @@ from .colours import (
     segmented,
     swapped_colour,
 )
-from .data import Data
 from .measures import flicker, mean_change, nearness
-from .rendering import Job, Renderer
+from .steering import STEERING, STEERING_PASSES
+from .trial import HAND_SEED, NotMeasured, Trial
 
 UNFINISHED = 2 / 3  # of the strokes' length, in the trial of unfinished drawings
 BEGUN = 1 / 3  # of it, in the second half of the trial of palettes
-HAND_SEED = 20_000  # of the hand that draws in these trials
 DISTINCT = 0.6  # IoU of a class in the true picture, from which on its colours tell it
-Shown = Callable[[str, int, np.ndarray], Any]
-
-
-class NotMeasured(Exception):
-    """A trial cannot be done with these data; the message says why."""
-
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """What a trial gets: the model, the data, how many steps, and the PSNR of every plain render (N,)."""
-
-    renderer: Renderer
-    data: Data
-    steps: int
-    plain: Sequence[float]
-    show: Shown = field(default=lambda label, index, picture: None)
-    """Told every render: what it is, the index of its sample, the picture."""
-    at: Callable[[str, float], Any] = field(default=lambda label, part: None)
-    """Told which part of what is rendered, 0 to 1."""
-
-    def renders(self, label: str, jobs: dict[int, Job], paint: bool = False) -> Iterable[tuple[int, np.ndarray]]:
-        """(index of the sample, its render) for every job."""
-        made = self.renderer.paintings(jobs.values()) if paint else self.renderer.sketches(jobs.values(), self.steps)
-        for number, (index, picture) in enumerate(zip(jobs, made, strict=True)):
-            self.at(label, number / len(jobs))
-            self.show(label, index, picture)
-            yield index, picture
-
-    def psnr(self, label: str, jobs: dict[int, Job]) -> dict[int, float]:
-        """PSNR of the render of every job, by the index of its sample."""
-        truths = self.data.samples
-        return {index: nearness(picture, truths[index].picture) for index, picture in self.renders(label, jobs)}
-
-    def lost(self, found: dict[int, float]) -> float:
-        """How much less PSNR these renders have than the plain ones of the same samples."""
-        return mean(self.plain[index] - value for index, value in found.items())
-
-    def all(self) -> list[tuple[int, Sample]]:
-        """The samples with their indices."""
-        return [(index, self.data.samples[index]) for index in range(len(self.data.samples))]
 
 
 def blank_sketch(trial: Trial) -> dict[str, Any]:
@@ -279,8 +237,14 @@ TRIALS: dict[str, Callable[[Trial], dict[str, Any]]] = {
     "img2img": painting,
     "moving camera": moving,
     "autoencoder": autoencoder,
+    **STEERING,
 }
-PASSES = {"unfinished drawings": 3, "palette": 4, "img2img": 3}  # how often a trial renders all samples, if not once
+PASSES = {
+    "unfinished drawings": 3,
+    "palette": 4,
+    "img2img": 3,
+    **STEERING_PASSES,
+}  # how often a trial renders all samples, if not once
 
 
 def _as_is(picture: np.ndarray) -> np.ndarray:

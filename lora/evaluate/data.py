@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..data.scenes import Scene
 
 SCENES = "scenes"
+KEPT = f"a folder of pairs or of kept scenes, or {SCENES}:SEED:COUNT"
 USUAL_SEED, USUAL_COUNT = 1_000_000, 96
 MOST_SCENES = 2000  # they are all kept in memory
 DETAILS = ("sky", "light")
@@ -45,16 +46,20 @@ class Data:
 def open_data(
     text: str, side: int, count: int | None = None, progress: Progress = silent, words: Vocabulary | None = None
 ) -> Data:
-    """Open a folder of pairs, or render ``scenes:SEED:COUNT``; pictures are ``side`` pixels square.
+    """Open a folder of pairs or of scenes (``inkstream scenes render``), or render ``scenes:SEED:COUNT``; pictures are
+    ``side`` pixels square.
 
     ``count`` is how many are taken, the first ones; 96 unless said otherwise. Of scenes only those are taken whose
     tags have no words but ``words``, those that the judged model was taught. Raises ConfigError for a text that is
-    neither, DataError for a folder that holds no pairs.
+    neither, and for scenes of another size; DataError for a folder that holds no pairs.
     """
     numbers = check_data(text, count)
     if numbers is not None:
         return _scenes(text, *numbers, side, progress, words)
-    return _pairs(Path(text).expanduser(), side, count)
+    from ..data.cache import ABOUT
+
+    folder = Path(text).expanduser()
+    return _kept(folder, side, count, progress, words) if (folder / ABOUT).is_file() else _pairs(folder, side, count)
 
 
 def check_data(text: str, count: int | None = None) -> tuple[int, int] | None:
@@ -63,7 +68,7 @@ def check_data(text: str, count: int | None = None) -> tuple[int, int] | None:
         return None
     kind, _, rest = text.partition(":")
     if kind != SCENES:
-        raise ConfigError(f"--data: got {text!r}, expected a folder of pairs, or {SCENES}:SEED:COUNT")
+        raise ConfigError(f"--data: got {text!r}, expected {KEPT}")
     parts = rest.split(":")
     if len(parts) > 2 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
         raise ConfigError(f"--data: got {text!r}, expected {SCENES}:SEED:COUNT, for example {SCENES}:1000000:96")
@@ -77,27 +82,55 @@ def check_data(text: str, count: int | None = None) -> tuple[int, int] | None:
 def scenes_in_words(seed: int, count: int, words: Vocabulary | None) -> list[Scene]:
     """``count`` scenes from a seed on, of those whose tags have no words but ``words``; all are taken without them, and
     where hardly any scene is known. Sky and side of the light are details that a model need not know."""
-    from ..data.grammar import NONE
     from ..data.scenes import sample_scene
 
     found: list[Scene] = []
     for number in range(RARE * count):
         scene = sample_scene(seed + number)
-        said = [word for tag, word in scene.tags.items() if tag not in DETAILS and word != NONE]
-        if words is None or words.known.issuperset(single_words(" ".join(said))):
+        if _known(scene.tags, words):
             found.append(scene)
         if len(found) == count:
             return found
     return [sample_scene(seed + number) for number in range(count)]
 
 
+def _known(tags: Mapping[str, str], words: Vocabulary | None) -> bool:
+    from ..data.grammar import NONE
+
+    said = [word for tag, word in tags.items() if tag not in DETAILS and word != NONE]
+    return words is None or words.known.issuperset(single_words(" ".join(said)))
+
+
+def _kept(folder: Path, side: int, count: int | None, progress: Progress, words: Vocabulary | None) -> Data:
+    """Scenes that are there already, whoever painted them, of words that the model was taught, if there are any."""
+    from ..data.cache import SceneCache
+
+    cache = SceneCache.kept(folder, count, progress)
+    if cache.size != side:
+        raise ConfigError(
+            f"--data: got scenes of {cache.size} pixels, expected {side}; render them with --size {side}, or add "
+            f"--size {cache.size}"
+        )
+    known = [index for index in range(len(cache)) if _known(cache[index].tags, words)]
+    rows = (known or list(range(len(cache))))[: count or USUAL_COUNT]
+    hues, moving = _taught(cache.scene(0).seed, [cache.scene(row) for row in rows], side, progress)
+    return Data(str(folder), [cache[row] for row in rows], hues, moving)
+
+
 def _scenes(
     text: str, seed: int, count: int, side: int, progress: Callable[..., Any], words: Vocabulary | None
 ) -> Data:
-    from ..data.scenes import sample_scene
-
     scenes = scenes_in_words(seed, count, words)
     samples = _rendered(scenes, side, lambda part: progress("rendering scenes", part))
+    return Data(text, samples, *_taught(seed, scenes, side, progress))
+
+
+def _taught(
+    seed: int, scenes: Sequence[Scene], side: int, progress: Callable[..., Any]
+) -> tuple[list[Sample], tuple[tuple[Sample, ...], ...]]:
+    """``hues`` and ``moving`` of ``Data``, by the fast painter."""
+    from ..data.scenes import sample_scene
+
     painted = [
         sample_scene(seed + number, "car", colour=colour, time=time)
         for number, (colour, time) in enumerate((colour, time) for colour in HUED for time in HUE_TIMES)
@@ -111,7 +144,7 @@ def _scenes(
         ]
         progress("a camera moves", number / len(things))
         moving.append(tuple(_rendered(frames, side)))
-    return Data(text, samples, hues, tuple(moving))
+    return hues, tuple(moving)
 
 
 def _rendered(scenes: Sequence[Any], side: int, at: Callable[[float], Any] = lambda part: None) -> list[Sample]:

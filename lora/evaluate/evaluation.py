@@ -14,13 +14,14 @@ from ...stream.base.metrics import percentiles
 from ...stream.base.progress import Progress, silent
 from ...stream.base.results import result_of
 from ..data.palette import control_image
-from .behaviour import PASSES, TRIALS, NotMeasured, Trial
+from .behaviour import PASSES, TRIALS
 from .data import Data
 from .features import DetailFeatures, Features, Patches, frechet
 from .goals import faults, held_to_goals
 from .measures import against_truth, line_f1, others, sharpness
 from .rendering import Renderer
 from .sheet import columns_of, sheet
+from .trial import NotMeasured, Trial
 
 NAME = "evaluate"
 KEYS = ("about", "steps")
@@ -48,8 +49,14 @@ FIGURES = {
     "img2img_lab": "less",
     "flicker": "less",
     "autoencoder_psnr_db": "more",
+    "painted_lab": "less",
+    "painted_left": "less",
+    "seeds_few_words": "more",
+    "seeds_all_words": "less",
+    "things_iou": "more",
     "psnr_gain_4_over_1_db": "more",
     "sharpness_4_over_1": "more",
+    "patch_frechet_4_over_1": "less",
 }
 
 
@@ -199,6 +206,7 @@ def _more_steps(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     return {
         "psnr_gain_4_over_1_db": four["psnr_db"] - one["psnr_db"],
         "sharpness_4_over_1": four["sharpness"] / max(one["sharpness"], 1e-6),
+        "patch_frechet_4_over_1": four["patch_frechet"] / max(one["patch_frechet"], 1e-6),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,16 @@ class Renderer:
         """
         index = int(self.config.num_inference_steps * MIDDLE)
         return self._render(jobs, mode="img2img", t_index_list=(index,), preprocessor="scribble")
+
+    @contextmanager
+    def changed(self, **settings: Any) -> Iterator[None]:
+        """With other settings of the stream, which are as before afterwards."""
+        before = {name: getattr(self.config, name) for name in settings}
+        self._stream.update(**settings)
+        try:
+            yield
+        finally:
+            self._stream.update(**before)
 
     def close(self) -> None:
         """Let go of the stream."""

@@ -46,9 +46,17 @@ LABELS: dict[str, tuple[str, Callable[[float], str]]] = {
     "img2img_lab_other": ("  when in other colours than said", _two),
     "flicker": ("flicker, levels of 255", _two),
     "flicker_truth_change": ("  change of the truth", _two),
+    "painted_lab": ("Lab distance of an area from its paint", _two),
+    "unpainted_lab": ("  when it is not painted", _two),
+    "painted_left": ("  painted, of unpainted", _two),
+    "seeds_few_words": ("two seeds beside the lines, few words, levels", _two),
+    "seeds_all_words": ("  all words", _two),
+    "things_iou": ("IoU of things with their outline", _three),
+    "things_iou_truth": ("  of the fast painter's", _three),
     "autoencoder_psnr_db": ("autoencoder PSNR", _decibels),
     "psnr_gain_4_over_1_db": ("4 steps against 1: PSNR", lambda value: f"{value:+.2f} dB"),
     "sharpness_4_over_1": ("  sharpness", lambda value: f"{value:.2f}x"),
+    "patch_frechet_4_over_1": ("  Fréchet distance of patches", lambda value: f"{value:.2f}x"),
 }
 
 

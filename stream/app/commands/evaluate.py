@@ -29,7 +29,10 @@ def evaluate(
     data: Annotated[
         str,
         typer.Option(
-            "--data", "-d", metavar="DATA", help="A folder of pairs (inkstream prepare), or scenes:SEED:COUNT."
+            "--data",
+            "-d",
+            metavar="DATA",
+            help="A folder of pairs (inkstream prepare) or of scenes (inkstream scenes render), or scenes:SEED:COUNT.",
         ),
     ] = "scenes:1000000",
     steps: Annotated[str, typer.Option(metavar="1,2,4", help="Numbers of steps to hold against the truth.")] = "1,2,4",
