@@ -16,6 +16,7 @@ ACTIONS = {
     "mirror": ("m",),
     "panel": ("c",),
     "canvas": ("k",),
+    "walk": ("w",),
     "variations": ("v",),
     "side by side": ("a",),
     "strip": ("b", "LEFT", "RIGHT"),

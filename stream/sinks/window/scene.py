@@ -42,6 +42,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("Ctrl+C", "copy it, to paste as a layer"),
             ("F, Shift+F", "finish it: 2 or 4 times as large"),
             ("K", "your canvas: drag its corners"),
+            ("W", "walk through a 3D scene"),
             ("Space", "freeze, and go on"),
         ),
     ),

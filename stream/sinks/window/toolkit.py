@@ -9,6 +9,7 @@ from .panel import Panel
 from .strip import Strip
 from .tools import Reach, Tool
 from .variations import SideBySide, Variations
+from .walk import Walk
 
 
 def make_tools(reach: Reach, dials: Dials, favourites: Favourites) -> dict[str, Tool]:
@@ -19,4 +20,5 @@ def make_tools(reach: Reach, dials: Dials, favourites: Favourites) -> dict[str, 
         "side by side": SideBySide(reach, dials),
         "strip": Strip(reach, dials),
         "canvas": Canvas(reach),
+        "walk": Walk(reach),
     }

@@ -16,6 +16,7 @@ from .panel import PanelView, rail_of
 from .scene import PANEL, QUIET, TEXT, WARN
 from .stripview import StripView, draw_strip
 from .variations import TilesView
+from .walk import WalkView
 
 RAIL = (72, 72, 74)
 CHOSEN = 60  # strength of the sheet under the chosen row
@@ -102,6 +103,16 @@ def draw_canvas(brush: Brush, surface: Any, view: CanvasView) -> None:
         surface.blit(line, line.get_rect(center=(width // 2, height - round(up * unit))))
 
 
+def draw_walk(brush: Brush, surface: Any, view: WalkView) -> None:
+    """The keys, over the lower edge of the picture."""
+    width, height = surface.get_size()
+    unit = brush.unit
+    line = brush.text(brush.shortened(view.keys, width - 2 * unit, 0.72), TEXT, 0.72)
+    place_ = line.get_rect(center=(width // 2, height - round(1.4 * unit)))
+    brush.panel(surface, place_.inflate(unit, round(0.8 * unit)), 190, unit // 3)
+    surface.blit(line, place_)
+
+
 def _fitted(pygame: Any, pixels: np.ndarray, box: Any) -> tuple[Any, Any]:
     """A picture as large as it fits into a box, and where it stands there."""
     inside = place(Size.of(pixels), Size(box.width, box.height), "letterbox").inside
@@ -115,4 +126,5 @@ PAINTED: dict[type, Callable[[Brush, Any, Any], None]] = {
     TilesView: draw_tiles,
     StripView: draw_strip,
     CanvasView: draw_canvas,
+    WalkView: draw_walk,
 }
