@@ -46,7 +46,7 @@ MAY = {
     "weights": {"base"},
     "history": {"base"},
     "sources": {"base"},
-    "sinks": {"base", "history"},
+    "sinks": {"base", "adapters", "history"},
     "loop": {"base", "adapters", "engines", "weights"},
     "finish": {"base", "weights", "loop"},
     "session": {"base", "history", "sources", "sinks"},

@@ -157,6 +157,24 @@ def virtual_cameras() -> Iterator[Finding]:
     yield Finding("virtual camera", True, "opens", "use it with: --sink virtualcam")
 
 
+def outputs() -> Iterator[Finding]:
+    """Which other programs pictures can be handed to, beside windows and cameras."""
+    import shutil
+
+    from ..base.errors import SinkUnavailable
+    from ..sinks import open_sink
+
+    for kind in ("ndi", "spout", "syphon"):
+        try:
+            open_sink(f"{kind}:").close()
+            yield Finding(kind, True, "there", f"use it with: --sink {kind}:")
+        except SinkUnavailable as error:
+            yield Finding(kind, None, str(error).removeprefix(f"{kind}: "))
+    ffmpeg = shutil.which("ffmpeg")
+    hint = "use it with: --sink rtmp://HOST/APP/KEY" if ffmpeg else "install the program ffmpeg to broadcast"
+    yield Finding("ffmpeg", bool(ffmpeg) or None, ffmpeg or "not installed (optional)", hint)
+
+
 def controls() -> Iterator[Finding]:
     """What could steer a run: usual ports, MIDI devices, keys of the whole desktop."""
     from .control.probing import keys_there, midi_devices, port_free
@@ -240,6 +258,7 @@ PROBES: dict[str, Probe] = {
     "displays": displays,
     "cameras": cameras,
     "virtual cameras": virtual_cameras,
+    "outputs": outputs,
     "control": controls,
     "models": models,
     "engines": engines,

@@ -124,6 +124,9 @@ KINDS = {
     "browser": ".browser",
     "mjpeg": ".mjpeg",
     "broadcast": ".broadcast",
+    "ndi": ".ndi",
+    "spout": ".spout",
+    "syphon": ".syphon",
     "null": ".null",
     "fake": ".fake",
 }

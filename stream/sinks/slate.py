@@ -9,6 +9,7 @@ import numpy as np
 from ..base.frame import Size
 
 BACKGROUND = 22  # gray level; letterbox borders have it too
+DARK = (BACKGROUND, BACKGROUND, BACKGROUND)
 INK = (104, 146, 214)
 _TITLE = (216, 216, 212)
 _NOTE = (134, 134, 132)

@@ -68,7 +68,7 @@ def run(
             metavar="SINK",
             rich_help_panel=ENDS,
             help="window (the default), virtualcam, video:out.mp4, images:folder, animation:clip.webp, browser:, "
-            "mjpeg:8090 or null. Can be repeated.",
+            "mjpeg:8090, rtmp://..., ndi: or null. Can be repeated.",
         ),
     ] = None,
     controls: ControlOption = None,

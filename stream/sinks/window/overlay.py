@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...base.frame import Output, Rect, Size
-from ..slate import BACKGROUND, INK, slate
+from ..slate import DARK, INK, slate
 from .brush import LONGEST_TEXT, Brush
 from .fonts import Fonts
 from .helpview import draw_help, pages
@@ -45,11 +45,14 @@ class Painter:
         self._brush.fit((width, height))
         area = self._pygame.Rect(0, 0, width, height)
         stage: Stage | None = None
-        if output is None:
+        background = scene.background or DARK
+        if output is None and scene.background is not None:
+            surface.fill(background)  # what is keyed out later is on air before there is a picture, too
+        elif output is None:
             note = "" if scene.clean or scene.step else "warming up"
             self._pictures.pixels(surface, slate(Size(width, height), note=note), area)
         else:
-            surface.fill((BACKGROUND,) * 3)
+            surface.fill(background)
             stage = self._pictures.draw(surface, scene, output, self._brush.unit)
         if scene.clean is not None:
             if stage is not None and scene.caption:

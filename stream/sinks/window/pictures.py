@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 
 from ...base.frame import Output, Rect, Size, place
+from ..cutout import over
+from ..slate import DARK
 from .scene import PANEL, Layout, Scene
 
 COLUMN = 0.2  # part of the window's width, or height, that a column beside the render, or a row below, has to be of use
@@ -89,6 +91,7 @@ class Pictures:
         self._pygame = pygame
         self._scaled: dict[str, tuple[tuple[int, Size, bool], Any]] = {}
         self._mirror = False
+        self._cut: tuple[Output, np.ndarray] | None = None
 
     def draw(self, surface: Any, scene: Scene, output: Output, unit: int) -> Stage | None:
         """Draw them over all of ``surface``; returns where things stand, if the layout has a caption."""
@@ -114,15 +117,23 @@ class Pictures:
 
     def _clean(self, surface: Any, scene: Scene, output: Output, layout: Layout) -> Stage | None:
         area = self._pygame.Rect(0, 0, *surface.get_size())
+        render = self._render(scene, output)
         if layout == "alone":
-            self._picture(surface, "output", output.pixels, scene.picture, area)
+            self._picture(surface, "output", render, scene.picture, area)
             return None
         drawing = output.input
         plan = stage(Size(*area.size), Size.of(output.pixels), None if drawing is None else Size.of(drawing))
-        self._picture(surface, "output", output.pixels, scene.picture, self._pygame.Rect(plan.render))
+        self._picture(surface, "output", render, scene.picture, self._pygame.Rect(plan.render))
         if drawing is not None:
             self._card(surface, scene, drawing, self._pygame.Rect(plan.sketch))
         return plan
+
+    def _render(self, scene: Scene, output: Output) -> np.ndarray:
+        if not scene.cut:
+            return output.pixels
+        if self._cut is None or self._cut[0] is not output:
+            self._cut = (output, over(output, scene.background or DARK))
+        return self._cut[1]
 
     def _card(self, surface: Any, scene: Scene, drawing: np.ndarray, frame: Any) -> None:
         surface.fill(PANEL, frame.inflate(4, 4))

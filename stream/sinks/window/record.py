@@ -59,7 +59,9 @@ class StageFilm:
             return
         self._count += 1
         words = caption(status.values.get("prompt"))
-        scene = Scene(self._size, self._count, clean="stage", caption=words, mirror=self._modes.mirror)
+        modes = self._modes
+        keyed = {"background": modes.background, "cut": modes.cut}
+        scene = Scene(self._size, self._count, clean="stage", caption=words, mirror=modes.mirror, **keyed)
         self._painter.draw(self._surface, scene, output)
         data = self._pygame.image.tobytes(self._surface, "RGB")
         pixels = np.frombuffer(data, np.uint8).reshape(self._size.height, self._size.width, 3)

@@ -103,4 +103,6 @@ class Scene:
     recording: str = ""  # what is said of the recording that is under way
     busy: str = ""  # what is done in the background
     mirror: bool = False  # pictures are seen as in a mirror
+    background: Colour | None = None  # around pictures; None: dark
+    cut: bool = False  # the render is seen only where something is drawn, and the background elsewhere
     tool: object | None = None  # what the open tool shows: a frozen value, see ``tools``

@@ -12,7 +12,7 @@ from ...base.metrics import IN_WORDS
 from ...base.preview import PREVIEW_TITLE
 from .. import Status
 from .prompt import printable
-from .scene import Inset, Layout, Line, Scene
+from .scene import Colour, Inset, Layout, Line, Scene
 
 TOAST_SECONDS, FADE_SECONDS = 4.0, 0.4
 LETTERS = 15  # that people read in a second, of words that are longer than that
@@ -33,6 +33,10 @@ class Modes:
     """The page of the keys; 0: none."""
     frozen: bool = False
     mirror: bool = False
+    background: Colour | None = None
+    """Around the clean output's pictures; None: dark."""
+    cut: bool = False
+    """Whether the clean output's render is seen only where something is drawn."""
     recorded: Literal["render", "stage"] = "render"
     """What the recording shows that was begun last."""
 
@@ -114,7 +118,8 @@ class Seeing:
             said = said or (f"recording the {modes.recorded}" if status.recording else "")
             title = f"{PREVIEW_TITLE}: {' '.join(said.split())}" if said else PREVIEW_TITLE
             words = caption(status.values.get("prompt")) if modes.layout == "stage" else ""
-            return Scene(size, picture, clean=modes.layout, caption=words, title=title, mirror=modes.mirror)
+            keyed = {"background": modes.background, "cut": modes.cut}
+            return Scene(size, picture, clean=modes.layout, caption=words, title=title, mirror=modes.mirror, **keyed)
         recording = "recording the stage" if modes.recorded == "stage" else "recording"
         if modes.statistics and now >= self._counted_at + STATISTICS_EVERY:
             self._counted, self._counted_at = self._count(status), now

@@ -29,7 +29,7 @@ from .memory import Memory
 from .overlay import Painter
 from .panel import SLOTS
 from .record import Recorder
-from .scene import Inset, Layout, Scene
+from .scene import Colour, Inset, Layout, Scene
 from .seeing import Modes, Seeing
 from .stand import STAGE, Stand, opening
 from .toolkit import make_tools
@@ -47,8 +47,9 @@ class WindowSink:
     there is room more, until the shorter side has 640 pixels; a clean stage has 1280x720). It opens where it was left,
     or beside the source (``Status.area``). ``inset`` shows the input: off, small, side. ``top`` keeps the window above
     others where the desktop allows it; None: as it was left. ``clean`` shows pictures and nothing else, for captures,
-    in a ``layout``: the render alone, or a stage of render, sketch and prompt. ``cues`` are the prompts of a show,
-    which a key goes through.
+    in a ``layout``: the render alone, or a stage of render, sketch and prompt, before a ``background`` (RGB, 0 to 255;
+    None: dark); with ``cut`` the render is seen only where something is drawn. Either opens ``clean``. ``cues`` are the
+    prompts of a show, which a key goes through.
     ``capturable`` lets screen captures see the window on Windows too, where it hides from them otherwise, unless it
     opens ``clean`` (unverified). Kept pictures go to ``save_dir``; what the window remembers to ``state``, by default
     the user's state folder.
@@ -72,6 +73,8 @@ class WindowSink:
         clean: bool = False,
         layout: Layout = "alone",
         cues: CueList | None = None,
+        background: Colour | None = None,
+        cut: bool = False,
         clock: Callable[[], float] = time.perf_counter,
         now: Callable[[], datetime] = datetime.now,
         state: Path | None = None,
@@ -83,7 +86,8 @@ class WindowSink:
             raise ConfigError(f"window: got scale={scale:g}, expected 0.1 to 16")
         self.called = ""  # the text that it was opened from, if any
         self._clock = clock
-        self._modes = Modes(inset, clean, layout, stats)
+        clean = clean or background is not None or cut
+        self._modes = Modes(inset, clean, layout, stats, background=background, cut=cut)
         self._seeing = Seeing(self._modes, clock)
         self._drawn: Output | None = None
         self._came = False  # a picture, since the last look
