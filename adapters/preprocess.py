@@ -140,8 +140,8 @@ class Palette(Scribble):
     """How many classes, from the first, the model knows, where it does not know all: others are their kin."""
     gives: Literal["auto", "both", "colours", "lines"] = "auto"
     """The colours of classes, lines, or lines over colours; auto: colours alone but for ink-tiny, which reads both."""
-    borders: bool = True
-    """Draw a line where two classes touch, too."""
+    borders: bool = False
+    """Draw a line where two classes touch, too; without it only what was drawn, and where two things of one class do."""
     hints: Literal["open", "paint"] = "open"
     """Colours that are no class: left open, or as they are, for models that were trained to read them."""
 

@@ -29,6 +29,7 @@ from .commands import (
     history,
     install,
     models,
+    palette,
     prepare,
     quantize,
     render,
@@ -228,6 +229,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(engines.app, name="engines")
 app.add_typer(history.app, name="history")
 app.add_typer(scenes.app, name="scenes")
+app.add_typer(palette.app, name="palette")
 app.add_typer(bench.app, name="bench")
 
 
