@@ -22,7 +22,7 @@ from .lines import Lines, draw_lines, draw_marks, find_lines, stretch, thin, wit
 from .paint import BRIGHTEST, as_paint, over
 from .palettes import open_palette
 from .preprocessor import Preprocessor
-from .scene import Depth, Normal
+from .scene import Depth, Normal, classes_of
 from .snap import Painted, drawn_on, edges_of, read_paint
 from .tone import Paper, find_paper, largest, scalar
 
@@ -131,7 +131,8 @@ class Palette(Scribble):
     """Painted classes as a network reads them, with the lines that were drawn on top; what nobody painted is black.
 
     Paint is snapped to the classes of a palette (``snap.read_paint``). Where two things of one class touch there is a
-    line, if they were painted with the class's two paints, or parted by a line or a gap.
+    line, if they were painted with the class's two paints, or parted by a line or a gap. The things of a 3D scene are
+    of the classes that their names say.
     """
 
     palette: str = "ink-tiny"
@@ -166,6 +167,12 @@ class Palette(Scribble):
     def lines(self, made: np.ndarray) -> np.ndarray:
         whiter = stretch(made.min(axis=2), BRIGHTEST, 255.0)
         return cv2.cvtColor(whiter, cv2.COLOR_GRAY2RGB)
+
+    def _from(self, passes: Passes) -> np.ndarray | None:
+        paint, lines = classes_of(passes, self.palette, self.classes), passes.lines()
+        if paint is None or lines is None or self._gives == "colours":
+            return paint
+        return over(draw_lines(lines, self.line_width * _scale(lines)), paint if self._gives == "both" else None)
 
     def _make(self, pixels: np.ndarray) -> np.ndarray:
         return self.shown(pixels, read_paint(pixels, self.palette))

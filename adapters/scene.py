@@ -5,10 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from ..stream.base.errors import FrameError
-from ..stream.base.passes import Passes, depth_picture
+from ..stream.base.passes import NOTHING, Passes, depth_picture
+from .palettes import open_palette
 from .preprocessor import Preprocessor
 
 SOURCES = "scene:… or gbuffer:… as the source"
+# What a part belongs to, for palettes that know whole things and not their parts.
+WHOLE = {
+    **dict.fromkeys(("body", "glass", "wheel", "light", "trim"), "car"),
+    **dict.fromkeys(("wall", "roof", "window", "door", "balcony"), "building"),
+}
+# What else a thing may be called, the nearest first.
+ALIKE = {
+    "ground": ("earth", "dirt", "terrain", "sidewalk"),
+    "grass": ("terrain", "vegetation"),
+    "tree": ("vegetation",),
+    "lake": ("water", "river", "sea"),
+    "sea": ("water", "lake"),
+    "rock": ("stone", "mountain", "terrain"),
+    "mountain": ("terrain",),
+    "snow": ("mountain", "terrain"),
+    "sand": ("earth", "terrain"),
+}
 
 
 class Depth(Preprocessor):
@@ -33,6 +51,42 @@ class Normal(Preprocessor):
 
     def _make(self, pixels: np.ndarray) -> np.ndarray:
         raise _unknown("normal")
+
+
+def classes_of(passes: Passes, palette: str, known: int | None = None) -> np.ndarray | None:
+    """Things by their names as a network reads their classes, (H, W, 3) uint8, black for what is of none.
+
+    Where there is nothing it is sky. None where things have no names. ``known``: see ``Palette.network``.
+    """
+    if passes.ids is None or not passes.names:
+        return None
+    opened = open_palette(palette)
+    places = {each.name: place for place, each in enumerate(opened.things)}
+    network = opened.network(known)
+    table = np.zeros((int(passes.ids.max()) + 1, 3), np.uint8)
+    for thing, name in {NOTHING: "sky", **passes.names}.items():
+        place = class_named(name, places)
+        if thing < len(table) and place is not None:
+            table[thing] = network[place]
+    return table[passes.ids]
+
+
+def class_named(name: str, places: dict[str, int]) -> int | None:
+    """The place of the class that a thing called ``name`` is of, by the classes' names; None where it is of none.
+
+    A name of several words is of the class that one of them names: "oak tree" is a tree.
+    """
+    if (whole := WHOLE.get(name)) in places:
+        return places[whole]
+    for each in (name, *ALIKE.get(name, ())):
+        if each in places:
+            return places[each]
+    words = name.replace("-", " ").split()
+    if len(words) > 1:
+        found = (class_named(word, places) for word in reversed(words))
+        return next((each for each in found if each is not None), None)
+    longer = [each for each in places if name in each.split("-")]  # "sky" of "sky-other-merged"
+    return places[longer[0]] if longer else None
 
 
 def _unknown(what: str) -> FrameError:

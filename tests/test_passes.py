@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from inkstream.adapters import open_preprocessor
+from inkstream.adapters.palettes import open_palette
+from inkstream.adapters.scene import class_named
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.errors import FrameError
 from inkstream.stream.base.frame import Frame, Size
@@ -15,6 +17,8 @@ from inkstream.stream.base.metrics import Metrics
 from inkstream.stream.base.passes import Passes, find_edges
 from inkstream.stream.loop.plan import Preparer
 from inkstream.stream.session.intake import Intake
+from inkstream.stream.sources.scene.car import car
+from inkstream.stream.sources.scene.places import city, terrain
 
 SIZE = Size(64, 48)
 
@@ -142,3 +146,38 @@ def test_passes_come_with_the_frame_of_their_source_and_are_fitted_with_it():
     prepared = preparer.prepare(preparer.fitted(frame.pixels), frame.passes)
     assert prepared.conditions[0].shape == (96, 128, 3)
     assert (prepared.conditions[0] == frame.passes.fitted(Size(128, 96)).normal).all()
+
+
+def test_things_of_a_scene_are_of_the_classes_that_their_names_say():
+    depth, normal, ids = box_on_a_floor()
+    picture = np.full((48, 64, 3), 200, np.uint8)
+    known = Passes(depth, normal, ids, names={1: "road", 2: "wall"})
+
+    def made(**params):
+        return open_preprocessor("palette", params)(picture, known)
+
+    def network(palette, name, classes=None):
+        places = {each.name: place for place, each in enumerate(open_palette(palette).things)}
+        return tuple(open_palette(palette).network(classes)[places[name]])
+
+    small = made(classes=19)
+    assert tuple(small[20, 30]) == network("ink-tiny", "wall")
+    assert tuple(small[44, 50]) == network("ink-tiny", "ground")  # the kin of a road, which it does not know
+    assert tuple(small[3, 3]) == network("ink-tiny", "sky")
+    assert (small[15:27, 18:22].max(axis=1) == 255).all()  # with lines on top
+    city = made(palette="ade20k")
+    assert tuple(city[20, 30]) == network("ade20k", "building")  # a wall outdoors
+    assert tuple(city[44, 50]) == network("ade20k", "road")
+    assert (made(gives="lines") == open_preprocessor("edges")(picture, known)).all()
+    nameless = Passes(depth, normal, ids)
+    assert (open_preprocessor("palette")(picture, nameless) == open_preprocessor("palette")(picture)).all()
+
+
+@pytest.mark.parametrize("palette", ["ink-tiny", "ade20k", "coco", "coco-stuff", "cityscapes"])
+def test_every_thing_that_the_built_in_scenes_have_is_of_a_class_of_every_palette(palette):
+    places = {each.name: place for place, each in enumerate(open_palette(palette).things)}
+    names = {"sky", *(name for make in (city, car, terrain) for name in make().names.values())}
+    without = {"lake"} if palette == "cityscapes" else set()
+    assert {name for name in names if class_named(name, places) is None} == without
+    assert class_named("oak tree", places) == class_named("tree", places)
+    assert class_named("zzz", places) is None

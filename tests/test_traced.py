@@ -15,13 +15,13 @@ import pytest
 from inkstream.lora.data import _film, painters
 from inkstream.lora.data import _solid_mesh as solid
 from inkstream.lora.data import cache as caches
-from inkstream.lora.data._exr import read_exr
 from inkstream.lora.data._trace_building import pierced, plan, sides
 from inkstream.lora.data.cache import SceneCache
 from inkstream.lora.data.palette import NUMBER
 from inkstream.lora.data.scenes import render, sample_scene
 from inkstream.lora.data.traced import from_passes
 from inkstream.stream.base.errors import ConfigError, DataError
+from inkstream.stream.base.exr import read_exr
 
 needs_bpy = pytest.mark.skipif(find_spec("bpy") is None, reason="needs bpy")
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from ...stream.base.exr import read_exr
 from ._camera import View
-from ._exr import read_exr
 from ._solid_mesh import Faces, Shell
 from .palette import NUMBER
 

@@ -69,6 +69,7 @@ KINDS = {
     "demo": ".drawing",
     "canvas": ".canvas",
     "scene": ".scene",
+    "gbuffer": ".gbuffer",
     "fake": ".fake",
 }
 

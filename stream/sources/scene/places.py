@@ -86,7 +86,7 @@ def terrain(seed: int = 0) -> Geometry:
         _conifer(build, trees, random, float(x[i, j]), float(height[i, j]), float(z[i, j]))
     turn = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     radius = span * (0.24 + 0.06 * np.sin(3 * turn))
-    way = np.stack([radius * np.cos(turn), 14 + 5 * np.sin(2 * turn), radius * np.sin(turn)], -1)
+    way = np.stack([radius * np.cos(turn), 24 + 5 * np.sin(2 * turn), radius * np.sin(turn)], -1)
     return build.made(Stage(np.array([0.0, 16.0, 0.0]), span / 7, 14.0, way, inwards=False, near=14.0))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...stream.base.errors import DataError
+from .errors import DataError
 
 MAGIC = 20000630
 FLAGS = {0x200: "tiles", 0x800: "deep pixels", 0x1000: "several parts"}  # of the version: what is not read
