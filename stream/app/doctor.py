@@ -21,6 +21,7 @@ OPTIONAL = {
     "uvicorn": 'a page to draw on in the browser (inkstream studio): pip install "inkstream[studio]"',
     "python-osc": 'consoles and other programs steer a run (--control osc:9000): pip install "inkstream[control]"',
     "python-rtmidi": 'MIDI faders steer a run (--control midi:learn): pip install "inkstream[control]"',
+    "aiortc": 'the render as WebRTC, for browsers far away: pip install "inkstream[webrtc]"',
     "pyvirtualcam": 'a virtual camera for other programs: pip install "inkstream[virtualcam]"',
 }
 CAMERAS_TRIED = 4  # where the system does not list its cameras

@@ -124,6 +124,7 @@ KINDS = {
     "browser": ".browser",
     "mjpeg": ".mjpeg",
     "broadcast": ".broadcast",
+    "webrtc": ".webrtc",
     "ndi": ".ndi",
     "spout": ".spout",
     "syphon": ".syphon",

@@ -43,7 +43,7 @@ class MjpegSink:
     def __init__(self, path: Place, quality: int = 85) -> None:
         if not 1 <= quality <= 100:
             raise ConfigError(f"mjpeg: quality: got {quality}, expected 1 to 100")
-        self._quality, self._here = quality, is_here(path.host)
+        self._quality, self.here = quality, is_here(path.host)
         self._changed = threading.Condition()
         self._output: Output | None = None
         self._number = 0
@@ -60,7 +60,7 @@ class MjpegSink:
         )
         self._thread.start()
         note(f"pictures: http://{Place(path.host, self.port)}/")
-        if not self._here:
+        if not self.here:
             note("mjpeg has no passwords: whoever is in this network can look on")
 
     def write(self, output: Output | None, status: Status) -> None:
@@ -104,15 +104,6 @@ class MjpegSink:
         """Whether nothing comes any more."""
         return self._closed
 
-    def lets_in(self, host: str) -> bool:
-        """Whether a Host header is one of this computer: a name that is made to lead here (DNS rebinding) is not."""
-        found = re.fullmatch(r"\[?([^\[\]/@\s]+?)\]?(?::\d{1,5})?", host)
-        name = found[1].lower() if found else ""
-        if self._here:
-            return is_here(name)
-        own = socket.gethostname().lower()
-        return _is_address(name) or name in ("localhost", own, f"{own.partition('.')[0]}.local")
-
 
 class _Server(ThreadingHTTPServer):
     """Counts who looks on."""
@@ -150,7 +141,7 @@ class _Watcher(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """A stream, a picture, or nothing."""
         sink = self.server.sink
-        if not sink.lets_in(self.headers.get("Host", "")):
+        if not lets_in(self.headers.get("Host", ""), sink.here):
             self.send_error(403, "not this computer's name")
         elif self.path.partition("?")[0] == "/frame.jpg":
             _, data = sink.newer(0, SILENT)
@@ -188,6 +179,19 @@ class _Watcher(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         log.debug("mjpeg: %s", format % args)
+
+
+def lets_in(host: str, here: bool) -> bool:
+    """Whether a Host header is one of this computer: a name that is made to lead here (DNS rebinding) is not.
+
+    ``here``: only this computer is to reach it.
+    """
+    found = re.fullmatch(r"\[?([^\[\]/@\s]+?)\]?(?::\d{1,5})?", host)
+    name = found[1].lower() if found else ""
+    if here:
+        return is_here(name)
+    own = socket.gethostname().lower()
+    return _is_address(name) or name in ("localhost", own, f"{own.partition('.')[0]}.local")
 
 
 def _is_address(name: str) -> bool:
