@@ -11,7 +11,7 @@ import typer
 from ...base.errors import ConfigError
 from ...base.progress import note, shown
 
-app = typer.Typer(no_args_is_help=True, help="Scenes to train on: cars, buildings and landscapes.")
+app = typer.Typer(no_args_is_help=True, help="Scenes to train on: cars, buildings, landscapes and things.")
 
 
 @app.callback()
@@ -27,7 +27,7 @@ def render(
     count: Annotated[int, typer.Option(min=1, help="How many scenes.")] = 4000,
     size: Annotated[int, typer.Option(help="Side of the pictures in pixels, a multiple of 8.")] = 512,
     kind: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Only car, building or landscape; without it all of them.")
+        str | None, typer.Option(metavar="KIND", help="Only car, building, landscape or thing; without it all of them.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the first scene; the others follow.")] = 0,
     drawings: Annotated[int, typer.Option(min=1, max=64, help="Drawings of each scene.")] = 3,
