@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ... import engines
 from ...engines.shapes import Shapes
+from ...engines.together import Pool
 from ...engines.units import Units
 from ...lora.influence import Influence, at, influence_of
 from ...lora.load import load_controlnet, load_vae, loaded_from
@@ -52,8 +53,10 @@ class Networks:
     The pipeline that is given is never changed: LoRAs, ControlNets and settings go into a copy that shares its weights.
     """
 
-    def __init__(self, pipe: Any, progress: Progress | None = None) -> None:
-        """``progress`` watches what is built. Raises ModelError for a pipeline that the loop cannot run."""
+    def __init__(self, pipe: Any, progress: Progress | None = None, pool: Pool | None = None) -> None:
+        """``progress`` watches what is built; ``pool`` gives units that run together with those of other streams.
+        Raises ModelError for a pipeline that the loop cannot run."""
+        self._build = pool.build if pool else engines.build
         self._progress: Progress = progress or silent
         self.pipe = pipe = admitted(pipe)
         self._device: torch.device = pipe.unet.device  # asking a network walks through all of it
@@ -246,7 +249,7 @@ class Networks:
         quantised = config.dtype if config.dtype in engines.QUANTISING else ""
         options = engines.Options(folder=config.engine_dir, quantised=quantised, progress=self._progress)
         with torch.inference_mode(False):
-            units = engines.build(config.acceleration, self.pipe, list(nets), shapes, options)
+            units = self._build(config.acceleration, self.pipe, list(nets), shapes, options)
         self._built = [(wanted, units), *self._built[: 3 if config.settle_steps else 1]]
         return units
 

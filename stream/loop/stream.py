@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...engines.together import Pool
 from ...engines.units import Units
 from ..base.config import StreamConfig
 from ..base.errors import ConfigError
@@ -46,6 +47,7 @@ class Stream(ChangedByUpdate, Closable):
         progress: Progress | None = None,
         output_type: OutputType = "np",
         safety_checker: SafetyChecker | None = None,
+        pool: Pool | None = None,
         **settings: Any,
     ) -> None:
         """``pipe`` is a Stable Diffusion or SDXL pipeline of diffusers, with or without ControlNets; it is used as it
@@ -56,6 +58,8 @@ class Stream(ChangedByUpdate, Closable):
         ``safety_checker`` is given every picture, (H, W, 3) uint8 RGB, on the rendering thread. True shows it, a
         picture of the same size is shown instead, and for False or None the last good one is, or black.
 
+        Streams that are given one pipeline and one ``pool`` go through its networks together (``engines/together.py``).
+
         Raises ConfigError for a setting that is wrong, ModelError or LoraError for weights that do not fit, EngineError
         when ``acceleration`` names an engine that cannot run here.
         """
@@ -63,7 +67,7 @@ class Stream(ChangedByUpdate, Closable):
         self.metrics = Metrics()
         self.given = pipe  # as it was given, for who wants networks of their own: finishing shares its weights
         self._updating, self._rendering = threading.Lock(), threading.RLock()  # a safety checker may change settings
-        self._networks = Networks(pipe, progress)
+        self._networks = Networks(pipe, progress, pool)
         self.prompts = self._networks.prompts  # what the model makes of words
         self._noise = SeedNoise(config)
         self._outputs = Outputs(output_type, safety_checker)  # finished, and not yet handed out

@@ -1,6 +1,6 @@
 """Streams of drawings in this process: one model, loaded once, and a stream of its own for each drawing.
 
-The streams share the weights, and nothing else: each has its own batch, settings and threads.
+The streams share the weights, and go through the networks together; each has its own rows, settings and threads.
 """
 
 from __future__ import annotations
@@ -170,18 +170,19 @@ class Loaded:
     def __init__(self, run: RunConfig) -> None:
         self._run = run
         self._given: Any = None
+        self._pool: Any = None  # they go through the networks together
 
     def __call__(self, config: StreamConfig, progress: Progress) -> Made:
         """Raises what loading raises."""
         imported()
+        from ....engines.together import Pool
+        from ....lora.load import load_pipeline
         from ...finish.finisher import beside
         from ...loop.stream import Stream
 
         if self._given is None:
-            stream = Stream.from_pretrained(self._run.model, config, progress=progress)
-            self._given = stream.given
-        else:
-            stream = Stream(self._given, config, progress=progress)
+            self._given, self._pool = load_pipeline(self._run.model, config, progress), Pool()
+        stream = Stream(self._given, config, progress=progress, pool=self._pool)
         finisher = beside(stream)
 
         def close() -> None:
