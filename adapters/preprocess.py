@@ -142,7 +142,7 @@ class Palette(Scribble):
     gives: Literal["auto", "both", "colours", "lines"] = "auto"
     """The colours of classes, lines, or lines over colours; auto: colours alone but for ink-tiny, which reads both."""
     borders: bool = False
-    """Draw a line where two classes touch, too; without it only what was drawn, and where two things of one class do."""
+    """Draw a line where two classes touch, too; else only what was drawn, and where two things of one class touch."""
     hints: Literal["open", "paint"] = "open"
     """Colours that are no class: left open, or as they are, for models that were trained to read them."""
 
