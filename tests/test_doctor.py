@@ -135,6 +135,17 @@ def test_a_virtual_camera_that_cannot_be_fed_is_no_fault(monkeypatch):
     assert found(doctor.virtual_cameras())["virtual camera"].found is True
 
 
+def test_without_opengl_scenes_say_what_to_install(monkeypatch):
+    def missing(geometry, size):
+        raise SourceUnavailable("scene: no OpenGL 3.3 here (egl: no libEGL); install the system's OpenGL")
+
+    monkeypatch.setattr("inkstream.stream.sources.scene.source.GlRenderer", missing)
+    line = found(doctor.scenes())["OpenGL"]
+    assert line.found is None
+    assert line.text == "no OpenGL 3.3 here (egl: no libEGL); scenes are drawn by numpy, which is slow"
+    assert line.hint == "install the system's OpenGL"
+
+
 def test_models_engines_and_folders_of_this_installation():
     assert "embedded" in found(doctor.models())["ink-tiny"].text
     assert found(doctor.engines())["eager"].found is True

@@ -23,6 +23,7 @@ OPTIONAL = {
     "python-rtmidi": 'MIDI faders steer a run (--control midi:learn): pip install "inkstream[control]"',
     "aiortc": 'the render as WebRTC, for browsers far away: pip install "inkstream[webrtc]"',
     "pyvirtualcam": 'a virtual camera for other programs: pip install "inkstream[virtualcam]"',
+    "trimesh": '3D scenes from files (--source scene:house.glb): pip install "inkstream[scene]"',
 }
 CAMERAS_TRIED = 4  # where the system does not list its cameras
 CAMERA_TIMEOUT = 2.0  # seconds
@@ -176,6 +177,25 @@ def outputs() -> Iterator[Finding]:
     yield Finding("ffmpeg", bool(ffmpeg) or None, ffmpeg or "not installed (optional)", hint)
 
 
+def scenes() -> Iterator[Finding]:
+    """What 3D scenes are drawn with."""
+    from ..base.errors import SourceUnavailable
+    from ..base.frame import Size
+    from ..sources.scene import SceneSource
+
+    try:
+        source = SceneSource("car", size=Size(64, 64), renderer="gl", pace=False)
+    except SourceUnavailable as error:
+        why, _, hint = str(error).removeprefix("scene: ").partition(": " if "pip install" in str(error) else "; ")
+        yield Finding("OpenGL", None, f"{why}; scenes are drawn by numpy, which is slow", hint)
+        return
+    try:
+        source.read()
+        yield Finding("OpenGL", True, source.about, "use it with: --config scene --source scene:city")
+    finally:
+        source.close()
+
+
 def controls() -> Iterator[Finding]:
     """What could steer a run: usual ports, MIDI devices, keys of the whole desktop."""
     from .control.probing import keys_there, midi_devices, port_free
@@ -259,6 +279,7 @@ PROBES: dict[str, Probe] = {
     "displays": displays,
     "cameras": cameras,
     "virtual cameras": virtual_cameras,
+    "scenes": scenes,
     "outputs": outputs,
     "control": controls,
     "models": models,

@@ -57,7 +57,7 @@ def car(seed: int = 0) -> Geometry:
     way = np.linspace(0, 2 * np.pi, 10, endpoint=False)
     radius = 6.2 + 1.3 * np.sin(2 * way)
     places = np.stack([radius * np.cos(way), 1.5 + 0.8 * np.sin(way), radius * np.sin(way)], -1)
-    return build.made(Stage(np.array([0.0, 0.62, 0.0]), 2.0, 9.0, places))
+    return build.made(Stage(np.array([0.0, 0.62, 0.0]), 2.35, 9.0, places))
 
 
 def _curve(points: tuple[tuple[float, float], ...], x: np.ndarray) -> np.ndarray:

@@ -72,7 +72,7 @@ def terrain(seed: int = 0) -> Geometry:
     tone = 1 + 0.08 * (random.random(level.shape) - 0.5)
     colours = np.clip(shades[kinds] * tone[..., None], 0, 255).astype(np.uint8)
     normals = _grid_normals(points)
-    for kind, name in enumerate(("sand", "grass", "rock", "snow")):
+    for kind, name in enumerate(("sand", "grass", "rock", "mountain")):
         build.patch(build.thing(name), points, normals, colours, kinds == kind)
     lake = build.thing("lake")
     build.quads(
