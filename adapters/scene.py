@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from pydantic import field_validator
 
-from ..stream.base.errors import FrameError
+from ..stream.base.errors import ConfigError, FrameError
 from ..stream.base.passes import NOTHING, Passes, depth_picture
+from .estimate import SMALL, normals_of, open_estimator
 from .palettes import open_palette
 from .preprocessor import Preprocessor
 
@@ -29,28 +31,53 @@ ALIKE = {
 }
 
 
-class Depth(Preprocessor):
-    """How near everything is: near is white, as depth ControlNets take it."""
+class Estimating(Preprocessor):
+    """What a scene knows, and a network guesses where it is asked to."""
 
     finds_lines = False
+
+    model: str | None = None
+    """What guesses it in pictures that come without it: depth-anything/Depth-Anything-V2-Small-hf, or a folder. It must
+    be here already. It runs beside the stream, and gives the newest guess that it has."""
+
+    @field_validator("model")
+    @classmethod
+    def _is_here(cls, model: str | None) -> str | None:
+        if model is not None:
+            try:
+                open_estimator(model)
+            except ConfigError as error:
+                raise ValueError(str(error)) from None
+        return model
+
+    def _guess(self, what: str, pixels: np.ndarray) -> np.ndarray:
+        """The depth, (H, W) float32 of 0 to 1. Raises FrameError where nobody is to guess."""
+        if self.model is None:
+            raise FrameError(
+                f"{what}: this picture came without its {what}, and a picture alone does not say it; take {SOURCES}, "
+                f"have it guessed (preprocessor_params: {{model: {SMALL}}}), or take a preprocessor that reads drawings"
+            )
+        return open_estimator(self.model)(pixels)
+
+
+class Depth(Estimating):
+    """How near everything is: near is white, as depth ControlNets take it."""
 
     def _from(self, passes: Passes) -> np.ndarray | None:
         return None if passes.depth is None else depth_picture(passes.depth)
 
     def _make(self, pixels: np.ndarray) -> np.ndarray:
-        raise _unknown("depth")
+        return depth_picture(self._guess("depth", pixels))
 
 
-class Normal(Preprocessor):
+class Normal(Estimating):
     """Which way everything faces, in BAE's colours (``lllyasviel/control_v11p_sd15_normalbae``)."""
-
-    finds_lines = False
 
     def _from(self, passes: Passes) -> np.ndarray | None:
         return passes.normal
 
     def _make(self, pixels: np.ndarray) -> np.ndarray:
-        raise _unknown("normal")
+        return normals_of(self._guess("normal", pixels))
 
 
 def classes_of(passes: Passes, palette: str, known: int | None = None) -> np.ndarray | None:
@@ -87,10 +114,3 @@ def class_named(name: str, places: dict[str, int]) -> int | None:
         return next((each for each in found if each is not None), None)
     longer = [each for each in places if name in each.split("-")]  # "sky" of "sky-other-merged"
     return places[longer[0]] if longer else None
-
-
-def _unknown(what: str) -> FrameError:
-    return FrameError(
-        f"{what}: this picture came without its {what}, and a picture alone does not say it; take {SOURCES}, or a "
-        "preprocessor that reads drawings (scribble, lineart)"
-    )
