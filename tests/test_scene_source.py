@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from inkstream.stream import Session, Stream, load_config
 from inkstream.stream.base.errors import ConfigError, FrameError, SourceEnded, SourceUnavailable
 from inkstream.stream.base.frame import Size
 from inkstream.stream.sources import open_source, source_present
@@ -360,3 +361,33 @@ def test_a_file_that_is_written_again_is_read_again_and_a_broken_one_changes_not
 def test_more_geometry_than_ids_is_no_surprise():
     with pytest.raises(SourceUnavailable, match="no faces"):
         Geometry(np.zeros((0, 3, 3), np.float32), np.zeros((0, 3, 3), np.float32), *(np.zeros(0),) * 2, {})
+
+
+# --- rendered
+
+
+def test_the_embedded_model_renders_a_scene_as_what_its_things_are():
+    run = load_config("scene")
+    prompt = "a glossy red coupe car, front three-quarter view, on road, day"
+    kept, known = [], {}
+
+    class Watched(SceneSource):
+        def read(self):
+            pixels = super().read()
+            known[self.passes.number] = self.passes
+            return pixels
+
+    source = Watched("car", size=Size(256, 256), renderer="numpy", frames=2, fps=2, pace=False)
+    with Stream.from_pretrained(run.model, run.stream.changed(prompt=prompt, acceleration="eager")) as stream:
+        Session(source, stream, ["null"], on_output=[kept.append]).run()
+    assert [each.source_id for each in kept] == [0, 1]
+    for output in kept:
+        passes, pixels = known[output.source_id], output.pixels.astype(int)
+        red = pixels[..., 0] - pixels[..., 1:].max(-1)
+        where = {
+            name: np.isin(passes.ids, [k for k, v in passes.names.items() if v == name]) for name in ("body", "ground")
+        }
+        assert red[where["body"]].mean() > 40 + red[where["ground"]].mean()
+        blue = pixels[..., 2] - pixels[..., 0]
+        assert blue[passes.ids == 0].mean() > 15 + blue[where["ground"]].mean()  # the sky
+    assert np.abs(kept[0].pixels.astype(int) - kept[1].pixels).mean() > 1
