@@ -6,32 +6,20 @@ given in pixels of a 256 x 256 picture and grow with the picture, so that a draw
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
-from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from ..stream.base.errors import ConfigError
-from ..stream.base.names import did_you_mean
 from ..stream.base.passes import Passes
-from ..stream.base.terminal import NOTE, notes
-from ..stream.base.wording import ours
 from .flats import painted
 from .lines import Lines, draw_lines, draw_marks, find_lines, stretch, thin, without_specks
 from .paint import BRIGHTEST, as_paint, over
-from .palettes import open_palette
 from .preprocessor import Preprocessor
-from .scene import Depth, Normal, classes_of
-from .snap import Painted, drawn_on, edges_of, read_paint
 from .tone import Paper, find_paper, largest, scalar
 
 WORKING_WIDTH = 2.5  # pixels that a line has at the size at which lines are looked for
-STRANGE = 0.02  # of the picture: so much paint that is of no class is said
-_STRANGE = (
-    "palette {name}: nothing on the canvas has a colour of its {count} classes, so the picture goes on without them; "
-    "paint with its swatches (inkstream palette export {name}), opaque, and capture without a colour filter"
-)
 
 
 class Nothing(Preprocessor):
@@ -127,78 +115,6 @@ class Edges(Scribble):
         return None if edges is None else draw_lines(edges, self.line_width * _scale(edges))
 
 
-class Palette(Scribble):
-    """Painted classes as a network reads them, with the lines that were drawn on top; what nobody painted is black.
-
-    Paint is snapped to the classes of a palette (``snap.read_paint``). Where two things of one class touch there is a
-    line, if they were painted with the class's two paints, or parted by a line or a gap. The things of a 3D scene are
-    of the classes that their names say.
-    """
-
-    palette: str = "ink-tiny"
-    """ink-tiny, ade20k, coco, coco-stuff or cityscapes: inkstream palette show."""
-    classes: int | None = Field(None, ge=1, le=255)
-    """How many classes, from the first, the model knows, where it does not know all: others are their kin."""
-    gives: Literal["auto", "both", "colours", "lines"] = "auto"
-    """The colours of classes, lines, or lines over colours; auto: colours alone but for ink-tiny, which reads both."""
-    borders: bool = False
-    """Draw a line where two classes touch, too; else only what was drawn, and where two things of one class touch."""
-    hints: Literal["open", "paint"] = "open"
-    """Colours that are no class: left open, or as they are, for models that were trained to read them."""
-
-    _said: bool = PrivateAttr(False)
-
-    @field_validator("palette")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        try:
-            return open_palette(name).name
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-
-    @property
-    def finds_lines(self) -> bool:
-        return self._gives != "colours"
-
-    @property
-    def _gives(self) -> str:
-        return self.gives if self.gives != "auto" else "both" if self.palette == "ink-tiny" else "colours"
-
-    def lines(self, made: np.ndarray) -> np.ndarray:
-        whiter = stretch(made.min(axis=2), BRIGHTEST, 255.0)
-        return cv2.cvtColor(whiter, cv2.COLOR_GRAY2RGB)
-
-    def _from(self, passes: Passes) -> np.ndarray | None:
-        paint, lines = classes_of(passes, self.palette, self.classes), passes.lines()
-        if paint is None or lines is None or self._gives == "colours":
-            return paint
-        return over(draw_lines(lines, self.line_width * _scale(lines)), paint if self._gives == "both" else None)
-
-    def _make(self, pixels: np.ndarray) -> np.ndarray:
-        return self.shown(pixels, read_paint(pixels, self.palette))
-
-    def shown(self, pixels: np.ndarray, found: Painted) -> np.ndarray:
-        """The condition image of a picture whose paint was ``found``, both (H, W, 3) uint8.
-
-        Where something is painted, and nothing of it in a colour of the palette, that is said, once.
-        """
-        strange = not found.classes and found.hints.mean() > STRANGE
-        if strange and not self._said:
-            notes.log(NOTE, _STRANGE.format(name=self.palette, count=len(open_palette(self.palette).things)))
-        self._said = strange
-        if self._gives == "lines":
-            return self._lines_of(pixels, found, None)
-        paint = open_palette(self.palette).network(self.classes)[found.labels]
-        if self.hints == "paint":
-            paint[found.hints] = as_paint(found.under[found.hints])
-        return paint if self._gives == "colours" else self._lines_of(pixels, found, paint)
-
-    def _lines_of(self, pixels: np.ndarray, found: Painted, paint: np.ndarray | None) -> np.ndarray:
-        lines = super()._make(drawn_on(pixels, found))
-        edges = draw_lines(edges_of(found, self.borders), self.line_width * _scale(pixels))
-        return over(cv2.max(lines, edges), paint)
-
-
 class Lineart(Preprocessor):
     """The drawing's own lines with their widths and greys, white on black: paper taken away, contrast stretched."""
 
@@ -267,58 +183,6 @@ class SoftEdge(Preprocessor):
         if self.safe:
             soft = cv2.LUT(soft, (np.arange(256) * 3 // 255 * 85).astype(np.uint8))
         return _at_size_of(pixels, soft)
-
-
-PREPROCESSORS: dict[str, type[Preprocessor]] = {
-    "none": Nothing,
-    "canny": Canny,
-    "scribble": Scribble,
-    "paint": Paint,
-    "palette": Palette,
-    "lineart": Lineart,
-    "softedge": SoftEdge,
-    "invert": Invert,
-    "edges": Edges,
-    "depth": Depth,
-    "normal": Normal,
-}
-
-
-def open_preprocessor(name: str, params: dict[str, Any] | None = None) -> Preprocessor:
-    """Make a preprocessor from its name and parameters; both are checked at once.
-
-    The result takes and gives ``(H, W, 3)`` uint8 RGB, and raises FrameError for anything else.
-    Raises ConfigError for an unknown name or parameter, and for a value of the wrong type or out of range.
-    """
-    if not isinstance(name, str) or name not in PREPROCESSORS:
-        known = ", ".join(PREPROCESSORS)
-        raise ConfigError(f"preprocessor: got {name!r}, expected one of: {known}{did_you_mean(name, PREPROCESSORS)}")
-    kind = PREPROCESSORS[name]
-    if params is not None and not isinstance(params, dict):
-        raise ConfigError(f"preprocessor {name}: got parameters {params!r}, expected a mapping; {_accepted(kind)}")
-    try:
-        return kind(**(params or {}))
-    except ValidationError as error:
-        raise ConfigError(*(f"preprocessor {name}: {text}" for text in _explain(kind, error))) from None
-
-
-def _explain(kind: type[Preprocessor], error: ValidationError) -> list[str]:
-    texts = []
-    for fault in error.errors():
-        key = str(fault["loc"][0]) if fault["loc"] else ""
-        if fault["type"] == "extra_forbidden":
-            texts.append(f"unknown parameter {key!r}; {_accepted(kind)}{did_you_mean(key, kind.model_fields)}")
-        elif fault["type"] == "value_error":
-            texts.append(fault["msg"].removeprefix("Value error, "))
-        else:
-            expected = ours(fault["msg"])
-            texts.append(f"{key}: got {fault['input']!r}, {expected} (default {kind.model_fields[key].default})")
-    return texts
-
-
-def _accepted(kind: type[Preprocessor]) -> str:
-    fields = [f"{name}={field.default}" for name, field in kind.model_fields.items()]
-    return f"accepted are: {', '.join(fields)}" if fields else "it takes no parameters"
 
 
 def _scale(pixels: np.ndarray) -> float:

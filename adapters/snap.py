@@ -16,6 +16,7 @@ import numpy as np
 
 from .flats import BARE, is_filled
 from .palettes import open_palette
+from .paper import fill_bare
 from .tone import find_paper, largest, scalar
 
 UNDECIDED = 255  # of labels
@@ -85,6 +86,12 @@ def read_paint(pixels: np.ndarray, palette: str) -> Painted:
         for each in (found.labels, found.second, found.hints, found.under)
     )
     return Painted(labels, second.view(bool), hints.view(bool), under)
+
+
+def without_classes(image: np.ndarray, found: Painted) -> np.ndarray:
+    """``image`` (H, W, 3) uint8 with undecided content where classes are painted: a paint says what is there, and not
+    which colour it has. Other colours stay as they are."""
+    return fill_bare(image, (found.labels == UNDECIDED).astype(np.float32)) if found.classes else image
 
 
 def drawn_on(pixels: np.ndarray, found: Painted) -> np.ndarray:

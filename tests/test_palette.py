@@ -10,7 +10,9 @@ from inkstream.adapters.palettes import GAP, NAMES, open_palette
 from inkstream.adapters.snap import UNDECIDED, edges_of, read_paint
 from inkstream.lora.data import palette as trained
 from inkstream.stream.app.studio.sketches import classes, under
+from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.errors import ConfigError
+from inkstream.stream.loop.plan import Preparer
 
 INK = (20, 20, 20)
 PLACE = {each.name: place for place, each in enumerate(open_palette("ink-tiny").things)}
@@ -131,6 +133,35 @@ def test_a_colour_that_is_no_class_is_a_hint_and_open_unless_the_model_reads_it(
     assert not open_preprocessor("palette")(page)[200, 90].any()
     painted = open_preprocessor("palette", {"hints": "paint"})(page)[200, 90]
     assert painted.tolist() == open_preprocessor("paint")(page)[200, 90].tolist()
+
+
+def test_a_stream_starts_from_hints_and_not_from_the_colours_of_classes():
+    page = scene()
+    cv2.ellipse(page, (90, 200), (60, 25), 0, 0, 360, (20, 90, 90), -1)
+    nets = ({"preprocessor": "palette"}, {"preprocessor": "palette", "preprocessor_params": {"gives": "lines"}})
+    for mode in ("paint", "img2img"):
+        preparer = Preparer(StreamConfig.build(mode=mode, width=256, height=256, controlnets=nets))
+        made = preparer.prepare(page)
+        assert (made.image[200, 60:120] == (20, 90, 90)).all()
+        assert np.abs(made.image[20, 20].astype(int) - PAINT["sky"].paint).max() > 40
+        assert (made.conditions[0] == open_preprocessor("palette")(page)).all()
+        assert (made.conditions[1] == open_preprocessor("palette", {"gives": "lines"})(page)).all()
+    plain = Preparer(StreamConfig.build(mode="sketch", width=256, height=256, controlnets=nets)).prepare(page)
+    assert (plain.image == page).all()
+
+
+def test_blobs_run_on_to_the_lines_where_a_model_knows_no_gaps():
+    page = np.full((256, 256, 3), 255, np.uint8)
+    page[:90, 10:240], page[180:250, 10:240] = PAINT["sky"].paint, PAINT["grass"].paint
+    cv2.rectangle(page, (60, 100), (200, 170), INK, 2)
+    cv2.circle(page, (130, 135), 18, PAINT["wall"].paint, -1)
+    colours = open_palette("ink-tiny").network()
+    made = open_preprocessor("palette", {"bare": "near"})(page)
+    assert (made[110, 70] == colours[PLACE["wall"]]).all() and (made[165, 190] == colours[PLACE["wall"]]).all()
+    assert (made[5, 2] == colours[PLACE["sky"]]).all() and (made[175, 20] == colours[PLACE["grass"]]).all()
+    assert (made.max(axis=2) > 0).all()
+    page[:90] = page[180:] = 255  # one blob alone says nothing about the rest
+    assert not open_preprocessor("palette", {"bare": "near"})(page)[5, 2].any()
 
 
 def test_a_palette_or_setting_that_there_is_not_is_named():

@@ -13,7 +13,9 @@ import torch
 
 from ...adapters import open_preprocessor
 from ...adapters.flats import flats
+from ...adapters.palette import Palette
 from ...adapters.paper import fill_paper
+from ...adapters.snap import read_paint, without_classes
 from ..base.config import StreamConfig
 from ..base.frame import FitMode, Frame, Size, place
 from ..base.making import Making
@@ -71,6 +73,8 @@ class Preparer:
         self.preprocessors = tuple(
             open_preprocessor(net.preprocessor, net.preprocessor_params) for net in config.controlnets if net.enabled
         )
+        palettes = [each.palette for each in self.preprocessors if isinstance(each, Palette)]
+        self._palette = palettes[0] if palettes else None  # what the paint of a picture is read by
         drawn = [number for number, each in enumerate(self.preprocessors) if each.finds_lines]
         self._lines = drawn[0] if drawn and config.mode == "sketch" and ink else None  # which of the conditions
         self._ink = ink
@@ -81,9 +85,17 @@ class Preparer:
 
     def prepare(self, fitted: np.ndarray, passes: Passes | None = None) -> Prepared:
         """Everything else, for a frame that will be rendered; ``passes`` are what its source knows of it."""
+        paint = None if self._palette is None or passes is not None else read_paint(fitted, self._palette)
         image = fill_paper(fitted) if self.undecided else flats(fitted) if self.painted else fitted
+        if paint is not None and self.starts:
+            image = without_classes(image, paint)
         known = None if passes is None else passes.fitted(self.size, self.fit)
-        conditions = tuple(make(fitted, known) for make in self.preprocessors)
+        conditions = tuple(
+            make.shown(fitted, paint)
+            if paint is not None and isinstance(make, Palette) and make.palette == self._palette
+            else make(fitted, known)
+            for make in self.preprocessors
+        )
         return Prepared(fitted, image, conditions, None if self._lines is None else self._inked(conditions))
 
     def _inked(self, conditions: tuple[np.ndarray, ...]) -> np.ndarray:
