@@ -354,6 +354,7 @@ def test_a_model_that_follows_everything_passes_every_trial(data):
     assert found["psnr_lost_blank_db"] > 3 and found["psnr_lost_wrong_prompt_db"] > 3
     assert found["hue_right"] == 1.0 and found["hue_pictures"] == len(data.samples)
     assert found["palette_iou_truth"] > 0.99
+    assert 0 < found["blobs_iou_off"] <= 1 and found["blobs_gain"] == found["blobs_iou_on"] / found["blobs_iou_off"] - 1
     assert max(found["img2img_lab"], found["img2img_lab_other"]) < 1 < found["img2img_lab_grey"]
     assert found["flicker"] < found["flicker_truth_change"]
     assert all(math.isfinite(value) for value in found.values())
@@ -444,6 +445,7 @@ def test_trials_say_what_the_data_lack():
         "painted colour": "labels",
         "colour words": "labels",
         "palette": "labels",
+        "hand-painted blobs": "labels",
         "moving camera": "sequences",
     }.items():
         with pytest.raises(NotMeasured, match=reason):

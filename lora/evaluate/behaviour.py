@@ -16,6 +16,7 @@ import numpy as np
 from ..data.hand import drawn
 from ..data.palette import control_image
 from ..data.sample import Sample
+from .blobs import hand_painted
 from .colours import (
     HUED,
     class_colours,
@@ -234,6 +235,7 @@ TRIALS: dict[str, Callable[[Trial], dict[str, Any]]] = {
     "colour words": colour_words,
     "unfinished drawings": unfinished,
     "palette": palette,
+    "hand-painted blobs": hand_painted,
     "img2img": painting,
     "moving camera": moving,
     "autoencoder": autoencoder,
@@ -242,6 +244,7 @@ TRIALS: dict[str, Callable[[Trial], dict[str, Any]]] = {
 PASSES = {
     "unfinished drawings": 3,
     "palette": 4,
+    "hand-painted blobs": 2,
     "img2img": 3,
     **STEERING_PASSES,
 }  # how often a trial renders all samples, if not once

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import mean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,9 +13,7 @@ from ...adapters.palettes import open_palette
 from ..data.hand import drawn
 from ..data.palette import control_image
 from .colours import class_colours, class_ious, segmented
-
-if TYPE_CHECKING:
-    from .behaviour import Trial
+from .trial import NotMeasured, Trial
 
 PAGES = 12
 HAND_SEED = 30_000  # of the hand that paints
@@ -68,9 +66,8 @@ def hand_painted(trial: Trial) -> dict[str, Any]:
 
     IoUs as in the trial of palettes, of up to 12 pages; the paint goes through the ``palette`` preprocessor.
     """
-    from .behaviour import NotMeasured
-
-    read = open_preprocessor("palette")
+    nets = [each.preprocessor_params for each in trial.renderer.config.controlnets if each.preprocessor == "palette"]
+    read = open_preprocessor("palette", nets[0] if nets else {"bare": "near"})
     pages, known, told = {}, {}, {}
     for index, sample in trial.all():
         if sample.labels is None or len(pages) == PAGES:
@@ -94,7 +91,7 @@ def hand_painted(trial: Trial) -> dict[str, Any]:
         for index, picture in trial.renders(label, jobs):
             labels = pages[index][2].labels
             found.append(mean(class_ious(segmented(picture, known[index]), labels, told[index]).values()))
-        return mean(found)
+        return float(mean(found))
 
     off = iou("blobs off", {index: control_image(lines) for index, (_, lines, _) in pages.items()})
     on = iou("blobs on", {index: read(page) for index, (page, _, _) in pages.items()})

@@ -46,6 +46,8 @@ FIGURES = {
     "palette_gain": "more",
     "palette_gain_whole": "more",
     "palette_gain_begun": "more",
+    "blobs_iou_on": "more",
+    "blobs_gain": "more",
     "img2img_lab": "less",
     "flicker": "less",
     "autoencoder_psnr_db": "more",
