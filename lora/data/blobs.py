@@ -15,7 +15,7 @@ INK = (20, 20, 20)
 
 
 def condition_of(page: np.ndarray, params: dict[str, Any]) -> np.ndarray:
-    """What a model reads of such a page, (H, W, 3) uint8 both: see the ``palette`` preprocessor, which has ``params``."""
+    """What a model reads of a page, (H, W, 3) uint8 both, by the ``palette`` preprocessor with these ``params``."""
     return open_preprocessor("palette", params)(page)
 
 
