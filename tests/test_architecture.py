@@ -54,7 +54,7 @@ MAY = {
     "lora/data": {"base", "adapters", "weights", "loop"},
     "lora/evaluate": {"base", "engines", "weights", "lora/data", "loop"},
     "lora/train": {"base", "weights", "lora/data", "lora/evaluate"},
-    "bench": {"base", "engines", "weights", "sources", "sinks", "loop", "session"},
+    "bench": {"base", "adapters", "engines", "weights", "sources", "sinks", "loop", "session"},
     "app": {"base", "adapters", "engines", "weights", "history", "sources", "sinks", "loop", "session"}
     | {"finish", "compat", "lora/data", "lora/evaluate", "lora/train", "bench"},
 }

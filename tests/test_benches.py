@@ -13,7 +13,20 @@ from doubles.tiny_models import empty_part
 from typer.testing import CliRunner
 
 from inkstream import engines
-from inkstream.bench import changes, compare, fidelity, fps, goals, latency, paper, scale, soak, start, torch_vs_trt
+from inkstream.bench import (
+    changes,
+    compare,
+    fidelity,
+    fps,
+    goals,
+    latency,
+    paper,
+    scale,
+    soak,
+    start,
+    steadiness,
+    torch_vs_trt,
+)
 from inkstream.bench.bench import Wanted
 from inkstream.bench.models import Models, plain_run, row_of, spread
 from inkstream.bench.older import compare as compare_results
@@ -409,6 +422,30 @@ def test_changes_are_made_and_lose_nothing(models):
     assert 0 < row["p50_ms"] <= row["max_ms"] and row["max_over_p50"] == row["max_ms"] / row["p50_ms_without"]
     assert torch.cuda.is_available() or "skipped_because" in absent
     shown_and_drawn(changes, result)
+
+
+def test_steadiness_sees_what_changes_far_from_a_stroke():
+    pages = steadiness.pieces("house", 64, 6)
+    assert (
+        len(pages) == 7
+        and pages[0].min() == 255
+        and all((a != b).any() for a, b in zip(pages, pages[1:], strict=False))
+    )
+    still, moving = ([np.full((64, 64, 3), 100 + each * number, np.uint8) for number in range(7)] for each in (0, 5))
+    assert steadiness.strokes(pages, still, moving)["far_mean"] == 0
+    found = steadiness.strokes(pages, moving, moving)
+    assert found["far_mean"] == found["far_p95"] == found["far_p50"] == 5 and found["late_db"] == 100
+    seen = np.stack(list(steadiness.noisy(pages[-1], 20)))
+    assert 3 < seen.astype(float).std(axis=0).mean() < 5
+
+
+def test_steadiness_has_a_row_for_every_case(models):
+    result = steadiness.measure(models, ["sedan"], count=3, engine="eager")
+    rows = {(row["case"], row["steadiness"]): row for row in result["rows"]}
+    assert len(rows) == 8 and rows["strokes", "100"]["far_mean"] <= rows["strokes", "0"]["far_mean"]
+    assert rows["camera", "auto"]["std"] < rows["camera", "0"]["std"] and rows["strokes", "auto"]["rest_db"] > 90
+    assert rows["cost of a frame", "0"]["ms"] < rows["cost of a frame", "auto"]["ms"]
+    shown_and_drawn(steadiness, result)
 
 
 def test_fidelity_finds_equal_pictures_equal_and_others_not():

@@ -27,6 +27,7 @@ _OnnxElsewhere = Literal["onnxruntime:directml", "onnxruntime:coreml"]
 Acceleration = Literal[_Named, _OpenVino, _Onnx, _OnnxElsewhere]
 FROM_PICTURE: tuple[Mode, ...] = ("img2img", "paint")
 MOST_CHUNKS = 8  # of a prompt
+STEADY = 50.0  # the steadiness that auto stands for, of live drawings and cameras
 BY_PATH = ("lora_dict", "textual_inversion")  # settings whose keys are the names of files
 # What others call a setting, and a precision.
 _ELSEWHERE = {"torch_dtype": "dtype", "lora": "lora_dict", "loras": "lora_dict", "lora_scale": "lora_dict"}
@@ -86,6 +87,20 @@ class ControlNetConfig(_Frozen):
                 f"= {self.control_guidance_end}"
             )
         return self
+
+
+class AdapterConfig(_Frozen):
+    """One adapter that acts on frames on their way; its name alone will do."""
+
+    name: PathText
+    """A registered name, or FILE.py:CLASS; code of a file is run only where it was asked for (--adapter)."""
+    params: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments of the adapter."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, data: Any) -> Any:
+        return {"name": data} if isinstance(data, str | os.PathLike) else data
 
 
 class StreamConfig(_Frozen):
@@ -150,6 +165,10 @@ class StreamConfig(_Frozen):
     """ControlNets, in order."""
     paper: Literal["as-is", "undecided"] = "as-is"
     """undecided: unpainted paper is left to the model instead of coming out as snow."""
+    steadiness: Literal["auto"] | Annotated[float, Field(ge=0.0, le=100.0)] = "auto"
+    """How firmly the picture stays where the drawing did not change; auto: 50 for live drawings and cameras, else 0."""
+    adapters: tuple[AdapterConfig, ...] = ()
+    """What else acts on frames on their way, in order: names, or FILE.py:CLASS that --adapter allows."""
 
     # --- weights
     lora_dict: Annotated[dict[PathText, float], BeforeValidator(_or_empty)] = Field(default_factory=dict)

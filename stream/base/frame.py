@@ -94,6 +94,8 @@ class Origin:
     """What its renders are called: the name of its file, without ending; empty for a number."""
     done: float | None = None
     """Which share of its source has been read with this picture, 0 to 1; None where nobody knows."""
+    goes_on: bool | None = None
+    """Whether each picture goes on from the one before, as a drawing does; None: nobody knows."""
     mark: Any = None
     """What its source was told with this picture, for whoever gets its renders."""
 
@@ -149,6 +151,9 @@ class Output:
     """How it was made, the same object for all pictures of a revision; ``kept.recipe_of`` says it for files."""
     faded: float = 1.0
     """How far its prompt had faded in, as a share; 1 where none fades."""
+
+    held: bool = False
+    """Whether something of the pictures before is in it (``steadiness``); else it depends on its input alone."""
 
     def __repr__(self) -> str:
         height, width = self.pixels.shape[:2]

@@ -61,6 +61,16 @@ SetOption = Annotated[
         "Can be repeated; inkstream config show lists them all.",
     ),
 ]
+AdapterOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--adapter",
+        metavar="FILE.py:CLASS",
+        rich_help_panel=PICTURE,
+        help="Act on frames with an adapter of your own: the code in the file is run. Can be repeated; settings under "
+        "adapters may name it.",
+    ),
+]
 JsonOption = Annotated[
     Path | None,
     typer.Option(

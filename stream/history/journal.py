@@ -90,8 +90,9 @@ class JournalSource:
             raise SourceEnded(f"{self._journal.path}: that was all of it")
         index = self.taken[self._next]
         self._next += 1
-        self._time = max(self._journal.moments[index].at / self._speed, self._time + LEAST)
-        self.origin = Origin(live=False, time=self._time, done=self._next / len(self.taken))
+        moment = self._journal.moments[index]
+        self._time = max(moment.at / self._speed, self._time + LEAST)
+        self.origin = Origin(live=False, time=self._time, done=self._next / len(self.taken), goes_on=moment.held)
         return self._journal.input(index)
 
     def close(self) -> None:

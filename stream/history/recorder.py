@@ -59,6 +59,8 @@ class MomentWriter:
         if self._renders and not _same(output.pixels, self._render):
             render = encoded(output.pixels, RENDER)
         known = {"at": round(at, 4), "frame": output.source_id, "faded": output.faded, "made": self._made}
+        if output.held:
+            known["held"] = True
         drawn = None if drawing is None else self._drawn
         self._file.append(SEEN, {**known, "input": drawn}, render)
         self._render = output.pixels

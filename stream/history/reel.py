@@ -38,6 +38,8 @@ class Moment(NamedTuple):
     """Which of the inputs of its file it was rendered from."""
     shown: int | None
     """Which of the renders of its file it is; None in a journal, which keeps none."""
+    held: bool = False
+    """Whether something of the pictures before was in it."""
 
 
 @dataclass
@@ -115,7 +117,8 @@ class Reel:
             frame, made, drawn = known.get("frame"), known.get("made"), known.get("input")
             if isinstance(frame, int) and isinstance(made, int) and made >= 0 and _number(at) and _number(faded):
                 drawn = drawn if isinstance(drawn, int) else None
-                self.moments.append(Moment(float(at), frame, float(faded), made, drawn, shown))
+                held = known.get("held") is True
+                self.moments.append(Moment(float(at), frame, float(faded), made, drawn, shown, held))
 
     def _decoded(self, all_: list[Record], number: int | None) -> np.ndarray | None:
         if number is None:

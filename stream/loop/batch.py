@@ -2,8 +2,9 @@
 together.
 
 Row k is a frame that has k steps behind it. A row owns everything of its frame: latent, noise, residual noise,
-condition features, prompt, scales, coefficients. What changes with every frame moves up by one row each tick, on the
-device. What changes only with the configuration is written into a row when a frame with another recipe arrives there.
+condition features, what adapters leave with it, prompt, scales, coefficients. What changes with every frame moves up by
+one row each tick, on the device (``line``). What changes only with the configuration is written into a row when a frame
+with another recipe arrives there.
 
 With F frames entering together, row k is F rows: k F to (k + 1) F - 1; the batch has B = K F rows for K steps. The
 network sees N rows: some of them a second time, in front, with the negative prompt (``Guidance.extra_rows``).
@@ -11,18 +12,19 @@ network sees N rows: some of them a second time, in front, with the negative pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ...engines.units import Units
 from ..base.config import FROM_PICTURE, Mode
+from .chain import Chain, Memory
 from .guidance import Guidance, carry, clean
+from .line import DelayLine
 from .noise import SeedNoise
 from .recipe import NetworkInputs, NetworkKey, Recipe, Row
 
@@ -35,13 +37,21 @@ class Entry:
     """F frames on their way in.
 
     ``image`` (F, 3, H, W) in [-1, 1], used by ``img2img``; ``conditions`` (C, F, 3, H, W) in [0, 1]; ``tags`` has one
-    object for each frame, handed back with its picture (None: a filler, whose picture nobody wants).
+    object for each frame, handed back with its picture (None: a filler, whose picture nobody wants). ``rows`` (F, ...)
+    are what adapters leave with the frames.
     """
 
     image: Tensor | None
     conditions: Tensor
     recipe: Recipe
     tags: Sequence[Any]
+    rows: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def filler(self) -> Entry:
+        """The same, for nobody: it takes out what is in flight, and leaves no trace."""
+        rows = {name: torch.zeros_like(value) for name, value in self.rows.items()}
+        return replace(self, tags=(None,) * len(self.tags), rows=rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +80,7 @@ class Shared:
     do_add_noise: bool = True
     noise: SeedNoise | None = None  # new noise for txt2img; None: the recipe's
     span: Callable[[str], AbstractContextManager[Any]] = lambda name: nullcontext()  # times a stage
+    chain: Chain = field(default_factory=Chain)  # the adapters
 
     def start_noise(self, entry: Entry) -> Tensor:
         """The noise that new frames start with: (F, 4, h, w)."""
@@ -78,11 +89,14 @@ class Shared:
             return self.noise.draw(count, *noise.shape[1:]).to(noise.device)
         return noise.expand(count, -1, -1, -1)
 
-    def start(self, image: Tensor | None, noise: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        """New frames at the noise level of the first step: a x0 + b eps (F, 4, h, w), with ``a``, ``b`` (1, 1, 1)."""
+    def start(
+        self, image: Tensor | None, noise: Tensor, a: Tensor, b: Tensor, rows: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """New frames at the noise level of the first step: a x0 + b eps (F, 4, h, w), with ``a``, ``b`` (1, 1, 1).
+        ``rows`` are what adapters left with them."""
         if image is None or self.mode not in FROM_PICTURE:
             return noise
-        return a * self.units.encode(image) + b * noise
+        return a * self.chain.latent_before(self.units.encode(image), rows or {}) + b * noise
 
     def embed(self, conditions: Tensor, noise: Tensor) -> Tensor:
         """Condition features (C, F, E, h, w) of condition images; without ControlNets (0, F)."""
@@ -126,7 +140,9 @@ class StreamBatch:
         self._inputs: NetworkInputs = {}  # what the network is given about its N rows; those repeated come first
         self._folded = False  # whether what is folded was made of these inputs
         self._rows: Row | None = None  # (B, ...)
-        self._latent = self._stock = self._features = torch.empty(0)
+        self._latent = self._stock = torch.empty(0)
+        self._line = DelayLine()  # what belongs to the frames of each row
+        self._memory: Memory = []  # what adapters keep
         self._in_row: list[Entry | None] = []  # the frames of each row
         self._extra = 0
 
@@ -137,8 +153,9 @@ class StreamBatch:
 
     def clear(self) -> None:
         """Let go of everything in flight, and of the memory that it took."""
-        self._rows, self._inputs, self._in_row = None, {}, []
-        self._latent = self._stock = self._features = torch.empty(0)
+        self._rows, self._inputs, self._in_row, self._memory = None, {}, [], []
+        self._latent = self._stock = torch.empty(0)
+        self._line.clear()
 
     def step(self, entry: Entry) -> Finished | None:
         """One tick: frames enter, every row takes its step, and the last row's frames come out (None: nobody's).
@@ -150,40 +167,50 @@ class StreamBatch:
         if not self._in_row:
             self.begin(entry, entry.conditions)
         with self.seated(entry):
-            finished = self.tick(entry.image, entry.conditions, start, recipe.entry_noise, s.a[0], s.b[0])
+            finished = self.tick(entry.image, entry.conditions, start, recipe.entry_noise, s.a[0], s.b[0], entry.rows)
         tags = self.leaving
         return Finished(finished.clone(), tags) if tags else None
 
     def tick(
-        self, image: Tensor | None, conditions: Tensor, start: Tensor, noise: Tensor, a: Tensor, b: Tensor
+        self,
+        image: Tensor | None,
+        conditions: Tensor,
+        start: Tensor,
+        noise: Tensor,
+        a: Tensor,
+        b: Tensor,
+        rows: Mapping[str, Tensor],
     ) -> Tensor:
         """One step of every frame in flight; gives the clean latents of the F frames whose last step it was.
 
         New frames bring ``image`` (F, 3, H, W), ``conditions`` (C, F, 3, H, W), their noise ``start`` (F, 4, h, w) and
-        the first step's shares ``a`` and ``b`` (1, 1, 1); residual noise starts as ``noise`` (1, 4, h, w). Writes into
-        tensors that were made before and never move, so that it can be recorded once and played back.
+        the first step's shares ``a`` and ``b`` (1, 1, 1), and what adapters left with them, ``rows`` (F, ...); residual
+        noise starts as ``noise`` (1, 4, h, w). Writes into tensors that were made before and never move, so that it can
+        be recorded once and played back.
         """
         shared, row, F = self.shared, self.rows, len(start)
 
         # 1. New frames are noised to the level of the first step and take the first row; all others have moved up.
         with shared.span("encode"):
-            self._latent[:F] = shared.start(image, start, a, b)  # (F, 4, h, w)
+            self._latent[:F] = shared.start(image, start, a, b, rows)  # (F, 4, h, w)
             features = shared.embed(conditions, start)  # (C, F, E, h, w)
         self._stock[:F] = noise  # (F, 4, h, w) the virtual residual noise of section 3.2, before the first step
-        _move(self._features[:, :F], features)
+        self._line.enter({"features": features, **rows})
 
         with shared.span("denoise"):
             # 2. One call of the network predicts the noise of every row, each at its own level (section 3.1).
             x, stock = self._latent, self._stock  # (B, 4, h, w)
-            u, c = shared.predict(x, self._extra, row, self._features, self._inputs)  # (extra, 4, h, w), (B, 4, h, w)
+            features = self._line["features"]  # (C, B, E, h, w)
+            u, c = shared.predict(x, self._extra, row, features, self._inputs)  # (extra, 4, h, w), (B, 4, h, w)
 
             # 3. Guidance. With R-CFG (section 3.2) the residual noise takes the place of the negative prediction u.
             eps, stock = shared.guidance(u, c, stock, row.w, row.delta)  # (B, 4, h, w)
 
             # 4. The clean latent of every row: c_out (x - b eps) / a + c_skip x.
             denoised = clean(x, eps, row)  # (B, 4, h, w)
+            denoised = shared.chain.latent_after(denoised, self._line, self._memory, on=len(x) - F)
 
-            # 5. Noised to the level of the next step, each frame moves up one row, with its residual and features.
+            # 5. Noised to the level of the next step, each frame moves up one row, with all that is its own.
             if len(x) > F:
                 x_next = row.a_next * denoised  # (B, 4, h, w)
                 if shared.do_add_noise:
@@ -191,7 +218,7 @@ class StreamBatch:
                 self._latent[F:] = x_next[:-F]
                 if shared.guidance.residual:
                     self._stock[F:] = carry(eps, stock, row)[:-F]
-                _move(self._features[:, F:], self._features[:, :-F])
+                self._line.shift(F)
 
         # 6. The frames of the last row are finished.
         return denoised[-F:]  # (F, 4, h, w)
@@ -209,9 +236,10 @@ class StreamBatch:
         return () if out is None or all(tag is None for tag in out.tags) else out.tags
 
     @property
-    def state(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What a tick changes: latents, residuals and features of all rows."""
-        return self._latent, self._stock, self._features
+    def state(self) -> tuple[Tensor, ...]:
+        """What a tick changes: latents, residuals and all that belongs to rows, and what adapters keep."""
+        kept = (value for memory in self._memory for value in memory.values())
+        return self._latent, self._stock, *self._line.values(), *kept
 
     @contextmanager
     def seated(self, entry: Entry) -> Iterator[None]:
@@ -249,7 +277,8 @@ class StreamBatch:
         self._latent = recipe.noise.repeat_interleave(frames, 0).contiguous()  # (B, 4, h, w)
         self._stock = self._latent.clone()  # (B, 4, h, w)
         features = self.shared.embed(conditions, recipe.noise[:1].expand(frames, -1, -1, -1))
-        self._features = features.repeat(1, recipe.steps, *([1] * (features.dim() - 2)))  # (C, B, E, h, w)
+        self._line.begin({"features": features, **entry.rows}, recipe.steps)  # (C, B, E, h, w), (B, ...)
+        self._memory = self.shared.chain.memory(recipe.steps, recipe.noise.device)
         self._extra = self.shared.guidance.extra_rows(total, frames)
         device = recipe.noise.device
         self._rows = Row(
@@ -279,16 +308,3 @@ class StreamBatch:
                 self._inputs[name][:, place] = value[:, None]
             else:
                 self._inputs[name][place] = value
-
-
-def _move(to: Tensor, values: Tensor) -> None:
-    """Copy (C, n, E, h, w), also between places that overlap; nothing where there are no ControlNets.
-
-    On a CPU numpy does it, for the reason that ``codec`` gives; condition features are most of what a frame moves.
-    """
-    if not len(values):
-        return
-    if to.device.type == "cpu":
-        np.copyto(to.numpy(), values.numpy())
-    else:
-        to.copy_(values.clone())

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ... import engines
+from ...adapters.steadiness import may_hold
 from ...engines.shapes import Shapes
 from ...engines.together import Pool
 from ...engines.units import Units
@@ -179,7 +180,7 @@ class Networks:
         """Equal for two configurations that the same running tensors and networks serve."""
         guidance = make_guidance(config.cfg_type, config.guidance_scale)
         loop = config.mode, config.do_add_noise, config.use_denoising_batch, len(config.t_index_list), type(guidance)
-        return self._units_key(config), loop
+        return self._units_key(config), loop, repr(config.adapters), may_hold(config)
 
     def making(self, config: StreamConfig, units: Units, old: Making | None) -> Making:
         """How pictures of an admitted configuration that comes after ``old`` are made, for people."""
@@ -282,7 +283,7 @@ class Networks:
             rows=rows + make_guidance(config.cfg_type, config.guidance_scale).extra_rows(rows, frames),
             width=config.width,
             height=config.height,
-            latent=self._latent(config),
+            latent=self.latent(config),
             text=(prompt.text.shape[1], prompt.text.shape[2]),
             controlnets=len(nets),
             features=nets[0].config.block_out_channels[0] if nets else 0,
@@ -292,7 +293,7 @@ class Networks:
             encodes=config.from_picture,
         )
 
-    def _latent(self, config: StreamConfig) -> tuple[int, int, int]:
+    def latent(self, config: StreamConfig) -> tuple[int, int, int]:
         factor = self._scale_factor
         return self.pipe.unet.config.in_channels, config.height // factor, config.width // factor
 
@@ -314,7 +315,7 @@ class Networks:
         return Recipe(
             revision=revision,
             schedule=schedule or self.schedule(config),
-            noise=SeedNoise(config).draw(steps, *self._latent(config)).to(device),
+            noise=SeedNoise(config).draw(steps, *self.latent(config)).to(device),
             prompt=self.prompts.prompt(config),
             negative=self.prompts.negative(config) if guided else None,
             control_scales=control_scales(config, steps, self.influence(config).control).to(device),

@@ -16,6 +16,7 @@ from ..base.frame import Output, Size
 from ..base.metrics import Metrics
 from ..base.pixels import as_rgb
 from .batch import Finished
+from .chain import Chain
 from .codec import on_host, to_image, to_pixels
 from .plan import Tag
 
@@ -47,9 +48,11 @@ class Outputs:
         """Let go of all of them."""
         self._ready.clear()
 
-    def take(self, finished: Finished, decode: Callable[[Tensor], Tensor], metrics: Metrics) -> bool:
+    def take(
+        self, finished: Finished, decode: Callable[[Tensor], Tensor], metrics: Metrics, chain: Chain | None = None
+    ) -> bool:
         """Finished frames become outputs; returns whether all are usable. An unusable one is left out, so that the last
-        good picture stays; ``check`` says when there were too many."""
+        good picture stays; ``check`` says when there were too many. ``chain`` are the adapters that they pass."""
         with metrics.span("decode"):
             image = finished.image
             if finished.latent is not None:
@@ -64,7 +67,8 @@ class Outputs:
             if good:
                 self._unusable = 0
                 tensor = image[index] if self._with_tensors and image is not None else None
-                outputs.append(self._output(pixels, tag, tensor, metrics))
+                after = pixels if chain is None else chain.image_after(pixels, tag.passages)
+                outputs.append(self._output(after, tag, tensor, metrics, own=after is pixels))
                 continue
             refused += 1
             self._unusable += 1
@@ -101,17 +105,19 @@ class Outputs:
         """The oldest, if there is one."""
         return self._ready.popleft() if self._ready else None
 
-    def _output(self, pixels: np.ndarray, tag: Tag, tensor: Tensor | None, metrics: Metrics) -> Output:
-        """``pixels`` (H, W, 3) uint8; ``tensor`` is the same before rounding, (3, H, W), where it is wanted."""
+    def _output(self, pixels: np.ndarray, tag: Tag, tensor: Tensor | None, metrics: Metrics, own: bool) -> Output:
+        """``pixels`` (H, W, 3) uint8; ``tensor`` is the same before rounding, (3, H, W), where it is wanted and the
+        picture is the network's ``own``."""
         drawn = inked(pixels, tag.ink)
         shown = self._shown(drawn)
         unsafe = shown is not drawn
         if unsafe:
             metrics.count("outputs_unsafe")
         if tensor is not None:  # the next picture may be written to the same place
-            tensor = tensor.float().clone() if shown is pixels else to_image([shown], tensor.device)[0]
+            tensor = tensor.float().clone() if own and shown is pixels else to_image([shown], tensor.device)[0]
         now = metrics.clock()
-        made = {"making": tag.making, "faded": tag.faded}
+        held = any(passage.held for passage in tag.passages)
+        made = {"making": tag.making, "faded": tag.faded, "held": held}
         return Output(shown, tag.source_id, tag.captured_at, tag.revision, tag.fitted, now, tensor, unsafe, **made)
 
     def _shown(self, pixels: np.ndarray) -> np.ndarray:

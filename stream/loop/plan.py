@@ -21,6 +21,7 @@ from ..base.frame import FitMode, Frame, Size, place
 from ..base.making import Making
 from ..base.passes import Passes
 from .batch import Entry, Shared, StreamBatch
+from .chain import Passages, make_chain
 from .codec import levels_of_conditions, to_condition, to_image, to_levels
 from .guidance import make_guidance
 from .networks import Networks
@@ -44,6 +45,8 @@ class Tag:
     making: Making
     faded: float  # see ``Output``
     ink: np.ndarray | None = None  # see ``Prepared``
+    passages: Passages = ()  # past the adapters
+    passes: Passes | None = None  # what its source knows of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,15 +140,21 @@ class Plan:
             return self
         return replace(self, fade_from=old.prompt_after(faded), fade_over=frames)
 
-    def tag(self, frame: Frame, prepared: Prepared, faded: int) -> Tag:
+    def tag(self, frame: Frame, prepared: Prepared, passages: Passages, faded: int) -> Tag:
         """What becomes known of a frame that enters as the ``faded``-th since the prompt began to fade in."""
         share = min(1.0, faded / self.fade_over) if self.fade_over else 1.0
         revision, seen = self.recipe.revision, frame.captured_at
-        return Tag(frame.id, seen, revision, prepared.fitted, self.making, share, prepared.ink)
+        return Tag(frame.id, seen, revision, prepared.fitted, self.making, share, prepared.ink, passages, frame.passes)
+
+    def prepared(self, frame: Frame, fitted: np.ndarray, begins: bool) -> tuple[Prepared, Passages]:
+        """Everything of a ``fitted`` frame that will be rendered, once the adapters have seen it."""
+        picture, passages = self.steps.shared.chain.image_before(fitted, self.config, begins, frame.origin.goes_on)
+        return replace(self.preparer.prepare(picture, frame.passes), fitted=fitted), passages
 
     def at_rest(self, tag: Tag) -> Tag:
         """What becomes known of a frame with ``tag`` when it was rendered again with this plan."""
-        return replace(tag, making=self.making, faded=1.0)
+        passages = tag.passages[: len(self.steps.shared.chain.adapters)]  # nothing is held at rest
+        return replace(tag, making=self.making, faded=1.0, passages=passages)
 
     def entry(self, frames: Sequence[tuple[Tag | None, Prepared]], recipe: Recipe) -> Entry:
         """Frames on their way in, as tensors on the device; ``recipe`` is this plan's, or one on the way there."""
@@ -154,7 +163,9 @@ class Plan:
         picture, condition = (to_levels, levels_of_conditions) if self.steps.takes_levels else (to_image, to_condition)
         image = picture([each.image for each in pictures], device) if self.preparer.starts else None
         conditions = condition([each.conditions for each in pictures], device)
-        return Entry(image, conditions, recipe, tuple(tag for tag, _ in frames))
+        tags = tuple(tag for tag, _ in frames)
+        rows = self.steps.shared.chain.brought([tag and tag.passages for tag in tags], device)
+        return Entry(image, conditions, recipe, tags, rows)
 
     def prompt_after(self, faded: int) -> Embeds:
         """The prompt of the newest frame, which may be half-way between two."""
@@ -172,9 +183,15 @@ class Plan:
 
 
 def make_steps(
-    config: StreamConfig, networks: Networks, noise: SeedNoise, span: Callable[[str], AbstractContextManager[Any]]
+    config: StreamConfig,
+    networks: Networks,
+    noise: SeedNoise,
+    span: Callable[[str], AbstractContextManager[Any]],
+    steady: bool = True,
 ) -> Steps:
-    """What runs the steps of an admitted configuration. Building its networks can take minutes; raises EngineError."""
+    """What runs the steps of an admitted configuration, with its adapters; ``steady``: see ``make_chain``. Building its
+    networks can take minutes; raises EngineError, and ConfigError for an adapter that there is not."""
+    chain = make_chain(config, networks.latent(config), steady)
     shared = Shared(
         units=networks.units(config),
         guidance=make_guidance(config.cfg_type, config.guidance_scale),
@@ -183,6 +200,7 @@ def make_steps(
         do_add_noise=config.do_add_noise,
         noise=noise,
         span=span,
+        chain=chain,
     )
     if not config.use_denoising_batch:
         return SequentialSteps(shared)
@@ -194,7 +212,7 @@ def warm_up(plan: Plan, steps: Steps, count: int) -> None:
     size, noise = plan.config.frame_buffer_size, plan.recipe.entry_noise
     blank = plan.preparer.prepare(np.full((plan.config.height, plan.config.width, 3), 255, np.uint8))
     with torch.inference_mode():
-        entry = plan.entry([(None, blank)] * size, plan.recipe)
+        entry = plan.entry([(None, blank)] * size, plan.recipe)  # fillers
         for _ in range(count):
             steps.step(entry)
         steps.shared.units.decode(noise.repeat(size, 1, 1, 1))

@@ -77,6 +77,11 @@ class Rest:
         self._frame = self._walk = None
 
     @property
+    def frame(self) -> Tag | None:
+        """What is known of it."""
+        return self._frame and self._frame[0]
+
+    @property
     def waits(self) -> bool:
         """Whether there is a frame that has not been rendered again."""
         return self._frame is not None
@@ -95,7 +100,8 @@ class Rest:
             self._left -= 1
             if self._left:
                 return
-            outputs.take(Finished(latent, (plan.at_rest(tag),)), plan.steps.shared.units.decode, metrics)
+            shared = plan.steps.shared
+            outputs.take(Finished(latent, (plan.at_rest(tag),)), shared.units.decode, metrics, shared.chain)
         except BaseException:
             self.leave()
             raise

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from .batch import ROWS_SECOND, Entry, Finished, Shared
+from .chain import Memory
 from .guidance import carry, clean
 from .recipe import NetworkInputs, Recipe, Row
 
@@ -24,6 +25,7 @@ class _Way:
     x: Tensor  # (F, 4, h, w)
     stock: Tensor  # (F, 4, h, w)
     denoised: Tensor  # (F, 4, h, w)
+    rows: Mapping[str, Tensor]  # (F, ...)
 
 
 class SequentialSteps:
@@ -35,11 +37,12 @@ class SequentialSteps:
         self.shared = shared
         self._inputs: list[NetworkInputs] = []  # of each step, for the rows of F frames
         self._inputs_of: tuple[Recipe, int] | None = None
+        self._memory: Memory | None = None  # what adapters keep
         self.pending = 0
 
     def clear(self) -> None:
         """Nothing is in flight; the memory is let go."""
-        self._inputs, self._inputs_of = [], None
+        self._inputs, self._inputs_of, self._memory = [], None, None
 
     def step(self, entry: Entry) -> Finished | None:
         """Take F frames through all steps; the numbers of its comments are those of ``StreamBatch.tick``."""
@@ -64,13 +67,15 @@ class SequentialSteps:
     def _begin(self, entry: Entry) -> _Way:
         shared, recipe, s = self.shared, entry.recipe, entry.recipe.schedule
         noise = shared.start_noise(entry)  # (F, 4, h, w)
-        x = shared.start(entry.image, noise, s.a[0], s.b[0])  # 1. (F, 4, h, w)
+        x = shared.start(entry.image, noise, s.a[0], s.b[0], entry.rows)  # 1. (F, 4, h, w)
         features = shared.embed(entry.conditions, noise)  # (C, F, E, h, w)
         extra = shared.guidance.extra_rows(len(x), len(x))
         if self._inputs_of != (recipe, len(x)):
             self._inputs = [self._of_step(recipe, k, len(x), extra) for k in range(recipe.steps)]
             self._inputs_of = recipe, len(x)
-        return _Way(recipe, self._inputs, features, extra, x, recipe.entry_noise.expand_as(x), x)
+        if self._memory is None:
+            self._memory = shared.chain.memory(recipe.steps, x.device)
+        return _Way(recipe, self._inputs, features, extra, x, recipe.entry_noise.expand_as(x), x, entry.rows)
 
     def _step(self, way: _Way, k: int) -> None:
         shared, recipe, x, extra = self.shared, way.recipe, way.x, way.extra
@@ -79,7 +84,8 @@ class SequentialSteps:
         if shared.guidance.residual and k > 0:
             u = way.stock[:extra]  # only the first step was predicted with the negative prompt
         eps, stock = shared.guidance(u, c, way.stock, row.w, row.delta)  # 3. (F, 4, h, w)
-        way.denoised = clean(x, eps, row)  # 4. (F, 4, h, w)
+        denoised, on = clean(x, eps, row), len(x) if k < recipe.steps - 1 else 0  # 4. (F, 4, h, w)
+        way.denoised = shared.chain.latent_after(denoised, way.rows, self._memory or [], on, slice(k, k + 1))
         x = row.a_next * way.denoised  # 5. (F, 4, h, w)
         if shared.do_add_noise:
             x = x + row.b_next * row.noise_next

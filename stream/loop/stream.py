@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +15,21 @@ from ...engines.together import Pool
 from ...engines.units import Units
 from ..base.config import StreamConfig
 from ..base.errors import ConfigError
-from ..base.frame import Frame, Output, Size
+from ..base.frame import Frame, Origin, Output, Size
 from ..base.metrics import Metrics
 from ..base.pixels import as_rgb
 from ..base.progress import Progress
 from .batch import Entry, Finished
-from .gate import Gate
+from .door import Door
 from .memory import memory_named, step_down
 from .networks import Networks
 from .noise import SeedNoise
 from .outputs import Outputs, OutputType, SafetyChecker
 from .owner import ChangedByUpdate, Closable
-from .plan import Plan, Prepared, Preparer, Steps, Tag, make_steps, warm_up
+from .plan import Plan, Prepared, Tag, warm_up
+from .planner import Planner
 from .recipe import Recipe
-from .rest import Rest, rest_of
+from .rest import Rest
 
 
 class Stream(ChangedByUpdate, Closable):
@@ -71,8 +71,9 @@ class Stream(ChangedByUpdate, Closable):
         self.prompts = self._networks.prompts  # what the model makes of words
         self._noise = SeedNoise(config)
         self._outputs = Outputs(output_type, safety_checker)  # finished, and not yet handed out
-        self._gate = Gate(config.similar_image_filter_threshold, config.similar_image_filter_max_skip_frame)
-        self._plan = self._make_plan(config, None)
+        self._planner = Planner(self._networks, self._noise, lambda stage: self.metrics.span(stage))
+        self._plan = self._planner.plan(config, None)
+        self._door = Door(self._plan.config)
         self._running: Plan | None = None  # the plan of the frame before
         self._faded = 0  # frames that entered since the prompt began to fade
         self._waiting: list[tuple[Tag, Prepared]] = []  # frames of a buffer that is not full yet
@@ -147,9 +148,11 @@ class Stream(ChangedByUpdate, Closable):
 
     @property
     def settles(self) -> bool:
-        """Whether the last frame is to be rendered again at rest (``settle_steps``), and has not been."""
+        """Whether the last frame is to be rendered again at rest, and has not been: in ``settle_steps``, or because
+        ``steadiness`` holds something in its picture."""
         plan = self._plan
-        return plan.rest is not None and plan is self._running and self._rest.waits and not self._fade_left(plan)
+        wanted = plan.rest is not None or plan.steps.shared.chain.unsettled
+        return wanted and plan is self._running and self._rest.waits and not self._fade_left(plan)
 
     def __call__(self, frame: Frame | np.ndarray | Any, gated: bool = True) -> Output | None:
         """Take one frame; give the picture that this finishes, if any.
@@ -169,16 +172,12 @@ class Stream(ChangedByUpdate, Closable):
             with self.metrics.span("prepare"):
                 fitted = plan.preparer.fitted(as_rgb(frame.pixels))
                 gated = gated and plan.config.mode != "txt2img"  # its pictures come from noise: the next is another one
-                enters = not gated or self._fade_left(plan) > 0 or self._gate.changed(fitted)
-                prepared = plan.preparer.prepare(fitted, frame.passes) if enters else None
+                enters = not gated or self._fade_left(plan) > 0 or self._door.lets_in(fitted)
             self._next_id = max(self._next_id, frame.id + 1)
-            if prepared is None:
+            if not enters:
                 self.metrics.count("frames_skipped")
                 return self._advance()
-            self._gate.accept(fitted)
-            tag = plan.tag(frame, prepared, self._faded + 1)
-            self._waiting.append((tag, prepared))
-            self._calling = tag
+            self._seat(plan, frame, fitted)
             if len(self._waiting) == plan.config.frame_buffer_size:
                 self._enter(plan, self._waiting)
             return self._outputs.hand_out()
@@ -204,14 +203,21 @@ class Stream(ChangedByUpdate, Closable):
             return self._advance()
 
     def settle(self) -> Output | None:
-        """One step of rendering the last frame again, where it ``settles``; gives the picture with the last step.
+        """One step of rendering the last frame again, where it ``settles``; gives a picture when one is finished.
 
-        A frame that enters meanwhile ends that. Nothing that is in flight is touched.
+        A frame that enters meanwhile ends that. With ``settle_steps`` nothing that is in flight is touched, and the
+        picture comes with the last step; else the frame enters once more, as often as it takes for its picture to be
+        all its own.
         """
         with self._turn():
-            plan = self._running
+            plan, tag = self._running, self._rest.frame
             if self.settles and plan is not None and plan.rest is not None:
+                self._door.begin()
                 self._rest.step(plan.rest, self._outputs, self.metrics)
+            elif self.settles and plan is not None and tag is not None and not self._waiting:
+                origin = Origin(goes_on=tag.passages[-1].goes_on)
+                self._seat(plan, Frame(tag.fitted, tag.source_id, tag.captured_at, origin, tag.passes), tag.fitted)
+                self._push_through(plan)
             return self._outputs.hand_out()
 
     def drain(self) -> list[Output]:
@@ -233,7 +239,7 @@ class Stream(ChangedByUpdate, Closable):
         with self._updating, memory_named(self._networks.keep_newest):
             if self._closed:
                 self._refuse()
-            self._put(self._make_plan(self._plan.config.changed(**changes), self._plan))
+            self._put(self._planner.plan(self._plan.config.changed(**changes), self._plan))
             return self.revision
 
     def step_down(self) -> str:
@@ -255,7 +261,7 @@ class Stream(ChangedByUpdate, Closable):
             if self._closed:
                 self._refuse()
             changed = self._outputs.differences(self.config)
-            self._put(self._make_plan(self._outputs.proven or self.config, self._plan, only=True))
+            self._put(self._planner.plan(self._outputs.proven or self.config, self._plan, only=True))
             with self._rendering:
                 self._abandon()
                 self._outputs.forgive()
@@ -283,25 +289,12 @@ class Stream(ChangedByUpdate, Closable):
             plan.steps.clear()
         self._waiting.clear()
         self._rest.leave()
+        self._door.begin()
         self._running = self._last_entry = None
 
     def _abandon(self) -> None:
         self.metrics.count("frames_dropped", self.pending - len(self._outputs))
         self._let_go()
-
-    def _make_plan(self, config: StreamConfig, old: Plan | None, only: bool = False) -> Plan:
-        """What a configuration that comes after ``old`` (None: the first) is rendered with; ``only``: see ``load``."""
-        networks, before = self._networks, old.config if old else None
-        config = networks.admit(config, before)  # this and the next refuse what needs no loading to be wrong
-        schedule, preparer = networks.schedule(config), Preparer(config, networks.influence(config).ink)
-        with networks.all_or_nothing():
-            networks.load(config, before, only)
-            recipe = networks.recipe(config, old.recipe.revision + 1 if old else 0, schedule)
-            shape = networks.shape(config)
-            steps = old.steps if old is not None and old.shape == shape else self._make_steps(config)
-            making = networks.making(config, steps.shared.units, old.making if old else None)
-            rest = rest_of(config, recipe.revision, preparer, networks, self._make_steps, old.rest if old else None)
-            return Plan(config, recipe, preparer, shape, steps, making, rest)
 
     def _put(self, plan: Plan) -> None:
         """The next frame takes it. A fade goes on from the last frame, so that none may be on its way in meanwhile."""
@@ -311,13 +304,10 @@ class Stream(ChangedByUpdate, Closable):
         with self._rendering:
             self._plan = plan.after(self._plan, self._faded if self._plan is self._running else 0)
 
-    def _make_steps(self, config: StreamConfig) -> Steps:
-        return make_steps(config, self._networks, self._noise, lambda stage: self.metrics.span(stage))
-
     def _warm_up(self, steps: int) -> None:
         if steps:
             metrics, self.metrics = self.metrics, Metrics()  # what this takes is no frame's
-            warm_up(self._plan, self._make_steps(self._plan.config), steps)
+            warm_up(self._plan, self._planner.steps(self._plan.config), steps)
             self._noise.restart(self._plan.config)
             self.metrics = metrics
 
@@ -334,9 +324,7 @@ class Stream(ChangedByUpdate, Closable):
             self._last_entry = None
         if before is None or not self._noise.follows(plan.config):
             self._noise.restart(plan.config)
-        # A new gate has seen nothing, so that the last frame, given again after a change, is rendered under the change.
-        threshold, skips = plan.config.similar_image_filter_threshold, plan.config.similar_image_filter_max_skip_frame
-        self._gate = Gate(threshold, skips)
+        self._door.renew(plan.config)
         self._running, self._faded = plan, 0
         self._rest.leave()
         return plan
@@ -349,6 +337,16 @@ class Stream(ChangedByUpdate, Closable):
         if self._fade_left(plan):
             self._faded += 1
         return plan.recipe_after(self._faded)
+
+    def _seat(self, plan: Plan, frame: Frame, fitted: np.ndarray) -> None:
+        """A frame that enters is prepared, and waits until the buffer is full."""
+        with self.metrics.span("prepare"):
+            begins = self._door.begins or self._fade_left(plan) > 0  # each step of a fade is another prompt
+            prepared, passages = plan.prepared(frame, fitted, begins)
+        self._door.entered(fitted)
+        tag = plan.tag(frame, prepared, passages, self._faded + 1)
+        self._waiting.append((tag, prepared))
+        self._calling = tag
 
     def _enter(self, plan: Plan, frames: list[Any]) -> None:
         """A full buffer of frames enters the batch."""
@@ -371,7 +369,7 @@ class Stream(ChangedByUpdate, Closable):
             yield
         except BaseException:
             self.metrics.count("frames_dropped", sum(tag not in (None, self._calling) for tag in tags))
-            self._gate.reset()
+            self._door.reset()
             raise
 
     def _advance(self) -> Output | None:
@@ -385,16 +383,16 @@ class Stream(ChangedByUpdate, Closable):
             missing = plan.config.frame_buffer_size - len(self._waiting)
             self._enter(plan, [*self._waiting, *[(None, self._waiting[-1][1])] * missing])
         elif self._last_entry is not None:
-            filler = replace(self._last_entry, tags=(None,) * len(self._last_entry.tags))
-            self._collect(plan, plan.steps.step(filler))
+            self._collect(plan, plan.steps.step(self._last_entry.filler))
 
     def _collect(self, plan: Plan, finished: Finished | None) -> None:
         if finished is None:
             return
         with self._lost(finished.tags):
-            usable = self._outputs.take(finished, plan.steps.shared.units.decode, self.metrics)
+            shared = plan.steps.shared
+            usable = self._outputs.take(finished, shared.units.decode, self.metrics, shared.chain)
         if usable:
             self._outputs.prove(plan.config, plan.recipe.revision, finished.tags)
         else:
-            self._gate.reset()
+            self._door.reset()
             self._outputs.check()

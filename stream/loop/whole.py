@@ -19,6 +19,8 @@ from torch import Tensor
 from .batch import Entry, Finished, Shared, StreamBatch
 from .codec import condition_of, image_of, levels_of
 
+ROWS = "rows."  # what adapters leave with a frame is kept under names that begin so
+
 
 class WholeFrame:
     """A ``StreamBatch`` whose entries hold levels: ``image`` (F, H, W, 3), ``conditions`` (C, F, H, W, 3), uint8."""
@@ -68,6 +70,7 @@ class WholeFrame:
             "a": recipe.schedule.a[0],
             "b": recipe.schedule.b[0],
         }
+        brought |= {f"{ROWS}{name}": value for name, value in entry.rows.items()}
         return brought if entry.image is None else {**brought, "image": entry.image}
 
     def _conditions(self) -> Tensor:
@@ -78,7 +81,10 @@ class WholeFrame:
         """What is recorded."""
         given = self._given
         image = image_of(given["image"]) if "image" in given else None
-        finished = self._batch.tick(image, self._conditions(), given["start"], given["noise"], given["a"], given["b"])
+        rows = {name.removeprefix(ROWS): value for name, value in given.items() if name.startswith(ROWS)}
+        finished = self._batch.tick(
+            image, self._conditions(), given["start"], given["noise"], given["a"], given["b"], rows
+        )
         image = self.shared.units.decode(finished)
         return *levels_of(image), image
 

@@ -243,8 +243,11 @@ class Intake:
         return self._here is True and before is not True
 
     def _origin(self) -> Origin:
-        origin = getattr(self._source, "origin", None)
-        return replace(origin, live=self.live) if isinstance(origin, Origin) else Origin(live=self.live)
+        found = getattr(self._source, "origin", None)
+        origin = replace(found, live=self.live) if isinstance(found, Origin) else Origin(live=self.live)
+        if origin.goes_on is None and self.live and getattr(self._source, "goes_on", True):
+            origin = replace(origin, goes_on=True)
+        return origin
 
     def _adopt(self) -> None:
         assert self._source is not None

@@ -19,6 +19,8 @@ Contract of a backend:
   name). In the same way ``passes``, ``Passes`` or None: its depth, normals, things and motion. And ``sound``, a
   ``Sound``, or None: what is to be heard with its pictures.
 - It may have ``camera``: an eye that whoever watches may steer (``scene.camera.Camera``), from any thread.
+- Where ``goes_on`` is False, pictures of a live source may have nothing to do with each other: nothing of one is held
+  in the render of the next (``steadiness=auto``).
 - The constructor opens the device; it raises ``SourceUnavailable`` with a hint, or ``ConfigError`` for bad options.
 - A source may have ``again() -> Source``, which opens a new one of exactly what this one was on (the window that was
   chosen and no other) after ``SourceLost``; ``about: str``, which of several things it took; ``area: Rect | None``,

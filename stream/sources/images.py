@@ -60,6 +60,8 @@ class ImagesSource:
     Raises SourceUnavailable when there is nothing to show.
     """
 
+    goes_on = False  # one picture may have nothing to do with the next
+
     def __init__(
         self,
         path: str | Path,

@@ -51,6 +51,8 @@ class VideoSource:
     when no picture in it can be decoded; ConfigError for a ``start`` that it does not reach.
     """
 
+    goes_on = False  # a film moves all over
+
     def __init__(
         self,
         path: str | Path,

@@ -20,6 +20,7 @@ BENCHES = {
     "start": "From the command to the first window and the first render, warm and in a fresh home (X11).",
     "latency": "From the stroke to the changed pixel in the preview, with every stage (X11).",
     "influence": "What each quarter of the influence of the drawing changes, and which lines stay.",
+    "steadiness": "What changes in pictures where nothing changed in the drawing, with and without steadiness.",
     "fidelity": "How near every engine's pictures are to those of eager float32.",
     "torch_vs_trt": "The fastest engine there is against torch: fps, latency, memory.",
     "goals": "The speed goals on an NVIDIA GPU: floor, gate, target, and what is reached.",

@@ -47,6 +47,21 @@ def check_kinds(source: str, sinks: list[str]) -> None:
         check_sink(sink, "--sink")
 
 
+def with_adapters(run: RunConfig, asked: list[str] | None) -> RunConfig:
+    """The configuration with adapters that ``--adapter`` asked for, whose files are run now; raises ConfigError.
+
+    One that the configuration names already stays where it stands there.
+    """
+    if not asked:
+        return run
+    from ....adapters.registry import trust
+
+    named = {each.name for each in run.stream.adapters}
+    new = [spec for spec in dict.fromkeys(map(trust, asked)) if spec not in named]
+    stream = run.stream.changed(adapters=[*run.stream.adapters, *new])
+    return run.model_copy(update={"stream": stream})
+
+
 @contextmanager
 def loaded(run: RunConfig, preview: Preview | None = None, also: Progress = silent) -> Iterator[Stream]:
     """The stream of a configuration, loaded with its progress shown on stderr, and closed at the end.

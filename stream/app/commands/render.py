@@ -11,6 +11,7 @@ import typer
 from ...base.options import (
     PICTURE,
     RUNNING,
+    AdapterOption,
     JsonOption,
     ModelOption,
     PromptOption,
@@ -20,7 +21,7 @@ from ...base.options import (
     check_writable,
 )
 from ...base.progress import note
-from .common import exit_code, loaded, say_results
+from .common import exit_code, loaded, say_results, with_adapters
 from .run import Narrator
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def render(
     prompt: PromptOption = None,
     seed: SeedOption = None,
     sets: SetOption = None,
+    adapter: AdapterOption = None,
     speed: Annotated[
         float, typer.Option(min=0.01, max=10_000, rich_help_panel=RUNNING, help="Times as fast: 20 is a time-lapse.")
     ] = 1.0,
@@ -85,7 +87,7 @@ def render(
         check_sink(sink, "--sink")
     journal = Journal(file.expanduser())
     fixed = asked_for(sets, prompt, seed) | ({} if size is None else Size.parse(size)._asdict())
-    chosen = _chosen(journal, config, model, fixed)
+    chosen = with_adapters(_chosen(journal, config, model, fixed), adapter)
     names, other = {path.partition(".")[0] for path in fixed}, config is not None or model is not None
     from ...session.again import Again
     from ...session.session import Session

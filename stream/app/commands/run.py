@@ -12,6 +12,7 @@ import typer
 from ...base.options import (
     DEFAULT_CONFIG,
     RUNNING,
+    AdapterOption,
     ConfigOption,
     JsonOption,
     LikeOption,
@@ -27,7 +28,7 @@ from ...base.progress import Progress, note, shown, silent
 from ..ahead import ahead
 from ..control import check_controls, steered
 from ..opening import Opening
-from .common import check_kinds, exit_code, loaded, say_results
+from .common import check_kinds, exit_code, loaded, say_results, with_adapters
 from .recording import MEGABYTES, HistoryOption, JournalOption, recording
 from .steered import ControlOption, CuesOption, read_show
 
@@ -79,6 +80,7 @@ def run(
     prompt: PromptOption = None,
     seed: SeedOption = None,
     sets: SetOption = None,
+    adapter: AdapterOption = None,
     frames: Annotated[
         int | None, typer.Option(min=1, rich_help_panel=RUNNING, help="Stop after this many different pictures.")
     ] = None,
@@ -120,7 +122,7 @@ def run(
     if controls:
         check_controls(controls)
     show = None if cues is None else read_show(cues)
-    chosen = load_run(chosen_config(config, like), sets, model=model, prompt=prompt, seed=seed)
+    chosen = with_adapters(load_run(chosen_config(config, like), sets, model=model, prompt=prompt, seed=seed), adapter)
     kept = True
     ends = sinks or (["browser:"] if drawn_in_browser(source) else ["window"])
     with ExitStack() as opened:

@@ -14,6 +14,7 @@ import typer
 from ...base.errors import ConfigError
 from ...base.options import (
     DEFAULT_CONFIG,
+    AdapterOption,
     ConfigOption,
     LikeOption,
     ModelOption,
@@ -27,6 +28,7 @@ from ...base.progress import note
 from ...base.signals import INTERRUPTED, interrupts, saving
 from ...base.terminal import stderr
 from ..control import check_controls, surfaces
+from .common import with_adapters
 from .recording import MEGABYTES, HistoryOption
 from .start import display_there
 from .steered import ControlOption, CuesOption, read_show
@@ -78,6 +80,7 @@ def studio(
     prompt: PromptOption = None,
     seed: SeedOption = None,
     sets: SetOption = None,
+    adapter: AdapterOption = None,
     host: HostOption = None,
     port: PortOption = None,
     share: ShareOption = False,
@@ -109,7 +112,7 @@ def studio(
     """
     check_controls(controls or [])
     show = None if cues is None else read_show(cues)
-    chosen = load_run(chosen_config(config, like), sets, model=model, prompt=prompt, seed=seed)
+    chosen = with_adapters(load_run(chosen_config(config, like), sets, model=model, prompt=prompt, seed=seed), adapter)
     named = tuple(text.partition("=")[0].strip() for text in sets or ()) + (("mode",) if like else ())
     check_installed()
     from ..studio.inprocess import InProcess

@@ -48,7 +48,7 @@ class Parameter(NamedTuple):
     ends: tuple[float, float] | None
     """Of a number: what 0 and 1 of a fader are; None: no fader can have it."""
     choices: tuple[str, ...]
-    """Of text: the words that it may be; empty: any."""
+    """Of text: the words that it may be; empty: any. Of a number: the words that it may be as well."""
     about: str
 
 
@@ -204,7 +204,7 @@ def table() -> str:
         found = find(path.replace("/N/", "/0/"))
         kind = {"switch": "0 or 1", "blend": "one, or value and weight in turn"}.get(found.kind, found.kind)
         if found.choices:
-            kind = ", ".join(found.choices)
+            kind = ", ".join(found.choices if found.kind == "text" else (kind, *found.choices))
         about = " ".join(found.about.split()).replace("<", "\\<")
         ends = f"{found.ends[0]:g} to {found.ends[1]:g}" if found.ends else ""
         lines.append(f"| `/{path}` | {kind} | {ends} | {about} |")
@@ -232,7 +232,9 @@ def _described(path: str, field: FieldInfo) -> Parameter:
     ends = (low, high) if low is not None and high is not None else None
     if name in BLENDS:
         return Parameter(path, "blend", None, (), about)
-    if name in ("t_index_list", "controlnets"):
+    if name == "steadiness":
+        return Parameter(path, "number", (0.0, 100.0), ("auto",), about)
+    if name in ("t_index_list", "controlnets", "adapters"):
         return Parameter(path, "list", None, (), about)
     if name in ("lora_dict", "textual_inversion", "preprocessor_params"):
         return Parameter(path, "mapping", None, (), about)

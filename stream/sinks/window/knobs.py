@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple, Protocol, get_args
 
-from ...base.config import Mode, StreamConfig
+from ...base.config import STEADY, Mode, StreamConfig
 from ...base.reading import Brings
 from .dials import Dials
 
@@ -133,6 +133,27 @@ class Choice:
         self._write(self._values[at % len(self._values)])
 
 
+class Steadiness(Slider):
+    """How firmly the picture stays; a press lets the program choose."""
+
+    def __init__(self, dials: Dials) -> None:
+        def read() -> float:
+            value = dials.value("steadiness")
+            return value if isinstance(value, int | float) else STEADY
+
+        def words(value: float) -> str:
+            return "auto" if dials.value("steadiness") == "auto" else f"{value:g}" if value else "off"
+
+        self._dials = dials
+        write = lambda value: dials.turn(steadiness=value)
+        super().__init__("steadiness", read, write, (0.0, 100.0), 5.0, STEADY, words)
+
+    def press(self) -> None:
+        """See ``Knob``."""
+        if self._dials.value("steadiness") != "auto":
+            self._dials.turn(steadiness="auto")
+
+
 class Seed:
     """The seed; a press throws the dice."""
 
@@ -170,6 +191,8 @@ def make_knobs(config: StreamConfig, brings: Brings, dials: Dials) -> list[Knob]
         key="+ -",
     )
     knobs: list[Knob] = [influence]
+    if config.mode != "txt2img":
+        knobs.append(Steadiness(dials))
     loaded = () if config.fuse_lora else tuple(config.lora_dict)
     knobs += [_style(name, dials) for name in dict.fromkeys((*brings.styles, *loaded))]
     knobs.append(Seed(dials))

@@ -131,7 +131,7 @@ class DemoSource:
     def origin(self) -> Origin:
         """Of the last picture: its time, while it is not live."""
         time = None if self.live else (self._given - 1) * self._pacer.interval
-        return Origin(self.live, time, self._pacer.interval)
+        return Origin(self.live, time, self._pacer.interval, goes_on=True)
 
     def close(self) -> None:
         self._stop.set()

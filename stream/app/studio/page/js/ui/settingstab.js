@@ -67,6 +67,13 @@ function control(name, field, studio, send) {
 function kindOf(label, field, access, help) {
   if (field.enum) return choice(label, field.enum, access, help);
   if (field.type === "boolean") return toggle(label, access, help);
+  const auto = field.anyOf?.find((/** @type {any} */ each) => each.const === "auto");
+  const number = auto && field.anyOf.find((/** @type {any} */ each) => each.type === "number");
+  if (number) {
+    // Where the program chooses, the slider stands in the middle; turned, it says a number, and "reset" leaves it to the program again.
+    const get = () => (access.get() === "auto" ? (number.minimum + number.maximum) / 2 : access.get());
+    return slider(label, { min: number.minimum, max: number.maximum, step: 1 }, { ...access, get }, help);
+  }
   const isNumber = field.type === "number" || field.type === "integer";
   const { minimum: min, maximum: max } = field;
   if (isNumber && min != null && max != null && (field.type === "number" || max - min <= FEW)) {
