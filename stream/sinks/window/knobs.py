@@ -191,8 +191,6 @@ def make_knobs(config: StreamConfig, brings: Brings, dials: Dials) -> list[Knob]
         key="+ -",
     )
     knobs: list[Knob] = [influence]
-    if config.mode != "txt2img":
-        knobs.append(Steadiness(dials))
     loaded = () if config.fuse_lora else tuple(config.lora_dict)
     knobs += [_style(name, dials) for name in dict.fromkeys((*brings.styles, *loaded))]
     knobs.append(Seed(dials))
@@ -225,6 +223,8 @@ def make_knobs(config: StreamConfig, brings: Brings, dials: Dials) -> list[Knob]
             lambda value: f"{value:g} pictures" if value else "at once",
         )
     )
+    if config.mode != "txt2img":
+        knobs.append(Steadiness(dials))
     return knobs
 
 
