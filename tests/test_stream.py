@@ -23,8 +23,7 @@ from inkstream.stream.base.errors import (
     StreamClosed,
     UnsafeWeightsError,
 )
-from inkstream.stream.loop import networks
-from inkstream.stream.loop import stream as loop
+from inkstream.stream.loop import networks, planner
 from inkstream.stream.loop.prompt import PromptEncoder, slerp
 from inkstream.stream.loop.schedule import influenced
 
@@ -300,7 +299,7 @@ def test_one_change_of_a_scalar_validates_schedules_and_prepares_once(control_pi
 
     count(StreamConfig, "__init__")
     count(networks, "make_schedule")
-    count(loop, "Preparer")
+    count(planner, "Preparer")
     stream.update(delta=0.5)
     stream(page)
     assert (stream.config.delta, sorted(done)) == (0.5, ["Preparer", "__init__", "make_schedule"])
