@@ -261,7 +261,7 @@ def test_run_fails_when_no_sink_is_left(stream):
         (["-t", "windw:scale=2"], "--sink: got 'windw:scale=2', expected one of: window"),
         (
             ["-s", "Car.PNG"],
-            "--source: got 'Car.PNG', expected one of: screen, camera, video, images, demo, canvas, scene, gbuffer, fake; ",
+            "--source: got 'Car.PNG', expected one of: screen, camera, video, images, demo, canvas, scene, gbuffer, ",
         ),
         (["-s", "fake", "-t", "null", "--json", "no/such/folder.json"], "--json: got 'no/such/folder.json'"),
         (["-s", "fake", "-t", "null", "--set", "seed"], "--set: got 'seed', expected NAME=VALUE"),
