@@ -19,6 +19,7 @@ BENCHES = {
     "together": "What several drawings cost: in processes of their own, in one process, and in one batch.",
     "start": "From the command to the first window and the first render, warm and in a fresh home (X11).",
     "latency": "From the stroke to the changed pixel in the preview, with every stage (X11).",
+    "pen": "From the pen to ink and render on the studio's page, in a real browser.",
     "influence": "What each quarter of the influence of the drawing changes, and which lines stay.",
     "steadiness": "What changes in pictures where nothing changed in the drawing, with and without steadiness.",
     "fidelity": "How near every engine's pictures are to those of eager float32.",
