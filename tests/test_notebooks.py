@@ -11,6 +11,7 @@ JUPYTER = 'needs Jupyter: pip install "inkstream[notebooks]"'
 
 
 @pytest.mark.slow  # one of them trains
+@pytest.mark.timeout(1200)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore")  # kernels leave sockets open
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_a_notebook_runs_and_shows_pictures(path, monkeypatch):
