@@ -20,6 +20,7 @@ from ..base.signals import INTERRUPTED, interrupts, interrupts_for_good, leave, 
 from .commands import (
     bench,
     build,
+    cluster,
     config,
     demo,
     doctor,
@@ -230,6 +231,7 @@ app.add_typer(engines.app, name="engines")
 app.add_typer(history.app, name="history")
 app.add_typer(scenes.app, name="scenes")
 app.add_typer(palette.app, name="palette")
+app.add_typer(cluster.app, name="cluster")
 app.add_typer(bench.app, name="bench")
 
 

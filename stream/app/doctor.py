@@ -19,6 +19,7 @@ OPTIONAL = {
     "openvino": "the fastest engine on a CPU: pip install openvino",
     "onnxruntime": 'ONNX files, and an engine for many devices: pip install "inkstream[onnx]"',
     "uvicorn": 'a page to draw on in the browser (inkstream studio): pip install "inkstream[studio]"',
+    "ray": 'the studio for many: workers that render (inkstream cluster up): pip install "inkstream[cluster]"',
     "python-osc": 'consoles and other programs steer a run (--control osc:9000): pip install "inkstream[control]"',
     "python-rtmidi": 'MIDI faders steer a run (--control midi:learn): pip install "inkstream[control]"',
     "aiortc": 'the render as WebRTC, for browsers far away: pip install "inkstream[webrtc]"',

@@ -34,6 +34,7 @@ from .start import display_there
 from .steered import ControlOption, CuesOption, read_show
 
 if TYPE_CHECKING:
+    from ...base.configfile import RunConfig
     from ..studio.backend import SessionBackend
     from ..studio.serve import Server
 
@@ -97,6 +98,15 @@ def studio(
     controls: ControlOption = None,
     cues: CuesOption = None,
     history: HistoryOption = MEGABYTES,
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            "--backend",
+            metavar="ray[://HOST:PORT]",
+            rich_help_panel=PAGE,
+            help="Let the workers of a cluster render: the one of this machine, or at this address of Ray.",
+        ),
+    ] = None,
 ) -> None:
     """Draw in the browser, on this computer or on a tablet, with the render beside it.
 
@@ -109,12 +119,20 @@ def studio(
         inkstream studio --share --tls
         inkstream studio -c sd-turbo -p "a watercolour of a lighthouse"
         inkstream studio --control midi:learn --control osc:9000
+        inkstream studio --backend ray
     """
     check_controls(controls or [])
     show = None if cues is None else read_show(cues)
     chosen = with_adapters(load_run(chosen_config(config, like), sets, model=model, prompt=prompt, seed=seed), adapter)
     named = tuple(text.partition("=")[0].strip() for text in sets or ()) + (("mode",) if like else ())
     check_installed()
+    kept = folder.expanduser()
+    if backend is not None:
+        if controls or show:
+            raise ConfigError("--backend: --control and --cues steer streams of this process; leave them out")
+        far = _far(backend, chosen, sessions)
+        serve(far, opened(far, host=host, port=port, share=share, tls=tls, kept=kept), share=share, open_page=open_page)
+        return
     from ..studio.inprocess import InProcess
 
     front = None
@@ -123,13 +141,18 @@ def studio(
 
         front = Front(chosen.stream, show)
     place = front.place if front else None
-    kept = folder.expanduser()
-    backend = InProcess(chosen, most=sessions, history=history, folder=kept, named=named, steered=place)
-    server = opened(backend, host=host, port=port, share=share, tls=tls, kept=kept)
-    ended, numbers = threading.Event(), list[int]()
-    with ExitStack() as opening, interrupts(numbers.append, halt=ended.set):
+    near = InProcess(chosen, most=sessions, history=history, folder=kept, named=named, steered=place)
+    server = opened(near, host=host, port=port, share=share, tls=tls, kept=kept)
+    with ExitStack() as opening:
         if front is not None:
             opening.enter_context(surfaces(controls or [], front))
+        serve(near, server, share=share, open_page=open_page)
+
+
+def serve(backend: SessionBackend, server: Server, *, share: bool, open_page: bool) -> None:
+    """Serve the page until a signal comes, which ends backend and server."""
+    ended, numbers = threading.Event(), list[int]()
+    with interrupts(numbers.append, halt=ended.set):
         server.start()
         say_where(server, share)
         backend.start()
@@ -145,6 +168,17 @@ def studio(
         raise server.error
     if numbers:
         raise typer.Exit(INTERRUPTED)
+
+
+def _far(address: str, run: RunConfig, sessions: int) -> SessionBackend:
+    """The workers of a cluster that runs. Raises ConfigError."""
+    if address != "ray" and not address.startswith("ray://"):
+        raise ConfigError(f"--backend: got {address!r}, expected ray, or ray://HOST:PORT")
+    from ..cluster import rays
+    from ..cluster.gateway import Gateway
+
+    rays.connect("" if address == "ray" else address.removeprefix("ray://"))
+    return Gateway(run, rays.found_workers, sessions=sessions, end=rays.disconnect)
 
 
 def check_installed() -> None:

@@ -114,6 +114,10 @@ class InProcess:
         if spare is not None:
             spare.close()
 
+    def loading(self) -> tuple[str, float | None, str]:
+        """What is being loaded and which share of it is done; and why nothing could be, else empty."""
+        return (*self._progress(), self._failed)
+
     def _settings(self, values: Values | None) -> StreamConfig:
         """As they were left; of another model only what belongs to who draws."""
         start = self._run.stream

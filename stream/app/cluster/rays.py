@@ -1,0 +1,225 @@
+"""Workers as actors of Ray (https://docs.ray.io, Ray Core), and the gateway's way to them.
+
+Ray is asked for what it does well: processes on any machine, their restart, and calls between them. Encoded pictures
+cross, never arrays. Imported when a cluster is asked for, and only then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ...base.configfile import RunConfig
+from ...base.errors import ConfigError
+from ...base.files import write_json, write_whole
+from ...base.plain import reason
+from ...base.private import make_private, user_state
+from ..studio.inprocess import Maker
+from .config import ClusterConfig
+from .host import Hello
+from .link import Link, Lost
+from .served import Served
+
+NAMESPACE, PREFIX = "inkstream", "worker-"
+STORE = 128 << 20  # bytes for objects: none of ours is large, and small ones never go there
+GROUPS = {"news": 16, "puts": 8, "files": 4}  # threads of an actor, beside the one that makes all other calls in order
+GROUP = {"news": "news", "hello": "news", "drain": "news", "leave": "files", "forget": "files"}
+PUT_GROUP, FILE_GROUP = "puts", "files"
+KNOCK = 3.0  # seconds
+SOON = ("freeze", "cancel")  # asked of a drawing in order with its changes
+
+
+def ray_module(local: bool = False) -> Any:
+    """Ray; raises ConfigError that says how to install it. The environment is prepared before it is imported.
+
+    ``local``: of a cluster on this machine, which nobody reaches from another.
+    """
+    if local:  # its name is that of the systems where Ray does so by default
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
+        os.environ["RAY_AUTH_TOKEN_PATH"] = str(_token())
+    try:
+        import ray
+    except ImportError as error:
+        hint = 'pip install "inkstream[cluster]"'
+        raise ConfigError(f"cluster: {error.name or error} is missing, expected it to be installed: {hint}") from error
+    return ray
+
+
+def _folder() -> Path:
+    return make_private(user_state() / "cluster")
+
+
+def _token() -> Path:
+    """The file with what nodes of this user's clusters know each other by."""
+    path = _folder() / "token"
+    if not path.is_file():
+        write_whole(path, secrets.token_hex(32).encode(), mode=0o600)
+    return path
+
+
+class Started(NamedTuple):
+    """A Ray cluster that this process is connected to."""
+
+    address: str
+    begun: bool
+    """Whether this process has begun it, and ends it with itself."""
+
+
+def start(config: ClusterConfig) -> Started:
+    """Connect to the cluster of the configuration, or begin one on this machine. Raises ConfigError."""
+    if config.address:
+        return connect(config.address)
+    ray = ray_module(local=True)
+    about: dict[str, Any] = {"include_dashboard": False, "object_store_memory": STORE}
+    cores, gpus = config.workers * config.cores, config.workers * config.gpus
+    try:
+        _lasting(
+            lambda: ray.init(num_cpus=cores, num_gpus=gpus or None, namespace=NAMESPACE, log_to_driver=False, **about)
+        )
+    except Exception as error:
+        raise ConfigError(f"cluster: Ray cannot be started: {reason(error)}") from error
+    address = ray.get_runtime_context().gcs_address
+    write_json(_folder() / "local.json", {"address": address, "process": os.getpid()})
+    return Started(address, True)
+
+
+def _lasting(work: Callable[[], Any]) -> None:
+    """Do it on a thread that never ends: with the thread that began them, and not with its process, Linux would end
+    Ray's processes (``PR_SET_PDEATHSIG``).
+    """
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - it is raised on the thread that waits
+            done.set_exception(error)
+            return
+        done.set_result(None)
+        threading.Event().wait()
+
+    threading.Thread(target=run, name="inkstream ray", daemon=True).start()
+    done.result()
+
+
+def connect(address: str = "") -> Started:
+    """Connect to the cluster at HOST:PORT; empty: the one that was begun on this machine. Raises ConfigError."""
+    where = address
+    ray = ray_module(local=not where)
+    if not where:
+        try:
+            where = json.loads((_folder() / "local.json").read_text("utf-8"))["address"]
+        except (OSError, ValueError, KeyError):
+            raise ConfigError("cluster: none runs on this machine; start one with: inkstream cluster up") from None
+    _check_answers(where)
+    try:
+        ray.init(address=where, namespace=NAMESPACE, log_to_driver=False)
+    except Exception as error:
+        raise ConfigError(f"cluster: Ray at {where} does not let this machine in: {reason(error)}") from error
+    return Started(where, False)
+
+
+def _check_answers(address: str) -> None:
+    """Raises ConfigError where nobody listens: Ray itself would wait for a minute, and then end this process."""
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal()):
+        raise ConfigError(f"cluster: got the address {address!r}, expected HOST:PORT")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK).close()
+    except (OSError, OverflowError) as error:
+        told = f"cluster: nothing answers at {address}: {reason(error)}; start one with: inkstream cluster up"
+        raise ConfigError(told) from error
+
+
+def disconnect() -> None:
+    """Leave the cluster; one that this process began ends."""
+    ray_module().shutdown()
+
+
+def raise_workers(
+    run: RunConfig, config: ClusterConfig, folder: Path, history: float = 0, make: Maker | None = None
+) -> list[Link]:
+    """Begin the workers that are not there yet. They are started again when they are killed."""
+    ray = ray_module()
+    kind = ray.remote(concurrency_groups=GROUPS)(Served)
+    links: list[Link] = []
+    for number in range(config.workers):
+        name = f"{PREFIX}{number}"
+        actor = kind.options(
+            name=name,
+            get_if_exists=True,
+            num_cpus=config.cores,
+            num_gpus=config.gpus,
+            max_restarts=-1,
+            max_task_retries=0,
+        ).remote(run, config, str(folder.absolute()), history, make)
+        links.append(RayLink(name, actor))
+    return links
+
+
+def found_workers() -> list[Link]:
+    """The workers of the cluster that this process is connected to. Raises ConfigError where there is none."""
+    ray = ray_module()
+    names = sorted(name for name in ray.util.list_named_actors() if name.startswith(PREFIX))
+    if not names:
+        raise ConfigError("cluster: it has no workers; start them with: inkstream cluster up")
+    return [RayLink(name, ray.get_actor(name)) for name in names]
+
+
+def greeted(link: Link, within: float = 3.0) -> Hello | str:
+    """What a worker is, or why that is not known."""
+    try:
+        return link.ask("hello", within=within)
+    except Lost as error:
+        return reason(error)
+    except TimeoutError:
+        return f"no answer within {within:g} s"
+
+
+class RayLink:
+    """See ``link.Link``."""
+
+    def __init__(self, name: str, actor: Any) -> None:
+        self.name = name
+        self._ray, self._actor = ray_module(), actor
+
+    def ask(self, method: str, *given: Any, within: float) -> Any:
+        """What it returns; raises Lost, TimeoutError."""
+        try:
+            return self._ray.get(self._call(method, given), timeout=within)
+        except self._ray.exceptions.GetTimeoutError:
+            raise TimeoutError(f"{self.name}: no answer within {within:g} s") from None
+        except self._ray.exceptions.RayError as error:
+            raise Lost(f"{self.name}: {type(error).__name__}") from error
+
+    def begin(self, method: str, *given: Any, then: Callable[[Any], None] | None = None) -> None:
+        """Returns at once."""
+        try:
+            reference = self._call(method, given)
+        except self._ray.exceptions.RayError as error:
+            if then is not None:
+                then(Lost(f"{self.name}: {type(error).__name__}"))
+            return
+        if then is not None:
+            reference.future().add_done_callback(lambda future: then(self._came(future)))
+
+    def _came(self, future: Any) -> Any:
+        error = future.exception()
+        return future.result() if error is None else Lost(f"{self.name}: {type(error).__name__}")
+
+    def _call(self, method: str, given: tuple[Any, ...]) -> Any:
+        group = GROUP.get(method, "")
+        if method == "ask":
+            group = PUT_GROUP if given[1] == "put" else "" if given[1] in SOON else FILE_GROUP
+        called = getattr(self._actor, method)
+        return (called.options(concurrency_group=group) if group else called).remote(*given)

@@ -1,0 +1,28 @@
+"""A worker as it runs in a process of its own."""
+
+from __future__ import annotations
+
+from ...base.configfile import RunConfig
+from ..studio.inprocess import InProcess, Loaded, Maker
+from .config import ClusterConfig
+from .host import Host
+from .measuring import Measuring
+from .slots import slots_of
+
+
+class Served(Host):
+    """Loads the model of ``run``, and measures how many drawings it takes. ``make`` as for ``InProcess``."""
+
+    def __init__(
+        self, run: RunConfig, config: ClusterConfig, folder: str, history: float = 0, make: Maker | None = None
+    ) -> None:
+        measuring = Measuring(make or Loaded(run))
+        backend = InProcess(run, measuring, most=config.most, history=history, folder=folder)
+
+        def slots() -> tuple[int, float]:
+            measured = measuring.measured
+            if measured is None:
+                return 0, 0.0
+            return slots_of(measured, config.fps, config.duty, config.most), measured.fps
+
+        super().__init__(backend, slots, backend.loading)

@@ -1,0 +1,138 @@
+"""``inkstream cluster``: workers for the studio, and its page before them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ...base.errors import ConfigError
+from ...base.options import (
+    ModelOption,
+    PromptOption,
+    SeedOption,
+    SetOption,
+    load_run,
+)
+from ...base.progress import note
+from .common import console
+from .recording import MEGABYTES, HistoryOption
+from .studio import FOLDER, HostOption, PortOption, ShareOption, TlsOption, check_installed, opened, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..cluster.link import Link
+
+app = typer.Typer(no_args_is_help=True, help="The studio for many: workers that render, on this machine or on several.")
+LOOK = 0.5  # seconds between looks at a worker that is being emptied
+
+
+@app.command()
+def up(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", dir_okay=False, help="A YAML file: run, workers, cores, gpus, spare, fps, duty, most."
+        ),
+    ] = None,
+    model: ModelOption = None,
+    prompt: PromptOption = None,
+    seed: SeedOption = None,
+    sets: SetOption = None,
+    host: HostOption = None,
+    port: PortOption = None,
+    share: ShareOption = False,
+    tls: TlsOption = False,
+    sessions: Annotated[int, typer.Option(min=1, max=4096, help="So many drawings may be rendered at once.")] = 64,
+    folder: Annotated[
+        Path, typer.Option("--folder", file_okay=False, help="Where kept pictures go; all workers must see it.")
+    ] = FOLDER,
+    open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+    history: HistoryOption = MEGABYTES,
+) -> None:
+    """Begin workers, and serve the page before them, until it is interrupted.
+
+    Everything runs on this machine, unless the file names the address of a Ray cluster. How many may draw is measured
+    by each worker when its model is loaded.
+
+    Examples:
+
+        inkstream cluster up
+        inkstream cluster up --config cluster.yaml --share --tls
+    """
+    check_installed()
+    from ..cluster import rays
+    from ..cluster.config import load_cluster
+    from ..cluster.gateway import Gateway
+
+    plan = load_cluster(config)
+    chosen = load_run(plan.run, sets, model=model, prompt=prompt, seed=seed)
+    rays.ray_module(local=not plan.address)  # what is missing is said before the page is there
+    kept = folder.expanduser()
+
+    def links() -> Sequence[Link]:
+        began = rays.start(plan)
+        note(f"cluster: Ray at {began.address}; see inkstream cluster status")
+        return rays.raise_workers(chosen, plan, kept, history)
+
+    gateway = Gateway(chosen, links, spare=plan.spare, sessions=sessions, silence=plan.silence, end=rays.disconnect)
+    serve(
+        gateway,
+        opened(gateway, host=host, port=port, share=share, tls=tls, kept=kept),
+        share=share,
+        open_page=open_page,
+    )
+
+
+@app.command()
+def status() -> None:
+    """List the workers of the cluster that runs on this machine."""
+    from rich.table import Table
+
+    from ..cluster import rays
+
+    rays.connect()
+    table = Table(box=None, pad_edge=False)
+    for head in ("worker", "drawings", "places", "pictures/s", "process", "state"):
+        table.add_column(head, justify="left" if head in ("worker", "state") else "right")
+    for link in rays.found_workers():
+        hello = rays.greeted(link)
+        if isinstance(hello, str):
+            table.add_row(link.name, "", "", "", "", hello)
+            continue
+        state = hello.failed or ("being emptied" if hello.draining else "ready" if hello.ready else hello.progress[0])
+        numbers = (hello.taken, hello.slots, f"{hello.fps:.1f}", hello.process)
+        table.add_row(link.name, *map(str, numbers), state)
+    console().print(table)
+    rays.disconnect()
+
+
+@app.command()
+def drain(
+    worker: Annotated[str, typer.Argument(metavar="WORKER", help="As inkstream cluster status calls it.")],
+    within: Annotated[float, typer.Option(min=0, help="Seconds to wait for it to be empty.")] = 60.0,
+) -> None:
+    """Take all drawings away from a worker; it takes no more of them."""
+    from ..cluster import rays
+
+    rays.connect()
+    try:
+        links = {link.name: link for link in rays.found_workers()}
+        if worker not in links:
+            raise ConfigError(f"got {worker!r}, expected one of: {', '.join(links)}")
+        link, end = links[worker], time.monotonic() + within
+        link.begin("drain")
+        while True:
+            hello = rays.greeted(link)
+            if not isinstance(hello, str) and hello.draining and not hello.taken:
+                note(f"{worker} is empty")
+                return
+            if time.monotonic() > end:
+                had = hello if isinstance(hello, str) else f"{hello.taken} drawings are there: others have no places"
+                raise ConfigError(f"{worker}: not empty after {within:g} s; {had}")
+            time.sleep(LOOK)
+    finally:
+        rays.disconnect()
