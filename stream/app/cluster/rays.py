@@ -45,6 +45,8 @@ def ray_module(local: bool = False) -> Any:
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_MODE", "token")
+    # Who calls a worker that died is told so by the broken connection; by default Ray waits a second for the reason.
+    os.environ.setdefault("RAY_timeout_ms_task_wait_for_death_info", "100")
     if not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(_token())
     try:

@@ -16,7 +16,6 @@ from ...base.options import (
     SetOption,
     load_run,
 )
-from ...base.plain import one_line
 from ...base.progress import note
 from .common import console
 from .recording import MEGABYTES, HistoryOption
@@ -104,7 +103,7 @@ def status() -> None:
         if isinstance(hello, str):
             table.add_row(link.name, "", "", "", "", hello)
             continue
-        state = hello.failed or ("being emptied" if hello.draining else "ready" if hello.ready else one_line(hello.progress[0]))
+        state = hello.failed or ("being emptied" if hello.draining else "ready" if hello.ready else " ".join(hello.progress[0].split()))
         numbers = (hello.taken, hello.slots, f"{hello.fps:.1f}", hello.process)
         table.add_row(link.name, *map(str, numbers), state)
     console().print(table)
