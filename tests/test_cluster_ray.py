@@ -30,7 +30,7 @@ def cluster():
         pytest.skip("needs ray")
     from inkstream.stream.app.cluster import rays
 
-    config = ClusterConfig.model_validate({"workers": 2, "duty": 0.2})
+    config = ClusterConfig.model_validate({"workers": 2, "fps": 1, "duty": 0.1})
     make, run = pretend(0.01)
     rays.start(config)
     try:

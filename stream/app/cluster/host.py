@@ -161,11 +161,11 @@ class Host:
             done(str(error))
 
     def leave(self, key: str) -> None:
-        """Close a drawing's stream; returns when its place is free."""
+        """Close a drawing's stream, on a thread of its own; its place is free at once."""
         with self._something:
             live = self._lives.pop(key, None)
         if live is not None:
-            self._backend.leave(live)
+            threading.Thread(target=self._backend.leave, args=(live,), name="inkstream leaving", daemon=True).start()
 
     def news(self, gateway: str, wait: float) -> Bundle:
         """What has happened since the gateway asked last: at once where there is something, or within ``wait``

@@ -30,7 +30,7 @@ from .served import Served
 NAMESPACE, PREFIX = "inkstream", "worker-"
 STORE = 128 << 20  # bytes for objects: none of ours is large, and small ones never go there
 GROUPS = {"news": 16, "puts": 8, "files": 4}  # threads of an actor, beside the one that makes all other calls in order
-GROUP = {"news": "news", "hello": "news", "drain": "news", "leave": "files", "forget": "files"}
+GROUP = {"news": "news", "hello": "news", "drain": "news"}
 PUT_GROUP, FILE_GROUP = "puts", "files"
 KNOCK = 3.0  # seconds
 SOON = ("freeze", "cancel")  # asked of a drawing in order with its changes

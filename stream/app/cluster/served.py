@@ -17,7 +17,8 @@ class Served(Host):
         self, run: RunConfig, config: ClusterConfig, folder: str, history: float = 0, make: Maker | None = None
     ) -> None:
         measuring = Measuring(make or Loaded(run))
-        backend = InProcess(run, measuring, most=config.most, history=history, folder=folder)
+        most = 2 * config.most  # those that are being closed, too
+        backend = InProcess(run, measuring, most=most, history=history, folder=folder)
 
         def slots() -> tuple[int, float]:
             measured = measuring.measured

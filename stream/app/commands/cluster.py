@@ -103,7 +103,8 @@ def status() -> None:
         if isinstance(hello, str):
             table.add_row(link.name, "", "", "", "", hello)
             continue
-        state = hello.failed or ("being emptied" if hello.draining else "ready" if hello.ready else " ".join(hello.progress[0].split()))
+        step = " ".join(hello.progress[0].split())
+        state = hello.failed or ("being emptied" if hello.draining else "ready" if hello.ready else step)
         numbers = (hello.taken, hello.slots, f"{hello.fps:.1f}", hello.process)
         table.add_row(link.name, *map(str, numbers), state)
     console().print(table)
