@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from ..stream.base.errors import ConfigError
 from ..stream.base.names import did_you_mean
 from ..stream.base.wording import ours
+from .clean import Clean
 from .palette import Palette
 from .preprocess import Canny, Edges, Invert, Lineart, Nothing, Paint, Scribble, SoftEdge
 from .preprocessor import Preprocessor
@@ -21,6 +22,7 @@ PREPROCESSORS: dict[str, type[Preprocessor]] = {
     "paint": Paint,
     "palette": Palette,
     "lineart": Lineart,
+    "clean": Clean,
     "softedge": SoftEdge,
     "invert": Invert,
     "edges": Edges,

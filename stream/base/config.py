@@ -69,7 +69,7 @@ class ControlNetConfig(_Frozen):
     conditioning_scale: float = Field(1.0, ge=0.0, le=4.0)
     """How strongly it steers; 0 switches it off without a rebuild."""
     preprocessor: str = "scribble"
-    """none, canny, scribble, paint, palette, lineart, softedge, invert, edges, depth or normal."""
+    """none, canny, scribble, paint, palette, lineart, clean, softedge, invert, edges, depth or normal."""
     preprocessor_params: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the preprocessor."""
     enabled: bool = True
