@@ -36,7 +36,7 @@ from .task import Loss, Now, Task
 from .timesteps import Timesteps
 from .tokens import build_tokenizer, load_tokenizer, token_ids
 
-BORDER = 8  # pixels at a crop's sides that do not count
+BORDER = 2  # latents at a crop's sides that do not count: what is around them is missing, and an adversary sees that
 FLAT_FROM, FLAT_TO = 200, 800  # timesteps whose rows may start from a flat painting
 COLOURS_BELOW = 600  # timesteps whose rows may lose their caption
 LATENT_LIMIT = 5.0
@@ -130,8 +130,7 @@ class BaseTask(Task):
         total, parts = regression, {"latent": regression, "x0_mse": losses.weighted_mse(x0, z0).detach()}
         if config.crop_weight and now.share >= config.crop_from:
             got, truth, drawn = self._crops(x0, batch, control, now)
-            border = BORDER if got.shape[-1] > 4 * BORDER and config.crop else 0
-            parts["crop"] = losses.picture_l1(got, truth, border)
+            parts["crop"] = losses.picture_l1(got, truth)
             total = total + config.crop_weight * parts["crop"]
             if config.gan_sees == "pictures":
                 parts |= self.adversary.parts(truth, got, config.crop_weight * parts["crop"], now, drawn)
@@ -201,7 +200,8 @@ class BaseTask(Task):
         return 1 / blur.clamp(min=0.5)
 
     def _crops(self, x0: Tensor, batch: Batch, control: Tensor, now: Now) -> tuple[Tensor, Tensor, Tensor]:
-        """Decoded crops, one of each of some rows, all at the same place, their truths and what was drawn."""
+        """Decoded crops, one of each of some rows, all at the same place, their truths and what was drawn; without
+        borders, where they are large enough."""
         reduction = self.codec.reduction
         stride = max(1, round(1 / self.config.crop_share))
         rows = torch.arange(now.step % stride, len(batch), stride)
@@ -212,9 +212,11 @@ class BaseTask(Task):
         y, x = (int(torch.randint(0, side - size + 1, (), generator=now.random)) for side in (height, width))
         rows = rows.to(self.device)
         got = self.codec.decode(x0[rows, :, y : y + size, x : x + size])
-        y, x, size = y * reduction, x * reduction, size * reduction
+        border = BORDER * reduction if self.config.crop and size > 4 * BORDER else 0
+        y, x, size = y * reduction + border, x * reduction + border, size * reduction - 2 * border
         cut = batch.picture[rows, y : y + size, x : x + size]
-        return got, to_pictures(cut), control[rows, :, y : y + size, x : x + size]
+        inner = got[..., border : border + size, border : border + size]
+        return inner, to_pictures(cut), control[rows, :, y : y + size, x : x + size]
 
     # --- what it is measured by
 
