@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ...adapters import ink_matte
 from ..base.frame import Output, reduced
 
 SIDE = 512  # of the picture in which it is looked for, at most
@@ -19,6 +18,8 @@ def opacity(output: Output) -> np.ndarray:
     Outside is the bare paper that can be reached from the picture's border without crossing a line. All 255 where the
     drawing has no paper (a photo, a painted canvas), or did not come along.
     """
+    from ...adapters import ink_matte  # few cut anything out, and a window is there sooner without
+
     height, width = output.pixels.shape[:2]
     if output.input is None:
         return np.full((height, width), 255, np.uint8)
