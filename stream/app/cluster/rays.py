@@ -6,6 +6,7 @@ cross, never arrays. Imported when a cluster is asked for, and only then.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import secrets
@@ -45,16 +46,13 @@ def ray_module(local: bool = False) -> Any:
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_MODE", "token")
-    # Who calls a worker that died is told so by the broken connection; by default Ray waits a second for the reason.
-    os.environ.setdefault("RAY_timeout_ms_task_wait_for_death_info", "100")
     if not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(_token())
     try:
-        import ray
+        return importlib.import_module("ray")
     except ImportError as error:
         hint = 'pip install "inkstream[cluster]"'
         raise ConfigError(f"cluster: {error.name or error} is missing, expected it to be installed: {hint}") from error
-    return ray
 
 
 def _folder() -> Path:
