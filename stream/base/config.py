@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from .blends import NegativePrompt, Prompt, Seed, texts_of
 from .errors import ConfigError
@@ -27,6 +27,7 @@ _OnnxElsewhere = Literal["onnxruntime:directml", "onnxruntime:coreml"]
 Acceleration = Literal[_Named, _OpenVino, _Onnx, _OnnxElsewhere]
 FROM_PICTURE: tuple[Mode, ...] = ("img2img", "paint")
 MOST_CHUNKS = 8  # of a prompt
+LARGEST = 1e12  # number among the parameters of a preprocessor or an adapter
 STEADY = 50.0  # the steadiness that auto stands for, of live drawings and cameras
 BY_PATH = ("lora_dict", "textual_inversion")  # settings whose keys are the names of files
 # What others call a setting, and a precision.
@@ -54,7 +55,17 @@ def _or_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
+def _bounded(value: Any) -> Any:
+    """Numbers of parameters, however deep, are finite and of a size that somebody may mean."""
+    for each in value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ():
+        _bounded(each)
+    if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:
+        raise ValueError(f"got {short(value)}, expected a finite number, at most {LARGEST:g} either way")
+    return value
+
+
 PathText = Annotated[str, BeforeValidator(_path_text)]
+Params = Annotated[dict[str, Any], AfterValidator(_bounded)]
 
 
 class _Frozen(BaseModel):
@@ -70,7 +81,7 @@ class ControlNetConfig(_Frozen):
     """How strongly it steers; 0 switches it off without a rebuild."""
     preprocessor: str = "scribble"
     """none, canny, scribble, paint, palette, lineart, clean, softedge, invert, edges, depth or normal."""
-    preprocessor_params: dict[str, Any] = Field(default_factory=dict)
+    preprocessor_params: Params = Field(default_factory=dict)
     """Keyword arguments of the preprocessor."""
     enabled: bool = True
     """Switched off, it costs nothing and can be switched on again live."""
@@ -94,7 +105,7 @@ class AdapterConfig(_Frozen):
 
     name: PathText
     """A registered name, or FILE.py:CLASS; code of a file is run only where it was asked for (--adapter)."""
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: Params = Field(default_factory=dict)
     """Keyword arguments of the adapter."""
 
     @model_validator(mode="before")

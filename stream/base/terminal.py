@@ -65,7 +65,12 @@ class Channel(io.TextIOBase):
             self._pieces.append(text.encode("utf-8", "backslashreplace"))
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="inkstream messages", daemon=True)
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except (RuntimeError, MemoryError):  # no memory for a thread: waiting is better than saying nothing
+                    self._thread = None
+                    self._put(memoryview(b"".join(self._pieces)))
+                    self._pieces.clear()
             self._changed.notify_all()
         return len(text)
 

@@ -57,7 +57,7 @@ class Networks:
     def __init__(self, pipe: Any, progress: Progress | None = None, pool: Pool | None = None) -> None:
         """``progress`` watches what is built; ``pool`` gives units that run together with those of other streams.
         Raises ModelError for a pipeline that the loop cannot run."""
-        self._build = pool.build if pool else engines.build
+        self._pool = pool
         self._progress: Progress = progress or silent
         self.pipe = pipe = admitted(pipe)
         self._device: torch.device = pipe.unet.device  # asking a network walks through all of it
@@ -250,7 +250,8 @@ class Networks:
         quantised = config.dtype if config.dtype in engines.QUANTISING else ""
         options = engines.Options(folder=config.engine_dir, quantised=quantised, progress=self._progress)
         with torch.inference_mode(False):
-            units = self._build(config.acceleration, self.pipe, list(nets), shapes, options)
+            build = self._pool.build if self._pool else engines.build
+            units = build(config.acceleration, self.pipe, list(nets), shapes, options)
         self._built = [(wanted, units), *self._built[: 3 if config.settle_steps else 1]]
         return units
 
