@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from inkstream.bench.synthetic import FakeStream
 from inkstream.stream.base.errors import SourceEnded
@@ -132,13 +133,14 @@ def test_the_same_check_catches_planted_leaks():
             os.close(duplicate)
 
 
+@pytest.fixture
 def ours():
-    """Threads of inkstream that run, but those of a studio that decode pictures as long as the process lives."""
-    names = (thread.name for thread in threading.enumerate())
-    return [name for name in names if name.startswith("inkstream") and not name.startswith("inkstream sketch")]
+    """Threads of inkstream that have come since the test began; those of other tests before it are theirs."""
+    before = threading.enumerate()
+    return lambda: [each for each in threading.enumerate() if each not in before and each.name.startswith("inkstream")]
 
 
-def test_a_thousand_starts_and_stops_without_growth():
+def test_a_thousand_starts_and_stops_without_growth(ours):
     stream = FakeStream(2)
     before = None
     tracemalloc.start()
@@ -156,7 +158,7 @@ def test_a_thousand_starts_and_stops_without_growth():
     assert not ours()
 
 
-def test_stopping_while_everything_is_busy_loses_no_thread():
+def test_stopping_while_everything_is_busy_loses_no_thread(ours):
     for _ in range(50):
         session = Session(Source(10**9), FakeStream(2), [Sink(), Sink(interval=0.001)])
         session.start()

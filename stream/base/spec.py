@@ -119,6 +119,17 @@ def flag(text: str) -> bool:
     raise ValueError("expected 1 or 0")
 
 
+def one_of(names: tuple[str, ...]) -> Callable[[str], str]:
+    """Reads one of these names."""
+
+    def read(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"expected one of: {', '.join(names)}")
+        return text
+
+    return read
+
+
 def parse_spec(text: str) -> Spec:
     """Parse one source or sink specification; raises ConfigError when it is empty, or a quote does not end."""
     kind, _, rest = text.strip().partition(":")

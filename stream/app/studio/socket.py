@@ -212,13 +212,13 @@ class _Reader:
             case messages.Seed():
                 result["seed"] = live.seed(message.seed)
             case messages.Vary():
-                live.vary(message.request, message.count)
+                await asyncio.to_thread(live.vary, message.request, message.count)
             case messages.Finish():
                 await asyncio.to_thread(live.finish, message.moment, message.scale, message.steps)
             case messages.Cancel():
                 live.cancel()
             case messages.Read():
-                result = live.read(message.text)
+                result = await asyncio.to_thread(live.read, message.text)
         client.say(Done(request=message.request, result=result))
 
     def _answer(self, request: int) -> Callable[[str], None]:

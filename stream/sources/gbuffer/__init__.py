@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from ...base.errors import ConfigError
-from ...base.spec import Kind, Option, Spec
+from ...base.spec import Kind, Option, Spec, one_of
 from .beside import BesideSource
 from .folder import DEPTHS, NORMALS, Depth, FolderSource, Normals
 
@@ -46,15 +45,6 @@ def present(spec: Spec) -> bool | None:
     return None if path is None else Path(path).expanduser().is_dir()
 
 
-def _one_of(names: tuple[str, ...]) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in names:
-            raise ValueError(f"expected one of: {', '.join(names)}")
-        return text
-
-    return read
-
-
 KIND = Kind(
     "what another program knows of its pictures: colour, depth, normals and things, from a folder or side by side",
     ("gbuffer:/dev/shm/view", 'gbuffer:beside="screen:window=Unity",order=colour|depth'),
@@ -62,8 +52,8 @@ KIND = Kind(
         "path": Option(str, "FOLDER", "where the program writes its passes, again and again"),
         "beside": Option(str, "SOURCE", "another source, whose picture has its passes side by side"),
         "order": Option(str, "NAMES", "of those from left to right: colour, depth, normal, ids, with | between them"),
-        "depth": Option(_one_of(DEPTHS), "|".join(DEPTHS), "near or far is bright, or z: lengths, as EXR and npy have"),
-        "normals": Option(_one_of(NORMALS), "|".join(NORMALS), "red is left, as ControlNets want it, or right"),
+        "depth": Option(one_of(DEPTHS), "|".join(DEPTHS), "near or far is bright, or z: lengths, as EXR and npy have"),
+        "normals": Option(one_of(NORMALS), "|".join(NORMALS), "red is left, as ControlNets want it, or right"),
         "near": Option(float, "N", "of lengths, the one that is white; else as the first picture has them"),
         "far": Option(float, "N", "of lengths, the one that is black"),
         "fps": Option(float, "N", "how often the folder is looked at, in a second"),

@@ -15,7 +15,7 @@ from ...base.errors import ConfigError, FrameError, SourceEnded, SourceUnavailab
 from ...base.frame import Origin, Size
 from ...base.pacing import Clock, Pacer
 from ...base.passes import Passes
-from ...base.spec import Kind, Option, Spec, flag
+from ...base.spec import Kind, Option, Spec, flag, one_of
 from . import car, files, places
 from .camera import WAYS, Camera, Way
 from .geometry import Geometry
@@ -189,21 +189,12 @@ class SceneSource:
                 renderer.close()
 
 
-def _one_of(names: tuple[str, ...]) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in names:
-            raise ValueError(f"expected one of: {', '.join(names)}")
-        return text
-
-    return read
-
-
 KIND = Kind(
     "a 3D scene that is drawn live, with depth, normals, things, edges and motion for each picture",
     ("scene:city", "scene:car,camera=path", "scene:house.glb,camera=fly,size=768x512"),
     {
         "path": Option(str, "NAME", f"{', '.join(BUILT_IN)}, or a file: {', '.join(files.FORMATS)}"),
-        "camera": Option(_one_of(WAYS), "|".join(WAYS), "it turns around the scene, stays until you move it, or goes"),
+        "camera": Option(one_of(WAYS), "|".join(WAYS), "it turns around the scene, stays until you move it, or goes"),
         "size": Option(Size.parse, "WxH", "of the pictures"),
         "fps": Option(float, "N", "pictures a second"),
         "speed": Option(float, "N", "of the camera, as a factor; 0: it stands still"),
@@ -212,7 +203,7 @@ KIND = Kind(
         "far": Option(float, "N", "the depth that is black; behind it nothing is drawn"),
         "seed": Option(int, "N", "another city, terrain or paint"),
         "frames": Option(int, "N", "end after so many"),
-        "renderer": Option(_one_of(RENDERERS), "|".join(RENDERERS), "auto takes OpenGL, and numpy where there is none"),
+        "renderer": Option(one_of(RENDERERS), "|".join(RENDERERS), "auto takes OpenGL, and numpy where there is none"),
         "pace": Option(flag, "", "1: with the clock; 0: every picture is rendered; else the sinks decide"),
     },
     SceneSource,
