@@ -146,7 +146,14 @@ def test_under_a_magnifier_lines_are_sharp(browser, server):
     with Artist(browser, server.address("/")) as artist:
         artist.pen(((0.2, 0.2), (0.8, 0.85)), (0.9,))
         artist.settled()
-        artist.page.evaluate("() => { inkstream.studio.view.zoom = 6; inkstream.stage.redraw(); }")
+        artist.page.evaluate(
+            """() => {
+              inkstream.studio.view.zoom = 6;
+              inkstream.stage.sharp.wait();
+              clearTimeout(inkstream.stage.sharp.timer);
+              inkstream.stage.redraw();
+            }"""
+        )
         artist.settled()
         before = artist.canvas("paper")
         artist.page.evaluate("() => inkstream.stage.sharp.wait()")

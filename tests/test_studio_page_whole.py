@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -160,14 +161,18 @@ def test_beside_a_run_with_another_source_the_page_sees_and_steers(browser):
 
 def test_how_a_prompt_is_read_and_which_presets_there_are(tmp_path, browser):
     reading = Reading(taken=(("rotes", "red"), ("auto", "car")), lost=("people",), added=("on road",))
+    asked = threading.Event()
 
     def make(config, progress):
+        assert asked.wait(20)
         made = fake_maker()(config, progress)
         made.stream.prompts = SimpleNamespace(read=lambda text, config: reading, brings=Brings(words=("red", "car")))
         return made
 
     run = run_config(mode="txt2img", width=256, height=256)
     with studio(tmp_path, run=run, maker=make) as server, Artist(browser, server.address("/")) as artist:
+        artist.until("document.querySelector('ink-prompt').again")  # too early: the model was not there
+        asked.set()
         artist.until("document.querySelectorAll('.added').length === 3")
         said = artist.page.locator(".added").all_inner_texts()
         assert said == ["Read as: rotes = red, auto = car", "Not asked for: people", "The seed adds: on road"]

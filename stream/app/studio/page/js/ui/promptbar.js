@@ -3,6 +3,7 @@
 import { button, h, openBeside, t } from "./dom.js";
 
 const QUIET = 300; // milliseconds without a key after which a prompt counts
+const AGAIN = 500; // milliseconds before it is asked again how a prompt is read, while a model is loaded
 const REST = new Set(["grammar", "other", ""]);
 
 export class PromptBar extends HTMLElement {
@@ -27,6 +28,7 @@ export class PromptBar extends HTMLElement {
     this.timer = 0;
     /** @type {[string, string][]} words that are not known, and better ones */ this.unknown = [];
     this.heard = "";
+    this.again = 0;
     /** @type {string[]} what else is to be said of it */ this.remarks = [];
     this.field.addEventListener("input", () => this.#typed());
     this.field.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#key(event));
@@ -65,8 +67,11 @@ export class PromptBar extends HTMLElement {
 
   /** What the model makes of it. @param {string} text */
   async #read(text) {
-    const said = await this.studio.connection.ask("read", { text }).catch(() => null);
-    if (!said) return; // no model, or no connection: it is asked again with the next change
+    const said = await this.studio.connection.ask("read", { text }).catch((/** @type {import("../engine/connection.js").Refused} */ why) => {
+      this.heard = ""; // it is asked again with the next change, or when the model may be there
+      if (why.code === "loading") this.again = window.setTimeout(() => this.#heard(), AGAIN);
+    });
+    if (!said) return;
     const remark = (/** @type {string} */ key, /** @type {string[]} */ words) => (words.length ? [t(key, { words: words.join(", ") })] : []);
     this.unknown = said.unknown;
     const taken = said.taken.map((/** @type {string[]} */ [word, meant]) => `${word} = ${meant}`);
@@ -78,6 +83,7 @@ export class PromptBar extends HTMLElement {
     const { prompt, seed } = this.studio.settings;
     const now = JSON.stringify([prompt, seed, this.studio.offers.model]);
     if (now !== this.heard && typeof prompt === "string" && this.studio.offers.model) {
+      clearTimeout(this.again);
       this.heard = now;
       void this.#read(prompt);
     }
