@@ -55,8 +55,8 @@ def test_a_fader_is_for_the_drawing_that_somebody_drew_on_last(desk):
         watching.say("/status")
         watching.hear("/status")
         for drawer, level in ((first, 240), (second, 100), (first, 60)):
-            drawer.draw(plain(level))
-            drawer.see()
+            drawer.draw(plain(level), document=level)
+            drawer.see(document=level)
             desk.console.say("/drawing_influence", float(level) / 4)
             while drawer.hear("settings")["values"]["drawing_influence"] != level / 4:
                 pass

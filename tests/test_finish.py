@@ -260,7 +260,8 @@ def test_a_picture_is_finished_beside_a_stream_and_saved(tmp_path):
         assert session.finish(output, 2, 2)
         news = []
         until(lambda: news.extend(session.finishing.news()) or news)
-        assert news[0].said in session.status.message and session.finishing.progress() is None
+        until(lambda: news[0].said in session.status.message)
+        assert session.finishing.progress() is None
     (path,) = (tmp_path / "out").iterdir()
     assert path == news[0].path and path.name.endswith("-a-car-2x.png")
     assert cv2.imread(str(path)).shape == (128, 128, 3)

@@ -3,7 +3,7 @@
 import { button, h, openBeside, t } from "./dom.js";
 
 const QUIET = 300; // milliseconds without a key after which a prompt counts
-const AGAIN = 500; // milliseconds before it is asked again how a prompt is read, while a model is loaded
+const AGAIN = 500; // milliseconds, while a model is loaded
 const REST = new Set(["grammar", "other", ""]);
 
 export class PromptBar extends HTMLElement {
@@ -67,8 +67,8 @@ export class PromptBar extends HTMLElement {
 
   /** What the model makes of it. @param {string} text */
   async #read(text) {
-    const said = await this.studio.connection.ask("read", { text }).catch((/** @type {import("../engine/connection.js").Refused} */ why) => {
-      this.heard = ""; // it is asked again with the next change, or when the model may be there
+    const said = await this.studio.connection.ask("read", { text }).catch((why) => {
+      this.heard = ""; // so it is asked again with the next change
       if (why.code === "loading") this.again = window.setTimeout(() => this.#heard(), AGAIN);
     });
     if (!said) return;
