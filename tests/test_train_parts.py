@@ -187,6 +187,19 @@ def test_rectangles_are_counted():
     assert rectangles(disc).item() < 0.5 * per, "a disc has no corners"
 
 
+def test_the_texture_loss_asks_for_grain_and_not_for_its_pattern():
+    grain = 0.2 * torch.randn((2, 3, 64, 64), generator=torch.Generator().manual_seed(1))
+    other = 0.2 * torch.randn((2, 3, 64, 64), generator=torch.Generator().manual_seed(2))
+    flat = torch.zeros_like(grain, requires_grad=True)
+    assert losses.texture(grain, grain) == 0
+    assert losses.texture(other, grain) < 0.2 * losses.texture(flat, grain)
+    assert losses.texture(flat, torch.full_like(flat, 0.7)) < 1e-3, "a plain tone has no detail"
+    weak = 0.02 * other
+    weak.requires_grad_(True)
+    losses.texture(weak, grain).backward()
+    assert (weak.grad * weak).sum() < 0, "it grows"
+
+
 def test_the_edge_loss_falls_towards_the_truth_and_has_gradients():
     loss, truth = EdgeLoss(), boxes(4)
     blurred = torch.nn.functional.avg_pool2d(truth, 9, 1, 4)

@@ -86,6 +86,7 @@ class AutoencoderTask(Task):
             "l1": difference.abs().mean(),
             "chroma": losses.chroma(got, x),
             "gradient": losses.gradients(difference),
+            **({"texture": losses.texture(got, x)} if config.texture_weight else {}),
             "correlation": losses.correlation(z),
             "standard": losses.standardised(z),
         }

@@ -131,6 +131,9 @@ class BaseTask(Task):
         if config.crop_weight and now.share >= config.crop_from:
             got, truth, drawn = self._crops(x0, batch, control, now)
             parts["crop"] = losses.picture_l1(got, truth)
+            if config.texture_weight:
+                parts["texture"] = losses.texture(got, truth)
+                parts["crop"] = parts["crop"] + config.texture_weight * parts["texture"]
             total = total + config.crop_weight * parts["crop"]
             if config.gan_sees == "pictures":
                 parts |= self.adversary.parts(truth, got, config.crop_weight * parts["crop"], now, drawn)

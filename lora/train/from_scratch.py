@@ -45,6 +45,9 @@ class AutoencoderConfig(TrainConfig):
     """Weight of the difference of colour; without it teal becomes slate, and purple blue."""
     gradient_weight: float = Field(0.15, ge=0, le=1e6)
     """Weight of the difference of gradients."""
+    texture_weight: float = Field(0.0, ge=0, le=1e6)
+    """Weight of the difference in how strong detail is, in small windows: grass and gravel keep their grain, although
+    no blade is where it was."""
     correlation_weight: float = Field(0.05, ge=0, le=1e6)
     """Weight of the correlation between latent channels, which reaches .9 without it."""
     standard_weight: float = Field(0.02, ge=0, le=1e6)
@@ -210,6 +213,8 @@ class BaseConfig(TrainConfig):
     """Side of the crops in pixels; 0: whole pictures."""
     crop_share: float = Field(0.5, gt=0, le=1)
     """Share of a batch's rows that are decoded."""
+    texture_weight: float = Field(0.0, ge=0, le=1e6)
+    """Weight of the difference in how strong detail is in these crops, relative to crop_weight."""
     gan_weight: float = Field(0.15, ge=0, le=1e6)
     """Weight of the PatchGAN, relative to the gradient of what it stands beside; above .2 that of latents hurts."""
     gan_sees: Literal["latents", "pictures"] = "latents"
