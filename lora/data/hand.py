@@ -6,6 +6,8 @@ of the hand: 0 draws the lines as they are, 1 is a quick sketch, 2 a careless on
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 import cv2
@@ -16,6 +18,7 @@ from .strokes import Stroke, scale_of, trace
 
 STEP = 2.0  # spacing of points along a stroke
 CORNER = 50.0  # degrees; a stroke that bends more at one point has a corner there
+KEPT = 4096  # pictures of lines whose strokes are remembered, some 30 kB each
 THINNEST = 1.4  # pixels of the picture itself; in a small one a thinner line would hardly be seen
 SHORT = 6.0  # strokes shorter than this are neither parted nor drawn twice
 _TONES = 8  # levels of grey that the ink of one drawing has
@@ -82,7 +85,7 @@ def drawn(
     if not 0.0 <= complete <= 1.0:
         raise ConfigError(f"complete: got {complete:g}, expected 0 to 1")
     unit = scale_of(_checked(lines))
-    found = trace(lines)
+    found = _traced(lines)
     if complete < 1.0:
         found = _begun(found, complete, rng)
     if not horizon:
@@ -90,6 +93,20 @@ def drawn(
     hand = Hand.sampled(rng, strength)
     moves = [move for stroke in found for move in _moves(stroke.points / unit, stroke.closed, hand, rng)]
     return draw(moves, hand, rng, (lines.shape[0], lines.shape[1]))
+
+
+_known: OrderedDict[bytes, list[Stroke]] = OrderedDict()
+
+
+def _traced(lines: np.ndarray) -> list[Stroke]:
+    """The strokes of these lines; those of what was drawn last are kept, for a training draws every scene anew."""
+    key = hashlib.blake2b(np.ascontiguousarray(lines), digest_size=16).digest() + bytes(str(lines.shape), "ascii")
+    found = _known.get(key)
+    if found is None:
+        found = _known[key] = trace(lines)
+        if len(_known) > KEPT:
+            _known.popitem(last=False)
+    return [*found]
 
 
 def _checked(lines: np.ndarray) -> np.ndarray:
