@@ -42,6 +42,7 @@ def sizes(frames, rows, width, height, **more):
     return Shapes(frames, rows, width, height, (4, height // 8, width // 8), **more)
 
 
+@pytest.mark.slow
 def test_sdxl_with_two_controlnets_computes_the_same(tmp_path):
     pipe = tiny_sdxl(controlnets=2)
     shapes = sizes(1, 2, 64, 64, text=(77, 64), controlnets=2, features=32, pooled=32, encodes=False)

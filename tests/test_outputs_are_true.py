@@ -40,13 +40,13 @@ def guided(tmp_path_factory):
 
 @pytest.mark.parametrize("half", [1, 2])
 @given(seed=SEEDS)
-@settings(max_examples=fuzz_examples(90), **RANDOM)
+@settings(max_examples=fuzz_examples(50), **RANDOM)
 def test_every_output_equals_a_fresh_render_of_its_frame_under_its_revision(world, half, seed):
     world.life(seed).run()
 
 
 @given(seed=SEEDS)
-@settings(max_examples=fuzz_examples(20), **RANDOM)
+@settings(max_examples=fuzz_examples(12), **RANDOM)
 def test_l7_a_model_that_takes_guidance_as_an_input_is_not_guided_twice(guided, seed):
     guided.life(seed).run()
 

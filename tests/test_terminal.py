@@ -107,10 +107,11 @@ def ends_within(process, seconds, *numbers):
     return code
 
 
-def test_t2_every_picture_is_recorded_whatever_stderr_is(start, tmp_path):
+@pytest.mark.parametrize("kinds", [(full_pipe, gone), pytest.param((stopped, full, closed), marks=pytest.mark.slow)])
+def test_t2_every_picture_is_recorded_whatever_stderr_is(start, tmp_path, kinds):
     run = ("run", "-s", "fake:frames=60,live=0,size=64,pattern=noise,stall_at=30,stall=1.2", "-t", "fake:fail_at=3")
     began = {}
-    for kind in (full_pipe, gone, stopped, full, closed):
+    for kind in kinds:
         name = kind.__name__
         both = kind is gone  # 2>&1 | head -1
         began[name] = start(kind, *run, "-t", f"images:{name}", "--json", f"{name}.json", both=both, NOISY="1")

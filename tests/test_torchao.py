@@ -218,6 +218,7 @@ def test_fp8_as_torchao_computes_it(monkeypatch):
         assert 12.0 < snr(unit(*example), plain(*example)) < 60.0
 
 
+@pytest.mark.slow
 def test_the_command_measures_and_judges(tmp_path, traced):
     tiny_sd(controlnets=1, levels=1).save_pretrained(tmp_path / "model")
     file = tmp_path / "price.json"
