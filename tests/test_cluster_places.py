@@ -3,10 +3,11 @@
 import pytest
 
 from inkstream.stream.app.cluster.config import load_cluster
-from inkstream.stream.app.cluster.slots import FORGET, Ledger, Measured, Queue, slots_of
+from inkstream.stream.app.cluster.slots import FORGET, Ledger, Queue
 from inkstream.stream.app.cluster.snapshot import Snapshot, left_as
 from inkstream.stream.app.studio.backend import Changed, Mark, Rendered
 from inkstream.stream.app.studio.settings import values_of
+from inkstream.stream.base.capacity import Measured, slots_of
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.errors import ConfigError
 

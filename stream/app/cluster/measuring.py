@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import psutil
 
+from ...base.capacity import Measured
 from ...base.config import StreamConfig
 from ...base.frame import Frame
 from ...base.progress import Progress
 from ..studio.inprocess import Maker
 from ..studio.live import Made
-from .slots import Measured
 
 log = logging.getLogger(__name__)
 WARM, SECONDS = 3, 1.0  # pictures that do not count; how long it is measured

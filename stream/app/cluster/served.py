@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ...base.capacity import slots_of
 from ...base.configfile import RunConfig
 from ..studio.inprocess import InProcess, Loaded, Maker
 from .config import ClusterConfig
 from .host import Host
 from .measuring import Measuring
-from .slots import slots_of
 
 
 class Served(Host):
