@@ -166,6 +166,17 @@ def test_an_autoencoder_learns_and_loads_in_diffusers(tmp_path):
     assert notes["steps"] == 60 and notes["configuration"]["channels"] == 8
 
 
+def test_a_decoder_is_held_to_smaller_pictures_where_that_is_asked_for(tmp_path, monkeypatch):
+    settings = autoencoder_config(tmp_path, max_train_steps=4, crop=64, equivariance=1.0)
+    task = autoencoder.AutoencoderTask.of(settings, TRAIN, HELD)
+    seen = []
+    task.network.decoder.register_forward_hook(lambda _, given, made: seen.append((given[0].shape, made.shape)))
+    monkeypatch.setattr(task, "measure", dict)
+    loop(task, settings).run()
+    sides = [latent[-1] for latent, picture in seen if picture[-1] == 8 * latent[-1]]
+    assert len(sides) >= 4 and all(3 <= side <= 6 for side in sides[:4]), "8 would be the whole crop"
+
+
 def test_a_decoder_learns_alone_for_an_encoder_that_stays(tmp_path, codec):
     wider = {"encoder": codec, "channels": 12, "decoder_blocks": (2, 1, 1, 0), "gan_from": 0.3, "gan_weight": 1.0}
     settings = autoencoder_config(tmp_path, **wider)

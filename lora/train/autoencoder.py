@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...stream.base.errors import ConfigError
@@ -76,6 +78,9 @@ class AutoencoderTask(Task):
         z = self._encoded(x) if batch.latent is None else self._cut(batch.latent, corners)
         if self.start is not None:
             x = self._sharper(z)
+        if batch.latent is None and torch.rand((), generator=now.random) < config.equivariance:
+            z, x = self._smaller(z, x, now.random)
+            truth = x
         noise = normal(z.shape, now.random, z.device)
         got = vae.decoder(z + config.latent_noise * noise).float()
         if batch.latent is not None:
@@ -96,6 +101,13 @@ class AutoencoderTask(Task):
         near = config.mse_weight * parts["mse"] + config.l1_weight * parts["l1"]
         parts |= self.adversary.parts(truth, got, near, now)
         return Loss(total + parts.get("pull", 0.0), parts)
+
+    def _smaller(self, z: Tensor, x: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Latents and pictures between a third and three quarters as large."""
+        whole = z.shape[-1]
+        side = int(torch.randint(math.ceil(whole / 3), max(2, 3 * whole // 4) + 1, (), generator=random))
+        sized = lambda values, to: F.interpolate(values, (to, to), mode="bicubic", antialias=True)
+        return sized(z, side), sized(x, side * self.reduction).clamp(-1, 1)
 
     @torch.no_grad()
     def _sharper(self, z: Tensor) -> Tensor:
