@@ -6,38 +6,14 @@ import threading
 
 import numpy as np
 import pytest
-from doubles.cluster import Near, until
-from doubles.studio import HERE, Talk, fake_maker, plain, run_config
+from doubles.cluster import Near, gateway, page_of, until
+from doubles.studio import Talk, fake_maker, plain, run_config
 from PIL import Image
 
 from inkstream.stream.app.cluster.gateway import Gateway
 from inkstream.stream.app.studio.backend import Changed, Full, Mark, NotNow, Rendered, Sketch
-from inkstream.stream.app.studio.serve import Server, bound
 from inkstream.stream.app.studio.settings import Refused
 from inkstream.stream.base.errors import FrameError
-
-
-@contextlib.contextmanager
-def gateway(*workers, **options):
-    made = Gateway(run_config(), lambda: workers, **{"spare": 0, "silence": 1.0, **options})
-    made.start()
-    try:
-        until(lambda: made.ready)
-        yield made
-    finally:
-        made.close()
-        for worker in workers:
-            worker.close()
-
-
-@contextlib.contextmanager
-def page_of(backend, folder):
-    server = Server(backend, bound("127.0.0.1", 0), hosts=HERE, folder=folder / "drawings", kept=folder / "kept")
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 class Heard:

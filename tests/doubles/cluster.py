@@ -1,14 +1,17 @@
 """Workers in this process, which can be killed, and pretend models for workers that are processes of their own."""
 
+import contextlib
 import queue
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from doubles.studio import SIDE, WITHIN, fake_maker, run_config
+from doubles.studio import HERE, SIDE, WITHIN, fake_maker, run_config
+from inkstream.stream.app.cluster.gateway import Gateway
 from inkstream.stream.app.cluster.host import Host
 from inkstream.stream.app.cluster.link import Lost
 from inkstream.stream.app.studio.inprocess import InProcess
+from inkstream.stream.app.studio.serve import Server, bound
 
 
 def until(condition, within=WITHIN):
@@ -78,6 +81,31 @@ class Near:
         if self.alive:
             self.kill()
         self._pool.shutdown()
+
+
+@contextlib.contextmanager
+def gateway(*workers, **options):
+    """A gateway before them that is ready."""
+    made = Gateway(run_config(), lambda: workers, **{"spare": 0, "silence": 1.0, **options})
+    made.start()
+    try:
+        until(lambda: made.ready)
+        yield made
+    finally:
+        made.close()
+        for worker in workers:
+            worker.close()
+
+
+@contextlib.contextmanager
+def page_of(backend, folder):
+    """A page before a backend."""
+    server = Server(backend, bound("127.0.0.1", 0), hosts=HERE, folder=folder / "drawings", kept=folder / "kept")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def pretend(delay=0.0, side=SIDE):

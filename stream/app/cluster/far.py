@@ -25,8 +25,9 @@ class FarSession:
     gives them to one.
     """
 
-    def __init__(self, snapshot: Snapshot, tell: Tell) -> None:
+    def __init__(self, snapshot: Snapshot, tell: Tell, name: str = "") -> None:
         self.link: Link | None = None
+        self.name = name  # in logs
         self.key = ""  # at its worker; another one each time that it is placed
         self._snapshot, self._tell = snapshot, tell
         self._lock = threading.Lock()

@@ -12,10 +12,11 @@ from typing import Any
 
 from ...base.configfile import RunConfig
 from ...base.plain import reason
-from ..studio.backend import Full, Tell, Values
+from ..studio.backend import Figure, Full, Tell, Values
 from .far import FarSession
 from .host import Answer, Bundle, Hello
 from .link import Link, Lost
+from .seen import Seen
 from .slots import Ledger, Queue
 from .snapshot import Snapshot, left_as
 
@@ -52,7 +53,7 @@ class Gateway:
         self._run, self._links, self._most, self._silence = run, links, sessions, silence
         self._end = end
         self._lock = threading.RLock()
-        self._ledger, self._queue = Ledger(spare), Queue()
+        self._ledger, self._queue, self._seen = Ledger(spare), Queue(), Seen()
         self._open: dict[str, FarSession] = {}  # by key, those that have a worker
         self._waiting: list[tuple[FarSession, bool]] = []  # for one, the first first; whether it had one before
         self._by_name: dict[str, Link] = {}
@@ -71,14 +72,14 @@ class Gateway:
             self._started = True
         self._thread(self._find, "inkstream workers")
 
-    def open(self, values: Values | None, tell: Tell) -> FarSession:
+    def open(self, values: Values | None, tell: Tell, name: str = "") -> FarSession:
         """A place for one more drawing; raises Full, with how many wait before it."""
         self.start()
         with self._lock:
             self._refuse(tell)
             history = (values or {}).get("history", ())
             config = left_as(values, self._run.stream, self.model)
-            session = FarSession(Snapshot(self.model, config, history), tell)
+            session = FarSession(Snapshot(self.model, config, history), tell, name)
             if not self._place(session, again=False):
                 self._wait(session, STARTING, had=False)
         return session
@@ -93,6 +94,15 @@ class Gateway:
                 self._ledger.give(link.name)
                 self._queue.gave_back(time.monotonic())
             self._serve()
+
+    def measured(self) -> list[Figure]:
+        """Places, who waits for one, and every worker."""
+        with self._lock:
+            slots = min(self._most, self._ledger.slots) if self.ready else 0
+            queue = self._queue.count(time.monotonic())
+            about = {"inkstream_slots": slots, "inkstream_queue": queue, "inkstream_waiting": len(self._waiting)}
+            own = [Figure(name, {}, value) for name, value in about.items()]
+            return own + self._seen.figures(self._ledger.workers)
 
     def close(self) -> None:
         """Leave all workers; they go on for others."""
@@ -122,6 +132,7 @@ class Gateway:
         seconds = self._queue.estimate(position, now)
         when = "nobody can say yet when" if seconds is None else f"in about {_spoken(seconds)}"
         places = min(self._most, self._ledger.slots) if self.ready else self._most
+        self._seen.refused += 1
         raise Full(f"all {places} places are taken; you are number {position} in the queue, {when} one gets free")
 
     def _place(self, session: FarSession, again: bool) -> bool:
@@ -131,8 +142,15 @@ class Gateway:
             return False
         key = f"{self.name}/{next(self._numbers)}"
         self._open[key] = session
+        log.info("a drawing is placed", extra={"drawing": session.name, "worker": name, "key": key})
         session.placed(self._by_name[name], key, lambda answer: self._opened(key, answer))
         return True
+
+    def _move(self, session: FarSession, why: str) -> None:
+        """Its worker has it no more."""
+        self._seen.moved += 1
+        log.info("a drawing has no worker", extra={"drawing": session.name, "key": session.key, "why": why})
+        session.moved(why)
 
     def _wait(self, session: FarSession, why: str, had: bool) -> None:
         self._waiting.append((session, had))
@@ -147,7 +165,7 @@ class Gateway:
             session = self._open.pop(key, None)
             if session is not None and session.link is not None:
                 self._ledger.give(session.link.name)
-                session.moved(answer.text)
+                self._move(session, answer.text)
                 self._waiting.append((session, True))
 
     def _serve(self) -> None:
@@ -209,16 +227,18 @@ class Gateway:
         with self._lock:
             self.size, self.ready = hello.size, True
             self._ledger.joined(link.name, hello.slots)
+            self._seen.joined(link.name, hello)
             self._serve()
 
     def _lost(self, link: Link) -> None:
         log.warning("%s is lost; its drawings go to others", link.name)
         with self._lock:
             self._ledger.lost(link.name)
+            self._seen.gone(link.name)
             self.ready = bool(self._ledger.workers)
             moving = [key for key, session in self._open.items() if session.link is link]
             for session in [self._open.pop(key) for key in moving]:
-                session.moved(LATE)
+                self._move(session, LATE)
                 if not self._place(session, again=True):
                     self._wait(session, LATE, had=True)
 
@@ -232,6 +252,7 @@ class Gateway:
             if session is not None:
                 session.known(state)
         with self._lock:
+            self._seen.heard(link.name, bundle)
             place = self._ledger.workers.get(link.name)
             if place is not None:
                 if bundle.states:
@@ -248,7 +269,7 @@ class Gateway:
             if not self._ledger.has_place:
                 return
             del self._open[key]
-            session.moved(LATE)
+            self._move(session, LATE)
             self._place(session, again=True)
             link.begin("leave", key)
             self._ledger.give(link.name)

@@ -14,6 +14,7 @@ from ...base.errors import FrameError, InkstreamError
 from ...base.plain import reason
 from ..studio.backend import Doing, LiveSession, News, NotNow, Rendered, SessionBackend, Sketch, Values
 from ..studio.settings import Refused
+from .measuring import free_memory, used_memory
 
 SAID = 1.0  # seconds after which it is said again how all drawings are doing
 LATE = 2.0  # seconds for a drawing to be opened, by a call that came before this one
@@ -67,6 +68,8 @@ class Bundle(NamedTuple):
     """Places, by drawings of all gateways."""
     draining: bool
     """It takes no new drawings, and those that it has are to go elsewhere."""
+    memory: tuple[int, int] | None = None
+    """Bytes that it has, and that are free; with ``states``."""
 
 
 @dataclass
@@ -184,9 +187,11 @@ class Host:
             mine = {key: live for key, live in self._lives.items() if due and key.startswith(f"{gateway}/")}
             taken = len(self._lives)
         states = {key: _state(live) for key, live in mine.items()}
+        memory = None
         if due:
+            memory = used_memory(), free_memory()
             self._sweep(now)
-        return Bundle(self._incarnation, news, states, taken, self._draining)
+        return Bundle(self._incarnation, news, states, taken, self._draining, memory)
 
     def close(self) -> None:
         """Close everything."""

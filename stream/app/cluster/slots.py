@@ -88,8 +88,7 @@ class Queue:
 
     def turn(self, who: Hashable, free: int, now: float) -> int:
         """0: it is their turn, as ``free`` places are there. Else which one they are, from 1, and they wait."""
-        for each in [each for each, asked in self._waiting.items() if now - asked > FORGET]:
-            del self._waiting[each]
+        self.count(now)
         order = [*self._waiting] if who in self._waiting else [*self._waiting, who]
         position = order.index(who) + 1
         if position <= free:
@@ -97,6 +96,12 @@ class Queue:
             return 0
         self._waiting[who] = now
         return position
+
+    def count(self, now: float) -> int:
+        """How many wait; who did not ask again is forgotten."""
+        for each in [each for each, asked in self._waiting.items() if now - asked > FORGET]:
+            del self._waiting[each]
+        return len(self._waiting)
 
     def gave_back(self, now: float) -> None:
         """A place was given back."""

@@ -19,7 +19,7 @@ from ...base.options import (
 from ...base.progress import note
 from .common import console
 from .recording import MEGABYTES, HistoryOption
-from .studio import FOLDER, HostOption, PortOption, ShareOption, TlsOption, check_installed, opened, serve
+from .studio import FOLDER, HostOption, LogOption, PortOption, ShareOption, TlsOption, check_installed, opened, serve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +52,7 @@ def up(
     ] = FOLDER,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
     history: HistoryOption = MEGABYTES,
+    log_file: LogOption = None,
 ) -> None:
     """Begin workers, and serve the page before them, until it is interrupted.
 
@@ -84,6 +85,7 @@ def up(
         opened(gateway, host=host, port=port, share=share, tls=tls, kept=kept),
         share=share,
         open_page=open_page,
+        log_file=log_file,
     )
 
 

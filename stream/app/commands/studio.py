@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...base.errors import ConfigError
+from ...base.logs import logged
 from ...base.options import (
     DEFAULT_CONFIG,
     AdapterOption,
@@ -74,6 +75,18 @@ TlsOption = Annotated[
 ]
 
 
+LogOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--log",
+        metavar="FILE",
+        dir_okay=False,
+        rich_help_panel=PAGE,
+        help="Add what happens to a file, as lines of JSON with the drawing that each is about.",
+    ),
+]
+
+
 def studio(
     config: ConfigOption = DEFAULT_CONFIG,
     like: LikeOption = None,
@@ -98,6 +111,7 @@ def studio(
     controls: ControlOption = None,
     cues: CuesOption = None,
     history: HistoryOption = MEGABYTES,
+    log_file: LogOption = None,
     backend: Annotated[
         str | None,
         typer.Option(
@@ -131,7 +145,8 @@ def studio(
         if controls or show:
             raise ConfigError("--backend: --control and --cues steer streams of this process; leave them out")
         far = _far(backend, chosen, sessions)
-        serve(far, opened(far, host=host, port=port, share=share, tls=tls, kept=kept), share=share, open_page=open_page)
+        server = opened(far, host=host, port=port, share=share, tls=tls, kept=kept)
+        serve(far, server, share=share, open_page=open_page, log_file=log_file)
         return
     from ..studio.inprocess import InProcess
 
@@ -146,13 +161,18 @@ def studio(
     with ExitStack() as opening:
         if front is not None:
             opening.enter_context(surfaces(controls or [], front))
-        serve(near, server, share=share, open_page=open_page)
+        serve(near, server, share=share, open_page=open_page, log_file=log_file)
 
 
-def serve(backend: SessionBackend, server: Server, *, share: bool, open_page: bool) -> None:
-    """Serve the page until a signal comes, which ends backend and server."""
+def serve(
+    backend: SessionBackend, server: Server, *, share: bool, open_page: bool, log_file: Path | None = None
+) -> None:
+    """Serve the page until a signal comes, which ends backend and server; meanwhile what happens goes to ``log_file``.
+
+    Raises ConfigError where that cannot be written.
+    """
     ended, numbers = threading.Event(), list[int]()
-    with interrupts(numbers.append, halt=ended.set):
+    with logged(log_file), interrupts(numbers.append, halt=ended.set):
         server.start()
         say_where(server, share)
         backend.start()

@@ -24,6 +24,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from ...base.errors import ConfigError, InkstreamError
+from ...base.metrics import Metrics
 from ...base.places import Place, is_here, place
 from ...base.plain import reason
 from ...base.progress import note
@@ -54,8 +55,9 @@ class Alone:
 
     def __init__(self, desk: Desk) -> None:
         self.live, self.pages, self.viewers = desk, (), ()
+        self.metrics = Metrics()
         self.open = {NAME: self}
-        self.backend = SimpleNamespace(ready=False)
+        self.backend = SimpleNamespace(ready=False, measured=list)
 
     async def get(self, session: str) -> Alone:
         """It, by its name; raises Unknown."""

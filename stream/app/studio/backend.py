@@ -51,6 +51,14 @@ class Sketch:
     instances: bytes = b""
 
 
+class Figure(NamedTuple):
+    """Something that was measured, for Prometheus; ``figures.HELP`` has all names."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
 # --- news
 
 
@@ -223,8 +231,9 @@ class SessionBackend(Protocol):
         """Begin to load what streams are made of."""
         ...
 
-    def open(self, values: Values | None, tell: Tell) -> LiveSession:
-        """A stream for one more drawing, as it was ``left``; returns at once, and says when it is ready.
+    def open(self, values: Values | None, tell: Tell, name: str = "") -> LiveSession:
+        """A stream for one more drawing, as it was ``left``; returns at once, and says when it is ready. ``name`` is
+        what logs call it.
 
         Raises Full.
         """
@@ -232,6 +241,10 @@ class SessionBackend(Protocol):
 
     def leave(self, live: Any) -> None:
         """Close a session that it opened, and give its place to another."""
+        ...
+
+    def measured(self) -> list[Figure]:
+        """What it knows of its places, and of who waits for one."""
         ...
 
     def close(self) -> None: ...

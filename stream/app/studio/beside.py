@@ -13,7 +13,7 @@ from ...sinks.browser import Wanted, wanted
 from ...sources import Source, check_source
 from ..commands.studio import opened, say_where
 from ..opening import Opening, Steps
-from .backend import Full, News, Tell, Values
+from .backend import Figure, Full, News, Tell, Values
 from .serve import Server
 from .steering import Steering
 
@@ -52,7 +52,7 @@ class Beside(Steering):
     def start(self) -> None:
         """The run loads its model itself."""
 
-    def open(self, values: Values | None, tell: Tell) -> Beside:
+    def open(self, values: Values | None, tell: Tell, name: str = "") -> Beside:
         """The session of this run, whatever settings were left; raises Full where it is shown already."""
         if self._taken:
             raise Full("this run has one page's drawing; close the other first")
@@ -63,6 +63,10 @@ class Beside(Steering):
     def leave(self, live: Beside) -> None:
         """It goes on, unseen."""
         self._taken, self._tell = False, unheard
+
+    def measured(self) -> list[Figure]:
+        """One place."""
+        return [Figure("inkstream_slots", {}, 1)]
 
     def close(self) -> None:
         """What is being saved comes to its end; the session is the run's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,6 +26,7 @@ class Incoming:
         self._tag, self._wake = tag, wake
         self._count = 0
         self._senders: dict[int, Client] = {}  # by our number of a picture
+        self._came: dict[int, float] = {}  # and when it came
         self._parts: dict[Client, list[tuple[Head, bytes]]] = {}
         self._waiting: tuple[Client, Sketch] | None = None  # the newest, while another is decoded
         self._decoding: asyncio.Task[None] | None = None
@@ -54,6 +56,11 @@ class Incoming:
         """Whether a page has sent the picture with this mark."""
         return self._senders.get(mark.sequence) is client
 
+    def took(self, mark: Mark) -> float | None:
+        """Seconds since the picture with this mark came, asked for the first time; else None."""
+        came = self._came.pop(mark.sequence, None)
+        return None if came is None else time.monotonic() - came
+
     def forget(self, client: Client) -> None:
         """A page has gone."""
         self._parts.pop(client, None)
@@ -77,6 +84,9 @@ class Incoming:
         self._senders[self._count] = client
         if len(self._senders) > REMEMBERED:
             del self._senders[min(self._senders)]
+        self._came[self._count] = time.monotonic()
+        if len(self._came) > REMEMBERED:
+            del self._came[min(self._came)]
         return self._count
 
     async def _put(self) -> None:

@@ -23,7 +23,7 @@ from ...base.signals import left_behind
 from ...history.journal import drawn_with
 from ..ahead import hurried, imported
 from ..opening import Steps
-from .backend import Full, Tell, Values
+from .backend import Figure, Full, Tell, Values
 from .live import Made, Places, StreamSession
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class InProcess:
             self._loading = threading.Thread(target=self._load, name="inkstream loading", daemon=True)
             self._loading.start()
 
-    def open(self, values: Values | None, tell: Tell) -> StreamSession:
+    def open(self, values: Values | None, tell: Tell, name: str = "") -> StreamSession:
         """A stream for one more drawing; raises Full."""
         self.start()
         with self._lock:
@@ -101,6 +101,10 @@ class InProcess:
         live.close()
         del live
         _let_go()
+
+    def measured(self) -> list[Figure]:
+        """Its places."""
+        return [Figure("inkstream_slots", {}, self._most)]
 
     def close(self) -> None:
         """Close all sessions, and what they are made of. What is still being loaded is left behind."""

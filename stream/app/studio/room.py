@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ...base.files import write_json
+from ...base.metrics import Metrics
 from . import messages
 from .backend import (
     Brought,
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 SETTINGS = "settings.json"
 CHUNK = 200_000  # bytes of operations in one message
 Offering = Callable[[Values, Sequence[str]], dict[str, Any]]
+RENDER = "render"  # in metrics: from a page's picture to its render, both at this server
 SERVER = "server00"  # the client that undoes and redoes for REST
 
 
@@ -55,7 +57,7 @@ class Room:
     """Lives on the event loop, on which all of its methods are called; news of the stream come from other threads.
 
     ``offers`` is what a model brings that the backend does not know of, classes and presets, under settings and with
-    names of styles.
+    names of styles. ``metrics`` gets how long each picture took.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Room:
         backend: SessionBackend,
         offers: Offering,
         left: dict[str, Any] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self.session, self.drawing = session, drawing
         self.view, self.tag = view_of(session), tag_of(session)
@@ -74,6 +77,7 @@ class Room:
         self.incoming = Incoming(self.tag, self.wake)  # pictures of the drawing
         self.live: LiveSession | None = None
         self.stored: list[str] = []  # names of pictures that were kept since the server began
+        self._metrics = metrics or Metrics()
         self._backend, self._make_offers, self._left = backend, offers, left
         self._loop = asyncio.get_running_loop()
         self._offers: messages.Offers | None = None
@@ -86,6 +90,11 @@ class Room:
     # --- who is there
 
     @property
+    def called(self) -> str:
+        """What logs call it: whoever knew the session's own name could draw."""
+        return f"{self.tag:016x}"
+
+    @property
     def everybody(self) -> set[Client]:
         """Pages and viewers."""
         return self.pages | self.viewers
@@ -93,7 +102,8 @@ class Room:
     def wake(self) -> LiveSession:
         """The stream of the drawing, which is opened where it is not; raises Full."""
         if self.live is None:
-            self.live = self._backend.open(self._left, self._tell)
+            self.live = self._backend.open(self._left, self._tell, self.called)
+            log.info("a stream is opened", extra={"drawing": self.called})
         return self.live
 
     def enter(self, client: Client, revision: int, server: str, limits: messages.Limits) -> None:
@@ -104,13 +114,14 @@ class Room:
         if client.draws:
             self.wake()
         (self.pages if client.draws else self.viewers).add(client)
+        self._note("a page came" if client.draws else "a viewer came")
         reset, lines = self.drawing.after(revision) if client.draws else (False, [])
         width, height = self._backend.size
         client.say(
             messages.Welcome(
                 session=self.session if client.draws else "",
                 view=self.view,
-                tag=f"{self.tag:016x}",
+                tag=self.called,
                 role="draw" if client.draws else "view",
                 revision=self.drawing.revision,
                 kept=self.drawing.kept.get(client.name, 0),
@@ -138,8 +149,12 @@ class Room:
         self.pages.discard(client)
         self.viewers.discard(client)
         self.incoming.forget(client)
+        self._note("a page left" if client.draws else "a viewer left")
         if not self.everybody:
             self.idle_since = time.monotonic()
+
+    def _note(self, text: str) -> None:
+        log.info(text, extra={"drawing": self.called, "pages": len(self.pages), "viewers": len(self.viewers)})
 
     def say(self, message: BaseModel | str, pages_only: bool = False) -> None:
         """Tell everybody."""
@@ -203,6 +218,7 @@ class Room:
         """Give the stream's place to another; the drawing stays."""
         live, self.live, self._status = self.live, None, messages.Status(state="waiting")
         if live is not None:
+            log.info("its stream is closed", extra={"drawing": self.called})
             await asyncio.to_thread(self._save, live)
             given = [live]
             del live
@@ -252,6 +268,9 @@ class Room:
                 self._tell_tried(news)
 
     def _show(self, render: Rendered) -> None:
+        took = self.incoming.took(render.mark)
+        if took is not None:
+            self._metrics.record(RENDER, took)
         self._sequence += 1
         self._newest = (render, self._sequence)
         for client in self.everybody:

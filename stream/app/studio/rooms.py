@@ -15,6 +15,7 @@ from typing import Any
 from ...base.errors import DataError, InkstreamError
 from ...base.files import open_regular
 from ...base.locks import Busy, locked
+from ...base.metrics import Metrics
 from ...base.plain import reason
 from ...base.private import make_private, user_state
 from .backend import Full, SessionBackend
@@ -53,6 +54,7 @@ class Rooms:
         self._views: dict[str, str] = {}  # viewers' name -> session
         self._opening: dict[str, asyncio.Future[Room]] = {}
         self._new = Rate(NEW_A_SECOND, NEW_AT_ONCE)
+        self.metrics = Metrics()
 
     async def make(self) -> Room:
         """A new drawing, or the one that there is where there is one at a time. Raises Full, OSError."""
@@ -127,7 +129,7 @@ class Rooms:
         future = self._opening[session] = asyncio.get_running_loop().create_future()
         try:
             drawing, left = await asyncio.to_thread(self._read, self._folder / session)
-            room = self.open[session] = Room(session, drawing, self.backend, self._offers, left)
+            room = self.open[session] = Room(session, drawing, self.backend, self._offers, left, self.metrics)
             self._views[room.view] = session
             future.set_result(room)
             return room
