@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .images import ImageAttention
 from .shapes import Shapes
 from .units import Denoise, Positional, scale_loras
 
@@ -30,7 +31,7 @@ _INSIDE = {
     "resnets": "ResnetBlock2D",
 }
 # They ask to_k and to_v for the prompt as it is, and of the prompt itself nothing but how many rows it has.
-_PROCESSORS = ("AttnProcessor", "AttnProcessor2_0")
+_PROCESSORS = ("AttnProcessor", "AttnProcessor2_0", f"{ImageAttention.__module__}.{ImageAttention.__qualname__}")
 
 
 def why_not(units: Mapping[str, Positional]) -> str:
@@ -187,11 +188,14 @@ class FoldedDenoise(nn.Module):
         features: Tensor | tuple[()] = (),
         scales: Tensor | tuple[()] = (),
         lora: Tensor | None = None,
+        tokens: Tensor | None = None,
+        image_scales: Tensor | None = None,
     ) -> Tensor:
         """``folded`` (N, M) is what ``Fold`` gave, the others are as in ``Denoise``; returns (N, 4, h, w)."""
         self._rows.value = folded.to(self.dtype)
         timestep, text = sample.new_zeros(len(sample)), sample.new_zeros(len(sample), 1, 1)  # nothing reads them
-        result = self.denoise(sample, timestep, text, features, scales, lora=lora)
+        images = {} if tokens is None else {"tokens": tokens, "image_scales": image_scales}
+        result = self.denoise(sample, timestep, text, features, scales, lora=lora, **images)
         self._rows.value = None
         return result
 

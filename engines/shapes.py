@@ -38,6 +38,8 @@ class Shapes:
     """W, width of the guidance embedding of distilled models; 0 for models without it."""
     loras: tuple[str, ...] = ()
     """Names of the A LoRAs whose scales are inputs, in the order of those inputs' rows."""
+    images: tuple[int, ...] = ()
+    """Tokens of each of the I image prompts, in their order."""
     encodes: bool = True
     """Whether frames are encoded; only img2img does it."""
     folded: int = 0
@@ -73,6 +75,8 @@ class Shapes:
             "time_ids": (plain and self.pooled, (count, 6)),
             "guidance": (plain and self.guidance, (count, self.guidance)),
             "lora": (self.loras, (len(self.loras), count)),
+            "tokens": (denoises and self.images, (count, sum(self.images), self.text[1])),
+            "image_scales": (denoises and self.images, (len(self.images), count)),
         }
         return {name: shape for name, (used, shape) in wanted.items() if used}
 
@@ -89,6 +93,6 @@ class Shapes:
             elif name == "time_ids":
                 size = [self.height, self.width]
                 values[name] = torch.tensor([[*size, 0, 0, *size]], dtype=torch.float32).repeat(self.rows, 1)
-            elif name in ("scales", "conditions", "lora"):
+            elif name in ("scales", "conditions", "lora", "image_scales"):
                 values[name] = torch.rand(shape, generator=generator)
         return tuple(values.values())

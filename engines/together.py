@@ -27,7 +27,13 @@ from .units import Units
 SEATS = 8  # streams at most whose rows go through a network at once
 PATIENCE = 0.5  # of what a call takes, which one waits for others at most
 AWAY = 0.25  # seconds after which who has not asked for anything is not waited for
-ROWS_SECOND = {"conditions", "features", "scales", "lora"}  # rows are their second dimension, of all others the first
+ROWS_SECOND = {
+    "conditions",
+    "features",
+    "scales",
+    "lora",
+    "image_scales",
+}  # rows are their second dimension, of all others the first
 INPUTS = {  # what a unit is given by position
     "encode": ("image",),
     "embed": ("conditions",),

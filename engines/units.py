@@ -148,12 +148,15 @@ class Denoise(nn.Module):
         time_ids: Tensor | None = None,
         guidance: Tensor | None = None,
         lora: Tensor | None = None,
+        tokens: Tensor | None = None,
+        image_scales: Tensor | None = None,
     ) -> Tensor:
         """One prediction for N rows.
 
         ``sample`` (N, 4, h, w), ``timestep`` (N,), ``text`` (N, L, D), ``features`` (C, N, E, h, w), ``scales`` (C, N);
         SDXL: ``pooled`` (N, P), ``time_ids`` (N, 6); models with a guidance embedding: ``guidance`` (N, W);
-        ``lora`` (A, N). Returns (N, 4, h, w), in the UNet's own prediction type.
+        ``lora`` (A, N); where the UNet takes image prompts (``images.with_images``), ``tokens`` (N, T, D) of all of
+        them and their ``image_scales`` (I, N). Returns (N, 4, h, w), in the UNet's own prediction type.
         """
         dtype = self.dtype
         scale_loras(self.loras, lora, dtype)
@@ -172,10 +175,11 @@ class Denoise(nn.Module):
             )
             down = residuals if down is None else [a + b for a, b in zip(down, residuals, strict=True)]
             mid = bottom if mid is None else mid + bottom
+        images = () if tokens is None or image_scales is None else (tokens.to(dtype), image_scales.to(dtype))
         return self.unet(
             sample,
             timestep,
-            encoder_hidden_states=text,
+            encoder_hidden_states=(text, *images) if images else text,
             timestep_cond=None if guidance is None else guidance.to(dtype),
             added_cond_kwargs=added,
             down_block_additional_residuals=down,

@@ -42,6 +42,14 @@ _TEXT = frozenset(
 )
 
 
+# All that decides CLIP's image encoder, beside what the text encoder has.
+_VISION = (_TEXT - {"vocab_size", "max_position_embeddings", "pad_token_id", "bos_token_id", "eos_token_id"}) | {
+    "image_size",
+    "patch_size",
+    "num_channels",
+}
+
+
 def refuse_code(config: Any, path: Path) -> None:
     """Raise UnsafeWeightsError when a configuration asks for code or for files of its own choice, at any depth."""
     for place, value in _walk(config):
@@ -91,6 +99,12 @@ def text_settings(config: dict[str, Any]) -> dict[str, Any]:
     """
     inner = config.get("text_config")
     return {key: value for key, value in (inner if isinstance(inner, dict) else config).items() if key in _TEXT}
+
+
+def vision_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """The same of an image encoder's configuration; one of a whole CLIP has them under ``vision_config``."""
+    inner = config.get("vision_config")
+    return {key: value for key, value in (inner if isinstance(inner, dict) else config).items() if key in _VISION}
 
 
 def _walk(config: Any) -> Iterator[tuple[tuple[Any, ...], Any]]:

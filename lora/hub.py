@@ -26,6 +26,8 @@ _PARTS = ("", "unet/", "vae/", "text_encoder/", "text_encoder_2/", "controlnet/"
 _WEIGHTS = re.compile(r"(diffusion_pytorch_model|model)(\.fp16)?(-\d{5}-of-\d{5})?(\.fp16)?\.safetensors")
 LORA_FILE = "pytorch_lora_weights.safetensors"
 PEFT_FILE, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"  # which has what PEFT's tensors do not say
+ENCODER_FILE = "model.safetensors"  # of a network of transformers in a folder of its own
+_BESIDE = {PEFT_FILE: PEFT_CONFIG, ENCODER_FILE: "config.json"}
 
 
 def is_repo_id(text: str) -> bool:
@@ -66,8 +68,8 @@ def fetch_folder(repo_id: str, progress: Progress | None = None, configs_only: b
 def fetch_file(repo_id: str, file: str | None = None, progress: Progress | None = None) -> Path:
     """Download one .safetensors file of a repository, or find it in the cache; returns its path.
 
-    Without a name it is the repository's LoRA, or its only .safetensors file. PEFT's settings come along with its file.
-    Raises like ``fetch_folder``.
+    Without a name it is the repository's LoRA, or its only .safetensors file. PEFT's settings come along with its file,
+    and those of a network with ``model.safetensors``. Raises like ``fetch_folder``.
     """
     found = cached(repo_id, file or LORA_FILE)
     if found is not None:
@@ -83,7 +85,7 @@ def fetch_file(repo_id: str, file: str | None = None, progress: Progress | None 
         file = choices[0]
     if file not in sizes:
         raise ModelError(f"{repo_id}: it has no file {file!r}; it has: {', '.join(sorted(sizes)[:12])}")
-    beside = str(PurePosixPath(file).with_name(PEFT_CONFIG)) if PurePosixPath(file).name == PEFT_FILE else file
+    beside = str(PurePosixPath(file).with_name(_BESIDE.get(PurePosixPath(file).name, PurePosixPath(file).name)))
     wanted = {name: sizes[name] for name in (file, beside) if name in sizes}
     return _download(repo_id, wanted, progress) / file
 

@@ -49,7 +49,7 @@ def load_pipeline(model: str | Path, config: StreamConfig, progress: Progress | 
     device = resolve_device(config)
     dtype = resolve_dtype(config, device)
     say = progress or silent
-    with quiet(), _named_faults(str(model)):
+    with quiet(), named_faults(str(model)):
         place = locate(model, say)
         own_vae: OwnVae = "none" if config.vae_id else "tiny" if config.use_tiny_vae else "any"
         if place.is_dir():
@@ -83,9 +83,9 @@ def load_controlnet(model_id: str | Path, pipe: Any) -> Any:
 
     Raises ModelError when it is missing or was made for another base model, UnsafeWeightsError like ``load_pipeline``.
     """
-    with quiet(), _named_faults(str(model_id)):
+    with quiet(), named_faults(str(model_id)):
         net = _read_controlnet(model_id, pipe.unet, pipe.unet.dtype, silent)
-        _settle_network(net, str(model_id), pipe.unet.device)
+        settle_network(net, str(model_id), pipe.unet.device)
         try_controlnet(net, pipe)
     _loaded_from[net] = str(model_id)
     return net
@@ -97,9 +97,9 @@ def load_vae(vae_id: str | None, pipe: Any) -> Any:
 
     Raises ModelError when it is missing, or has other latents than the pipeline's UNet.
     """
-    with quiet(), _named_faults(vae_id or "vae"):
+    with quiet(), named_faults(vae_id or "vae"):
         vae = read_vae(vae_id, unet_family(pipe.unet.config), pipe.unet.dtype, silent)
-        _settle_network(vae, vae_id or "vae", pipe.unet.device)
+        settle_network(vae, vae_id or "vae", pipe.unet.device)
     return vae
 
 
@@ -224,11 +224,12 @@ def _assemble(parts: dict[str, Any], controlnets: list[Any]) -> Any:
 def _settle(pipe: Any, device: torch.device) -> None:
     for name, part in pipe.components.items():
         if isinstance(part, nn.Module):
-            _settle_network(part, name, device)
+            settle_network(part, name, device)
     pipe.set_progress_bar_config(disable=True)
 
 
-def _settle_network(network: nn.Module, name: str, device: torch.device) -> None:
+def settle_network(network: nn.Module, name: str, device: torch.device) -> None:
+    """Put a network on its device, ready for inference. Raises ModelError for a weight that is no finite number."""
     network.to(device).eval().requires_grad_(False)
     for key, value in network.named_parameters():
         if not torch.isfinite(value).all():
@@ -236,7 +237,7 @@ def _settle_network(network: nn.Module, name: str, device: torch.device) -> None
 
 
 @contextmanager
-def _named_faults(name: str) -> Iterator[None]:
+def named_faults(name: str) -> Iterator[None]:
     """Turn what the libraries underneath raise, which can be anything, into a ModelError that names the model."""
     try:
         yield

@@ -10,7 +10,7 @@ from torch import nn
 
 from ..stream.base.errors import ModelError
 from ..stream.base.progress import Progress
-from .declared import check_scheduler, check_sizes, text_settings
+from .declared import check_scheduler, check_sizes, text_settings, vision_settings
 from .describe import REFINER, refuse_channels
 from .safety import check_folder, find_weights, read_config, refuse_quantised
 from .tokens import fit_tokenizers, load_tokenizer
@@ -157,7 +157,8 @@ def load_part(kind: Any, folder: Path, dtype: torch.dtype) -> nn.Module:
     if kind.__module__.startswith("diffusers"):
         more: dict[str, Any] = {"torch_dtype": dtype}
     else:
-        more = {"dtype": dtype, "config": kind.config_class(**text_settings(config))}
+        settings = vision_settings if "Vision" in kind.__name__ else text_settings
+        more = {"dtype": dtype, "config": kind.config_class(**settings(config))}
     network, report = kind.from_pretrained(
         str(folder),
         variant=weights.variant,

@@ -28,6 +28,7 @@ BUILDING = [
     "controlnets",
     "frame_buffer_size",
     "height",
+    "ip_adapters",
     "lora_dict",
     "mode",
     "prompt_chunks",

@@ -5,14 +5,14 @@ Parameter names are StreamDiffusion's where it has the parameter.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from .blends import NegativePrompt, Prompt, Seed, texts_of
+from .conditioning import AdapterConfig, ControlNetConfig, Frozen, IPAdapterConfig, PathText, path_text
 from .errors import ConfigError
 from .names import did_you_mean, short
 from .prompt import parse_prompt
@@ -27,17 +27,14 @@ _OnnxElsewhere = Literal["onnxruntime:directml", "onnxruntime:coreml"]
 Acceleration = Literal[_Named, _OpenVino, _Onnx, _OnnxElsewhere]
 FROM_PICTURE: tuple[Mode, ...] = ("img2img", "paint")
 MOST_CHUNKS = 8  # of a prompt
-LARGEST = 1e12  # number among the parameters of a preprocessor or an adapter
 STEADY = 50.0  # the steadiness that auto stands for, of live drawings and cameras
 BY_PATH = ("lora_dict", "textual_inversion")  # settings whose keys are the names of files
+# Settings that are lists: each item of a change is a partial mapping for the item of the same position.
+BY_PLACE: dict[str, type[BaseModel]] = {"controlnets": ControlNetConfig, "ip_adapters": IPAdapterConfig}
 # What others call a setting, and a precision.
 _ELSEWHERE = {"torch_dtype": "dtype", "lora": "lora_dict", "loras": "lora_dict", "lora_scale": "lora_dict"}
 _DTYPES = {"fp32": "float32", "float": "float32", "fp16": "float16", "half": "float16", "bf16": "bfloat16"}
 DEFAULT_T_INDEX = {"img2img": (32, 45), "txt2img": (0, 16, 32, 45), "sketch": (0, 25), "paint": (36, 44)}
-
-
-def _path_text(value: Any) -> Any:
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _torch_text(value: Any) -> Any:
@@ -55,66 +52,7 @@ def _or_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
-def _bounded(value: Any) -> Any:
-    """Numbers of parameters, however deep, are finite and of a size that somebody may mean."""
-    for each in value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ():
-        _bounded(each)
-    if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:
-        raise ValueError(f"got {short(value)}, expected a finite number, at most {LARGEST:g} either way")
-    return value
-
-
-PathText = Annotated[str, BeforeValidator(_path_text)]
-Params = Annotated[dict[str, Any], AfterValidator(_bounded)]
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class ControlNetConfig(_Frozen):
-    """One ControlNet and the preprocessor that makes its condition image."""
-
-    model_id: PathText | None = None
-    """Folder, hub id or .safetensors file; None means the ControlNet that the pipeline brought along."""
-    conditioning_scale: float = Field(1.0, ge=0.0, le=4.0)
-    """How strongly it steers; 0 switches it off without a rebuild."""
-    preprocessor: str = "scribble"
-    """none, canny, scribble, paint, palette, lineart, clean, softedge, invert, edges, depth or normal."""
-    preprocessor_params: Params = Field(default_factory=dict)
-    """Keyword arguments of the preprocessor."""
-    enabled: bool = True
-    """Switched off, it costs nothing and can be switched on again live."""
-    control_guidance_start: float = Field(0.0, ge=0.0, le=1.0)
-    """Fraction of the steps before which it does nothing."""
-    control_guidance_end: float = Field(1.0, ge=0.0, le=1.0)
-    """Fraction of the steps after which it does nothing."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> ControlNetConfig:
-        if self.control_guidance_start > self.control_guidance_end:
-            raise ValueError(
-                f"control_guidance_start: got {self.control_guidance_start}, expected at most control_guidance_end "
-                f"= {self.control_guidance_end}"
-            )
-        return self
-
-
-class AdapterConfig(_Frozen):
-    """One adapter that acts on frames on their way; its name alone will do."""
-
-    name: PathText
-    """A registered name, or FILE.py:CLASS; code of a file is run only where it was asked for (--adapter)."""
-    params: Params = Field(default_factory=dict)
-    """Keyword arguments of the adapter."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _by_name(cls, data: Any) -> Any:
-        return {"name": data} if isinstance(data, str | os.PathLike) else data
-
-
-class StreamConfig(_Frozen):
+class StreamConfig(Frozen):
     """Everything that affects a picture."""
 
     # --- what is drawn
@@ -174,6 +112,8 @@ class StreamConfig(_Frozen):
     # --- conditioning
     controlnets: tuple[ControlNetConfig, ...] = ()
     """ControlNets, in order."""
+    ip_adapters: tuple[IPAdapterConfig, ...] = Field((), max_length=8)
+    """Image prompts, each an IP-Adapter with its picture, in order."""
     paper: Literal["as-is", "undecided"] = "as-is"
     """undecided: unpainted paper is left to the model instead of coming out as snow."""
     steadiness: Literal["auto"] | Annotated[float, Field(ge=0.0, le=100.0)] = "auto"
@@ -276,22 +216,23 @@ class StreamConfig(_Frozen):
         """A new configuration with these settings changed. None is set where a setting may be None, such as
         ``similar_image_filter_threshold``; any other it leaves as it is.
 
-        ``controlnets`` may be a list of partial mappings (None for one that stays): each changes the ControlNet of the
-        same position. ``lora_dict`` changes the scales of the LoRAs it names, ``textual_inversion`` adds words.
-        Raises ConfigError and changes nothing when a name or value is wrong.
+        ``controlnets`` and ``ip_adapters`` may be lists of partial mappings (None for one that stays): each changes the
+        one of the same position; an empty list takes all away. ``lora_dict`` changes the scales of the LoRAs it names,
+        ``textual_inversion`` adds words. Raises ConfigError and changes nothing when a name or value is wrong.
         """
         values = self.model_dump()
         for name, value in changes.items():
             if value is None and name in values and not may_be_none(type(self), name):
                 continue
             if (
-                name == "controlnets"
+                name in BY_PLACE
                 and isinstance(value, list | tuple)
+                and value
                 and all(item is None or isinstance(item, dict) for item in value)
             ):
-                value = _merge_controlnets(values["controlnets"], value)
+                value = _merge_parts(BY_PLACE[name], values[name], value)
             elif name in BY_PATH and isinstance(value, dict):
-                value = {**values[name], **{_path_text(path): each for path, each in value.items()}}
+                value = {**values[name], **{path_text(path): each for path, each in value.items()}}
             elif name == "mode" and "t_index_list" not in changes and value != self.mode:
                 values["t_index_list"] = ()
             values[name] = value
@@ -316,13 +257,13 @@ class StreamConfig(_Frozen):
         return changes
 
 
-def _merge_controlnets(old: list[dict[str, Any]], new: Any) -> list[dict[str, Any]]:
+def _merge_parts(model: type[BaseModel], old: list[dict[str, Any]], new: Any) -> list[dict[str, Any]]:
     merged = [dict(item) for item in old]
     for index, change in enumerate(new):
         if index >= len(merged):
             merged.append(change or {})
         elif change:
-            kept = {key for key, value in change.items() if value is None and not may_be_none(ControlNetConfig, key)}
+            kept = {key for key, value in change.items() if value is None and not may_be_none(model, key)}
             merged[index].update({key: value for key, value in change.items() if key not in kept})
     return merged
 

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ... import configs
 from . import kept, safeyaml
-from .config import BY_PATH, StreamConfig, explain
+from .config import BY_PATH, BY_PLACE, StreamConfig, explain
 from .errors import ConfigError
 from .making import settings_of
 from .names import did_you_mean
@@ -228,7 +228,7 @@ def put(settings: Any, path: str, new: Any) -> None:
         elif isinstance(target, dict):
             key = part
             if not last and target.get(key) is None:
-                if parts[depth + 1].isdigit() and part != "controlnets":
+                if parts[depth + 1].isdigit() and part not in BY_PLACE:
                     raise ConfigError(f"--set {path}: {part} is not set in the file, so it has no parts; set it whole")
                 target[key] = [] if parts[depth + 1].isdigit() else {}
         else:

@@ -80,6 +80,8 @@ class Making:
                 stream[name] = _named(stream[name])
         for net in stream["controlnets"]:
             net["model_id"] = net["model_id"] and _named(net["model_id"])
+        for each in stream["ip_adapters"]:
+            each |= {name: _named(each[name]) for name in ("model_id", "image") if each[name]}
         for name in BY_PATH:
             stream[name] = {_named(path, bare=True): value for path, value in stream[name].items()}
         model = self.model if self.model in embedded() else _named(self.model)

@@ -15,7 +15,7 @@ _OURS = (
     (r"greater than or equal to", "at least"),
     (r"less than or equal to", "at most"),
     (r"greater than", "more than"),
-    (r"a valid dictionary or instance of ControlNetConfig", "a mapping of settings"),
+    (r"a valid dictionary or instance of (ControlNet|IPAdapter)Config", "a mapping of settings"),
     (r"a valid dictionary", "a mapping"),
     (r"a valid tuple", "a list"),
 )

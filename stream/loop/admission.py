@@ -23,7 +23,10 @@ _BASE = "use a base model of Stable Diffusion 1.x, 2.x or SDXL"
 _AUTOENCODERS = ("AutoencoderTiny", "AutoencoderKL", "AsymmetricAutoencoderKL")
 # What a UNet may ask for that the loop has not got: key of its configuration -> (values it may have, what to do).
 _EXTRAS: dict[str, tuple[tuple[Any, ...], str]] = {
-    "encoder_hid_dim_type": ((None,), "take an IP-Adapter out with pipe.unload_ip_adapter(), or " + _BASE),
+    "encoder_hid_dim_type": (
+        (None,),
+        "take an IP-Adapter out with pipe.unload_ip_adapter() and name it under ip_adapters, or " + _BASE,
+    ),
     "class_embed_type": ((None,), _BASE),
     "num_class_embeds": ((None,), _BASE),
     "addition_embed_type": ((None, "text_time"), _BASE),
@@ -166,7 +169,9 @@ def _check_unet(unet: Any, name: str) -> None:
         if value not in known:
             raise ModelError(f"got {name}, whose UNet has {key} {str(value)[:40]!r}, which the loop has not; {advice}")
     if getattr(unet, "encoder_hid_proj", None) is not None:
-        raise ModelError(f"got {name} with an IP-Adapter, which the loop does not run; pipe.unload_ip_adapter() first")
+        raise ModelError(
+            f"got {name} with an IP-Adapter of its own; pipe.unload_ip_adapter(), and name it under ip_adapters"
+        )
 
 
 def check_vae(vae: Any, pipe: Any, name: str) -> None:

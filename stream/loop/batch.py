@@ -28,8 +28,9 @@ from .line import DelayLine
 from .noise import SeedNoise
 from .recipe import NetworkInputs, NetworkKey, Recipe, Row
 
-ROWS_SECOND: tuple[NetworkKey, ...] = ("scales", "lora")  # rows are their second dimension
-ADDED: tuple[NetworkKey, ...] = ("pooled", "time_ids", "guidance", "lora", "folded")  # only some networks take them
+ROWS_SECOND: tuple[NetworkKey, ...] = ("scales", "lora", "image_scales")  # rows are their second dimension
+# Only some networks take them.
+ADDED: tuple[NetworkKey, ...] = ("pooled", "time_ids", "guidance", "lora", "tokens", "image_scales", "folded")
 
 
 @dataclass(frozen=True, eq=False)

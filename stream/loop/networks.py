@@ -38,6 +38,7 @@ from .admission import (
     working_vae,
 )
 from .guidance import make_guidance
+from .imageprompts import ImagePrompts
 from .noise import SeedNoise
 from .prompt import PromptEncoder
 from .recipe import Recipe
@@ -68,6 +69,7 @@ class Networks:
         self.prompts = PromptEncoder(pipe)
         self._curve = influence_of(pipe)
         self._loras = LoraSet(pipe)
+        self._images = ImagePrompts(pipe, self._progress)
         self._prompt_loras = PromptLoras(pipe)
         self._asked: dict[str, float] = {}  # the scales of the newest configuration, by path
         self._taught = TaughtWords(pipe)
@@ -138,10 +140,12 @@ class Networks:
         """What is loaded inside is let go of again where something inside fails."""
         loras, words, nets = self._loras.state(), self._taught.state(), list(self._controlnets)
         rest = dict(self._lora_names), list(self._controlnet_ids), self._lcm_lora, list(self._built), self._asked
+        images = self._images.state()
         try:
             yield
         except BaseException:
             self._loras.restore(loras)
+            self._images.restore(images)
             self._taught.restore(words)
             self.prompts.forget()
             self._controlnets = nets
@@ -149,7 +153,7 @@ class Networks:
             raise
 
     def load(self, config: StreamConfig, old: StreamConfig | None, only: bool = False) -> None:
-        """Load ControlNets, LoRAs and words of an admitted configuration that comes after ``old`` (None: the first).
+        """Load all weights of an admitted configuration that comes after ``old`` (None: the first).
 
         ``only``: LoRAs that it does not name are unloaded, where they would rest with scale 0 (which leaves NaN what it
         is). Networks that run already are not touched. Raises ConfigError, ModelError or LoraError.
@@ -162,6 +166,7 @@ class Networks:
                 self._lcm_lora = config.lcm_lora_id or lcm_lora_id(self.pipe)
                 self._load_lcm_lora(self._lcm_lora)
         self._load_controlnets(config)
+        self._images.load(config)
         before = len(self._lora_names)
         self._load_loras([path for path in scales if path not in self._lora_names])
         new = len(self._lora_names) > before or old is None
@@ -292,6 +297,7 @@ class Networks:
             guidance=unet.config.time_cond_proj_dim or 0,
             loras=() if config.fuse_lora else self._loras.names,
             encodes=config.from_picture,
+            images=self._images.counts,
         )
 
     def latent(self, config: StreamConfig) -> tuple[int, int, int]:
@@ -327,6 +333,7 @@ class Networks:
             delta=config.delta,
             time_ids=time_ids,
             guidance_embedding=embedding,
+            images=self._images.tokens(config),
         )
 
     def influence(self, config: StreamConfig) -> Influence:

@@ -19,6 +19,8 @@ NetworkKey = Literal[
     "pooled",  # (N, P) SDXL: the pooled prompt
     "time_ids",  # (N, 6) SDXL: size and crop
     "guidance",  # (N, W) models distilled with a guidance scale: its embedding
+    "tokens",  # (N, T, D) what image prompts show, of all of them
+    "image_scales",  # (I, N) how much each image prompt counts
     "folded",  # (N, M) what an engine that folds has made of all of these but the scales
 ]
 NetworkInputs = dict[NetworkKey, Tensor]
@@ -47,6 +49,16 @@ class Embeds:
 
 
 @dataclass(frozen=True, eq=False)
+class ImageTokens:
+    """I image prompts, encoded: ``tokens`` (1, T, D) of all of them and their ``scales`` (I,); ``negative`` (1, T, D)
+    are those of no picture, for the negative prompt."""
+
+    tokens: Tensor
+    negative: Tensor
+    scales: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class Recipe:
     """Everything that K steps of one frame depend on, apart from its pictures."""
 
@@ -61,6 +73,7 @@ class Recipe:
     delta: float = 1.0
     time_ids: Tensor | None = None  # (1, 6), SDXL
     guidance_embedding: Tensor | None = None  # (1, W), models distilled with a guidance scale
+    images: ImageTokens | None = None  # where there are image prompts
 
     @property
     def steps(self) -> int:
@@ -101,4 +114,8 @@ class Recipe:
             values["time_ids"] = self.time_ids[0]
         if self.guidance_embedding is not None:
             values["guidance"] = self.guidance_embedding[0]
+        if self.images is not None:
+            without = negative and self.negative is not None
+            values["tokens"] = (self.images.negative if without else self.images.tokens)[0]
+            values["image_scales"] = self.images.scales
         return values

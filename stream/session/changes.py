@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..base.config import ControlNetConfig, StreamConfig, may_be_none
+from pydantic import BaseModel
+
+from ..base.config import BY_PLACE, StreamConfig, may_be_none
 from ..base.mailbox import MailboxClosed
 from ..base.plain import reason
 
@@ -38,7 +40,7 @@ class Changes:
                 and all(_mergeable(before[name], changes[name]) for name in changes)
             ):
                 self._waiting[-1] = {
-                    name: _merged(before[name], value, may_be_none(StreamConfig, name))
+                    name: _merged(before[name], value, may_be_none(StreamConfig, name), BY_PLACE.get(name))
                     for name, value in changes.items()
                 }
             elif len(self._waiting) >= LIMIT:
@@ -78,24 +80,27 @@ def _mergeable(old: Any, new: Any) -> bool:
     return old is None or _partial(old) or not _partial(new)
 
 
-def _merged(old: Any, new: Any, sets: bool = False) -> Any:
-    """The value that does what ``old`` and then ``new`` would do; None changes nothing, unless it ``sets`` None."""
+def _merged(old: Any, new: Any, sets: bool = False, parts: type[BaseModel] | None = None) -> Any:
+    """The value that does what ``old`` and then ``new`` would do; None changes nothing, unless it ``sets`` None.
+    ``parts``: what the items of a list are."""
     if new is None:
         return None if sets else old
     if isinstance(old, dict) and isinstance(new, dict):
-        said = {name: value for name, value in new.items() if value is not None or may_be_none(ControlNetConfig, name)}
-        return {**old, **said}
+        none = [name for name, value in new.items() if value is None and not (parts and may_be_none(parts, name))]
+        return {**old, **{name: value for name, value in new.items() if name not in none}}
     if isinstance(old, list | tuple) and _partial(old) and _partial(new):
         length = max(len(old), len(new))
         padded = ([*items, *[None] * (length - len(items))] for items in (old, new))
-        return [_merged(a, b) for a, b in zip(*padded, strict=True)]
+        return [_merged(a, b, parts=parts) for a, b in zip(*padded, strict=True)]
     return new
 
 
 def _partial(value: Any) -> bool:
     """Whether it changes only what it names: scales of LoRAs in a mapping, or a list of mappings for ControlNets."""
     return isinstance(value, dict) or (
-        isinstance(value, list | tuple) and all(item is None or isinstance(item, dict) for item in value)
+        isinstance(value, list | tuple)
+        and bool(value)
+        and all(item is None or isinstance(item, dict) for item in value)
     )
 
 

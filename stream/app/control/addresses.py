@@ -15,12 +15,15 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from ...base.changing import change_of
-from ...base.config import ControlNetConfig, StreamConfig
+from ...base.config import BY_PLACE, StreamConfig
 from ...base.names import did_you_mean, short
 from ..studio.settings import Refused
 
 BEGIN, END = "<!-- addresses: written by inkstream.stream.app.control.addresses -->", "<!-- end of addresses -->"
 BLENDS = ("prompt", "seed")
+# Of a ControlNet and an image prompt: what names their weights, which is said where the program is started.
+FILES = ("model_id", "subfolder", "weight_name", "image_encoder_folder")
+PARTS = {"controlnets": ("ControlNet", "conditioning_scale"), "ip_adapters": ("image prompt", "scale")}
 USUAL = {"lora_dict": (0.0, 1.0)}  # ends of what has none of its own
 MOST_WHOLE = 10_000  # between the ends of a whole number that a fader can still reach
 # What StreamDiffusionTD (TouchDesigner) says, and what it is called here.
@@ -63,17 +66,18 @@ def find(path: str) -> Parameter:
     if name in ("lora_dict", "textual_inversion"):
         kind = "number" if name == "lora_dict" else "text"
         return Parameter(path, kind, USUAL.get(name), (), fields[name].description or "")
-    if name == "controlnets":
+    if name in BY_PLACE:
         index, _, inner = rest.partition("/")
         inner, _, key = inner.partition("/")
-        found = ControlNetConfig.model_fields.get(inner)
+        known_parts = BY_PLACE[name].model_fields
+        found = known_parts.get(inner)
         if index.isascii() and index.isdigit() and len(index) < 4 and found is not None:
             if not key:
                 return _described(path, found)
             if inner == "preprocessor_params":
                 return Parameter(path, "any", None, (), "A keyword argument of the preprocessor.")
-        inside = did_you_mean(inner, ControlNetConfig.model_fields) or "; for example controlnets/0/conditioning_scale"
-        raise Refused("unknown", f"{short(path)}: unknown address{inside}", "controlnets")
+        inside = did_you_mean(inner, known_parts) or f"; for example {name}/0/{PARTS[name][1]}"
+        raise Refused("unknown", f"{short(path)}: unknown address{inside}", name)
     raise Refused("unknown", f"{short(path)}: unknown address; {name} has no parts", name)
 
 
@@ -81,7 +85,7 @@ def find(path: str) -> Parameter:
 def known() -> tuple[str, ...]:
     """Addresses without a leading slash; N and NAME stand for what differs."""
     names = [name for name in StreamConfig.model_fields if change_of(name) != "never"]
-    inner = [f"controlnets/N/{name}" for name in ControlNetConfig.model_fields if name != "model_id"]
+    inner = [f"{name}/N/{each}" for name, part in BY_PLACE.items() for each in part.model_fields if each not in FILES]
     return (*names, *inner, "lora_dict/NAME", "textual_inversion/NAME")
 
 
@@ -157,13 +161,13 @@ def patch_of(values: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]
     name, _, rest = path.partition("/")
     if not rest:
         return {name: value}
-    if name != "controlnets":
+    if name not in BY_PLACE:
         return {name: {_key(values.get(name) or {}, rest): value}}
     index, _, inner = rest.partition("/")
     nets = [dict(each) for each in values.get(name) or ()]
     if int(index) >= len(nets):
-        there = f"0 to {len(nets) - 1}" if nets else "none: this model runs without ControlNets"
-        raise Refused("setting", f"{path}: got the ControlNet {index}, expected {there}", "controlnets")
+        there = f"0 to {len(nets) - 1}" if nets else f"none: this model runs without {PARTS[name][0]}s"
+        raise Refused("setting", f"{path}: got the {PARTS[name][0]} {index}, expected {there}", name)
     inner, _, key = inner.partition("/")
     nets[int(index)][inner] = {**nets[int(index)][inner], key: value} if key else value
     return {name: nets}
@@ -173,7 +177,7 @@ def at(values: Mapping[str, Any], path: str) -> Any:
     """The value at a path; None where there is none."""
     name, _, rest = path.partition("/")
     found: Any = values.get(name)
-    if rest and name == "controlnets":
+    if rest and name in BY_PLACE:
         for part in rest.split("/"):
             if isinstance(found, list):
                 found = found[int(part)] if int(part) < len(found) else None
@@ -188,9 +192,9 @@ def leaves(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
         if change_of(name) == "never":
             continue
-        if name == "controlnets":
+        if name in BY_PLACE:
             for index, net in enumerate(value):
-                yield from ((f"{name}/{index}/{key}", each) for key, each in net.items() if key != "model_id")
+                yield from ((f"{name}/{index}/{key}", each) for key, each in net.items() if key not in FILES)
         elif isinstance(value, Mapping):
             yield from ((f"{name}/{_short(value, key)}", each) for key, each in value.items())
         else:
@@ -234,7 +238,7 @@ def _described(path: str, field: FieldInfo) -> Parameter:
         return Parameter(path, "blend", None, (), about)
     if name == "steadiness":
         return Parameter(path, "number", (0.0, 100.0), ("auto",), about)
-    if name in ("t_index_list", "controlnets", "adapters"):
+    if name in ("t_index_list", "adapters", *BY_PLACE):
         return Parameter(path, "list", None, (), about)
     if name in ("lora_dict", "textual_inversion", "preprocessor_params"):
         return Parameter(path, "mapping", None, (), about)

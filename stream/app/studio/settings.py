@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import cache
+from pathlib import PurePath
 from typing import Any
 
 from pydantic import ValidationError
@@ -40,7 +41,7 @@ def changes_of(config: StreamConfig, patch: Mapping[str, Any], styles: Collectio
 
     A setting that is patched to null is switched off where it can be, and else gets its default; a LoRA gets the scale
     0. Files and models of the hub are named where the server was started, and not from afar: only what is loaded
-    already, and the model's ``styles``. Raises Refused.
+    already, the model's ``styles``, and pictures that lie in one folder with those of image prompts. Raises Refused.
     """
     before = values_of(config)
     values = merged(before, patch)
@@ -69,11 +70,25 @@ def _check_files(now: StreamConfig, made: StreamConfig, styles: Collection[str])
     strange = {name: set(getattr(made, name)) - known[name] for name in BY_PATH}
     nets = {net.model_id for net in made.controlnets} - {net.model_id for net in now.controlnets} - {None}
     strange |= {"controlnets": nets, "lora_folder": {made.lora_folder} - {now.lora_folder, None}}
+    strange |= {"ip_adapters": _weights(made) - _weights(now) | _images(made) - _images(now)}
     for name, names in strange.items():
         if names:
             got = min(map(str, names))
             expected = ", ".join(sorted(known.get(name, ()))) or "none other than now"
             raise Refused("setting", f"{name}: got {got[:80]!r}, expected {expected}; start with --set {name}=", name)
+
+
+def _weights(config: StreamConfig) -> set[str]:
+    """What names weights of image prompts."""
+    named = (
+        (each.model_id, each.subfolder, each.weight_name, each.image_encoder_folder) for each in config.ip_adapters
+    )
+    return {" ".join(part for part in parts if part is not None) for parts in named}
+
+
+def _images(config: StreamConfig) -> set[str]:
+    """The folders of image prompts' pictures: whoever named one of them lets it be exchanged for its neighbours."""
+    return {str(PurePath(each.image).parent) for each in config.ip_adapters if each.image is not None}
 
 
 def merged(target: Any, patch: Any) -> Any:
