@@ -7,15 +7,13 @@ anything else.
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..stream.base.config import AdapterConfig
 from ..stream.base.errors import ConfigError
 from ..stream.base.names import did_you_mean, short
+from ..stream.base.usercode import from_file
 from .adapter import Adapter
 
 _known: dict[str, type[Adapter]] = {}
@@ -34,21 +32,7 @@ def trust(spec: str) -> str:
     For who has been asked for just that: whatever stands in the file happens. Raises ConfigError for a file that is not
     there, cannot be run, or has no such class.
     """
-    path, _, name = spec.rpartition(":")
-    file = Path(path).expanduser()
-    if file.suffix != ".py" or not name.isidentifier():
-        raise ConfigError(f"adapter: got {short(spec)}, expected FILE.py:CLASS, for example tint.py:Tint")
-    if not file.is_file():
-        raise ConfigError(f"adapter {spec}: there is no file {short(str(file.absolute()))}; name another")
-    module_name = "inkstream_adapter_" + re.sub(r"\W", "_", str(file.absolute()))
-    made = importlib.util.spec_from_file_location(module_name, file)
-    assert made is not None and made.loader is not None
-    module = importlib.util.module_from_spec(made)
-    sys.modules[module_name] = module  # dataclasses and pickles look for it there
-    try:
-        made.loader.exec_module(module)
-    except Exception as error:
-        raise ConfigError(f"adapter {spec}: the file fails with {type(error).__name__}: {error}; mend it") from error
+    module, name = from_file(spec, "adapter", "CLASS", "tint.py:Tint")
     kind = getattr(module, name, None)
     if kind is None:
         classes = [each for each, value in vars(module).items() if isinstance(value, type) and value is not Adapter]

@@ -173,7 +173,7 @@ def test_a_link_in_the_pages_folder_is_not_followed_out(tmp_path):
 
 
 def test_who_sends_a_head_a_letter_at_a_time_is_closed_and_others_go_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(serve, "careful", lambda: connections.careful(head_within=0.3))
+    monkeypatch.setattr(serve, "careful", lambda **_: connections.careful(head_within=0.3))
     with studio(tmp_path) as server, contextlib.ExitStack() as lines:
         slow = [lines.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(50)]
         begun = time.monotonic()
@@ -220,7 +220,7 @@ def test_a_thousand_sockets_are_refused_and_the_pages_that_are_there_go_on(tmp_p
 
 
 def test_connections_above_their_number_are_closed_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(serve, "careful", lambda: connections.careful(most=10))
+    monkeypatch.setattr(serve, "careful", lambda **_: connections.careful(most=10))
     with studio(tmp_path) as server, contextlib.ExitStack() as lines:
         held = [lines.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(15)]
         closed = 0

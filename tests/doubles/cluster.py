@@ -98,9 +98,10 @@ def gateway(*workers, **options):
 
 
 @contextlib.contextmanager
-def page_of(backend, folder):
+def page_of(backend, folder, **more):
     """A page before a backend."""
-    server = Server(backend, bound("127.0.0.1", 0), hosts=HERE, folder=folder / "drawings", kept=folder / "kept")
+    places = {"folder": folder / "drawings", "kept": folder / "kept"}
+    server = Server(backend, bound("127.0.0.1", 0), hosts=HERE, **places, **more)
     server.start()
     try:
         yield server

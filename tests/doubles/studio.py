@@ -63,6 +63,7 @@ def studio(
     run=None,
     page=None,
     steered=None,
+    rules=None,
 ):
     """A server that is up; ``folder`` keeps its drawings."""
     backend = InProcess(
@@ -77,6 +78,7 @@ def studio(
         folder=folder / "drawings",
         kept=folder / "kept",
         certificates=certificates,
+        rules=rules,
         **({"page": page} if page else {}),
     )
     server.start()

@@ -34,6 +34,9 @@ class ClusterConfig(BaseModel):
     """Drawings of one worker, however fast it is."""
     silence: float = Field(3.0, ge=0.5, le=60)
     """Seconds without a word after which a worker is lost."""
+    tls: str = ""
+    """A folder with certificates of the nodes (``inkstream cluster certificates``). Empty: nothing between them is
+    encrypted."""
     address: str = ""
     """Of a Ray cluster that runs already, HOST:PORT; this machine must be one of its nodes. Empty: one is started
     here."""

@@ -10,6 +10,7 @@ from typing import Any
 from ...base.variants import SEEDS
 from ..studio.backend import Brought, Changed, Doing, News, NotNow, Rendered, Sketch, Tell, Values
 from ..studio.settings import changes_of
+from ..studio.sketches import check_head
 from .host import Answer, State
 from .link import Link, Lost, unpacked
 from .snapshot import Snapshot
@@ -91,7 +92,8 @@ class FarSession:
     # --- what pages ask
 
     def put(self, sketch: Sketch) -> None:
-        """The newest picture of the drawing; raises FrameError."""
+        """The newest picture of the drawing; raises FrameError. What is none, or of another size, goes nowhere."""
+        check_head(sketch)
         with self._lock:
             before, self._snapshot.sketch = self._snapshot.sketch, sketch
             link, key = self.link, self.key

@@ -7,6 +7,7 @@ cross, never arrays. Imported when a cluster is asked for, and only then.
 from __future__ import annotations
 
 import importlib
+import ipaddress
 import json
 import os
 import secrets
@@ -23,6 +24,7 @@ from ...base.files import write_json, write_whole
 from ...base.plain import reason
 from ...base.private import make_private, user_state
 from ..studio.inprocess import Maker
+from . import tls
 from .config import ClusterConfig
 from .host import Hello
 from .link import Link, Lost
@@ -37,11 +39,14 @@ KNOCK = 3.0  # seconds
 SOON = ("freeze", "cancel")  # asked of a drawing in order with its changes
 
 
-def ray_module(local: bool = False) -> Any:
+def ray_module(local: bool = False, certificates: str = "") -> Any:
     """Ray; raises ConfigError that says how to install it. The environment is prepared before it is imported.
 
-    ``local``: of a cluster on this machine, which nobody reaches from another.
+    ``local``: of a cluster on this machine, which nobody reaches from another. ``certificates``: the folder of those
+    that nodes have; without one, Ray's own settings say it.
     """
+    if certificates:
+        tls.use(Path(certificates))
     if local:  # its name is that of the systems where Ray does so by default
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -78,8 +83,8 @@ class Started(NamedTuple):
 def start(config: ClusterConfig) -> Started:
     """Connect to the cluster of the configuration, or begin one on this machine. Raises ConfigError."""
     if config.address:
-        return connect(config.address)
-    ray = ray_module(local=True)
+        return connect(config.address, config.tls)
+    ray = ray_module(local=True, certificates=config.tls)
     about: dict[str, Any] = {"include_dashboard": False, "object_store_memory": STORE}
     cores, gpus = config.workers * config.cores, config.workers * config.gpus
     try:
@@ -89,7 +94,7 @@ def start(config: ClusterConfig) -> Started:
     except Exception as error:
         raise ConfigError(f"cluster: Ray cannot be started: {reason(error)}") from error
     address = ray.get_runtime_context().gcs_address
-    write_json(_folder() / "local.json", {"address": address, "process": os.getpid()})
+    write_json(_folder() / "local.json", {"address": address, "process": os.getpid(), "tls": config.tls})
     return Started(address, True)
 
 
@@ -112,21 +117,40 @@ def _lasting(work: Callable[[], Any]) -> None:
     done.result()
 
 
-def connect(address: str = "") -> Started:
+def connect(address: str = "", certificates: str = "") -> Started:
     """Connect to the cluster at HOST:PORT; empty: the one that was begun on this machine. Raises ConfigError."""
     where = address
-    ray = ray_module(local=not where)
     if not where:
         try:
-            where = json.loads((_folder() / "local.json").read_text("utf-8"))["address"]
+            kept = json.loads((_folder() / "local.json").read_text("utf-8"))
+            where, certificates = kept["address"], kept.get("tls", "")
         except (OSError, ValueError, KeyError):
+            ray_module(local=True)  # what is missing is said first
             raise ConfigError("cluster: none runs on this machine; start one with: inkstream cluster up") from None
+    ray = ray_module(local=not address, certificates=certificates)
     _check_answers(where)
     try:
-        ray.init(address=where, namespace=NAMESPACE, log_to_driver=False)
+        context = ray.init(address=where, namespace=NAMESPACE, log_to_driver=False)
     except Exception as error:
         raise ConfigError(f"cluster: Ray at {where} does not let this machine in: {reason(error)}") from error
+    try:
+        check_dashboard(context.dashboard_url)
+    except ConfigError:
+        ray.shutdown()
+        raise
     return Started(where, False)
+
+
+def check_dashboard(url: str | None) -> None:
+    """Raises ConfigError for a dashboard that other computers reach: whoever does can run programs on the nodes."""
+    host = (url or "").rpartition(":")[0].strip("[]")
+    try:
+        here = host in ("", "localhost") or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        here = False
+    if not here:
+        told = f"cluster: Ray's dashboard is at {url}, where other computers reach it"
+        raise ConfigError(f"{told}, expected none; start the head with: ray start --head --dashboard-host 127.0.0.1")
 
 
 def _check_answers(address: str) -> None:

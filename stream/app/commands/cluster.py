@@ -19,7 +19,21 @@ from ...base.options import (
 from ...base.progress import note
 from .common import console
 from .recording import MEGABYTES, HistoryOption
-from .studio import FOLDER, HostOption, LogOption, PortOption, ShareOption, TlsOption, check_installed, opened, serve
+from .studio import (
+    FOLDER,
+    HostOption,
+    LogOption,
+    ModerateOption,
+    PortOption,
+    QuotaOption,
+    ShareOption,
+    TlsOption,
+    UsersOption,
+    check_installed,
+    opened,
+    rules_of,
+    serve,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +49,10 @@ def up(
     config: Annotated[
         Path | None,
         typer.Option(
-            "--config", "-c", dir_okay=False, help="A YAML file: run, workers, cores, gpus, spare, fps, duty, most."
+            "--config",
+            "-c",
+            dir_okay=False,
+            help="A YAML file: run, workers, cores, gpus, spare, fps, duty, tls.",
         ),
     ] = None,
     model: ModelOption = None,
@@ -52,6 +69,9 @@ def up(
     ] = FOLDER,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
     history: HistoryOption = MEGABYTES,
+    moderate: ModerateOption = None,
+    quota: QuotaOption = "",
+    users: UsersOption = None,
     log_file: LogOption = None,
 ) -> None:
     """Begin workers, and serve the page before them, until it is interrupted.
@@ -71,8 +91,9 @@ def up(
 
     plan = load_cluster(config)
     chosen = load_run(plan.run, sets, model=model, prompt=prompt, seed=seed)
-    rays.ray_module(local=not plan.address)  # what is missing is said before the page is there
+    rays.ray_module(local=not plan.address, certificates=plan.tls)  # what is missing is said before the page is there
     kept = folder.expanduser()
+    rules = rules_of(moderate, quota, users, sessions)
 
     def links() -> Sequence[Link]:
         began = rays.start(plan)
@@ -82,11 +103,36 @@ def up(
     gateway = Gateway(chosen, links, spare=plan.spare, sessions=sessions, silence=plan.silence, end=rays.disconnect)
     serve(
         gateway,
-        opened(gateway, host=host, port=port, share=share, tls=tls, kept=kept),
+        opened(gateway, host=host, port=port, share=share, tls=tls, kept=kept, rules=rules),
         share=share,
         open_page=open_page,
         log_file=log_file,
     )
+
+
+@app.command()
+def certificates(
+    folder: Annotated[Path, typer.Argument(file_okay=False, help="Where they go; made where it is not there.")],
+    host: Annotated[
+        list[str] | None,
+        typer.Option("--host", metavar="NAME|ADDRESS", help="A node's name or address; else this computer's own."),
+    ] = None,
+) -> None:
+    """Make certificates for the nodes of a cluster, so that what goes between them is encrypted.
+
+    Each node gets ca.pem, node.pem and node-key.pem, and the cluster's file names their folder (tls). Keep ca-key.pem
+    here: with it, more of them are made.
+
+    Examples:
+
+        inkstream cluster certificates tls --host 10.0.0.4 --host 10.0.0.5
+    """
+    check_installed()
+    from ..cluster.tls import make
+    from ..studio.sharing import own_names
+
+    names = host or sorted(each.strip("[]") for each in own_names())
+    note(f"certificates for {', '.join(names)}: {make(folder, names)}")
 
 
 @app.command()

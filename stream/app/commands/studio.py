@@ -38,11 +38,13 @@ if TYPE_CHECKING:
     from ...base.configfile import RunConfig
     from ..studio.backend import SessionBackend
     from ..studio.serve import Server
+    from ..studio.site import Rules
 
 log = logging.getLogger(__name__)
 PAGE = "The page"
 SLICE = 0.1  # seconds after which the main thread looks for signals, which do not end a wait on Windows
 FOLDER = Path("inkstream-output")
+SOCKETS = 3  # of a drawing: a page, another when it is loaded anew, a viewer
 
 HostOption = Annotated[
     str | None,
@@ -75,6 +77,34 @@ TlsOption = Annotated[
 ]
 
 
+ModerateOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--moderate",
+        metavar="FILE",
+        rich_help_panel=PAGE,
+        help="Refuse prompts: with a word of this file, or that FILE.py:FUNCTION gives a reason against. Repeatable.",
+    ),
+]
+QuotaOption = Annotated[
+    str,
+    typer.Option(
+        "--quota",
+        metavar="NAME=N,...",
+        rich_help_panel=PAGE,
+        help="What one person may have: drawings, sockets, new (a minute), uploads (MB an hour).",
+    ),
+]
+UsersOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--users",
+        metavar="FILE",
+        dir_okay=False,
+        rich_help_panel=PAGE,
+        help="Names with tokens of their own (YAML, name: token); quotas are of each name.",
+    ),
+]
 LogOption = Annotated[
     Path | None,
     typer.Option(
@@ -111,6 +141,9 @@ def studio(
     controls: ControlOption = None,
     cues: CuesOption = None,
     history: HistoryOption = MEGABYTES,
+    moderate: ModerateOption = None,
+    quota: QuotaOption = "",
+    users: UsersOption = None,
     log_file: LogOption = None,
     backend: Annotated[
         str | None,
@@ -141,11 +174,12 @@ def studio(
     named = tuple(text.partition("=")[0].strip() for text in sets or ()) + (("mode",) if like else ())
     check_installed()
     kept = folder.expanduser()
+    rules = rules_of(moderate, quota, users, sessions)
     if backend is not None:
         if controls or show:
             raise ConfigError("--backend: --control and --cues steer streams of this process; leave them out")
         far = _far(backend, chosen, sessions)
-        server = opened(far, host=host, port=port, share=share, tls=tls, kept=kept)
+        server = opened(far, host=host, port=port, share=share, tls=tls, kept=kept, rules=rules)
         serve(far, server, share=share, open_page=open_page, log_file=log_file)
         return
     from ..studio.inprocess import InProcess
@@ -157,7 +191,7 @@ def studio(
         front = Front(chosen.stream, show)
     place = front.place if front else None
     near = InProcess(chosen, most=sessions, history=history, folder=kept, named=named, steered=place)
-    server = opened(near, host=host, port=port, share=share, tls=tls, kept=kept)
+    server = opened(near, host=host, port=port, share=share, tls=tls, kept=kept, rules=rules)
     with ExitStack() as opening:
         if front is not None:
             opening.enter_context(surfaces(controls or [], front))
@@ -212,8 +246,27 @@ def check_installed() -> None:
         raise ConfigError(f"studio: {error.name or error} is missing, expected it to be installed: {hint}") from error
 
 
+def rules_of(moderate: list[str] | None, quota: str, users: Path | None, sessions: int) -> Rules:
+    """What people may do, as options say it. Raises ConfigError, OSError."""
+    from ..studio.guard import MOST_SOCKETS
+    from ..studio.moderation import read_moderation
+    from ..studio.quotas import read_quota, read_users
+    from ..studio.site import Rules
+
+    known = {} if users is None else read_users(users.expanduser())
+    sockets = max(MOST_SOCKETS, SOCKETS * sessions)
+    return Rules(known, read_quota(quota), read_moderation(moderate or ()), sockets)
+
+
 def opened(
-    backend: SessionBackend, *, host: str | None, port: int | None, share: bool, tls: bool, kept: Path
+    backend: SessionBackend,
+    *,
+    host: str | None,
+    port: int | None,
+    share: bool,
+    tls: bool,
+    kept: Path,
+    rules: Rules | None = None,
 ) -> Server:
     """A server that listens, and does not serve yet. Raises ConfigError, OSError."""
     from ..studio import serve, sharing
@@ -225,9 +278,10 @@ def opened(
         backend,
         listening,
         hosts=hosts,
-        token=sharing.kept_token() if away else "",
+        token=sharing.kept_token() if away or (rules and rules.users) else "",
         certificates=sharing.certificates(hosts) if tls else None,
         kept=kept,
+        rules=rules,
         called=host if host and not serve.is_address(host) else "localhost" if away else "",
     )
 

@@ -33,6 +33,7 @@ from ..studio import sharing
 from ..studio.connections import careful
 from ..studio.figures import as_prometheus
 from ..studio.guard import Guard, TooLarge
+from ..studio.moderation import Moderation
 from ..studio.openapi import described
 from ..studio.rest import BODY_WITHIN, Rest, refusal
 from ..studio.rooms import Unknown
@@ -55,7 +56,7 @@ class Alone:
 
     def __init__(self, desk: Desk) -> None:
         self.live, self.pages, self.viewers = desk, (), ()
-        self.metrics = Metrics()
+        self.metrics, self.moderation = Metrics(), Moderation()
         self.open = {NAME: self}
         self.backend = SimpleNamespace(ready=False, measured=list)
 
@@ -64,6 +65,9 @@ class Alone:
         if session != NAME:
             raise Unknown("there is one stream here; leave /sessions/ out")
         return self
+
+    def admit(self, room: Alone, who: str) -> None:
+        """It runs already, for whoever steers it."""
 
     def wake(self) -> Desk:
         """Its stream."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hmac
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
+
+from .quotas import Quotas
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -54,19 +56,24 @@ class TooLarge(Exception):
 
 
 class Guard:
-    """Around an ASGI app. ``hosts`` are the names this server is called by, without a port; ``token`` is needed for
-    everything but pages and what viewers see, empty: none is.
+    """Around an ASGI app. ``hosts`` are the names this server is called by, without a port. Where there is a ``token``,
+    or ``users`` (token -> name), one is needed for everything but pages and what viewers see.
     """
 
-    def __init__(self, app: App, hosts: set[str], token: str = "", most_sockets: int = MOST_SOCKETS) -> None:
+    def __init__(
+        self,
+        app: App,
+        hosts: set[str],
+        token: str = "",
+        most_sockets: int = MOST_SOCKETS,
+        users: Mapping[str, str] | None = None,
+        quotas: Quotas | None = None,
+    ) -> None:
         self.sockets = 0
         self.refused = 0
-        self._app, self._hosts, self._token, self._most_sockets = (
-            app,
-            {each.lower() for each in hosts},
-            token,
-            most_sockets,
-        )
+        self._app, self._hosts, self._most_sockets = app, {each.lower() for each in hosts}, most_sockets
+        self._tokens = {**(users or {}), **({token: ""} if token else {})}
+        self._quotas = quotas or Quotas()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -84,7 +91,7 @@ class Guard:
             )
         elif scope["type"] == "websocket":
             await self._socket(scope, receive, send)
-        elif self._token and not OPEN.fullmatch(scope["path"]) and not self._is_let_in(headers.get(b"authorization")):
+        elif self._tokens and not OPEN.fullmatch(scope["path"]) and not self._is_let_in(headers.get(b"authorization")):
             why = "expected Authorization: Bearer TOKEN, with the token of the address that the server printed"
             await self._refuse(scope, receive, send, 401, "token", why)
         else:
@@ -92,11 +99,30 @@ class Guard:
 
     def knows(self, token: str | None) -> bool:
         """Whether a token lets in; where none is needed, anything does."""
-        return not self._token or hmac.compare_digest((token or "").encode(), self._token.encode())
+        return self._user(token) is not None
+
+    def who(self, address: str, token: str | None) -> str:
+        """Whom quotas are of: whoever has a token of their own, else an address."""
+        user = self._user(token)
+        return f"user {user}" if user else address
+
+    def _user(self, token: str | None) -> str | None:
+        """The name that belongs to a token; empty: of everybody. None: it lets nobody in."""
+        if not self._tokens:
+            return ""
+        said, found = (token or "").encode(), None
+        for known, name in self._tokens.items():  # all of them, so that time tells nothing
+            found = name if hmac.compare_digest(said, known.encode()) else found
+        return found
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.sockets >= self._most_sockets:
             why = f"{self._most_sockets} sockets are open already; close a page, or try again later"
+            await self._refuse(scope, receive, send, 503, "too_much", why)
+            return
+        address = address_of(scope)
+        if not self._quotas.enter(address):
+            why = f"{self._quotas.quota.sockets} pages of this address are open already; close one"
             await self._refuse(scope, receive, send, 503, "too_much", why)
             return
         self.sockets += 1
@@ -104,14 +130,14 @@ class Guard:
             await self._app(scope, receive, send)
         finally:
             self.sockets -= 1
+            self._quotas.leave(address)
 
     def _is_ours(self, scope: Scope, origin: str, host: str) -> bool:
         scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
         return origin.lower() == f"{scheme}://{host}".lower()
 
     def _is_let_in(self, said: bytes | None) -> bool:
-        scheme, _, token = (said or b"").decode("latin-1").partition(" ")
-        return scheme.lower() == "bearer" and self.knows(token.strip())
+        return self.knows(bearer((said or b"").decode("latin-1")))
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, status: int, code: str, text: str) -> None:
         self.refused += 1
@@ -126,6 +152,18 @@ class Guard:
         headers = [(b"content-type", b"application/json"), length, *HEADERS]
         await send({"type": f"{prefix}.start", "status": status, "headers": headers})
         await send({"type": f"{prefix}.body", "body": body})
+
+
+def address_of(scope: Scope) -> str:
+    """Where a request comes from; of a proxy on this computer, what that says."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def bearer(said: str) -> str:
+    """The token of a header Authorization; empty: there is none."""
+    scheme, _, token = said.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _name(host: str) -> str:

@@ -18,7 +18,7 @@ from ...base.plain import one_line, reason
 from . import bodies
 from .backend import Full, LiveSession, NotNow
 from .drawing import DrawingBusy, DrawingFull
-from .guard import TooLarge
+from .guard import Scope, TooLarge, bearer
 from .images import ImagesFull, put_image, the_image
 from .room import Room
 from .rooms import Rooms, Unknown
@@ -29,13 +29,18 @@ WAIT = 5.0  # seconds for a change to be made; then it goes on, and 202 is answe
 BODY_WITHIN = 30.0  # seconds
 TYPES = {"jpg": "image/jpeg", "png": "image/png", "ora": "image/openraster", "sketch": "image/png"}
 Handler = Callable[[Request], Awaitable[Response]]
+Who = Callable[[Scope, str], str]  # whom quotas are of, by a request and its token
 
 
 class Rest:
-    """Answers requests about sessions. ``kept`` is the folder of kept pictures, ``address`` makes whole addresses."""
+    """Answers requests about sessions. ``kept`` is the folder of kept pictures, ``address`` makes whole addresses.
+    ``who`` says whom quotas are of.
+    """
 
-    def __init__(self, rooms: Rooms, kept: Path, address: Callable[[str], str]) -> None:
-        self._rooms, self._kept, self._address = rooms, kept, address
+    def __init__(
+        self, rooms: Rooms, kept: Path, address: Callable[[str], str], who: Who = lambda scope, token: ""
+    ) -> None:
+        self._rooms, self._kept, self._address, self._who_is = rooms, kept, address, who
 
     def routes(self) -> list[Route]:
         """For the app."""
@@ -63,8 +68,9 @@ class Rest:
     # --- sessions
 
     async def _make(self, request: Request) -> Response:
-        room = await self._rooms.make()
-        await self._awake(room)
+        who = self._who(request)
+        room = await self._rooms.make(who)
+        await self._awake(room, who)
         about = {"session": room.session, "view": room.view}
         places = {"address": self._address(f"/s/{room.session}"), "viewers": self._address(f"/view/{room.view}")}
         return JSONResponse({**about, **places}, 201)
@@ -88,6 +94,7 @@ class Rest:
         patch = await _json(request, b"")
         if not isinstance(patch, dict):
             raise Refused("setting", f"got {type(patch).__name__}, expected a mapping of settings")
+        await self._rooms.moderation.check(patch)
         loop = asyncio.get_running_loop()
         made: asyncio.Future[str] = loop.create_future()
 
@@ -177,7 +184,10 @@ class Rest:
 
     async def _put_image(self, request: Request) -> Response:
         room = await self._room(request)
-        found = await asyncio.to_thread(put_image, room.drawing.folder, await _bytes(request))
+        data = await _bytes(request)
+        if not self._rooms.quotas.uploaded(self._who(request), len(data)):
+            raise TooLarge("you have laid more pictures on drawings than one person may here; come again in an hour")
+        found = await asyncio.to_thread(put_image, room.drawing.folder, data)
         return JSONResponse(found._asdict(), 201)
 
     async def _image(self, request: Request) -> Response:
@@ -204,9 +214,13 @@ class Rest:
         return await self._rooms.get(request.path_params["session"])
 
     async def _live(self, request: Request) -> LiveSession:
-        return await self._awake(await self._room(request))
+        return await self._awake(await self._room(request), self._who(request))
 
-    async def _awake(self, room: Room) -> LiveSession:
+    def _who(self, request: Request) -> str:
+        return self._who_is(request.scope, bearer(request.headers.get("authorization", "")))
+
+    async def _awake(self, room: Room, who: str) -> LiveSession:
+        self._rooms.admit(room, who)
         try:
             return room.wake()
         except Full:

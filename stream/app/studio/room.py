@@ -76,6 +76,7 @@ class Room:
         self.idle_since = time.monotonic()
         self.incoming = Incoming(self.tag, self.wake)  # pictures of the drawing
         self.live: LiveSession | None = None
+        self.owner = ""  # for whom its stream was opened, see ``Quotas``
         self.stored: list[str] = []  # names of pictures that were kept since the server began
         self._metrics = metrics or Metrics()
         self._backend, self._make_offers, self._left = backend, offers, left

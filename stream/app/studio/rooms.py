@@ -21,6 +21,8 @@ from ...base.private import make_private, user_state
 from .backend import Full, SessionBackend
 from .client import Rate
 from .drawing import FILE, LOCK, Drawing
+from .moderation import Moderation
+from .quotas import Quotas
 from .room import SETTINGS, Offering, Room, view_of
 
 log = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ PARK = 600.0  # seconds without anybody after which a drawing is closed
 TICK = 1.0
 UNDRAWN = 100  # bytes of a drawing without an operation
 DAY = 86_400.0  # seconds
-NEW_A_SECOND, NEW_AT_ONCE = 0.5, 60  # new drawings
+NEW_A_SECOND, NEW_AT_ONCE = 20.0, 400  # new drawings, of everybody
 _LETTERS = frozenset("0123456789abcdef")
 
 
@@ -45,7 +47,12 @@ class Rooms:
     """Lives on the event loop. ``folder`` holds one folder for each drawing. ``offers`` as for ``Room``."""
 
     def __init__(
-        self, backend: SessionBackend, folder: Path | None = None, offers: Offering = lambda values, styles: {}
+        self,
+        backend: SessionBackend,
+        folder: Path | None = None,
+        offers: Offering = lambda values, styles: {},
+        quotas: Quotas | None = None,
+        moderation: Moderation | None = None,
     ) -> None:
         self.backend = backend
         self.open: dict[str, Room] = {}
@@ -55,11 +62,13 @@ class Rooms:
         self._opening: dict[str, asyncio.Future[Room]] = {}
         self._new = Rate(NEW_A_SECOND, NEW_AT_ONCE)
         self.metrics = Metrics()
+        self.quotas, self.moderation = quotas or Quotas(), moderation or Moderation()
 
-    async def make(self) -> Room:
-        """A new drawing, or the one that there is where there is one at a time. Raises Full, OSError."""
+    async def make(self, who: str = "") -> Room:
+        """A new drawing of somebody, or the one that there is where there is one at a time. Raises Full, OSError."""
         if self.backend.alone and self.open:
             return next(iter(self.open.values()))
+        self.quotas.new(who)
         if not self._new.takes():
             raise Full("too many new drawings at once; try again in a moment")
         return await self._opened(secrets.token_hex(16))
@@ -80,6 +89,12 @@ class Rooms:
         if view not in self._views:
             raise Unknown("there is no such drawing here; ask for the address anew")
         return await self.get(self._views[view])
+
+    def admit(self, room: Room, who: str) -> None:
+        """Before a stream is opened for somebody: raises Full where they have as many as they may."""
+        if room.live is None:
+            self.quotas.open(who, sum(each.live is not None and each.owner == who for each in self.open.values()))
+            room.owner = who
 
     async def remove(self, session: str) -> None:
         """A drawing, and all that belongs to it, is gone for good. Raises as ``get``."""
@@ -129,6 +144,7 @@ class Rooms:
         future = self._opening[session] = asyncio.get_running_loop().create_future()
         try:
             drawing, left = await asyncio.to_thread(self._read, self._folder / session)
+            left = await self.moderation.cleaned(left)
             room = self.open[session] = Room(session, drawing, self.backend, self._offers, left, self.metrics)
             self._views[room.view] = session
             future.set_result(room)

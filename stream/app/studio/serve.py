@@ -18,7 +18,7 @@ import uvicorn
 from ...base.errors import ConfigError
 from ...base.plain import reason
 from .connections import careful
-from .site import PAGE, Site, site
+from .site import PAGE, Rules, Site, site
 
 if TYPE_CHECKING:
     from .backend import SessionBackend
@@ -63,7 +63,8 @@ def everywhere(host: str | None) -> str:
 class Server:
     """Serves a backend at a socket that listens. ``start`` returns when pages can come; ``stop`` may be called twice.
 
-    ``hosts``, ``token``, ``folder``, ``kept`` and ``page`` as for ``site``; ``called`` is the name in addresses.
+    ``hosts``, ``token``, ``folder``, ``kept``, ``page`` and ``rules`` as for ``site``; ``called`` is the name in
+    addresses.
     """
 
     def __init__(
@@ -78,13 +79,14 @@ class Server:
         kept: Path = Path("inkstream-output"),
         called: str = "",
         page: Path = PAGE,
+        rules: Rules | None = None,
     ) -> None:
         name, self.port = listening.getsockname()[:2]
         self.token = token
         self.site: Site | None = None
         self._backend, self._socket, self._certificates = backend, listening, certificates
         self._hosts, self._folder, self._kept = hosts, folder, kept
-        self._page = page
+        self._page, self._rules = page, rules or Rules()
         self._called = called or (f"[{name}]" if ":" in name else name)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leave: asyncio.Event | None = None
@@ -154,10 +156,11 @@ class Server:
             address=self.address,
             page=self._page,
             certificate=self._certificates.authority if self._certificates else None,
+            rules=self._rules,
         )
         config = uvicorn.Config(
             made.app,
-            http=careful(),
+            http=careful(most=4 * self._rules.sockets),
             ws="websockets-sansio",
             loop="asyncio",
             lifespan="on",

@@ -7,7 +7,8 @@ import contextlib
 import logging
 import mimetypes
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,10 +24,12 @@ from ...base.config import StreamConfig
 from ...base.configfile import presets
 from .backend import SessionBackend, Values
 from .figures import as_prometheus
-from .guard import Guard
+from .guard import MOST_SOCKETS, Guard, address_of, bearer
 from .messages import PROTOCOL
+from .moderation import Moderation
 from .openapi import described, messages_schema
 from .presets import offered
+from .quotas import ORDINARY, Quota, Quotas
 from .rest import Rest, refusal
 from .rooms import Rooms
 from .settings import schema
@@ -43,6 +46,17 @@ for _ending, _kind in (
     mimetypes.add_type(_kind, _ending)  # where a system thinks otherwise, browsers would refuse modules
 PAGE = Path(__file__).parent / "page"
 KEEP = {"cache-control": "no-cache"}  # it is asked every time whether it is still the same
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What people may do at a server. ``users`` are names by their tokens, beside the token of everybody."""
+
+    users: Mapping[str, str] = field(default_factory=dict)
+    quota: Quota = ORDINARY
+    moderation: Moderation = field(default_factory=Moderation)
+    sockets: int = MOST_SOCKETS
+    """At once, of everybody."""
 
 
 class Site(NamedTuple):
@@ -63,14 +77,18 @@ def site(
     address: Callable[[str], str] = lambda path: path,
     page: Path = PAGE,
     certificate: Path | None = None,
+    rules: Rules | None = None,
 ) -> Site:
     """``hosts`` and ``token`` as for ``Guard``, ``folder`` holds the drawings, ``kept`` the kept pictures; ``address``
     makes a whole address of a path. ``certificate`` is that of the authority that signed this server's, where there is.
 
     To be called on the event loop that serves it.
     """
-    rooms = Rooms(backend, folder, lambda values, styles: brought(backend.model, values, styles))
-    rest = Rest(rooms, kept, address)
+    rules = rules or Rules()
+    quotas, asks = Quotas(rules.quota), bool(token or rules.users)
+    offers = lambda values, styles: brought(backend.model, values, styles)
+    rooms = Rooms(backend, folder, offers, quotas, rules.moderation)
+    rest = Rest(rooms, kept, address, lambda scope, said: guard.who(address_of(scope), said))
 
     async def health(request: Request) -> Response:
         return PlainTextResponse("alive\n")
@@ -82,9 +100,12 @@ def site(
         return PlainTextResponse(as_prometheus(rooms, guard), media_type="text/plain; version=0.0.4")
 
     async def about(request: Request) -> Response:
-        known: dict[str, Any] = {"inkstream": version("inkstream"), "protocol": PROTOCOL, "token": bool(token)}
-        said = request.headers.get("authorization", "").partition(" ")[2].strip()
-        if guard.knows(said):
+        known: dict[str, Any] = {
+            "inkstream": version("inkstream"),
+            "protocol": PROTOCOL,
+            "token": asks,
+        }
+        if guard.knows(bearer(request.headers.get("authorization", ""))):
             known |= {"model": backend.model, "ready": backend.ready, "presets": list(presets())}
         return JSONResponse(known)
 
@@ -108,7 +129,8 @@ def site(
             return refusal(404, "unknown", "this server has no certificates of its own; start it with --tls")
         return FileResponse(certificate, media_type="application/x-x509-ca-cert", filename="inkstream-ca.pem")
 
-    door = Door(rooms, lambda said: guard.knows(said), secrets.token_hex(8))
+    knows = lambda said: guard.knows(said)
+    door = Door(rooms, knows, secrets.token_hex(8), lambda scope, said: guard.who(address_of(scope), said))
 
     @contextlib.asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
@@ -136,7 +158,7 @@ def site(
         *([Mount("/page", _Files(directory=page))] if page.is_dir() else []),
     ]
     app = Starlette(routes=routes, lifespan=life, exception_handlers={HTTPException: _http})
-    guard = Guard(app, hosts, token)
+    guard = Guard(app, hosts, token, rules.sockets, rules.users, quotas)
     return Site(guard, rooms, door)
 
 

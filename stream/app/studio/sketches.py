@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -14,6 +17,9 @@ from ...base.errors import FrameError
 from ...base.pixels import as_rgb
 from .backend import Sketch
 from .frames import MOST_SIDE
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 UNDECIDED = 255  # of labels
 PALETTE = "ink-tiny"  # what pages paint with
@@ -78,15 +84,27 @@ def _borders(labels: np.ndarray, things: np.ndarray) -> np.ndarray:
     return border & (labels != UNDECIDED)
 
 
+def check_head(sketch: Sketch) -> None:
+    """Raises FrameError for what is no picture of the size that was said; no pixel of it is decoded."""
+    with _opened(sketch):
+        return
+
+
 def _decoded(sketch: Sketch) -> np.ndarray:
+    with _opened(sketch) as image:
+        image.load()
+        return as_rgb(image)
+
+
+@contextmanager
+def _opened(sketch: Sketch) -> Iterator[Image.Image]:
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(sketch.picture), formats=FORMATS) as image:
             if image.size != (sketch.width, sketch.height) or max(image.size) > MOST_SIDE:
                 raise FrameError(f"sketch: got {image.width}x{image.height}, expected {sketch.width}x{sketch.height}")
-            image.load()
-            return as_rgb(image)
+            yield image
     except FrameError:
         raise
     except Exception as error:  # a damaged file makes Pillow's decoders raise almost anything

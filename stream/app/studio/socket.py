@@ -18,8 +18,9 @@ from .backend import Full, NotNow
 from .client import Client, Rate, Slow
 from .document import MOST_POINTS
 from .drawing import MOST_BYTES, DrawingFull
-from .guard import MOST_BODY
+from .guard import MOST_BODY, Scope
 from .messages import FROM_PAGE, PROTOCOL, Bye, Done, Hello, Limits, Refused
+from .moderation import Moderation
 from .room import Room
 from .rooms import Rooms, Unknown
 from .settings import Refused as SettingRefused
@@ -49,10 +50,14 @@ class End(Exception):
 
 
 class Door:
-    """Answers sockets of pages. ``knows`` says whether a token lets in, ``server`` is this server's life."""
+    """Answers sockets of pages. ``knows`` says whether a token lets in, ``server`` is this server's life, ``who`` says
+    whom quotas are of.
+    """
 
-    def __init__(self, rooms: Rooms, knows: Callable[[str | None], bool], server: str) -> None:
-        self._rooms, self._knows, self._server = rooms, knows, server
+    def __init__(
+        self, rooms: Rooms, knows: Callable[[str | None], bool], server: str, who: Callable[[Scope, str | None], str]
+    ) -> None:
+        self._rooms, self._knows, self._server, self._who = rooms, knows, server, who
         self._clients: dict[tuple[str, str], Client] = {}  # pages, by session and name
 
     async def answer(self, socket: WebSocket) -> None:
@@ -60,8 +65,9 @@ class Door:
         await socket.accept()
         try:
             hello = await self._hello(socket)
-            room = await self._room(hello)
-            await self._serve(socket, hello, room)
+            who = self._who(socket.scope, hello.token)
+            room = await self._room(hello, who)
+            await self._serve(socket, hello, room, who)
         except End as end:
             await _close(socket, end.number, end.bye)
         except WebSocketDisconnect:
@@ -89,11 +95,11 @@ class Door:
             raise End(4401, "token", "got no token, or a wrong one; open the address that the server printed")
         return message
 
-    async def _room(self, hello: Hello) -> Room:
+    async def _room(self, hello: Hello, who: str) -> Room:
         try:
             if hello.role == "view":
                 return await self._rooms.seen(hello.session or "")
-            return await (self._rooms.make() if hello.session is None else self._rooms.get(hello.session))
+            return await (self._rooms.make(who) if hello.session is None else self._rooms.get(hello.session))
         except Unknown as error:
             raise End(4404, "unknown_session", str(error)) from None
         except Full as error:
@@ -101,15 +107,15 @@ class Door:
         except (InkstreamError, OSError) as error:
             raise End(4503, "full", reason(error), 5.0) from None
 
-    async def _serve(self, socket: WebSocket, hello: Hello, room: Room) -> None:
+    async def _serve(self, socket: WebSocket, hello: Hello, room: Room, who: str) -> None:
         client = Client(hello.client, hello.role == "draw", socket.send_text, socket.send_bytes)
         key = (room.session, client.name)
         if client.draws and (before := self._clients.pop(key, None)) is not None:
             before.end(4410, Bye(code="replaced", text="the page came again by another socket"))
-        await self._enter(room, client, hello)
+        await self._enter(room, client, hello, who)
         if client.draws:
             self._clients[key] = client
-        reader = asyncio.create_task(_Reader(socket, room, client).run())
+        reader = asyncio.create_task(_Reader(socket, room, client, self._rooms.moderation).run())
         writer = asyncio.create_task(client.run())
         try:
             done, _ = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
@@ -131,11 +137,13 @@ class Door:
                 task.cancel()
             await asyncio.gather(reader, writer, return_exceptions=True)
 
-    async def _enter(self, room: Room, client: Client, hello: Hello) -> None:
+    async def _enter(self, room: Room, client: Client, hello: Hello, who: str) -> None:
         if client.draws and room.status.state == "failed":  # whoever comes again wants it tried again
             await room.park()
         for again in (True, False):
             try:
+                if client.draws:
+                    self._rooms.admit(room, who)
                 room.enter(client, hello.revision, self._server, LIMITS)
                 return
             except Full as error:
@@ -146,8 +154,8 @@ class Door:
 class _Reader:
     """Reads one socket until it is closed, or what comes is no message."""
 
-    def __init__(self, socket: WebSocket, room: Room, client: Client) -> None:
-        self._socket, self._room, self._client = socket, room, client
+    def __init__(self, socket: WebSocket, room: Room, client: Client, moderation: Moderation) -> None:
+        self._socket, self._room, self._client, self._moderation = socket, room, client, moderation
         self._texts, self._pictures, self._letters = Rate(TEXTS), Rate(PICTURES), Rate(LETTERS, LETTERS_AT_ONCE)
 
     async def run(self) -> None:
@@ -201,6 +209,7 @@ class _Reader:
         result: dict[str, Any] = {}
         match message:
             case messages.Set():
+                await self._moderation.check(message.changes)
                 live.change(message.changes, self._answer(message.request))
                 return
             case messages.Freeze():
