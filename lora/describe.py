@@ -36,13 +36,16 @@ _POSITIONS = (
 )
 
 
-def refuse_channels(channels: Any, name: str) -> None:
-    """Raise ModelError for a UNet that takes more or less than the 4 channels of a latent; ``name`` stands for it."""
-    if channels == 4:
+def refuse_channels(channels: Any, name: str, latent: Any = 4) -> None:
+    """Raise ModelError for a UNet that takes more or less than the channels of a latent; ``name`` stands for it.
+
+    Latents have 4 channels, but those of a model that comes with an autoencoder of its own may have others.
+    """
+    if channels == latent and isinstance(channels, int):
         return
     what, instead = _CHANNELS.get(channels if isinstance(channels, int) else 0, ("", "a base model"))
     what = f" ({what})" if what else ""
-    raise ModelError(f"{name}: its UNet takes {str(channels)[:20]} channels{what}, expected 4; use {instead}")
+    raise ModelError(f"{name}: its UNet takes {str(channels)[:20]} channels{what}, expected {str(latent)[:20]}; use {instead}")
 
 
 def is_turbo(scheduler: Any) -> bool:

@@ -115,7 +115,9 @@ def load_parts(folder: Path, dtype: torch.dtype, own_vae: OwnVae, controlnets: i
         raise ModelError(f"{folder}: {NO_VAE}")
     if own_vae == "none" or (own_vae == "tiny" and classes.get("vae") != "AutoencoderTiny"):
         jobs = [job for job in jobs if job[0] != "vae"]
-    refuse_channels(read_config(folder / "unet" / "config.json").get("in_channels", 4), str(folder))
+    coder = folder / "vae" / "config.json"
+    latent = read_config(coder).get("latent_channels", 4) if "vae" in classes and coder.is_file() else 4
+    refuse_channels(read_config(folder / "unet" / "config.json").get("in_channels", 4), str(folder), latent)
     if "controlnet" in classes:
         places = [folder / "controlnet", *(folder / f"controlnet_{number}" for number in range(1, MAX_CONTROLNETS))]
         jobs += [("controlnet", place) for place in places if place.is_dir()][:controlnets]

@@ -42,7 +42,7 @@ def admitted(pipe: Any) -> Any:
     """
     name = type(pipe).__name__
     _check_parts(pipe, name)
-    _check_unet(pipe.unet, name)
+    _check_unet(pipe.unet, pipe.vae, name)
     check_vae(pipe.vae, pipe, name)
     for net in controlnets_of(pipe):
         _check_controlnet(net, pipe.unet, name)
@@ -158,12 +158,13 @@ def _check_parts(pipe: Any, name: str) -> None:
         raise ModelError(f"got {name}, which encodes no prompts; {_BASE}")
 
 
-def _check_unet(unet: Any, name: str) -> None:
+def _check_unet(unet: Any, vae: Any, name: str) -> None:
     if "UNet2DConditionModel" not in _kinds(unet):
         raise ModelError(f"got {name} with a {type(unet).__name__}, expected a UNet2DConditionModel; {_BASE}")
-    refuse_channels(unet.config.in_channels, name)
-    if unet.config.out_channels != 4:
-        raise ModelError(f"got {name}, whose UNet gives {unet.config.out_channels} channels, expected 4; {_BASE}")
+    taken, given = unet.config.in_channels, unet.config.out_channels
+    refuse_channels(taken, name, getattr(vae, "config", {}).get("latent_channels", 4))
+    if given != taken:
+        raise ModelError(f"got {name}, whose UNet gives {given} channels, expected {taken}; {_BASE}")
     for key, (known, advice) in _EXTRAS.items():
         value = unet.config.get(key)
         if value not in known:
