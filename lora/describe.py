@@ -41,7 +41,7 @@ def refuse_channels(channels: Any, name: str, latent: Any = 4) -> None:
 
     Latents have 4 channels, but those of a model that comes with an autoencoder of its own may have others.
     """
-    if channels == latent and isinstance(channels, int):
+    if isinstance(channels, int) and channels in (4, latent):
         return
     what, instead = _CHANNELS.get(channels if isinstance(channels, int) else 0, ("", "a base model"))
     what = f" ({what})" if what else ""

@@ -28,6 +28,7 @@ from inkstream.lora.train.models import load_autoencoder
 from inkstream.lora.train.predict import lcm_steps
 from inkstream.lora.train.report import dry_run
 from inkstream.lora.train.task import Now
+from inkstream.stream import Stream
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.errors import ConfigError, ModelError
 
@@ -347,6 +348,33 @@ def test_a_base_model_learns_and_the_pipeline_draws_the_same(tmp_path, codec):
         output_type="pt",
     ).images
     assert (drawn - (expected.clamp(-1, 1) + 1) / 2).abs().max() < 0.02, "half precision is all that differs"
+
+
+def test_latents_of_sixteen_pixels_and_many_channels_go_all_the_way(tmp_path):
+    """Trained, trained further from the folder, and streamed from it."""
+    stages = {"encoder_blocks": (0, 1, 1, 1, 1), "decoder_blocks": (1, 1, 1, 1, 0), "latent_channels": 6}
+    coded = autoencoder_config(tmp_path / "codec", **stages, max_train_steps=2)
+    loop(autoencoder.AutoencoderTask.of(coded, TRAIN, HELD), coded).run()
+    model = str(tmp_path / "codec" / "model")
+    sizes = {"networks": {**SMALL, "conditioning_channels": (4, 8, 8, 8, 16)}}
+    for name, more in (("first", sizes), ("further", {"init": str(tmp_path / "first" / "model")})):
+        settings = base_config(tmp_path / name, model, max_train_steps=2, **more)
+        loop(base.BaseTask.of(settings, TRAIN, HELD), settings).run()
+    config = StreamConfig.build(
+        device="cpu",
+        mode="sketch",
+        prompt=TRAIN[0].captions[0],
+        t_index_list=[0, 20],
+        width=64,
+        height=96,
+        controlnets=[{"preprocessor": "scribble"}],
+        acceleration="eager",
+        warmup=0,
+    )
+    with Stream.from_pretrained(str(tmp_path / "further" / "model"), config) as stream:
+        page = np.full((96, 64, 3), 255, np.uint8)
+        shown = [output for output in (*(stream(page) for _ in range(3)), *stream.drain()) if output]
+        assert shown and shown[-1].pixels.shape == (96, 64, 3)
 
 
 def test_every_part_of_the_base_loss_is_reached(tmp_path, codec):
