@@ -5,6 +5,7 @@ import os
 import time
 
 import pytest
+from doubles.cluster import until
 from doubles.studio import Talk, asking, fake_maker, plain, run_config, studio
 from websockets.exceptions import ConnectionClosed
 
@@ -42,7 +43,7 @@ def test_a_drawing_that_nobody_looks_at_is_closed_and_comes_back(tmp_path, monke
     async def work(rooms):
         drawn = await rooms.make()
         drawn.add(None, "page00001", [clear(1)])
-        drawn.wake()
+        await drawn.waken()
         looking = asyncio.create_task(rooms.run())
         while rooms.open:
             await asyncio.sleep(0.01)
@@ -72,6 +73,7 @@ def test_many_who_ask_for_one_drawing_at_once_get_the_same(tmp_path):
 
 def test_new_drawings_are_not_made_without_end(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "NEW_AT_ONCE", 3)
+    monkeypatch.setattr(module, "NEW_A_SECOND", 0.01)
 
     async def work(rooms):
         for _ in range(3):
@@ -124,3 +126,23 @@ def test_viewers_alone_take_no_place_and_see_the_first_stroke(tmp_path):
         with Talk(server, "page00002", session) as page:
             page.draw(plain(9))
             assert int(viewer.see()[1].mean()) > 240
+
+
+def test_a_stream_is_ready_for_the_next_drawing_where_that_is_wanted(tmp_path):
+    made, closed, make = [], [], fake_maker()
+
+    def counted(config, progress):
+        stream = make(config, progress)
+        made.append(stream._replace(close=lambda: closed.append(stream.stream)))
+        return made[-1]
+
+    backend = InProcess(run_config(), counted, most=2, folder=tmp_path, warm=True)
+    try:
+        first = backend.open(None, lambda news: None)
+        until(lambda: len(made) == 2 and first._made is made[0])
+        second = backend.open({"model": "ink-tiny", "stream": {"seed": 9}}, lambda news: None)
+        until(lambda: second._made is made[1] and len(made) == 3)
+        assert second.values().values["seed"] == 9
+    finally:
+        backend.close()
+    until(lambda: len(closed) == 3)  # the one that nobody had, too

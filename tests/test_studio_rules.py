@@ -162,3 +162,39 @@ def test_quotas_and_names_are_read_or_it_is_said_what_is_wrong(tmp_path):
         path.write_text(text)
         with pytest.raises(ConfigError, match="users"):
             read_users(path)
+
+
+def test_who_rests_gives_their_place_away_and_has_it_back_with_the_next_stroke(tmp_path, monkeypatch):
+    monkeypatch.setattr("inkstream.stream.app.studio.room.RESTS", 0.0)
+    with studio(tmp_path, most=1) as server, Talk(server) as first:
+        first.say(type="set", request=1, changes={"seed": 77})
+        first.see(of=first.draw(plain(50)))
+        first.hear("status", state="idle")
+        with Talk(server, "page00002") as second:
+            first.hear("status", state="waiting")
+            second.see(of=second.draw(plain(90)))
+            second.hear("status", state="idle")
+            _, seen = first.see(of=first.draw(plain(120)))
+            assert abs(int(seen.mean()) - 135) < 3
+            second.hear("status", state="waiting")
+            with asking(server) as rest:  # and back by a question alone: its picture is there again
+                assert rest.get(f"/sessions/{first.session}/params").json()["seed"] == 77
+                first.hear("status", state="idle")
+                assert rest.get(f"/sessions/{second.session}/params").status_code == 200
+            _, seen = second.see()
+            assert abs(int(seen.mean()) - 165) < 3
+
+
+def test_a_stroke_without_a_place_waits_and_is_rendered_when_there_is_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("inkstream.stream.app.studio.rooms.TICK", 0.05)
+    with studio(tmp_path, most=1) as server, Talk(server) as first:
+        first.see(of=first.draw(plain(50)))
+        room = server.site.rooms.open[first.session]
+        server._loop.call_soon_threadsafe(lambda: server._loop.create_task(room.park()))
+        first.hear("status", state="waiting")
+        with Talk(server, "page00002") as second:
+            second.see(of=second.draw(plain(90)))
+            first.draw(plain(120))
+            assert "all 1 places are taken" in first.hear("status", state="loading")["text"]
+        _, seen = first.see()  # without another stroke
+        assert abs(int(seen.mean()) - 135) < 3

@@ -18,7 +18,7 @@ class Served(Host):
     ) -> None:
         measuring = Measuring(make or Loaded(run))
         most = 2 * config.most  # those that are being closed, too
-        backend = InProcess(run, measuring, most=most, history=history, folder=folder)
+        backend = InProcess(run, measuring, most=most, history=history, folder=folder, warm=True)
 
         def slots() -> tuple[int, float]:
             measured = measuring.measured

@@ -69,7 +69,7 @@ class Alone:
     def admit(self, room: Alone, who: str) -> None:
         """It runs already, for whoever steers it."""
 
-    def wake(self) -> Desk:
+    async def waken(self) -> Desk:
         """Its stream."""
         return self.live
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from ...base.errors import FrameError, InkstreamError
 from ...base.plain import reason
-from .backend import LiveSession, Mark, Sketch
+from .backend import Full, Mark, Sketch
 from .client import Client
 from .frames import MORE, Format, Head, Kind, unpack
 from .messages import Refused, Took
+from .seat import Seat
 
 PACE = 1 / 100  # seconds between pictures of a page that are taken
 REMEMBERED = 64  # pictures of which it is known who sent them; more are never under way
@@ -20,10 +20,12 @@ _decoding = ThreadPoolExecutor(4, "inkstream sketch")  # of their own: no pictur
 
 
 class Incoming:
-    """Lives on the event loop. ``wake()`` gives the stream that pictures go to; ``tag`` is the session's."""
+    """Lives on the event loop. Pictures go to the stream of ``seat``, or wait there for a place; ``tag`` is that of the
+    session.
+    """
 
-    def __init__(self, tag: int, wake: Callable[[], LiveSession]) -> None:
-        self._tag, self._wake = tag, wake
+    def __init__(self, tag: int, seat: Seat) -> None:
+        self._tag, self._seat = tag, seat
         self._count = 0
         self._senders: dict[int, Client] = {}  # by our number of a picture
         self._came: dict[int, float] = {}  # and when it came
@@ -95,7 +97,11 @@ class Incoming:
         while self._waiting is not None:
             (client, sketch), self._waiting = self._waiting, None
             try:
-                await loop.run_in_executor(_decoding, self._wake().put, sketch)
+                live = await self._seat.waken(replay=False)
+                await loop.run_in_executor(_decoding, live.put, sketch)
+                self._seat.took(sketch)
+            except Full as error:
+                self._seat.hold(sketch, error)
             except InkstreamError as error:
                 client.say(Refused(code="picture", text=reason(error)))
             await asyncio.sleep(client.took_at + PACE - loop.time())  # who waits for that is never too fast

@@ -33,6 +33,7 @@ Maker = Callable[[StreamConfig, Progress], Made]
 class InProcess:
     """See ``backend.SessionBackend``. ``make`` gives a stream with settings, one call at a time; the first may load for
     long. ``most``: drawings at once. ``history``, ``folder``, ``named`` and ``steered`` as for ``live.StreamSession``.
+    ``warm``: a stream is always ready for the next drawing, so that it need not be made first.
     """
 
     renders_drawings, alone = True, False
@@ -47,11 +48,13 @@ class InProcess:
         folder: str | Path = "inkstream-output",
         named: tuple[str, ...] = (),
         steered: Places | None = None,
+        warm: bool = False,
     ) -> None:
         self.size, self.model = (run.stream.width, run.stream.height), str(run.model)
         self.ready = False
         self._run, self._make = run, make or Loaded(run)
-        self._most = most
+        self._most, self._warm = most, warm
+        self._closed = False
         self._session_settings: dict[str, Any] = {"history": history, "folder": folder, "named": named}
         self._session_settings["steered"] = steered
         self._steps = Steps(run)
@@ -111,6 +114,7 @@ class InProcess:
         if self._loading is not None and self._loading.is_alive():
             left_behind(self._loading)
         with self._lock:
+            self._closed = True
             left, self._open = self._open, []
             spare, self._spare = self._spare, None
         for live in left:
@@ -161,11 +165,29 @@ class InProcess:
             raise ConfigError(self._failed)
         with self._lock:
             spare, self._spare = self._spare, None
+        if self._warm:
+            threading.Thread(target=self._refill, name="inkstream spare", daemon=True).start()
         if spare is not None:
             return spare  # whoever gets it changes what is to be different
         with self._making:
             _let_go()  # of those that somebody still held then
             return self._make(config, self._steps)
+
+    def _refill(self) -> None:
+        """Have a stream ready for the next drawing."""
+        with self._making:
+            if self._closed or self._spare is not None:
+                return
+            try:
+                spare = self._make(self._run.stream, self._steps)
+            except Exception as error:  # noqa: BLE001 - whoever needs one makes it, and is told
+                log.info("no stream is ready for the next drawing: %s", reason(error))
+                return
+            with self._lock:
+                if not self._closed:
+                    self._spare = spare
+                    return
+        spare.close()
 
     def _progress(self) -> tuple[str, float | None]:
         status = self._steps.status()

@@ -221,12 +221,7 @@ class Rest:
 
     async def _awake(self, room: Room, who: str) -> LiveSession:
         self._rooms.admit(room, who)
-        try:
-            return room.wake()
-        except Full:
-            if not await self._rooms.make_place():
-                raise
-            return room.wake()
+        return await room.waken()
 
 
 def _either(otherwise: Handler, **handlers: Handler) -> Handler:

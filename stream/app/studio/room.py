@@ -7,12 +7,11 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
-from ...base.files import write_json
 from ...base.metrics import Metrics
 from . import messages
 from .backend import (
@@ -34,6 +33,7 @@ from .document import Redo, Undo
 from .drawing import Drawing
 from .frames import FADING, Format, Head, Kind
 from .incoming import Incoming
+from .seat import RESTS, Seat, no_place
 
 log = logging.getLogger(__name__)
 SETTINGS = "settings.json"
@@ -57,7 +57,8 @@ class Room:
     """Lives on the event loop, on which all of its methods are called; news of the stream come from other threads.
 
     ``offers`` is what a model brings that the backend does not know of, classes and presets, under settings and with
-    names of styles. ``metrics`` gets how long each picture took.
+    names of styles. ``metrics`` gets how long each picture took. ``make_place`` closes the stream of
+    somebody who rests.
     """
 
     def __init__(
@@ -68,18 +69,19 @@ class Room:
         offers: Offering,
         left: dict[str, Any] | None = None,
         metrics: Metrics | None = None,
+        make_place: Callable[[], Awaitable[bool]] = no_place,
     ) -> None:
         self.session, self.drawing = session, drawing
         self.view, self.tag = view_of(session), tag_of(session)
         self.pages: set[Client] = set()
         self.viewers: set[Client] = set()
         self.idle_since = time.monotonic()
-        self.incoming = Incoming(self.tag, self.wake)  # pictures of the drawing
-        self.live: LiveSession | None = None
-        self.owner = ""  # for whom its stream was opened, see ``Quotas``
+        settings = drawing.folder / SETTINGS
+        self.seat = Seat(backend, left, settings, self._tell, self.called, make_place, self.heard)
+        self.incoming = Incoming(self.tag, self.seat)  # pictures of the drawing
         self.stored: list[str] = []  # names of pictures that were kept since the server began
         self._metrics = metrics or Metrics()
-        self._backend, self._make_offers, self._left = backend, offers, left
+        self._backend, self._make_offers = backend, offers
         self._loop = asyncio.get_running_loop()
         self._offers: messages.Offers | None = None
         self._status = messages.Status(state="waiting")
@@ -91,6 +93,11 @@ class Room:
     # --- who is there
 
     @property
+    def live(self) -> LiveSession | None:
+        """The stream of the drawing, where it has one."""
+        return self.seat.live
+
+    @property
     def called(self) -> str:
         """What logs call it: whoever knew the session's own name could draw."""
         return f"{self.tag:016x}"
@@ -100,12 +107,13 @@ class Room:
         """Pages and viewers."""
         return self.pages | self.viewers
 
-    def wake(self) -> LiveSession:
-        """The stream of the drawing, which is opened where it is not; raises Full."""
-        if self.live is None:
-            self.live = self._backend.open(self._left, self._tell, self.called)
-            log.info("a stream is opened", extra={"drawing": self.called})
-        return self.live
+    async def waken(self) -> LiveSession:
+        """The stream, for somebody who is at work. Raises Full."""
+        return await self.seat.waken()
+
+    def rests(self, now: float) -> bool:
+        """Whether nobody has drawn or asked for anything for a while, and nothing is under way."""
+        return now - self.seat.active_at > RESTS and self._status.state in ("idle", "waiting")
 
     def enter(self, client: Client, revision: int, server: str, limits: messages.Limits) -> None:
         """A page or a viewer comes, and is told everything. Raises Full.
@@ -113,7 +121,7 @@ class Room:
         A viewer alone is no reason to render: they see what there is, and more as soon as somebody draws.
         """
         if client.draws:
-            self.wake()
+            self.seat.open()
         (self.pages if client.draws else self.viewers).add(client)
         self._note("a page came" if client.draws else "a viewer came")
         reset, lines = self.drawing.after(revision) if client.draws else (False, [])
@@ -199,31 +207,20 @@ class Room:
         self._do(self._tick())
 
     async def _tick(self) -> None:
+        await self.seat.let_in()
         if self.live is not None:
             self.heard(await asyncio.to_thread(self.live.doing))
         try:
             await asyncio.to_thread(self.drawing.sync)
-            if self.live is not None:
-                await asyncio.to_thread(self._save, self.live)
+            await asyncio.to_thread(self.seat.save)
         except OSError as error:
             self.say(messages.Notice(text=f"the drawing cannot be written: {error.strerror or error}; free some space"))
 
-    def _save(self, live: LiveSession) -> None:
-        """Write down how it would be opened again, where that has changed."""
-        left = live.left()
-        if left != self._left:
-            write_json(self.drawing.folder / SETTINGS, left)
-            self._left = left
-
     async def park(self) -> None:
         """Give the stream's place to another; the drawing stays."""
-        live, self.live, self._status = self.live, None, messages.Status(state="waiting")
-        if live is not None:
-            log.info("its stream is closed", extra={"drawing": self.called})
-            await asyncio.to_thread(self._save, live)
-            given = [live]
-            del live
-            await asyncio.to_thread(lambda: self._backend.leave(given.pop()))  # which holds it alone, and lets go of it
+        self._status = messages.Status(state="waiting")
+        self.say(self._status)
+        await self.seat.close()
 
     async def close(self) -> None:
         """Park, and close the drawing."""
@@ -251,7 +248,8 @@ class Room:
                 if newest is not None:
                     self._show(newest)
             case Doing():
-                self.heard(news)
+                if self.live is not None:  # else it is the last word of a stream that was closed
+                    self.heard(news)
             case Changed():
                 self.say(self.settings_of(news), pages_only=True)
             case Brought():

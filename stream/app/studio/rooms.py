@@ -93,8 +93,8 @@ class Rooms:
     def admit(self, room: Room, who: str) -> None:
         """Before a stream is opened for somebody: raises Full where they have as many as they may."""
         if room.live is None:
-            self.quotas.open(who, sum(each.live is not None and each.owner == who for each in self.open.values()))
-            room.owner = who
+            self.quotas.open(who, sum(each.live is not None and each.seat.owner == who for each in self.open.values()))
+            room.seat.owner = who
 
     async def remove(self, session: str) -> None:
         """A drawing, and all that belongs to it, is gone for good. Raises as ``get``."""
@@ -106,11 +106,15 @@ class Rooms:
         await asyncio.to_thread(shutil.rmtree, self._folder / session, True)
 
     async def make_place(self) -> bool:
-        """Park the drawing that nobody has looked at for longest; False where somebody looks at every one."""
-        idle = [room for room in self.open.values() if not room.everybody and room.live is not None]
+        """Park the drawing that nobody has looked at for longest, else one whose hand rests: it is back with the next
+        stroke. False where somebody draws on every one.
+        """
+        lively, now = [room for room in self.open.values() if room.live is not None], time.monotonic()
+        left = [room for room in lively if not room.everybody]
+        idle = left or [room for room in lively if room.rests(now)]
         if not idle:
             return False
-        await min(idle, key=lambda room: room.idle_since).park()
+        await min(idle, key=lambda room: room.idle_since if left else room.seat.active_at).park()
         return True
 
     async def run(self) -> None:
@@ -145,7 +149,8 @@ class Rooms:
         try:
             drawing, left = await asyncio.to_thread(self._read, self._folder / session)
             left = await self.moderation.cleaned(left)
-            room = self.open[session] = Room(session, drawing, self.backend, self._offers, left, self.metrics)
+            about = (self._offers, left, self.metrics, self.make_place)
+            room = self.open[session] = Room(session, drawing, self.backend, *about)
             self._views[room.view] = session
             future.set_result(room)
             return room

@@ -140,15 +140,13 @@ class Door:
     async def _enter(self, room: Room, client: Client, hello: Hello, who: str) -> None:
         if client.draws and room.status.state == "failed":  # whoever comes again wants it tried again
             await room.park()
-        for again in (True, False):
-            try:
-                if client.draws:
-                    self._rooms.admit(room, who)
-                room.enter(client, hello.revision, self._server, LIMITS)
-                return
-            except Full as error:
-                if not (again and await self._rooms.make_place()):
-                    raise End(4503, "full", str(error), 5.0) from None
+        try:
+            if client.draws:
+                self._rooms.admit(room, who)
+                await room.waken()
+            room.enter(client, hello.revision, self._server, LIMITS)
+        except Full as error:
+            raise End(4503, "full", str(error), 5.0) from None
 
 
 class _Reader:
@@ -205,7 +203,7 @@ class _Reader:
         if isinstance(message, messages.Ops):
             room.add(client, message.client, message.ops)
             return
-        live = room.wake()
+        live = await room.waken()
         result: dict[str, Any] = {}
         match message:
             case messages.Set():
