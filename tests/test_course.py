@@ -8,6 +8,11 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
+from inkstream.lora.data import cache as caches
+from inkstream.lora.data import looks, painters
+from inkstream.lora.data.cache import SceneCache
+from inkstream.lora.data.folder import Pairs
+from inkstream.lora.data.render import render
 from inkstream.lora.lorafile import read_lora
 from inkstream.lora.styles import styles_in, styles_of
 from inkstream.lora.train import assembly, course
@@ -111,6 +116,23 @@ def test_a_course_may_end_with_another_base_on_traced_scenes(tmp_path):
     assert any(line.startswith("80 traced scenes: about 0.3 hours") for line in course.plan(config))
 
 
+def test_styles_are_made_of_the_traced_scenes_that_are_there(tmp_path, monkeypatch):
+    """The fast painter stands for the path tracer, and nothing is trained."""
+    monkeypatch.setattr(caches, "painter_of", lambda name: render)
+    monkeypatch.setattr(painters, "find_spec", lambda name: name)
+    finish = {**QUICK, "crop": 32, "max_train_steps": 2}
+    config = small(tmp_path, traced=80, finish=finish)
+    shown = SceneCache(tmp_path / "traced", course.TRACED_SEED, 3, 64, painter="traced", workers=0)
+    monkeypatch.setattr(course, "train_all", lambda parts, say, progress, before: before(parts[-1]))
+    assert course.train(config) is None
+    taught = Pairs(tmp_path / "pairs" / "clay", "train", 64)
+    held = Pairs(tmp_path / "pairs" / "clay", "validation", 64)
+    for sample, index in zip((*taught, *held), range(3), strict=True):
+        assert np.array_equal(sample.picture, looks.look_of("clay").shown(shown[index]))
+        assert np.array_equal(sample.sketch, shown[index].sketch)
+    assert len(SceneCache.kept(tmp_path / "traced")) == 3, "and no other scene was rendered for it"
+
+
 def test_what_is_done_is_not_done_again(made, monkeypatch):
     config, model, said = made
     assert said[0] == "autoencoder: begins"
@@ -162,15 +184,14 @@ def test_shipped_courses_are_whole():
     for budget in BUDGETS:
         config = read(f"train_ink-tiny_{budget}", CourseConfig)
         names = [part.name for part in parts_of(config)]
-        assert names == ["autoencoder", "decoder", "base", "style night", "style clay", "style print"]
-    with pytest.raises(ConfigError, match=r"styles.*'vapour', expected some of: night, clay, print"):
+        assert names == ["autoencoder", "decoder", "base", *(f"style {look}" for look in looks.LOOKS)]
+    with pytest.raises(ConfigError, match=r"styles.*'vapour', expected some of: night, clay, print, studio-clay"):
         read("train_ink-tiny_cpu", CourseConfig, {"styles": ["vapour"]})
     with pytest.raises(ConfigError, match="pairs"):
         read("train_ink-tiny_cpu", CourseConfig, {"pairs": 41})
 
 
 def test_styles_are_compared_in_one_table(made):
-    from inkstream.lora.data.folder import Pairs
     from inkstream.lora.evaluate.style import PLAIN, compare, table
 
     config, model, _ = made
@@ -194,7 +215,7 @@ def said(*arguments):
 
 def test_the_command_says_what_it_would_do(tmp_path):
     text, code = said("train", "ink-tiny", "--set", f"output_dir={tmp_path}", "--dry-run")
-    assert code == 0 and "341.5 minutes of training are left" in text and "style print: 4 minutes" in text
+    assert code == 0 and "361.5 minutes of training are left" in text and "style noir: 4 minutes" in text
     text, code = said("train", "ink-tiny", "--budget", "gpu", "--show")
     assert code == 0 and "budget: one large GPU" in text
     assert "--budget: got 'moon', expected one of: cpu, gpu" in said("train", "ink-tiny", "--budget", "moon")[0]
@@ -209,16 +230,16 @@ def test_a_course_fits_into_fewer_minutes(tmp_path):
     assert sum(each.max_train_minutes for each in shorter.values()) == pytest.approx(60, abs=0.02)
     for part in parts_of(whole):
         share = shorter[part.name].max_train_minutes / part.config.max_train_minutes
-        assert share == pytest.approx(1 if part.look else (60 - 12) / (341.5 - 12), rel=0.01)
+        assert share == pytest.approx(1 if part.look else (60 - 32) / (361.5 - 32), rel=0.01)
         same = {"max_train_minutes": part.config.max_train_minutes}
         assert shorter[part.name].model_copy(update=same) == part.config
-    with pytest.raises(ConfigError, match="minutes: got 12, expected more than the 12 of 3 styles"):
-        course.within(whole, 12)
+    with pytest.raises(ConfigError, match="minutes: got 32, expected more than the 32 of 8 styles"):
+        course.within(whole, 32)
     with pytest.raises(ConfigError, match="minutes: got 30, but autoencoder has its budget in steps"):
         course.within(small(tmp_path), 30)
     text, code = said("train", "ink-tiny", "--minutes", 60, "--set", f"output_dir={tmp_path}", "--dry-run")
     assert code == 0 and "60 minutes of training are left" in text
-    assert "max_train_minutes: 40.9" in said("train", "ink-tiny", "--minutes", 60, "--show")[0]
+    assert "max_train_minutes: 23.8" in said("train", "ink-tiny", "--minutes", 60, "--show")[0]
     text, code = said("train", "lora", "--minutes", 5, "--set", "data.path=pairs")
     assert code and "--minutes: got lora, expected ink-tiny" in text
 

@@ -18,6 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from ...stream.base.errors import ConfigError
 from ...stream.base.progress import Progress, silent
 from ..data import looks
+from ..data.sample import Samples
 from ..influence import MOST_CONTROL
 from .config import Settings, read
 from .from_scratch import AutoencoderConfig, BaseConfig
@@ -68,7 +69,8 @@ class CourseConfig(Settings):
     styles: tuple[str, ...] = ()
     """Looks that become styles."""
     pairs: int = Field(36, ge=1, le=MOST_PAIRS)
-    """Pairs that a style learns from, those that it is validated on included."""
+    """Pairs that a style learns from, those that it is validated on included: of the scenes that the finished base
+    learned from where those are traced, else of others by the fast painter."""
     lora: dict[str, Any] = Field(default_factory=dict)
     """Settings of train_style, by dotted path."""
     steps: dict[Annotated[int, Field(ge=1, le=50)], tuple[Annotated[int, Field(ge=0, le=49)], ...]] = Field(
@@ -178,14 +180,28 @@ def train(
     """
     from .assembly import assemble
 
+    parts = parts_of(config)
+
     def before(part: Part) -> None:
         if part.look is not None:
             held, data = min(4, config.pairs - 1), part.config.data
-            looks.write_pairs(data.path, part.look, config.pairs - held, held, data.size, progress)
+            scenes = _traced_scenes(parts, config.pairs, progress)
+            looks.write_pairs(data.path, part.look, config.pairs - held, held, data.size, progress, scenes)
 
-    parts = parts_of(config)
     with alone(config.folder, () if begun(parts) else (MODEL,), progress):
         return assemble(config, parts, say, progress) if train_all(parts, say, progress, before) else None
+
+
+def _traced_scenes(parts: Sequence[Part], count: int, progress: Progress) -> Samples | None:
+    """The first ``count`` scenes that the finished base learned from where a path tracer painted them, or None."""
+    from ..data.cache import SceneCache
+
+    taught = [part for part in parts if part.look is None][-1].config.data
+    if taught.painter != "traced":
+        return None
+    return SceneCache(
+        taught.path, taught.scenes_seed, min(count, taught.scenes), taught.size, painter="traced", progress=progress
+    )
 
 
 def plan(config: CourseConfig) -> list[str]:
