@@ -45,7 +45,9 @@ def refuse_channels(channels: Any, name: str, latent: Any = 4) -> None:
         return
     what, instead = _CHANNELS.get(channels if isinstance(channels, int) else 0, ("", "a base model"))
     what = f" ({what})" if what else ""
-    raise ModelError(f"{name}: its UNet takes {str(channels)[:20]} channels{what}, expected {str(latent)[:20]}; use {instead}")
+    raise ModelError(
+        f"{name}: its UNet takes {str(channels)[:20]} channels{what}, expected {str(latent)[:20]}; use {instead}"
+    )
 
 
 def is_turbo(scheduler: Any) -> bool:

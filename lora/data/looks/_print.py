@@ -37,14 +37,14 @@ def printed(seen: Seen) -> np.ndarray:
     green = colourful & (a < -3) & (b > 4)
     red = colourful & (a > 0.55 * b) & (b > -8) & ~green
     yellow = colourful & (b > 0) & ~green & ~red
-    cool = ~(green | red | yellow)
+    cool = colourful & ~(green | red | yellow)
     below = lambda level: light < level
     shares = {
         "straw": (red & below(0.86)) | (yellow & below(0.84)) | (green & below(0.90)),
         "coral": (red & below(0.66)) | (yellow & below(0.50)),
-        "teal": (green & below(0.68)) | (cool & below(0.74)) | below(0.40),
-        "deep": (green & below(0.46)) | (cool & below(0.50)),
-        "navy": below(0.26) & (below(0.15) | ~seen.among(*PLANTS)),  # shade in leaves is no black
+        "teal": (green & below(0.68)) | (cool & below(0.74)) | (~colourful & below(0.62)) | below(0.40),
+        "deep": (green & below(0.46)) | (cool & below(0.50)) | (~colourful & below(0.42)),
+        "navy": below(0.26) & (below(0.15) | ~seen.among(*PLANTS, *FLOOR)),  # shade in leaves is no black
     }
     shown = PAPER
     for name, share in shares.items():
