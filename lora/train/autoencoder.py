@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ...stream.base.errors import ConfigError
 from ...stream.base.progress import Progress, silent
 from ..data.sample import Samples
-from . import losses, seeds
+from . import crops, losses, seeds
 from .adversary import Adversary, OfPictures
 from .caches import latents_of
 from .data import Batch, Batches, still
@@ -84,7 +84,8 @@ class AutoencoderTask(Task):
         noise = normal(z.shape, now.random, z.device)
         got = vae.decoder(z + config.latent_noise * noise).float()
         if batch.latent is not None:
-            truth, x, got = (self._inner(each) for each in (truth, x, got))
+            counts = self._counts(corners, batch)
+            truth, x, got = (each * counts for each in (truth, x, got))
         difference = got - x
         parts = {
             "mse": difference.square().mean(),
@@ -124,13 +125,14 @@ class AutoencoderTask(Task):
         rows = [latents[row, :, y : y + side, x : x + side] for row, (y, x) in enumerate(corners.tolist())]
         return torch.stack(rows) / codec.scale + codec.shift
 
-    def _inner(self, pictures: Tensor) -> Tensor:
-        """Crops without their borders, where latents that were cut out of a whole lack what is around them.
-
-        Nothing could be done there against a loss, and an adversary would look at nothing else.
-        """
-        border = min(2 * self.reduction, self.config.crop // 4)
-        return pictures[..., border:-border, border:-border]
+    def _counts(self, corners: Tensor, batch: Batch) -> Tensor:
+        """(B, 1, crop, crop): 1 where crops that were cut out of whole latents count, see ``crops``, else 0."""
+        size, side = self.config.crop // self.reduction, batch.picture.shape[1] // self.reduction
+        mask = torch.zeros((len(batch), 1, self.config.crop, self.config.crop), device=batch.picture.device)
+        for row, (y, x) in enumerate(corners.tolist()):
+            inside, _ = crops.counted((y, x), size, (side, side), self.reduction)
+            mask[row, :, *inside] = 1.0
+        return mask
 
     def _encoded(self, x: Tensor) -> Tensor:
         """Latents of crops, float32; of an encoder that stays as it is without gradients."""
@@ -139,8 +141,8 @@ class AutoencoderTask(Task):
 
     def _corners(self, batch: Batch, random: torch.Generator) -> Tensor:
         """(B, 2): the upper left corner of one crop of each picture, in latents."""
-        places = (batch.picture.shape[1] - self.config.crop) // self.reduction + 1
-        return torch.randint(0, places, (len(batch), 2), generator=random)
+        size, side = self.config.crop // self.reduction, batch.picture.shape[1] // self.reduction
+        return torch.tensor([[crops.place(size, side, random) for _ in range(2)] for _ in range(len(batch))])
 
     def _crops(self, batch: Batch, corners: Tensor) -> Tensor:
         """The crops that begin there, (B, 3, crop, crop) in [-1, 1]."""

@@ -21,7 +21,7 @@ from ...stream.base.folders import replacing_folder
 from ...stream.base.progress import Progress, silent
 from ...stream.base.quiet import quiet
 from ..data.sample import Samples
-from . import base_networks, losses, seeds
+from . import base_networks, crops, losses, seeds
 from .adversary import Adversary, OfDrawnPictures, OfLatents
 from .caches import captions_of, latents_of
 from .data import Batch, Batches, still
@@ -36,7 +36,6 @@ from .task import Loss, Now, Task
 from .timesteps import Timesteps
 from .tokens import build_tokenizer, load_tokenizer, token_ids
 
-BORDER = 2  # latents at a crop's sides that do not count: what is around them is missing, and an adversary sees that
 FLAT_FROM, FLAT_TO = 200, 800  # timesteps whose rows may start from a flat painting
 COLOURS_BELOW = 600  # timesteps whose rows may lose their caption
 LATENT_LIMIT = 5.0
@@ -204,7 +203,7 @@ class BaseTask(Task):
 
     def _crops(self, x0: Tensor, batch: Batch, control: Tensor, now: Now) -> tuple[Tensor, Tensor, Tensor]:
         """Decoded crops, one of each of some rows, all at the same place, their truths and what was drawn; without
-        borders, where they are large enough."""
+        their borders where these are not the picture's."""
         reduction = self.codec.reduction
         stride = max(1, round(1 / self.config.crop_share))
         rows = torch.arange(now.step % stride, len(batch), stride)
@@ -212,14 +211,11 @@ class BaseTask(Task):
             rows = torch.arange(len(batch))
         height, width = x0.shape[-2:]
         size = self.config.crop // reduction or height
-        y, x = (int(torch.randint(0, side - size + 1, (), generator=now.random)) for side in (height, width))
+        y, x = (crops.place(size, side, now.random) for side in (height, width))
         rows = rows.to(self.device)
         got = self.codec.decode(x0[rows, :, y : y + size, x : x + size])
-        border = BORDER * reduction if self.config.crop and size > 4 * BORDER else 0
-        y, x, size = y * reduction + border, x * reduction + border, size * reduction - 2 * border
-        cut = batch.picture[rows, y : y + size, x : x + size]
-        inner = got[..., border : border + size, border : border + size]
-        return inner, to_pictures(cut), control[rows, :, y : y + size, x : x + size]
+        inside, outside = crops.counted((y, x), size, (height, width), reduction)
+        return got[..., *inside], to_pictures(batch.picture[rows, *outside]), control[rows, :, *outside]
 
     # --- what it is measured by
 
