@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..stream.base.config import StreamConfig
+from ..stream.base.frame import Origin
+from ..stream.base.passes import Passes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,8 +39,10 @@ class Passage:
     """The settings that it is rendered under."""
     begins: bool
     """Whether nothing before it counts: it is the first, or settings have changed, or frames were lost."""
-    goes_on: bool | None = None
-    """Whether it goes on from the picture before, as far as its source knows; None: it does not say."""
+    origin: Origin = field(default_factory=Origin)
+    """What its source says of it."""
+    passes: Passes | None = None
+    """What is known of it beside its colours, at the size of the picture."""
     rows: dict[str, np.ndarray] = field(default_factory=dict)
     """What travels with its latent: float32, by the names and in the shapes that ``Adapter.rows`` declares."""
     notes: dict[str, Any] = field(default_factory=dict)
@@ -64,6 +68,14 @@ class Adapter:
     def memory(self, latent: tuple[int, int, int], steps: int) -> Shapes:
         """What stays from tick to tick, for each of the K steps: name -> shape. It begins as zeros."""
         return {}
+
+    def suits(self, origin: Origin) -> bool:
+        """Whether what it declares is right for frames of such an origin. If not, nothing is in flight any more when
+        ``meet`` is called, then ``rows`` and ``memory`` again, and the next frame begins anew."""
+        return True
+
+    def meet(self, origin: Origin) -> None:
+        """The next frames are of that origin."""
 
     def image_before(self, picture: np.ndarray, frame: Passage) -> np.ndarray:
         """(H, W, 3) uint8 RGB in and out; not to be changed in place."""

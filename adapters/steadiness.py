@@ -1,4 +1,4 @@
-"""What did not change in a drawing does not change in its picture.
+"""What did not change in a drawing does not change in its picture; what moves takes its picture along.
 
 A network answers to one stroke all over the picture: by a level or two, and with other texture. Here a map says where
 the drawing has changed since the frame before; elsewhere the frame keeps what the frame before it had: its clean latent
@@ -7,6 +7,10 @@ wherever it is noised again for another step, and at the end its pixels, with a 
 What must change all the same does. Where the render has become quite another thing than what is held, because a stroke
 far away closed a shape, it is taken at once. And when a drawing has rested, the picture goes over to its own render
 in a few frames, so that what stays in the end depends on the drawing alone, and on nothing that was before.
+
+Scenes, cameras and films move all over (``Origin.moves``). There what is held goes along: latents and pixels are taken
+from where they were in the frame before (``moving``), for some frames, and not where nobody saw them before. A frame's
+motion belongs to it: it reaches its latent at every step, and its picture, ticks later.
 """
 
 from __future__ import annotations
@@ -17,19 +21,15 @@ import cv2
 import numpy as np
 
 from ..stream.base.config import STEADY, StreamConfig
+from ..stream.base.frame import Origin, Size
 from .adapter import Adapter, Passage, Rows, Shapes
-from .tone import largest, scalar
+from .moving import Moving
+from .still import Change, Still
+from .weave import weave
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-REACH = 24.0  # pixels of a 256 x 256 picture: so far from a change everything may change, half of it fully
-FADES = 0.3  # of how much a spot may change, from frame to frame
-FORGOTTEN = 0.1  # below this it may not
-CUT = 0.5  # share of a picture that may change from which it is another one
-CLEAN = 3.0  # levels: smaller differences of a pixel are none, also where there is no noise
-SPOT = 5  # pixels of a spot, over which a faint line or a shadow counts
-QUIET, OVER = 3, 8  # frames: a drawing that did not change in so many has rested; its picture goes over in so many
 # At the steadiness of auto: where the tone of what is held is so many levels from its render, the render is taken
 # wholly, and not at all at half of it. Texture that is another has the same tone.
 APART = 24.0
@@ -62,17 +62,30 @@ class Steadiness(Adapter):
 
     def __init__(self) -> None:
         self._grid = (1, 1)  # width and height of latents
-        self._seen: np.ndarray | None = None  # the drawing, each pixel as it was when it last counted as changed
-        self._shown: np.ndarray | None = None  # the picture of the frame before
-        self._changing: np.ndarray | None = None  # how much each cell may change, (h, w) in [0, 1]
-        self._quiet = 0  # frames in a row that changed nothing
+        self._moves = False  # whether pictures may move all over
+        self._tells: Still = Still(self._grid)  # what may change
+        self._shown: np.ndarray | None = None  # the picture of the frame before; float32 where pictures move
         self._holding = False  # whether the last picture that entered is not all its own
 
+    def suits(self, origin: Origin) -> bool:
+        """What moves needs more with each row than what stands still."""
+        return origin.moves == self._moves
+
+    def meet(self, origin: Origin) -> None:
+        """From the next frame on."""
+        self._moves, self._shown = origin.moves, None
+        self._tells = Moving(self._grid) if self._moves else Still(self._grid)
+
     def rows(self, latent: tuple[int, int, int], steps: int) -> Shapes:
-        """How much each cell may change, and what is taken all the same; with one step nothing is noised again."""
+        """How much each cell may change, what is taken all the same, and where each cell was; with one step nothing is
+        noised again."""
         _, height, width = latent
         self._grid = width, height
-        return {} if steps == 1 else {"change": (1, height, width), "takes": (1, 1, 1)}
+        self._tells = Moving(self._grid) if self._moves else Still(self._grid)
+        if steps == 1:
+            return {}
+        shapes: dict[str, tuple[int, ...]] = {"change": (1, height, width), "takes": (1, 1, 1)}
+        return {**shapes, "flow": (2, height, width)} if self._moves else shapes
 
     def memory(self, latent: tuple[int, int, int], steps: int) -> Shapes:
         """The clean latents of the frame before, at each step."""
@@ -84,17 +97,20 @@ class Steadiness(Adapter):
         return self._holding
 
     def image_before(self, picture: np.ndarray, frame: Passage) -> np.ndarray:
-        """Finds out how much each cell may change."""
-        steadiness, may = held_at(frame.config, frame.goes_on), None
-        if steadiness and not frame.begins and self._seen is not None and self._seen.shape == picture.shape:
-            may = self._may_change(picture)
-        if may is None:
-            self._seen, self._quiet, self._changing = picture.copy(), 0, None
-            may = np.ones(self._grid[::-1], np.float32)
+        """Finds out how much each cell may change, and where it was."""
+        steadiness, change = held_at(frame.config, frame.origin.goes_on), None
+        if steadiness and not frame.begins:
+            change = self._tells.next(picture, frame, steadiness)
+        if change is None:
+            self._tells.begin(picture, frame)
+            change = Change(np.ones(self._grid[::-1], np.float32))
+        may, takes = change.may, taken(steadiness) if steadiness else 0.0
         frame.held = self._holding = bool(may.min() < 1)
-        frame.notes["may change"] = may
-        frame.notes["takes"] = takes = taken(steadiness) if steadiness else 0.0
+        frame.notes["change"], frame.notes["takes"] = change, takes
         frame.rows["change"], frame.rows["takes"] = may[None], np.full((1, 1, 1), takes * DEVIATION, np.float32)
+        if self._moves:
+            flow = None if change.motion is None else change.motion.at(Size(*self._grid)).flow.transpose(2, 0, 1)
+            frame.rows["flow"] = np.zeros((2, *self._grid[::-1]), np.float32) if flow is None else flow
         return picture
 
     def latent_after(self, latent: Tensor, rows: Rows, memory: Rows, on: int) -> Tensor:
@@ -107,14 +123,15 @@ class Steadiness(Adapter):
         frames = len(latent) // steps
         going = on // frames
         clean, before = latent[:on].unflatten(0, (going, frames)), memory["clean"][:going]
-        change, takes = (rows[name][:on].unflatten(0, (going, frames)) for name in ("change", "takes"))
+        brought = {name: value[:on].unflatten(0, (going, frames)) for name, value in rows.items()}
         held = []
         for place in range(frames):
-            new, may = clean[:, place], change[:, place]  # (S, 4, h, w), (S, 1, h, w)
-            apart = torch.nn.functional.avg_pool2d(new - before, 3, 1, 1).abs().amax(1, keepdim=True)
-            away = (apart / new.std((1, 2, 3), keepdim=True).clamp(min=1e-6) * takes[:, place] - 1).clamp(0, 1)
+            new, may, takes = clean[:, place], brought["change"][:, place], brought["takes"][:, place]
+            was = moved(before, brought["flow"][:, place]) if "flow" in brought else before
+            apart = torch.nn.functional.avg_pool2d(new - was, 3, 1, 1).abs().amax(1, keepdim=True)
+            away = (apart / new.std((1, 2, 3), keepdim=True).clamp(min=1e-6) * takes - 1).clamp(0, 1)
             # Where it may change wholly this is the new latent to the bit, whatever there was before.
-            mixed = torch.lerp(before, new, torch.maximum(may, away))
+            mixed = torch.lerp(was, new, torch.maximum(may, away))
             before = torch.where(mixed.isfinite().flatten(1).all(1).view(-1, 1, 1, 1), mixed, before)
             held.append(mixed)
         memory["clean"][:going].copy_(before)
@@ -122,68 +139,45 @@ class Steadiness(Adapter):
 
     def image_after(self, picture: np.ndarray, frame: Passage) -> np.ndarray:
         """The picture where it may change, and the one before it elsewhere."""
-        before, may = self._shown, frame.notes["may change"]
+        before, change = self._shown, frame.notes["change"]
+        own = picture.astype(np.float32) if self._moves else picture
+        made = own
         if frame.held and before is not None and before.shape == picture.shape:
-            height, width = picture.shape[:2]
-            new, old = (cv2.resize(each, self._grid, interpolation=cv2.INTER_AREA) for each in (picture, before))
-            apart = np.abs(cv2.blur(new.astype(np.float32) - old, (3, 3))).max(axis=2)
-            weight = np.maximum(may, np.clip(apart * frame.notes["takes"] - 1, 0, 1)).astype(np.float32)
-            weight = cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR)
-            picture = cv2.blendLinear(picture, before, weight, 1 - weight)
-        self._shown = picture.copy()  # whoever gets the picture may write into it
-        return picture
+            made = self._held(own, before, change, frame.notes["takes"])
+        if made is own:
+            self._shown = own.copy()  # whoever gets the picture may write into it
+            return picture
+        self._shown = made.copy()
+        return cv2.convertScaleAbs(made) if self._moves else made
 
-    def _may_change(self, picture: np.ndarray) -> np.ndarray | None:
-        """How much each cell may change, (h, w) in [0, 1]; None where it is another picture."""
-        assert self._seen is not None
-        changed = _changed(picture, self._seen)
-        cells = cv2.resize(changed, self._grid, interpolation=cv2.INTER_AREA)
-        if cells.any():
-            self._quiet = 0
-            np.copyto(self._seen, picture, where=changed.astype(bool)[..., None])
-            reach = REACH / 256 * max(self._grid)
-            may = np.clip(2 - 2 * cv2.distanceTransform((cells == 0).astype(np.uint8), cv2.DIST_L2, 5) / reach, 0, 1)
-        else:
-            self._quiet += 1
-            may = np.zeros(self._grid[::-1], np.float32)
-        if self._changing is not None:
-            lately = self._changing * FADES
-            may = np.maximum(may, np.where(lately < FORGOTTEN, 0, lately))
-        self._changing = may = may.astype(np.float32)
-        if may.mean() > CUT:
-            return None
-        if self._quiet > QUIET:
-            may = self._gone_over(picture, may)
-        return may
-
-    def _gone_over(self, picture: np.ndarray, may: np.ndarray) -> np.ndarray:
-        """Of a drawing that rests: equal steps from what is held to the render, and after the last nothing changes."""
-        left = QUIET + OVER + 1 - self._quiet  # frames, this one included
-        if left == 1:
-            self._seen = picture.copy()
-        return may if left < 1 else np.maximum(may, np.float32(1 / left))
+    def _held(self, own: np.ndarray, before: np.ndarray, change: Change, takes: float) -> np.ndarray:
+        """A picture with what is held of the one ``before``, both (H, W, 3) of one type."""
+        height, width = own.shape[:2]
+        motion = change.motion
+        was = before if motion is None else motion.warp(before, cv2.INTER_CUBIC)
+        new, old = (cv2.resize(each, self._grid, interpolation=cv2.INTER_AREA) for each in (own, was))
+        apart = np.abs(cv2.blur(new.astype(np.float32) - old, (3, 3))).max(axis=2)
+        weight = np.maximum(change.may, np.clip(apart * takes - 1, 0, 1)).astype(np.float32)
+        weight = cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR)
+        if change.new is not None:
+            weight = np.maximum(weight, change.new)
+        return cv2.blendLinear(own, was, weight, 1 - weight) if motion is None else weave(own, was, weight)
 
 
-def _changed(picture: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Where two pictures (H, W, 3) uint8 differ by more than the noise between them: (H, W) uint8, 0 or 255.
+def moved(latent: Tensor, flow: Tensor) -> Tensor:
+    """(S, 4, h, w) as it is seen from where each cell was ``flow`` (S, 2, h, w) cells away, edges going on. Where it
+    did not move it stays as it is, to the bit."""
+    import torch
 
-    Most of what a camera sees stays as it is, so the middle of all differences says how much it sees by chance.
-    """
-    apart = cv2.absdiff(picture, seen)
-    counts = cv2.calcHist([apart.reshape(-1, 1)], [0], None, [256], [0, 256]).ravel()
-    noise = _middle(counts) / 0.6745  # standard deviation of a normal distribution by its median
-    pixel, spot = max(CLEAN, 6.5 * noise), max(1.0, 2.0 * noise)
-    by_pixel = cv2.compare(largest(apart), scalar(pixel), cv2.CMP_GT)
-    signed = cv2.subtract(picture, seen, dtype=cv2.CV_16S)
-    by_spot = np.abs(cv2.blur(signed.astype(np.float32), (SPOT, SPOT))).max(axis=2) > spot
-    return cv2.bitwise_or(by_pixel, by_spot.astype(np.uint8) * 255)
-
-
-def _middle(counts: np.ndarray) -> float:
-    """The median of levels that occur so often, between levels: 0 where most are 0."""
-    total = np.cumsum(counts)
-    half = total[-1] / 2
-    level = int(np.searchsorted(total, half))
-    if level == 0:
-        return 0.0
-    return level - 0.5 + float((half - total[level - 1]) / max(counts[level], 1.0))
+    steps, channels, height, width = latent.shape
+    x = (torch.arange(width, device=flow.device) + flow[:, 0]).clamp(0, width - 1)  # (S, h, w)
+    y = (torch.arange(height, device=flow.device)[:, None] + flow[:, 1]).clamp(0, height - 1)
+    left, top = x.floor(), y.floor()
+    right, down = (x - left)[:, None], (y - top)[:, None]  # (S, 1, h, w): shares
+    flat, found = latent.flatten(2), []
+    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        place = (top + row).clamp(max=height - 1) * width + (left + column).clamp(max=width - 1)  # (S, h, w)
+        index = place.long().flatten(1)[:, None].expand(-1, channels, -1)
+        found.append(flat.gather(2, index).view(steps, channels, height, width))
+    upper, lower = torch.lerp(found[0], found[1], right), torch.lerp(found[2], found[3], right)
+    return torch.lerp(upper, lower, down)

@@ -431,16 +431,32 @@ def test_steadiness_sees_what_changes_far_from_a_stroke():
     assert steadiness.strokes(pages, still, moving)["far_mean"] == 0
     found = steadiness.strokes(pages, moving, moving)
     assert found["far_mean"] == found["far_p95"] == found["far_p50"] == 5 and found["late_db"] == 100
-    seen = np.stack(list(steadiness.noisy(pages[-1], 20)))
+    seen = np.stack(list(steadiness.noisy(*[pages[-1]] * 20)))
     assert 3 < seen.astype(float).std(axis=0).mean() < 5
 
 
+def test_steadiness_follows_what_moves():
+    walk = steadiness.orbit("car", 64, 3)
+    own = [frame.pixels for frame in walk]
+    follows = own[:1]
+    for now, before in ((1, 0), (2, 1)):
+        follows.append(walk[now].passes.motion_since(walk[before].passes).warp(follows[before]))
+    found = steadiness.moving(walk, follows, own)
+    assert found["warp_error"] == 0 and steadiness.moving(walk, own, own)["sharpness"] == 1
+    slips = [np.roll(picture, 6 * number, axis=1) for number, picture in enumerate(own)]
+    assert steadiness.moving(walk, slips, own)["warp_error"] > steadiness.moving(walk, own, own)["warp_error"] > 0
+
+
 def test_steadiness_has_a_row_for_every_case(models):
-    result = steadiness.measure(models, ["sedan"], count=3, engine="eager")
-    rows = {(row["case"], row["steadiness"]): row for row in result["rows"]}
-    assert len(rows) == 8 and rows["strokes", "100"]["far_mean"] <= rows["strokes", "0"]["far_mean"]
-    assert rows["camera", "auto"]["std"] < rows["camera", "0"]["std"] and rows["strokes", "auto"]["rest_db"] > 90
-    assert rows["cost of a frame", "0"]["ms"] < rows["cost of a frame", "auto"]["ms"]
+    result = steadiness.measure(models, ["sedan"], count=3, engine="eager", turns=4)
+    rows = {(row["case"], row["subject"], row["steadiness"]): row for row in result["rows"]}
+    assert len(rows) == 16
+    assert rows["strokes", "sedan", "100"]["far_mean"] <= rows["strokes", "sedan", "0"]["far_mean"]
+    assert rows["camera", "sedan", "auto"]["of_0"] < 0.25 and rows["strokes", "sedan", "auto"]["rest_db"] > 90
+    for case in ("orbit", "film"):
+        assert rows[case, "car", "auto"]["of_0"] < rows[case, "car", "0"]["of_0"] == 1
+    unused, strokes, scene, film = (row for row in result["rows"] if row["case"] == "cost of a frame")
+    assert unused["ms"] < strokes["ms"] and unused["ops"] == 0 < strokes["ops"] < scene["ops"] == film["ops"]
     shown_and_drawn(steadiness, result)
 
 

@@ -40,6 +40,9 @@ def test_the_last_picture_is_mixed_in_larger():
     assert columns.mean() > 44.5  # away from the middle
     feedback.amount = 7.0
     assert feedback.mix(Frame(GREY, 3, 1.0), SIZE, OVER).pixels[24, 46, 0] >= 190  # at most 0.95 of it
+    feedback.amount, feedback.zoom, feedback.right, feedback.down = 0.5, 1.0, -9.0, 0.05  # at most 0.05: 3 of 64 pixels
+    rows, columns = np.nonzero(feedback.mix(Frame(GREY, 3, 1.0), SIZE, OVER).pixels[..., 0] > 100)
+    assert (columns.min(), rows.min()) == (37, 22) and (columns.max(), rows.max()) in ((44, 29), (44, 30))
 
 
 def test_a_frame_of_any_size_is_fitted_and_lines_stay_as_they_are():

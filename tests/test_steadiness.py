@@ -8,7 +8,8 @@ from doubles.tiny_models import tiny_sd
 from test_whole import Recorder
 
 from inkstream.adapters.adapter import Passage
-from inkstream.adapters.steadiness import OVER, QUIET, Steadiness
+from inkstream.adapters.steadiness import Steadiness
+from inkstream.adapters.still import OVER, QUIET
 from inkstream.stream import Session, Stream
 from inkstream.stream.base.config import StreamConfig
 from inkstream.stream.base.frame import Frame, Origin
@@ -27,7 +28,7 @@ class Held:
         self.adapter.rows((4, SIDE // 8, SIDE // 8), 1)
 
     def __call__(self, drawing, render, begins=False, goes_on=True):
-        frame = Passage(self.config, self.first or begins, goes_on)
+        frame = Passage(self.config, self.first or begins, Origin(goes_on=goes_on))
         self.first = False
         assert self.adapter.image_before(drawing, frame) is drawing
         self.held = frame.held

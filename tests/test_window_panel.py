@@ -308,7 +308,7 @@ def test_f_finishes_the_picture_that_is_looked_at_and_f_again_cancels(window, us
 
 
 def test_in_modes_that_start_from_a_picture_the_panel_has_feedback(window, use, model):
-    model.feedback = types.SimpleNamespace(amount=0.0, zoom=1.02, turn=0.0)
+    model.feedback = types.SimpleNamespace(amount=0.0, zoom=1.02, turn=0.0, right=0.0, down=0.0)
     use("c", shown=output())
     assert "feedback" not in rows(window)
     model.update(mode="paint")

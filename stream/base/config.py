@@ -27,7 +27,7 @@ _OnnxElsewhere = Literal["onnxruntime:directml", "onnxruntime:coreml"]
 Acceleration = Literal[_Named, _OpenVino, _Onnx, _OnnxElsewhere]
 FROM_PICTURE: tuple[Mode, ...] = ("img2img", "paint")
 MOST_CHUNKS = 8  # of a prompt
-STEADY = 50.0  # the steadiness that auto stands for, of live drawings and cameras
+STEADY = 50.0  # the steadiness that auto stands for, where pictures go on from each other
 BY_PATH = ("lora_dict", "textual_inversion")  # settings whose keys are the names of files
 # Settings that are lists: each item of a change is a partial mapping for the item of the same position.
 BY_PLACE: dict[str, type[BaseModel]] = {"controlnets": ControlNetConfig, "ip_adapters": IPAdapterConfig}
@@ -117,7 +117,7 @@ class StreamConfig(Frozen):
     paper: Literal["as-is", "undecided"] = "as-is"
     """undecided: unpainted paper is left to the model instead of coming out as snow."""
     steadiness: Literal["auto"] | Annotated[float, Field(ge=0.0, le=100.0)] = "auto"
-    """How firmly the picture stays where the drawing did not change; auto: 50 for live drawings and cameras, else 0."""
+    """How firmly the picture stays where nothing changed, or goes along; auto: 50 where pictures go on, else 0."""
     adapters: tuple[AdapterConfig, ...] = ()
     """What else acts on frames on their way, in order: names, or FILE.py:CLASS that --adapter allows."""
 

@@ -96,6 +96,8 @@ class Origin:
     """Which share of its source has been read with this picture, 0 to 1; None where nobody knows."""
     goes_on: bool | None = None
     """Whether each picture goes on from the one before, as a drawing does; None: nobody knows."""
+    moves: bool = False
+    """Whether its pictures may move all over, as a camera's do, and not only change in places, as a drawing does."""
     mark: Any = None
     """What its source was told with this picture, for whoever gets its renders."""
 

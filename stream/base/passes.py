@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from .errors import FrameError
 from .frame import FitMode, Placement, Size, place
+from .motion import Motion, inside, places
 
 NOTHING = 0  # the id of a pixel on which there is no thing
 STEP = 0.03  # of a depth: a jump, or a bend, above that is an edge
@@ -24,22 +23,6 @@ BENDS = np.array([[1, -2, 1]], np.float32)  # second difference
 BAND = 64  # rows that are worked out together, so that what is in between stays in the cache
 AROUND = np.ones((3, 3), np.uint8)
 NEARER = 0.01  # of a depth: what lay that much nearer before hid what is seen now
-
-
-class Motion(NamedTuple):
-    """Where each pixel of a picture was in an earlier one."""
-
-    flow: np.ndarray
-    """(H, W, 2) float32: what is seen at (x, y) was at (x + flow[0], y + flow[1]), in pixels."""
-    seen: np.ndarray
-    """(H, W) bool: whether it could be seen there; False where it lay outside, or behind something."""
-
-    def warp(self, pixels: np.ndarray) -> np.ndarray:
-        """The earlier picture, (H, W) or (H, W, C), as it is seen from where the later one is."""
-        x, y = _places(*Size.of(self.flow))
-        return cv2.remap(
-            pixels, x + self.flow[..., 0], y + self.flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +107,8 @@ class Passes:
         if self.depth is None or self.projection is None or before.depth is None or before.projection is None:
             if self.flow is None or self.number != before.number + 1:
                 return None
-            x, y = _places(*self.size)
-            return Motion(self.flow, _inside(x + self.flow[..., 0], y + self.flow[..., 1], self.size))
+            x, y = places(*self.size)
+            return Motion(self.flow, inside(x + self.flow[..., 0], y + self.flow[..., 1], self.size))
         # Both projections are one matrix, so that what was seen comes from what is by a matrix, too.
         across = (before.projection @ np.linalg.inv(self.projection)).astype(np.float32)
         # The farthest of the pixels around decides: where one of them shows it, it was not hidden.
@@ -199,26 +182,14 @@ def _lines_laid(edges: np.ndarray, lay: Placement) -> np.ndarray:
     return laid
 
 
-def _inside(x: np.ndarray, y: np.ndarray, size: Size) -> np.ndarray:
-    """Whether each place lies in a picture, (H, W) bool."""
-    return (x > -0.5) & (x < size.width - 0.5) & (y > -0.5) & (y < size.height - 0.5)
-
-
 def _came_from(
     depth: np.ndarray, across: np.ndarray, deepest: np.ndarray, rows: slice
 ) -> tuple[np.ndarray, np.ndarray]:
     """``Motion`` of some rows of a depth, by the (4, 4) that takes what is to what was; ``deepest`` is what was."""
-    x, y = (each[rows] for each in _places(depth.shape[1], depth.shape[0]))
+    x, y = (each[rows] for each in places(depth.shape[1], depth.shape[0]))
     was = cv2.split(cv2.transform(cv2.merge([x, y, depth[rows]]), across))  # four (H, W): homogeneous
     w = np.where(was[3] > 1e-9, was[3], np.float32(np.inf))  # what lay behind the eye is sent to the corner
     before_x, before_y, deep = (each / w for each in was[:3])
     there = cv2.remap(deepest, before_x, before_y, cv2.INTER_NEAREST)
-    seen = (was[3] > 1e-9) & _inside(before_x, before_y, Size.of(depth))
+    seen = (was[3] > 1e-9) & inside(before_x, before_y, Size.of(depth))
     return cv2.merge([before_x - x, before_y - y]), seen & (there <= deep + NEARER * (np.abs(deep) + 0.02))
-
-
-@lru_cache(maxsize=4)
-def _places(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where every pixel is: its column and its row, (H, W) float32 each; not to be changed."""
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return x, y

@@ -92,7 +92,8 @@ class JournalSource:
         self._next += 1
         moment = self._journal.moments[index]
         self._time = max(moment.at / self._speed, self._time + LEAST)
-        self.origin = Origin(live=False, time=self._time, done=self._next / len(self.taken), goes_on=moment.held)
+        done = self._next / len(self.taken)
+        self.origin = Origin(live=False, time=self._time, done=done, goes_on=moment.held, moves=moment.moves)
         return self._journal.input(index)
 
     def close(self) -> None:

@@ -61,6 +61,8 @@ class MomentWriter:
         known = {"at": round(at, 4), "frame": output.source_id, "faded": output.faded, "made": self._made}
         if output.held:
             known["held"] = True
+        if output.origin.moves:
+            known["moves"] = True
         drawn = None if drawing is None else self._drawn
         self._file.append(SEEN, {**known, "input": drawn}, render)
         self._render = output.pixels

@@ -40,6 +40,8 @@ class Moment(NamedTuple):
     """Which of the renders of its file it is; None in a journal, which keeps none."""
     held: bool = False
     """Whether something of the pictures before was in it."""
+    moves: bool = False
+    """Whether its source's pictures may move all over."""
 
 
 @dataclass
@@ -117,8 +119,8 @@ class Reel:
             frame, made, drawn = known.get("frame"), known.get("made"), known.get("input")
             if isinstance(frame, int) and isinstance(made, int) and made >= 0 and _number(at) and _number(faded):
                 drawn = drawn if isinstance(drawn, int) else None
-                held = known.get("held") is True
-                self.moments.append(Moment(float(at), frame, float(faded), made, drawn, shown, held))
+                said = known.get("held") is True, known.get("moves") is True
+                self.moments.append(Moment(float(at), frame, float(faded), made, drawn, shown, *said))
 
     def _decoded(self, all_: list[Record], number: int | None) -> np.ndarray | None:
         if number is None:

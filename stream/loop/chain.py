@@ -14,6 +14,8 @@ from ...adapters.registry import open_adapters
 from ...adapters.steadiness import Steadiness, may_hold
 from ..base.config import StreamConfig
 from ..base.errors import EngineError, InkstreamError
+from ..base.frame import Origin
+from ..base.passes import Passes
 from .line import zeros
 
 Passages = tuple[Passage, ...]
@@ -27,8 +29,10 @@ class Chain:
         self, adapters: Sequence[Adapter] = (), latent: tuple[int, int, int] = (4, 1, 1), steps: int = 1
     ) -> None:
         self.adapters = tuple(adapters)
-        self._rows: list[Shapes] = [self._hook(each, "rows", latent, steps) for each in self.adapters]
-        self._memory: list[Shapes] = [self._hook(each, "memory", latent, steps) for each in self.adapters]
+        self._for = latent, steps
+        self._rows: list[Shapes] = []
+        self._memory: list[Shapes] = []
+        self._declare()
         self._before = self._overridden("latent_before")
         self._after = self._overridden("latent_after")
 
@@ -37,13 +41,28 @@ class Chain:
         """Whether the last frame should come again when the hand rests."""
         return any(each.unsettled for each in self.adapters)
 
+    def meet(self, origin: Origin, leave: Callable[[], None]) -> None:
+        """Frames of that origin come next: where an adapter needs other rows for them, ``leave`` takes out what is in
+        flight, and these are declared. Raises EngineError where an adapter fails."""
+        if all(self._hook(each, "suits", origin) for each in self.adapters):
+            return
+        leave()
+        for each in self.adapters:
+            self._hook(each, "meet", origin)
+        self._declare()
+
+    def _declare(self) -> None:
+        self._rows = [self._hook(each, "rows", *self._for) for each in self.adapters]
+        self._memory = [self._hook(each, "memory", *self._for) for each in self.adapters]
+
     # --- on the host, with one frame
 
     def image_before(
-        self, picture: np.ndarray, config: StreamConfig, begins: bool, goes_on: bool | None
+        self, picture: np.ndarray, config: StreamConfig, begins: bool, origin: Origin, passes: Passes | None = None
     ) -> tuple[np.ndarray, Passages]:
-        """(H, W, 3) uint8 in and out, and the frame's passages. Raises EngineError where an adapter fails."""
-        passages = tuple(Passage(config, begins, goes_on) for _ in self.adapters)
+        """(H, W, 3) uint8 in and out, and the frame's passages; ``passes`` at its size. Raises EngineError where an
+        adapter fails."""
+        passages = tuple(Passage(config, begins, origin, passes) for _ in self.adapters)
         for adapter, passage in zip(self.adapters, passages, strict=True):
             picture = self._picture(adapter, "image_before", picture, passage)
         return picture, passages

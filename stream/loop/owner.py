@@ -40,12 +40,13 @@ class Closable:
         """Let go of everything; may come twice."""
         self._closed = True
 
-    def _refuse(self) -> NoReturn:
-        """Raises StreamClosed."""
-        raise StreamClosed(
-            "stream: got a call after close(), expected an open stream; make another one, or close it later: "
-            "drain() gives what is in flight, and goes on"
-        )
+    def _must_be_open(self) -> None:
+        """Raises StreamClosed where it is not."""
+        if self._closed:
+            raise StreamClosed(
+                "stream: got a call after close(), expected an open stream; make another one, or close it later: "
+                "drain() gives what is in flight, and goes on"
+            )
 
 
 for _name in StreamConfig.model_fields:

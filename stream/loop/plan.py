@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -17,7 +17,7 @@ from ...adapters.palette import Palette
 from ...adapters.paper import fill_paper
 from ...adapters.snap import read_paint, without_classes
 from ..base.config import StreamConfig
-from ..base.frame import FitMode, Frame, Size, place
+from ..base.frame import FitMode, Frame, Origin, Size, place
 from ..base.making import Making
 from ..base.passes import Passes
 from .batch import Entry, Shared, StreamBatch
@@ -47,6 +47,11 @@ class Tag:
     ink: np.ndarray | None = None  # see ``Prepared``
     passages: Passages = ()  # past the adapters
     passes: Passes | None = None  # what its source knows of it
+    origin: Origin = field(default_factory=Origin)
+
+    def again(self) -> Frame:
+        """Its frame once more, as the model saw it."""
+        return Frame(self.fitted, self.source_id, self.captured_at, self.origin, self.passes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +97,7 @@ class Preparer:
         image = fill_paper(fitted) if self.undecided else flats(fitted) if self.painted else fitted
         if paint is not None and self.starts:
             image = without_classes(image, paint)
-        known = None if passes is None else passes.fitted(self.size, self.fit)
+        known = self.known(passes)
         conditions = tuple(
             make.shown(fitted, paint)
             if paint is not None and isinstance(make, Palette) and make.palette == self._palette
@@ -100,6 +105,10 @@ class Preparer:
             for make in self.preprocessors
         )
         return Prepared(fitted, image, conditions, None if self._lines is None else self._inked(conditions))
+
+    def known(self, passes: Passes | None) -> Passes | None:
+        """What is known of a frame, at the model's size."""
+        return None if passes is None else passes.fitted(self.size, self.fit)
 
     def _inked(self, conditions: tuple[np.ndarray, ...]) -> np.ndarray:
         assert self._lines is not None
@@ -144,12 +153,14 @@ class Plan:
         """What becomes known of a frame that enters as the ``faded``-th since the prompt began to fade in."""
         share = min(1.0, faded / self.fade_over) if self.fade_over else 1.0
         revision, seen = self.recipe.revision, frame.captured_at
-        return Tag(frame.id, seen, revision, prepared.fitted, self.making, share, prepared.ink, passages, frame.passes)
+        own = frame.passes, frame.origin
+        return Tag(frame.id, seen, revision, prepared.fitted, self.making, share, prepared.ink, passages, *own)
 
     def prepared(self, frame: Frame, fitted: np.ndarray, begins: bool) -> tuple[Prepared, Passages]:
         """Everything of a ``fitted`` frame that will be rendered, once the adapters have seen it."""
-        picture, passages = self.steps.shared.chain.image_before(fitted, self.config, begins, frame.origin.goes_on)
-        return replace(self.preparer.prepare(picture, frame.passes), fitted=fitted), passages
+        known, chain = self.preparer.known(frame.passes), self.steps.shared.chain
+        picture, passages = chain.image_before(fitted, self.config, begins, frame.origin, known)
+        return replace(self.preparer.prepare(picture, known), fitted=fitted), passages
 
     def at_rest(self, tag: Tag) -> Tag:
         """What becomes known of a frame with ``tag`` when it was rendered again with this plan."""

@@ -15,7 +15,7 @@ from ...engines.together import Pool
 from ...engines.units import Units
 from ..base.config import StreamConfig
 from ..base.errors import ConfigError
-from ..base.frame import Frame, Origin, Output, Size
+from ..base.frame import Frame, Output, Size
 from ..base.metrics import Metrics
 from ..base.pixels import as_rgb
 from ..base.progress import Progress
@@ -168,6 +168,7 @@ class Stream(ChangedByUpdate, Closable):
         if not isinstance(frame, Frame):
             frame = Frame(frame, self._next_id, self.metrics.clock())
         with self._turn():
+            self._plan.steps.shared.chain.meet(frame.origin, self._empty)
             plan = self._take_plan()
             with self.metrics.span("prepare"):
                 fitted = plan.preparer.fitted(as_rgb(frame.pixels))
@@ -215,8 +216,7 @@ class Stream(ChangedByUpdate, Closable):
                 self._door.begin()
                 self._rest.step(plan.rest, self._outputs, self.metrics)
             elif self.settles and plan is not None and tag is not None and not self._waiting:
-                origin = Origin(goes_on=tag.passages[-1].goes_on)
-                self._seat(plan, Frame(tag.fitted, tag.source_id, tag.captured_at, origin, tag.passes), tag.fitted)
+                self._seat(plan, tag.again(), tag.fitted)
                 self._push_through(plan)
             return self._outputs.hand_out()
 
@@ -237,8 +237,7 @@ class Stream(ChangedByUpdate, Closable):
         LoraError or MemoryFull, and then nothing has changed.
         """
         with self._updating, memory_named(self._networks.keep_newest):
-            if self._closed:
-                self._refuse()
+            self._must_be_open()
             self._put(self._planner.plan(self._plan.config.changed(**changes), self._plan))
             return self.revision
 
@@ -258,8 +257,7 @@ class Stream(ChangedByUpdate, Closable):
         Raises EngineError where no others gave a usable picture.
         """
         with self._updating, memory_named(self._networks.keep_newest):
-            if self._closed:
-                self._refuse()
+            self._must_be_open()
             changed = self._outputs.differences(self.config)
             self._put(self._planner.plan(self._outputs.proven or self.config, self._plan, only=True))
             with self._rendering:
@@ -278,8 +276,7 @@ class Stream(ChangedByUpdate, Closable):
     def _turn(self) -> Iterator[None]:
         """Inside, a thread renders."""
         with self._rendering, torch.inference_mode(), memory_named(self._abandon):
-            if self._closed:
-                self._refuse()
+            self._must_be_open()
             self._calling = None
             yield
 
@@ -316,18 +313,22 @@ class Stream(ChangedByUpdate, Closable):
         plan, before = self._plan, self._running
         if plan is before:
             return plan
-        if before is not None and self._waiting:  # they were prepared, and will be labelled, under the plan before
-            self._push_through(before)
         if before is not None and plan.steps is not before.steps:
-            while before.steps.pending:
-                self._push_through(before)
-            self._last_entry = None
+            self._empty()
+        elif before is not None and self._waiting:  # they were prepared, and will be labelled, under the plan before
+            self._push_through(before)
         if before is None or not self._noise.follows(plan.config):
             self._noise.restart(plan.config)
         self._door.renew(plan.config)
         self._running, self._faded = plan, 0
         self._rest.leave()
         return plan
+
+    def _empty(self) -> None:
+        """All that is in flight comes out; what comes next starts anew."""
+        while self._running and (self._waiting or self._running.steps.pending):
+            self._push_through(self._running)
+        self._let_go()
 
     def _fade_left(self, plan: Plan) -> int:
         return plan.fade_left(self._faded if plan is self._running else 0)

@@ -1,4 +1,4 @@
-"""The last picture, larger or turned, shines through the next frame: the tunnels that stages like."""
+"""The last picture, larger, turned or gone aside, shines through the next frame: the tunnels that stages like."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ import numpy as np
 
 from ..base.config import StreamConfig
 from ..base.frame import Frame, Output, Size, place
+from ..base.motion import Motion
 
 MOST = 0.95  # of a frame; more would drown what comes in
 ZOOM, TURN = (0.9, 1.1), (-5.0, 5.0)  # ends: times a picture, and degrees a picture
+PAN = (-0.05, 0.05)  # shares of its sides a picture
 
 
 class Feedback:
     """``amount`` 0 (off) to 0.95 is how much of the last picture there is in the next frame, ``zoom`` 0.9 to 1.1 how
-    much larger it becomes, ``turn`` -5 to 5 by how many degrees it turns. They may be set from any thread, and act in
-    modes that start from a picture. What was mixed is the picture's input, so that its recipe stays true.
+    much larger it becomes, ``turn`` -5 to 5 by how many degrees it turns, ``right`` and ``down`` -0.05 to 0.05 by which
+    share of its sides it goes there. They may be set from any thread, and act in modes that start from a picture. What
+    was mixed is the picture's input, so that its recipe stays true.
     """
 
     def __init__(self) -> None:
         self.amount, self.zoom, self.turn = 0.0, 1.02, 0.0
+        self.right = self.down = 0.0
         self._last: np.ndarray | None = None
 
     def acts(self, config: StreamConfig) -> bool:
@@ -41,12 +45,6 @@ class Feedback:
         if last.shape != pixels.shape:
             return frame
         zoom, turn = min(ZOOM[1], max(ZOOM[0], self.zoom)), min(TURN[1], max(TURN[0], self.turn))
-        middle = ((size.width - 1) / 2, (size.height - 1) / 2)
-        moved = cv2.warpAffine(
-            last,
-            cv2.getRotationMatrix2D(middle, turn, zoom),
-            size,
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REFLECT,
-        )
+        right, down = (min(PAN[1], max(PAN[0], each)) for each in (self.right, self.down))
+        moved = Motion.turned(size, zoom, turn, right, down).warp(last, border=cv2.BORDER_REFLECT)
         return replace(frame, pixels=cv2.addWeighted(pixels, 1 - amount, moved, amount, 0))

@@ -245,9 +245,10 @@ class Intake:
     def _origin(self) -> Origin:
         found = getattr(self._source, "origin", None)
         origin = replace(found, live=self.live) if isinstance(found, Origin) else Origin(live=self.live)
-        if origin.goes_on is None and self.live and getattr(self._source, "goes_on", True):
+        goes_on, moves = getattr(self._source, "goes_on", None), getattr(self._source, "moves", False)
+        if origin.goes_on is None and (goes_on or (self.live and goes_on is None)):
             origin = replace(origin, goes_on=True)
-        return origin
+        return replace(origin, moves=True) if moves else origin
 
     def _adopt(self) -> None:
         assert self._source is not None

@@ -79,8 +79,8 @@ class Controls(Protocol):
     - ``finish(output, scale=2, steps=None, folder=None) -> bool``, which begins to make the still at its best of a
       picture, with ``finishing``: ``progress()``, ``cancel()`` and ``news()`` of that.
     - ``cues``, which plays the cues of a show: ``load(list)``, ``go(by)``, ``to(number)``, ``tap()``.
-    - ``feedback`` with ``amount`` (0 to 0.95), ``zoom`` (0.9 to 1.1) and ``turn`` (-5 to 5), which may be set: how much
-      of the last picture shines through the next frame, and how it moves.
+    - ``feedback`` with ``amount`` (0 to 0.95), ``zoom`` (0.9 to 1.1), ``turn`` (-5 to 5), ``right`` and ``down`` (-0.05
+      to 0.05), which may be set: how much of the last picture shines through the next frame, and how it moves.
     - ``canvas``, or None: ``view()`` gives a picture of the source's window and the part of it that is taken, or None;
       ``mark(rect)`` says what is to be taken (None: what is found).
     - ``camera``, or None: the eye in the source's scene: ``turn``, ``push``, ``zoom``, ``pause`` and ``home`` move it.

@@ -20,7 +20,8 @@ Contract of a backend:
   ``Sound``, or None: what is to be heard with its pictures.
 - It may have ``camera``: an eye that whoever watches may steer (``scene.camera.Camera``), from any thread.
 - Where ``goes_on`` is False, pictures of a live source may have nothing to do with each other: nothing of one is held
-  in the render of the next (``steadiness=auto``).
+  in the render of the next (``steadiness=auto``). True: they go on from each other, live or not. Where ``moves`` is
+  True, they may move all over, as those of a camera do, and what is held moves along.
 - The constructor opens the device; it raises ``SourceUnavailable`` with a hint, or ``ConfigError`` for bad options.
 - A source may have ``again() -> Source``, which opens a new one of exactly what this one was on (the window that was
   chosen and no other) after ``SourceLost``; ``about: str``, which of several things it took; ``area: Rect | None``,

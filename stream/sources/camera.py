@@ -66,7 +66,7 @@ class CameraSource:
     picture.
     """
 
-    live = True
+    live = moves = True
 
     def __init__(
         self,

@@ -51,7 +51,7 @@ class VideoSource:
     when no picture in it can be decoded; ConfigError for a ``start`` that it does not reach.
     """
 
-    goes_on = False  # a film moves all over
+    goes_on = moves = True  # from one picture to the next it moves all over, and where it is cut that is seen
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ BENCHES = {
     "latency": "From the stroke to the changed pixel in the preview, with every stage (X11).",
     "pen": "From the pen to ink and render on the studio's page, in a real browser.",
     "influence": "What each quarter of the influence of the drawing changes, and which lines stay.",
-    "steadiness": "What changes in pictures where nothing changed in the drawing, with and without steadiness.",
+    "steadiness": "What changes in pictures where nothing changed, or only moved, with and without steadiness.",
     "fidelity": "How near every engine's pictures are to those of eager float32.",
     "torch_vs_trt": "The fastest engine there is against torch: fps, latency, memory.",
     "goals": "The speed goals on an NVIDIA GPU: floor, gate, target, and what is reached.",

@@ -239,6 +239,8 @@ def feedback_knobs(feedback: Any) -> list[Knob]:
         knob("feedback", "amount", (0.0, 0.95), 0.05, 0.0, "{:.2f}"),
         knob("feedback zooms by", "zoom", (0.9, 1.1), 0.005, 1.0, "{:.3f}"),
         knob("feedback turns by", "turn", (-5.0, 5.0), 0.25, 0.0, "{:.2f} degrees"),
+        knob("feedback goes right by", "right", (-0.05, 0.05), 0.005, 0.0, "{:.3f}"),
+        knob("feedback goes down by", "down", (-0.05, 0.05), 0.005, 0.0, "{:.3f}"),
     ]
 
 

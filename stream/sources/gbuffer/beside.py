@@ -20,6 +20,8 @@ class BesideSource:
     Everything else (whether it is live, where it is, how it comes back) is that source's own.
     """
 
+    moves = True
+
     def __init__(self, beside: Any, order: str = "colour|depth", depth: Depth = "near") -> None:
         """``beside`` is a source, or a specification of one. Raises ConfigError, and what opening it raises."""
         from .. import open_source

@@ -49,7 +49,7 @@ class FolderSource:
     first picture has them.
     """
 
-    live = True
+    live = moves = True
 
     def __init__(
         self,

@@ -64,6 +64,8 @@ class SceneSource:
     Raises SourceUnavailable for a file that cannot be drawn, and when OpenGL was asked for and is missing.
     """
 
+    goes_on = moves = True
+
     def __init__(
         self,
         path: str | Path,
