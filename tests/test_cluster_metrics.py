@@ -4,12 +4,15 @@ import contextlib
 import json
 import logging
 import re
+import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from doubles.cluster import Near, gateway, page_of, until
 from doubles.studio import Talk, asking, plain, studio
 
+from inkstream.stream.app.studio import traces
 from inkstream.stream.app.studio.figures import HELP
 from inkstream.stream.base.errors import ConfigError
 from inkstream.stream.base.logs import logged
@@ -104,3 +107,28 @@ def test_a_log_has_traces_and_what_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="--log"), logged(tmp_path / "file" / "x"):
         pass
+
+
+def test_each_picture_is_a_span_where_opentelemetry_is(tmp_path, monkeypatch):
+    spans = []
+
+    class Span:
+        def __init__(self, name, start_time, attributes):
+            self.name, self.start, self.about = name, start_time, attributes
+
+        def end(self, end_time):
+            spans.append((self, end_time))
+
+    api = ModuleType("opentelemetry.trace")
+    api.get_tracer = lambda name: SimpleNamespace(start_span=Span)
+    monkeypatch.setitem(sys.modules, "opentelemetry", ModuleType("opentelemetry"))
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", api)
+    traces._tracer.cache_clear()
+    try:
+        with studio(tmp_path) as server, Talk(server) as page:
+            page.see(of=page.draw(plain(50)))
+        (span, end), *more = spans
+        assert not more and span.name == traces.NAME and span.about["inkstream.drawing"] == page.welcome["tag"]
+        assert 0 < end - span.start < 10e9 and span.about["inkstream.bytes"] > 100
+    finally:
+        traces._tracer.cache_clear()

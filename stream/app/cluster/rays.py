@@ -50,6 +50,7 @@ def ray_module(local: bool = False, certificates: str = "") -> Any:
     if local:  # its name is that of the systems where Ray does so by default
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else whatever else runs here goes before pictures
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     if not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(_token())

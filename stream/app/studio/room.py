@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ...base.metrics import Metrics
-from . import messages
+from . import messages, traces
 from .backend import (
     Brought,
     Changed,
@@ -270,6 +270,7 @@ class Room:
         took = self.incoming.took(render.mark)
         if took is not None:
             self._metrics.record(RENDER, took)
+            traces.rendered(took, self.called, render.settings, len(render.jpeg))
         self._sequence += 1
         self._newest = (render, self._sequence)
         for client in self.everybody:
