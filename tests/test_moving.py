@@ -115,6 +115,9 @@ def test_detail_that_is_another_is_not_mixed_and_what_is_lost_is_given_back():
     soft = cv2.GaussianBlur(one, (0, 0), 0.6)
     made = weave(one, soft, share)
     assert np.abs(cv2.Laplacian(made, cv2.CV_32F)).mean() > 1.2 * np.abs(cv2.Laplacian(soft, cv2.CV_32F)).mean()
+    ghost = np.full_like(one, 60.0)
+    ghost[:, 60:] = 200
+    assert weave(np.full_like(one, 60.0), ghost, share).max() <= 68, "what nobody sees there any more is gone"
     whole = weave(one, two, np.ones_like(share))
     assert np.abs(whole - one).max() < 1e-3, "what must be new is new"
 
