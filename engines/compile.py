@@ -37,7 +37,7 @@ from .units import Positional, Units, make_units, positional_units
 
 log = logging.getLogger(__name__)
 BACKEND = "inductor"
-_MADE_BY = ("units.py", "images.py", "fold.py", "compile.py")
+_MADE_BY = ("units.py", "images.py", "controls.py", "fold.py", "compile.py")
 _COMPILING = threading.Lock()  # PyTorch's caches are those of the whole process
 _WARM_UPS = 3  # calls on a side stream before a capture, as PyTorch's documentation asks
 # Beyond max-autotune: worth it for convolutions of one pixel, which are matrix products, for small batches, and for

@@ -8,6 +8,7 @@ import torch
 
 from ..stream.base.twin import twin
 from . import Options
+from .controls import Adapt
 from .shapes import Shapes
 from .units import Decode, Denoise, Embed, Encode, Units
 
@@ -26,6 +27,7 @@ def build(pipe: Any, controlnets: list[Any], shapes: Shapes, options: Options) -
         embed=Embed(controlnets).eval(),
         denoise=Denoise(twin(pipe.unet) if shapes.loras else pipe.unet, controlnets, shapes.loras).eval(),
         decode=Decode(pipe.vae).eval(),
+        adapt=Adapt(controlnets).eval() if shapes.adapters else None,
         name="eager",
         follows_pipe=True,
         about=f"PyTorch {torch.__version__} on {pipe.unet.device}, {str(pipe.unet.dtype).removeprefix('torch.')}",

@@ -190,12 +190,13 @@ class FoldedDenoise(nn.Module):
         lora: Tensor | None = None,
         tokens: Tensor | None = None,
         image_scales: Tensor | None = None,
+        maps: Tensor | None = None,
     ) -> Tensor:
         """``folded`` (N, M) is what ``Fold`` gave, the others are as in ``Denoise``; returns (N, 4, h, w)."""
         self._rows.value = folded.to(self.dtype)
         timestep, text = sample.new_zeros(len(sample)), sample.new_zeros(len(sample), 1, 1)  # nothing reads them
-        images = {} if tokens is None else {"tokens": tokens, "image_scales": image_scales}
-        result = self.denoise(sample, timestep, text, features, scales, lora=lora, **images)
+        more = {"lora": lora, "tokens": tokens, "image_scales": image_scales, "maps": maps}
+        result = self.denoise(sample, timestep, text, features, scales, **more)
         self._rows.value = None
         return result
 

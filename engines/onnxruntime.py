@@ -45,7 +45,7 @@ _NEEDS = {
     "cpu": 'pip install "onnxruntime"',
 }
 _ELEMENT = np.float32
-_MADE_BY = ("units.py", "images.py", "export.py", "onnxruntime.py")
+_MADE_BY = ("units.py", "images.py", "controls.py", "export.py", "onnxruntime.py")
 
 
 def available(where: str = "") -> str:

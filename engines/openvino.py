@@ -32,7 +32,7 @@ from .times import TimesOutside
 from .units import Denoise, Positional, Units, make_units, positional_units
 
 log = logging.getLogger(__name__)
-_MADE_BY = ("units.py", "images.py", "times.py", "openvino.py")
+_MADE_BY = ("units.py", "images.py", "controls.py", "times.py", "openvino.py")
 # For networks in half precision, what to run them in, best first: OpenVINO's name, and that of the device's ability.
 _HALF = {torch.bfloat16: (("bf16", "BF16"), ("f16", "FP16")), torch.float16: (("f16", "FP16"), ("bf16", "BF16"))}
 
@@ -114,7 +114,7 @@ class _PicturesLast(nn.Module):
 def _adapted(name: str, unit: Positional) -> Any:
     if isinstance(unit.unit, Denoise):
         return TimesOutside(unit.unit, unit.names)
-    return _PicturesLast(unit, comes=name in ("encode", "embed"), goes=name == "decode")
+    return _PicturesLast(unit, comes=name in ("encode", "embed", "adapt"), goes=name == "decode")
 
 
 class _Compiler:

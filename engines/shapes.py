@@ -9,7 +9,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # What the result of each unit is called.
-RESULTS = {"encode": "latent", "embed": "features", "fold": "folded", "denoise": "noise", "decode": "image"}
+RESULTS = {
+    "encode": "latent",
+    "embed": "features",
+    "adapt": "maps",
+    "fold": "folded",
+    "denoise": "noise",
+    "decode": "image",
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Shapes:
     text: tuple[int, int]
     """Length and width of an encoded prompt: (L, D)."""
     controlnets: int = 0
-    """C."""
+    """C, of all kinds that steer by condition images."""
     features: int = 0
     """E, channels of a condition embedding."""
     pooled: int = 0
@@ -38,6 +45,10 @@ class Shapes:
     """W, width of the guidance embedding of distilled models; 0 for models without it."""
     loras: tuple[str, ...] = ()
     """Names of the A LoRAs whose scales are inputs, in the order of those inputs' rows."""
+    adapters: int = 0
+    """How many of the C are T2I-Adapters, which have maps and no features."""
+    maps: int = 0
+    """M, numbers of all their maps of a frame."""
     images: tuple[int, ...] = ()
     """Tokens of each of the I image prompts, in their order."""
     encodes: bool = True
@@ -48,7 +59,8 @@ class Shapes:
     @property
     def units(self) -> tuple[str, ...]:
         """The units that this stream calls."""
-        unused = {"encode": not self.encodes, "embed": not self.controlnets, "fold": not self.folded}
+        unused = {"encode": not self.encodes, "fold": not self.folded}
+        unused |= {"embed": self.controlnets <= self.adapters, "adapt": not self.adapters}
         return tuple(name for name in RESULTS if not unused.get(name))
 
     def inputs(self, unit: str) -> dict[str, tuple[int, ...]]:
@@ -56,25 +68,27 @@ class Shapes:
         picture = (3, self.height, self.width)
         if unit == "encode":
             return {"image": (self.frames, *picture)}
-        if unit == "embed":
+        if unit in ("embed", "adapt"):
             return {"conditions": (self.controlnets, self.frames, *picture)}
         if unit == "decode":
             return {"latent": (self.frames, *self.latent)}
         count, embedded = self.rows, (self.features, *self.latent[1:])
         denoises = unit == "denoise"
         nets = self.controlnets if denoises else 0
+        featured = nets - self.adapters if denoises else 0
         plain = not (denoises and self.folded)  # else the folded rows have it all
         wanted = {
             "sample": (denoises, (count, *self.latent)),
             "folded": (not plain, (count, self.folded)),
             "timestep": (plain, (count,)),
             "text": (plain, (count, *self.text)),
-            "features": (nets, (nets, count, *embedded)),
+            "features": (featured, (featured, count, *embedded)),
             "scales": (nets, (nets, count)),
             "pooled": (plain and self.pooled, (count, self.pooled)),
             "time_ids": (plain and self.pooled, (count, 6)),
             "guidance": (plain and self.guidance, (count, self.guidance)),
             "lora": (self.loras, (len(self.loras), count)),
+            "maps": (denoises and self.adapters, (count, self.maps)),
             "tokens": (denoises and self.images, (count, sum(self.images), self.text[1])),
             "image_scales": (denoises and self.images, (len(self.images), count)),
         }

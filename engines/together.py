@@ -37,6 +37,7 @@ ROWS_SECOND = {
 INPUTS = {  # what a unit is given by position
     "encode": ("image",),
     "embed": ("conditions",),
+    "adapt": ("conditions",),
     "denoise": ("sample", "timestep", "text", "features", "scales"),
     "decode": ("latent",),
 }
@@ -123,7 +124,9 @@ class _Group:
             return call
 
         # A recorded frame is one stream's: it reads the tensors of that one alone.
-        return replace(self._units[1], record=None, **{unit: caller(unit) for unit in INPUTS})
+        own = self._units[1]
+        called = [unit for unit in INPUTS if getattr(own, unit) is not None]
+        return replace(own, record=None, **{unit: caller(unit) for unit in called})
 
     def _ask(self, ask: _Ask) -> Tensor:
         """The result for one stream; raises what the network raised."""

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..stream.base.errors import EngineError
 from ..stream.base.lora import input_dims
 from ..stream.base.twin import twin
+from .controls import NO_MODE, Adapt, added_maps, arranged, embedding_of, is_t2i, maps_of, union_residuals
 from .shapes import Shapes
 
 LoraPlace = tuple[Any, str, int, int]  # (PEFT layer, name of the LoRA, its row, dimensions of the layer's input)
@@ -47,6 +48,8 @@ class Units:
     text=..., ...)`` takes the inputs of ``Denoise.forward`` by name (it ignores those it does not need) and gives
     (N, M) in the networks' own precision. ``denoise`` then takes that as ``folded`` and reads no timestep, text,
     pooled, time_ids and guidance. Whoever calls it folds again when one of these changes."""
+    adapt: Callable[[Tensor], Tensor] | None = None
+    """What T2I-Adapters make of condition images; None where there are none."""
     follows_pipe: bool = False
     """Whether the units heed settings of the pipeline's networks that change later; compiled ones stay as they are."""
     passed_over: Mapping[str, str] = field(default_factory=dict)
@@ -111,16 +114,20 @@ class Embed(nn.Module):
 
     def __init__(self, controlnets: list[Any]) -> None:
         super().__init__()
-        self.embeddings = nn.ModuleList(net.controlnet_cond_embedding for net in controlnets)
-        self.flipped = tuple(net.config.controlnet_conditioning_channel_order == "bgr" for net in controlnets)
+        own = [(place, net) for place, net in enumerate(controlnets) if not is_t2i(net)]
+        self.embeddings = nn.ModuleList(embedding_of(net) for _, net in own)
+        self.flipped = tuple(net.config.controlnet_conditioning_channel_order == "bgr" for _, net in own)
+        self.places = tuple(place for place, _ in own)
 
     def forward(self, conditions: Tensor) -> Tensor:
-        """``conditions`` (C, F, 3, H, W) in [0, 1] -> features (C, F, E, h, w)."""
+        """``conditions`` (C, F, 3, H, W) in [0, 1], of all that steers -> features (C, F, E, h, w) for the ControlNets
+        among them; without any (0, F)."""
         features = []
-        for embedding, flipped, condition in zip(self.embeddings, self.flipped, conditions, strict=True):
+        for embedding, flipped, place in zip(self.embeddings, self.flipped, self.places, strict=True):
+            condition = conditions[place]
             condition = condition.flip(1) if flipped else condition
             features.append(embedding(condition.to(next(embedding.parameters()).dtype)).float())
-        return torch.stack(features)  # (C, F, E, h, w)
+        return torch.stack(features) if features else conditions.new_zeros(0, conditions.shape[1])  # (C, F, E, h, w)
 
 
 class Denoise(nn.Module):
@@ -134,7 +141,9 @@ class Denoise(nn.Module):
         super().__init__()
         self.unet = unet
         self.dtype = unet.dtype  # asking the network walks through all of it
-        self.controlnets = nn.ModuleList(_without_embedding(net) for net in controlnets)
+        nets, self.steers = arranged(controlnets)
+        self.controlnets = nn.ModuleList(_without_embedding(net) for net in nets)
+        self.adapters = tuple((place, maps_of(net)) for place, net in enumerate(controlnets) if is_t2i(net))
         self.loras = _lora_places(unet, loras)
 
     def forward(
@@ -150,31 +159,42 @@ class Denoise(nn.Module):
         lora: Tensor | None = None,
         tokens: Tensor | None = None,
         image_scales: Tensor | None = None,
+        maps: Tensor | None = None,
     ) -> Tensor:
         """One prediction for N rows.
 
         ``sample`` (N, 4, h, w), ``timestep`` (N,), ``text`` (N, L, D), ``features`` (C, N, E, h, w), ``scales`` (C, N);
         SDXL: ``pooled`` (N, P), ``time_ids`` (N, 6); models with a guidance embedding: ``guidance`` (N, W);
         ``lora`` (A, N); where the UNet takes image prompts (``images.with_images``), ``tokens`` (N, T, D) of all of
-        them and their ``image_scales`` (I, N). Returns (N, 4, h, w), in the UNet's own prediction type.
+        them and their ``image_scales`` (I, N); with T2I-Adapters their ``maps`` (N, M), of which each has a row of
+        ``scales``, too, as all that steers has in its order. Returns (N, 4, h, w), in the UNet's own prediction type.
         """
         dtype = self.dtype
         scale_loras(self.loras, lora, dtype)
         sample, text = sample.to(dtype), text.to(dtype)
         added = None if pooled is None else {"text_embeds": pooled.to(dtype), "time_ids": time_ids}
         down, mid = None, None
-        for net, feature, scale in zip(self.controlnets, features, scales, strict=True):
-            residuals, bottom = net(
-                sample,
-                timestep,
-                encoder_hidden_states=text,
-                controlnet_cond=feature.to(dtype),
-                conditioning_scale=scale.to(dtype).view(-1, 1, 1, 1),
-                added_cond_kwargs=added,
-                return_dict=False,
-            )
+        for net, (entries, places, modes) in zip(self.controlnets, self.steers, strict=True):
+            own = [features[place].to(dtype) for place in places]
+            weights = [scales[entry].to(dtype) for entry in entries]
+            if modes[0] == NO_MODE:
+                residuals, bottom = net(
+                    sample,
+                    timestep,
+                    encoder_hidden_states=text,
+                    controlnet_cond=own[0],
+                    conditioning_scale=weights[0].view(-1, 1, 1, 1),
+                    added_cond_kwargs=added,
+                    return_dict=False,
+                )
+            else:
+                residuals, bottom = union_residuals(net, sample, timestep, text, own, weights, modes, added)
             down = residuals if down is None else [a + b for a, b in zip(down, residuals, strict=True)]
             mid = bottom if mid is None else mid + bottom
+        within = None
+        if maps is not None:
+            assert isinstance(scales, Tensor)
+            within = added_maps(maps.to(dtype), scales.to(dtype), self.adapters, *sample.shape[-2:])
         images = () if tokens is None or image_scales is None else (tokens.to(dtype), image_scales.to(dtype))
         return self.unet(
             sample,
@@ -184,6 +204,7 @@ class Denoise(nn.Module):
             added_cond_kwargs=added,
             down_block_additional_residuals=down,
             mid_block_additional_residual=mid,
+            down_intrablock_additional_residuals=within,
             return_dict=False,
         )[0].float()
 
@@ -209,9 +230,10 @@ def positional_units(
     They share the weights of ``pipe`` and ``controlnets`` and nothing else: layers that are put in or taken out there
     later do not reach them, and they may be changed. In another ``precision`` they have weights of their own.
     """
-    makers: dict[str, Callable[[], Encode | Embed | Denoise | Decode]] = {
+    makers: dict[str, Callable[[], Encode | Embed | Adapt | Denoise | Decode]] = {
         "encode": lambda: Encode(pipe.vae),
         "embed": lambda: Embed(controlnets),
+        "adapt": lambda: Adapt(controlnets),
         "denoise": lambda: Denoise(pipe.unet, controlnets, shapes.loras),
         "decode": lambda: Decode(pipe.vae),
     }
@@ -220,7 +242,7 @@ def positional_units(
         unit = makers[name]()
         if precision is not None and precision != pipe.unet.dtype:
             unit = copy.deepcopy(unit).to(precision)
-            if not isinstance(unit, Embed):  # it asks its weights
+            if not isinstance(unit, Embed | Adapt):  # they ask their weights
                 unit.dtype = precision
         units[name] = Positional(twin(unit).eval(), tuple(shapes.inputs(name)))
     return units
@@ -243,7 +265,12 @@ def make_units(calls: Mapping[str, Callable[..., Tensor]], shapes: Shapes, name:
 
         return refuse
 
+    def nothing(conditions: Tensor) -> Tensor:
+        return conditions.new_zeros(0, conditions.shape[1])
+
     encode, embed = (calls.get(unit) or absent(unit) for unit in ("encode", "embed"))
+    if shapes.maps and "embed" not in calls:  # all that steers are T2I-Adapters
+        embed = nothing
     fold = calls.get("fold")
     folds = tuple(shapes.inputs("fold")) if fold else ()
 
@@ -251,7 +278,8 @@ def make_units(calls: Mapping[str, Callable[..., Tensor]], shapes: Shapes, name:
         assert fold is not None
         return fold(*(given[name] for name in folds))
 
-    return Units(encode, embed, denoise, calls["decode"], name, about, fold=folded if fold else None)
+    more = {"fold": folded if fold else None, "adapt": calls.get("adapt")}
+    return Units(encode, embed, denoise, calls["decode"], name, about, **more)
 
 
 def scale_loras(places: list[LoraPlace], lora: Tensor | None, dtype: torch.dtype) -> None:

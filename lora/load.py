@@ -79,7 +79,8 @@ def loaded_from(controlnet: Any) -> str | None:
 
 
 def load_controlnet(model_id: str | Path, pipe: Any) -> Any:
-    """Load a ControlNet (folder, hub id or single ``.safetensors`` file) for a pipeline, on its device and precision.
+    """Load a ControlNet (folder, hub id or single ``.safetensors`` file), a ControlNet-Union or a T2I-Adapter (folder
+    or hub id) for a pipeline, on its device and precision.
 
     Raises ModelError when it is missing or was made for another base model, UnsafeWeightsError like ``load_pipeline``.
     """
@@ -151,7 +152,7 @@ def _choose_controlnets(
 
 
 def _read_controlnet(model_id: str | Path, unet: Any, dtype: torch.dtype, say: Progress) -> Any:
-    from diffusers import ControlNetModel
+    from diffusers import ControlNetModel, ControlNetUnionModel, T2IAdapter
 
     say(f"loading {model_id}", None)
     place = locate(model_id, say)
@@ -161,13 +162,12 @@ def _read_controlnet(model_id: str | Path, unet: Any, dtype: torch.dtype, say: P
         place = place / "controlnet"
     check_folder(place)
     config = read_config(place / "config.json")
-    if config.get("_class_name") == "ControlNetUnionModel":
-        raise ModelError(
-            f"{model_id}: got a ControlNetUnion; use the ControlNet of the one kind you need, e.g. scribble"
-        )
+    kind = config.get("_class_name")
+    if kind == "T2IAdapter":
+        return load_part(T2IAdapter, place, dtype)
     _check_fit(str(model_id), "cross_attention_dim", config.get("cross_attention_dim"), unet)
     _check_fit(str(model_id), "block_out_channels", config.get("block_out_channels"), unet)
-    return load_part(ControlNetModel, place, dtype)
+    return load_part(ControlNetUnionModel if kind == "ControlNetUnionModel" else ControlNetModel, place, dtype)
 
 
 def _read_controlnet_file(path: Path, unet: Any, dtype: torch.dtype) -> Any:

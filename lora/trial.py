@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ..stream.base.errors import ModelError
+from .describe import FAMILY_NAMES, unet_family
 
 
 @torch.no_grad()
@@ -37,10 +38,36 @@ def try_networks(pipe: Any, controlnets: list[Any]) -> None:
 
 @torch.no_grad()
 def try_controlnet(net: Any, pipe: Any) -> None:
-    """Run a ControlNet for 8x8 latents, without the UNet, which may be rendering. Raises whatever it raises."""
-    drawing = torch.zeros(1, net.config.get("conditioning_channels", 3), _side(pipe), _side(pipe))
-    given = _inputs(pipe.unet)
-    net(**given, controlnet_cond=drawing.to(given["sample"]), return_dict=False)
+    """Run a ControlNet, a ControlNet-Union or a T2I-Adapter for 8x8 latents, without the UNet, which may be rendering.
+
+    Raises ModelError for a T2I-Adapter whose maps are not those that the UNet adds, and whatever the network raises.
+    """
+    kind, given = type(net).__name__, _inputs(pipe.unet)
+    channels = net.config.get("in_channels" if kind == "T2IAdapter" else "conditioning_channels", 3)
+    drawing = torch.zeros(1, channels, _side(pipe), _side(pipe)).to(given["sample"])
+    if kind == "T2IAdapter":
+        got, wanted = [tuple(each.shape[1:]) for each in net(drawing)], _wanted_maps(pipe.unet, 8, 8)
+        if got[: len(wanted)] != wanted:
+            raise ModelError(
+                f"got a T2I-Adapter whose maps are {got}, the model adds {wanted}; it was made for another base model: "
+                f"choose one for {FAMILY_NAMES[unet_family(pipe.unet.config)]}"
+            )
+    elif kind == "ControlNetUnionModel":
+        kinds = torch.zeros(1, net.config.num_control_type).to(drawing)
+        net(**given, controlnet_cond=[drawing], control_type=kinds, control_type_idx=[0], return_dict=False)
+    else:
+        net(**given, controlnet_cond=drawing, return_dict=False)
+
+
+def _wanted_maps(unet: Any, height: int, width: int) -> list[tuple[int, int, int]]:
+    """What a UNet adds of a T2I-Adapter: the shape of each map, for latents of this size."""
+    found = []
+    for block, channels in zip(unet.down_blocks, unet.config.block_out_channels, strict=True):
+        before = height, width
+        height, width = (-(-height // 2), -(-width // 2)) if block.downsamplers else before
+        attends = getattr(block, "has_cross_attention", False)  # then it comes before the picture gets smaller
+        found.append((channels, *(before if attends else (height, width))))
+    return found
 
 
 def _side(pipe: Any) -> int:

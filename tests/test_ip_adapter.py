@@ -146,9 +146,17 @@ def test_waiting_or_taken_away_it_changes_nothing_and_the_pipeline_stays_as_it_w
     assert pipe.unet.attn_processors == before
 
 
-@pytest.mark.parametrize("more", [{"use_denoising_batch": False}, {"frame_buffer_size": 2}, {"lora_dict": "style"}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"lora_dict": "style"},
+        *(pytest.param({name: 2}, marks=pytest.mark.slow) for name in ("frame_buffer_size", "turns")),
+    ],
+)
 def test_it_is_the_same_however_frames_go_and_beside_a_lora(hub, more, tmp_path):
     settings = {**BASE, "t_index_list": (10, 30), "ip_adapters": [entry_of(hub["sd"])]}
+    if "turns" in more:
+        more = {"use_denoising_batch": False}
     if "lora_dict" in more:
         more = {"lora_dict": {str(tiny_lora(tiny_sd(), tmp_path / "style.safetensors")): 0.0}}
     with Stream(tiny_sd(), **settings) as stream:
@@ -183,10 +191,11 @@ def built(monkeypatch):
     return found
 
 
-def test_a_hundred_changes_build_nothing(hub, built):
+@pytest.mark.parametrize("count", [12, pytest.param(100, marks=pytest.mark.slow)])
+def test_changes_build_nothing(hub, built, count):
     with Stream(tiny_sd(), ip_adapters=[entry_of(hub["sd"])] * 2, **{**BASE, "t_index_list": (30,)}) as stream:
-        found = always_another(stream, hub["sd"], 100)
-    assert built == ["eager"] and len({pixels.tobytes() for pixels in found.values()}) == 100
+        found = always_another(stream, hub["sd"], count)
+    assert built == ["eager"] and len({pixels.tobytes() for pixels in found.values()}) == count
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ from .make import Job, Maker, Precision
 from .memory import CudaMemory, cuda_missing
 
 log = logging.getLogger(__name__)
-_MADE_BY = ("export.py", "units.py", "images.py")
+_MADE_BY = ("export.py", "units.py", "images.py", "controls.py")
 PRECISIONS: dict[torch.dtype, Precision] = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 

@@ -38,10 +38,12 @@ class Frozen(BaseModel):
 
 
 class ControlNetConfig(Frozen):
-    """One ControlNet and the preprocessor that makes its condition image."""
+    """One ControlNet, ControlNet-Union or T2I-Adapter, and the preprocessor that makes its condition image."""
 
     model_id: PathText | None = None
     """Folder, hub id or .safetensors file; None means the ControlNet that the pipeline brought along."""
+    control_mode: int | None = Field(None, ge=0, le=63)
+    """Of a ControlNet-Union: the kind of the condition, as it numbers them. Entries with one model_id run as one."""
     conditioning_scale: float = Field(1.0, ge=0.0, le=4.0)
     """How strongly it steers; 0 switches it off without a rebuild."""
     preprocessor: str = "scribble"

@@ -147,7 +147,9 @@ def _check_parts(pipe: Any, name: str) -> None:
         if getattr(pipe, part, None) is None:
             raise ModelError(f"got {name} without {part}, expected a Stable Diffusion or SDXL pipeline of diffusers")
     if getattr(pipe, "adapter", None) is not None:
-        raise ModelError(f"got {name}, whose T2I-Adapter the loop does not run; use a ControlNet of the same kind")
+        raise ModelError(
+            f"got {name}, with a T2I-Adapter of its own; give the plain pipeline, and name it under controlnets"
+        )
     second = getattr(pipe, "text_encoder_2", None)
     if getattr(pipe, "text_encoder", None) is None and second is not None:
         raise ModelError(f"got {name} without its first text encoder: {REFINER}")
@@ -206,9 +208,11 @@ def check_vae(vae: Any, pipe: Any, name: str) -> None:
 
 def _check_controlnet(net: Any, unet: Any, name: str) -> None:
     kinds = _kinds(net)
-    if "ControlNetModel" not in kinds or "ControlNetUnionModel" in kinds:
+    if "T2IAdapter" in kinds:
+        return
+    if not kinds & {"ControlNetModel", "ControlNetUnionModel"}:
         raise ModelError(
-            f"got {name} with a {type(net).__name__}, expected a ControlNetModel; "
+            f"got {name} with a {type(net).__name__}, expected a ControlNetModel, ControlNetUnionModel or T2IAdapter; "
             f"use the ControlNet of the one kind that you need, such as scribble or canny"
         )
     if net.config.get("conditioning_channels", 3) != 3:

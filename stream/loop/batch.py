@@ -99,18 +99,26 @@ class Shared:
             return noise
         return a * self.chain.latent_before(self.units.encode(image), rows or {}) + b * noise
 
-    def embed(self, conditions: Tensor, noise: Tensor) -> Tensor:
-        """Condition features (C, F, E, h, w) of condition images; without ControlNets (0, F)."""
-        return self.units.embed(conditions) if len(conditions) else noise.new_zeros(0, len(noise))
+    def embed(self, conditions: Tensor, noise: Tensor) -> dict[str, Tensor]:
+        """What networks make of condition images, once a frame: ``features`` (C, F, E, h, w) for ControlNets, without
+        any (0, F); and where there are T2I-Adapters their ``maps`` (F, M)."""
+        if not len(conditions):
+            return {"features": noise.new_zeros(0, len(noise))}
+        made = {"features": self.units.embed(conditions)}
+        return made if self.units.adapt is None else {**made, "maps": self.units.adapt(conditions)}
 
     def predict(
-        self, x: Tensor, extra: int, row: Row, features: Tensor, inputs: NetworkInputs
+        self, x: Tensor, extra: int, row: Row, embedded: Mapping[str, Tensor], inputs: NetworkInputs
     ) -> tuple[Tensor, Tensor]:
         """Noise estimates ``u`` (extra, 4, h, w) with the negative prompt, and ``c`` (B, 4, h, w) with the prompt.
 
         A v prediction (arXiv 2202.00512) becomes ``eps = a v + b x`` here, and nobody else needs to know.
         """
-        added = {name: inputs[name] for name in ADDED if name in inputs}
+        added: dict[str, Tensor] = {name: inputs[name] for name in ADDED if name in inputs}
+        features = embedded["features"]  # (C, B, E, h, w)
+        if "maps" in embedded:
+            maps = embedded["maps"]  # (B, M)
+            added["maps"] = torch.cat([maps[:extra], maps]) if extra else maps
         if extra:
             features = torch.cat([features[:, :extra], features], 1) if len(features) else features  # (C, N, E, h, w)
         noisy = torch.cat([x[:extra], x]) if extra else x  # (N, 4, h, w)
@@ -194,15 +202,14 @@ class StreamBatch:
         # 1. New frames are noised to the level of the first step and take the first row; all others have moved up.
         with shared.span("encode"):
             self._latent[:F] = shared.start(image, start, a, b, rows)  # (F, 4, h, w)
-            features = shared.embed(conditions, start)  # (C, F, E, h, w)
+            embedded = shared.embed(conditions, start)  # (C, F, E, h, w) and more
         self._stock[:F] = noise  # (F, 4, h, w) the virtual residual noise of section 3.2, before the first step
-        self._line.enter({"features": features, **rows})
+        self._line.enter({**embedded, **rows})
 
         with shared.span("denoise"):
             # 2. One call of the network predicts the noise of every row, each at its own level (section 3.1).
             x, stock = self._latent, self._stock  # (B, 4, h, w)
-            features = self._line["features"]  # (C, B, E, h, w)
-            u, c = shared.predict(x, self._extra, row, features, self._inputs)  # (extra, 4, h, w), (B, 4, h, w)
+            u, c = shared.predict(x, self._extra, row, self._line, self._inputs)  # (extra, 4, h, w), (B, 4, h, w)
 
             # 3. Guidance. With R-CFG (section 3.2) the residual noise takes the place of the negative prediction u.
             eps, stock = shared.guidance(u, c, stock, row.w, row.delta)  # (B, 4, h, w)
@@ -277,8 +284,8 @@ class StreamBatch:
         total = recipe.steps * frames
         self._latent = recipe.noise.repeat_interleave(frames, 0).contiguous()  # (B, 4, h, w)
         self._stock = self._latent.clone()  # (B, 4, h, w)
-        features = self.shared.embed(conditions, recipe.noise[:1].expand(frames, -1, -1, -1))
-        self._line.begin({"features": features, **entry.rows}, recipe.steps)  # (C, B, E, h, w), (B, ...)
+        embedded = self.shared.embed(conditions, recipe.noise[:1].expand(frames, -1, -1, -1))
+        self._line.begin({**embedded, **entry.rows}, recipe.steps)  # (C, B, E, h, w), (B, ...)
         self._memory = self.shared.chain.memory(recipe.steps, recipe.noise.device)
         self._extra = self.shared.guidance.extra_rows(total, frames)
         device = recipe.noise.device

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ... import engines
 from ...adapters.steadiness import may_hold
@@ -16,12 +15,12 @@ from ...engines.shapes import Shapes
 from ...engines.together import Pool
 from ...engines.units import Units
 from ...lora.influence import Influence, at, influence_of
-from ...lora.load import load_controlnet, load_vae, loaded_from
+from ...lora.load import load_vae
 from ...lora.registry import lcm_lora_id
 from ...lora.switch import LoraSet
 from ...lora.taught import TaughtWords
 from ..base.changing import FIXED
-from ..base.config import ControlNetConfig, StreamConfig
+from ..base.config import StreamConfig
 from ..base.errors import ConfigError, LoraError
 from ..base.frame import Size
 from ..base.making import Making
@@ -30,13 +29,13 @@ from .admission import (
     Prediction,
     admitted,
     check_vae,
-    controlnets_of,
     prediction_of,
     settled,
     too_large,
     wants_vae,
     working_vae,
 )
+from .controls import Controls, control_scales, sizes
 from .guidance import make_guidance
 from .imageprompts import ImagePrompts
 from .noise import SeedNoise
@@ -64,8 +63,7 @@ class Networks:
         self._device: torch.device = pipe.unet.device  # asking a network walks through all of it
         self.prediction: Prediction = "epsilon"  # the first configuration decides it
         self._scheduler = scheduler_of(pipe.scheduler.config)
-        self._controlnets: list[Any] = controlnets_of(pipe)
-        self._controlnet_ids: list[str | None] = []  # what was loaded in the place of each; None: the pipeline's own
+        self._controls = Controls(pipe)
         self.prompts = PromptEncoder(pipe)
         self._curve = influence_of(pipe)
         self._loras = LoraSet(pipe)
@@ -88,8 +86,8 @@ class Networks:
         if old is None:
             config = settled(self.pipe, config)
             self.prediction = prediction_of(self.pipe, config)
-        if old is None and not config.controlnets and self._controlnets:
-            config = config.changed(controlnets=[{}] * len(self._controlnets))
+        if old is None and not config.controlnets and self._controls.count:
+            config = config.changed(controlnets=[{}] * self._controls.count)
         for name in FIXED if old is not None else ():
             if getattr(old, name) != getattr(config, name):
                 raise ConfigError(
@@ -138,8 +136,8 @@ class Networks:
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """What is loaded inside is let go of again where something inside fails."""
-        loras, words, nets = self._loras.state(), self._taught.state(), list(self._controlnets)
-        rest = dict(self._lora_names), list(self._controlnet_ids), self._lcm_lora, list(self._built), self._asked
+        loras, words, nets = self._loras.state(), self._taught.state(), self._controls.state()
+        rest = dict(self._lora_names), self._lcm_lora, list(self._built), self._asked
         images = self._images.state()
         try:
             yield
@@ -148,8 +146,8 @@ class Networks:
             self._images.restore(images)
             self._taught.restore(words)
             self.prompts.forget()
-            self._controlnets = nets
-            self._lora_names, self._controlnet_ids, self._lcm_lora, self._built, self._asked = rest
+            self._controls.restore(nets)
+            self._lora_names, self._lcm_lora, self._built, self._asked = rest
             raise
 
     def load(self, config: StreamConfig, old: StreamConfig | None, only: bool = False) -> None:
@@ -160,12 +158,11 @@ class Networks:
         """
         scales = self._prompt_loras.scales(config)
         if old is None:
-            self._controlnet_ids = [loaded_from(net) for net in self._controlnets]
             self._load_vae(config)
             if config.use_lcm_lora:
                 self._lcm_lora = config.lcm_lora_id or lcm_lora_id(self.pipe)
                 self._load_lcm_lora(self._lcm_lora)
-        self._load_controlnets(config)
+        self._controls.load(config)
         self._images.load(config)
         before = len(self._lora_names)
         self._load_loras([path for path in scales if path not in self._lora_names])
@@ -201,20 +198,6 @@ class Networks:
         vae = load_vae(config.vae_id, self.pipe)
         check_vae(vae, self.pipe, type(self.pipe).__name__)
         self.pipe.vae = working_vae(vae, self.pipe.unet)
-
-    def _load_controlnets(self, config: StreamConfig) -> None:
-        for index, net in enumerate(config.controlnets):
-            known = index < len(self._controlnets) and self._controlnet_ids[index] == net.model_id
-            if known:
-                continue
-            if net.model_id is None:
-                raise ConfigError(
-                    f"controlnets.{index}: got no model_id, and the pipeline brought {len(self._controlnets)} "
-                    f"ControlNets; name a folder or hub id"
-                )
-            loaded = load_controlnet(net.model_id, self.pipe)
-            self._controlnets[index : index + 1] = [loaded]
-            self._controlnet_ids[index : index + 1] = [net.model_id]
 
     def _load_lcm_lora(self, path: str) -> None:
         try:
@@ -261,7 +244,7 @@ class Networks:
         return units
 
     def _units_key(self, config: StreamConfig) -> tuple[Shapes, tuple[Any, ...], Any]:
-        nets = tuple(net for net, entry in zip(self._controlnets, config.controlnets, strict=False) if entry.enabled)
+        nets = self._controls.enabled(config)
         return self._shapes(config, nets), nets, self.pipe.unet
 
     def keep_newest(self) -> None:
@@ -291,8 +274,7 @@ class Networks:
             height=config.height,
             latent=self.latent(config),
             text=(prompt.text.shape[1], prompt.text.shape[2]),
-            controlnets=len(nets),
-            features=nets[0].config.block_out_channels[0] if nets else 0,
+            **sizes(nets, self.latent(config)),
             pooled=0 if prompt.pooled is None else prompt.pooled.shape[1],
             guidance=unet.config.time_cond_proj_dim or 0,
             loras=() if config.fuse_lora else self._loras.names,
@@ -346,38 +328,3 @@ class Networks:
         if config.from_picture:
             indices = influenced(indices, count, config.drawing_influence)
         return make_schedule(self._scheduler, config.scheduler, indices, count, self._device)
-
-
-def control_scales(config: StreamConfig, steps: int, influence: float = 1.0) -> Tensor:
-    """(C, K): how strongly each of the C enabled ControlNets steers each of the K ``steps``; logs one that never does.
-    ``influence`` multiplies all of them.
-
-    Step i of K is steered unless i / K < control_guidance_start or (i + 1) / K > control_guidance_end, as in diffusers.
-    """
-    scales = [
-        [
-            net.conditioning_scale * influence
-            if i / steps >= net.control_guidance_start and (i + 1) / steps <= net.control_guidance_end
-            else 0.0
-            for i in range(steps)
-        ]
-        for net in config.controlnets
-        if net.enabled
-    ]
-    _warn_if_never(config.controlnets, scales)
-    return torch.tensor(scales).reshape(-1, steps)
-
-
-def _warn_if_never(nets: tuple[ControlNetConfig, ...], scales: list[list[float]]) -> None:
-    for net, row in zip((net for net in nets if net.enabled), scales, strict=True):
-        if (
-            net.conditioning_scale > 0
-            and not any(row)
-            and (net.control_guidance_start, net.control_guidance_end) != (0, 1)
-        ):
-            log.warning(
-                "a ControlNet is never active: %d steps leave none between control_guidance_start %g and end %g",
-                len(row),
-                net.control_guidance_start,
-                net.control_guidance_end,
-            )

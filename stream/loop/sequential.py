@@ -20,7 +20,7 @@ class _Way:
 
     recipe: Recipe
     inputs: list[NetworkInputs]
-    features: Tensor  # (C, F, E, h, w)
+    embedded: Mapping[str, Tensor]  # (C, F, E, h, w) and more
     extra: int
     x: Tensor  # (F, 4, h, w)
     stock: Tensor  # (F, 4, h, w)
@@ -68,19 +68,19 @@ class SequentialSteps:
         shared, recipe, s = self.shared, entry.recipe, entry.recipe.schedule
         noise = shared.start_noise(entry)  # (F, 4, h, w)
         x = shared.start(entry.image, noise, s.a[0], s.b[0], entry.rows)  # 1. (F, 4, h, w)
-        features = shared.embed(entry.conditions, noise)  # (C, F, E, h, w)
+        embedded = shared.embed(entry.conditions, noise)  # (C, F, E, h, w) and more
         extra = shared.guidance.extra_rows(len(x), len(x))
         if self._inputs_of != (recipe, len(x)):
             self._inputs = [self._of_step(recipe, k, len(x), extra) for k in range(recipe.steps)]
             self._inputs_of = recipe, len(x)
         if self._memory is None:
             self._memory = shared.chain.memory(recipe.steps, x.device)
-        return _Way(recipe, self._inputs, features, extra, x, recipe.entry_noise.expand_as(x), x, entry.rows)
+        return _Way(recipe, self._inputs, embedded, extra, x, recipe.entry_noise.expand_as(x), x, entry.rows)
 
     def _step(self, way: _Way, k: int) -> None:
         shared, recipe, x, extra = self.shared, way.recipe, way.x, way.extra
         row = Row(*(value[None] for value in recipe.row(k)))  # each (1, ...)
-        u, c = shared.predict(x, extra, row, way.features, way.inputs[k])  # 2. (extra, 4, h, w), (F, 4, h, w)
+        u, c = shared.predict(x, extra, row, way.embedded, way.inputs[k])  # 2. (extra, 4, h, w), (F, 4, h, w)
         if shared.guidance.residual and k > 0:
             u = way.stock[:extra]  # only the first step was predicted with the negative prompt
         eps, stock = shared.guidance(u, c, way.stock, row.w, row.delta)  # 3. (F, 4, h, w)

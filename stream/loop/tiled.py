@@ -7,7 +7,7 @@ beside each other fits. Here the weights fall linearly towards a tile's border, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -109,14 +109,14 @@ class TiledSteps:
             return shared.start(tile.of(image, factor), tile.of(noise), a, b).clone()  # (1, 4, th, tw)
 
         x = self._over_tiles(encode, size)  # 1. (1, 4, h, w)
-        features = [shared.embed(tile.of(conditions, factor), tile.of(noise)).clone() for tile in tiles]
+        embedded = [_kept(shared.embed(tile.of(conditions, factor), tile.of(noise))) for tile in tiles]
         stock, denoised = noise, x
         for k in range(recipe.steps):
             row = Row(*(value[None] for value in recipe.row(k)))  # each (1, ...)
             inputs = step_inputs(shared, recipe, k, 1, extra)
 
             def predict(tile: Tile, k: int = k, x: Tensor = x, stock: Tensor = stock, row: Row = row) -> Tensor:
-                held = features[tiles.index(tile)]
+                held = embedded[tiles.index(tile)]
                 u, c = shared.predict(tile.of(x), extra, row, held, inputs)  # noqa: B023 2.
                 if shared.guidance.residual and k > 0:
                     u = tile.of(stock)[:extra]
@@ -138,3 +138,8 @@ class TiledSteps:
         self._step(self._done / self._all)
         self._done += 1
         return work(tile)
+
+
+def _kept(made: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What a unit gave, which may be overwritten when it is called again."""
+    return {name: value.clone() for name, value in made.items()}
