@@ -100,7 +100,7 @@ _known: OrderedDict[bytes, list[Stroke]] = OrderedDict()
 
 def _traced(lines: np.ndarray) -> list[Stroke]:
     """The strokes of these lines; those of what was drawn last are kept, for a training draws every scene anew."""
-    key = hashlib.blake2b(np.ascontiguousarray(lines), digest_size=16).digest() + bytes(str(lines.shape), "ascii")
+    key = hashlib.blake2b(lines.tobytes(), digest_size=16).digest() + bytes(str(lines.shape), "ascii")
     found = _known.get(key)
     if found is None:
         found = _known[key] = trace(lines)
