@@ -1,4 +1,4 @@
-"""Fixtures that need something from outside: a display, and the reference implementation.
+"""Fixtures of several files, and those that need something from outside: a display, the reference implementation.
 
 A test that lacks something skips with a reason that begins "needs X". Where INKSTREAM_REQUIRE names X (several with
 commas between), that is a failure instead: so a machine that claims to test everything cannot skip in silence.
@@ -202,3 +202,13 @@ def sd(folders, tmp_path):
         else:
             copy.write_bytes(path.read_bytes())
     return tmp_path / "sd"
+
+
+@pytest.fixture
+def built(monkeypatch):
+    """The name of every engine that is built from now on."""
+    from inkstream import engines
+
+    found, build = [], engines.build
+    monkeypatch.setattr(engines, "build", lambda *given: found.append(given[0]) or build(*given))
+    return found

@@ -514,7 +514,7 @@ def test_goals_are_measured_against_eager_in_the_same_run(reference, monkeypatch
     alone, steered, together = result["rows"]
     assert alone["against"].startswith("streamdiffusion") and steered["against"] == "our eager engine"
     assert alone["ratio"] > 0 and "ratio" not in together
-    assert together["ms_per_frame"] == pytest.approx(together["p50_ms"] / 2, rel=0.9), "each frame has half of a turn"
+    assert together["p50_ms"] <= 2 * together["ms_per_frame"] <= together["max_ms"], "each frame has half of a turn"
     assert alone["verdict"] == "", "the goals are for another machine"
     assert goals.verdict(alone, "NVIDIA H200") == "target"
     assert goals.verdict({**alone, "ms_per_frame": 1e7}, "NVIDIA H200") == "missed"

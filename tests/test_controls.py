@@ -11,7 +11,6 @@ from doubles.tiny_models import tiny_sd, tiny_sdxl
 from doubles.units import change_units
 from torch import nn
 
-from inkstream import engines
 from inkstream.engines import compile as compiled
 from inkstream.engines import onnxruntime, openvino
 from inkstream.stream import ConfigError, ModelError, Stream, StreamConfig
@@ -206,14 +205,6 @@ def always_another(stream, count):
         stream.update(controlnets=[{"conditioning_scale": scale} for scale in scales])
         outputs.append(stream(PAGES[number % len(PAGES)], gated=False))
     return {output.source_id: output.pixels for output in [*outputs, *stream.drain()] if output}
-
-
-@pytest.fixture
-def built(monkeypatch):
-    """The name of every engine that is built from now on."""
-    found, build = [], engines.build
-    monkeypatch.setattr(engines, "build", lambda *given: found.append(given[0]) or build(*given))
-    return found
 
 
 @pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.slow)])

@@ -14,7 +14,6 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from inkstream import engines
 from inkstream.engines import compile as compiled
 from inkstream.engines import onnxruntime, openvino
 from inkstream.stream import ConfigError, ModelError, Stream, StreamConfig, UnsafeWeightsError
@@ -181,14 +180,6 @@ def always_another(stream, folder, count):
 
 TWO = {**BASE, "t_index_list": (10, 30), "cfg_type": "full", "guidance_scale": 1.5, "prompt": "a red car"}
 REAL = {"openvino": openvino, "onnxruntime": onnxruntime, "compile": compiled}
-
-
-@pytest.fixture
-def built(monkeypatch):
-    """The name of every engine that is built from now on."""
-    found, build = [], engines.build
-    monkeypatch.setattr(engines, "build", lambda *given: found.append(given[0]) or build(*given))
-    return found
 
 
 @pytest.mark.parametrize("count", [12, pytest.param(100, marks=pytest.mark.slow)])

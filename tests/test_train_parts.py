@@ -1,5 +1,6 @@
 """What trainings are made of: Muon, losses, noise, sketches at every stage, batches, tokens, kohya's keys, trackers."""
 
+import itertools
 import json
 import sys
 import types
@@ -16,7 +17,7 @@ from inkstream.adapters.paint import as_paint
 from inkstream.lora.data.hints import painted
 from inkstream.lora.data.palette import NUMBER, colours, control_image
 from inkstream.lora.lorafile import read_lora
-from inkstream.lora.train import augment, losses, seeds
+from inkstream.lora.train import augment, crops, losses, seeds
 from inkstream.lora.train.augment import BACKGROUND, half_drawn, unfinished, varied, with_gaps, without_horizon
 from inkstream.lora.train.caches import Latents, Texts, captions_of
 from inkstream.lora.train.config import DataConfig
@@ -185,6 +186,23 @@ def test_rectangles_are_counted():
     y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")
     disc = torch.where((y - 48) ** 2 + (x - 48) ** 2 < 400, 0.8, -0.8).expand(1, 3, -1, -1)
     assert rectangles(disc).item() < 0.5 * per, "a disc has no corners"
+
+
+def test_crops_count_up_to_the_border_of_the_picture_and_nowhere_else_to_their_own():
+    random = torch.Generator().manual_seed(0)
+    size, side, reduction = 12, 32, 16
+    places = [crops.place(size, side, random) for _ in range(1000)]
+    assert min(places) == 0 and max(places) == side - size
+    assert min(places.count(0), places.count(side - size)) > 2 * places.count(7), "borders would come too seldom"
+    seen = np.zeros((side * reduction,) * 2, int)
+    for y, x in itertools.product((0, 7, side - size), repeat=2):
+        inside, outside = crops.counted((y, x), size, (side, side), reduction)
+        decoded = np.zeros((size * reduction,) * 2)[inside]
+        assert decoded.shape == seen[outside].shape
+        seen[outside] += 1
+        assert inside[0].start == (0 if y == 0 else 32) and inside[0].stop == (192 if y == side - size else 160)
+    assert seen[0, 0] and seen[0, -1] and seen[-1, 0] and seen[-1, -1]
+    assert crops.span(3, 8, 32) == (0, 8), "nothing would be left of a small one"
 
 
 def test_the_texture_loss_asks_for_grain_and_not_for_its_pattern():

@@ -180,7 +180,7 @@ def test_a_decoder_is_held_to_smaller_pictures_where_that_is_asked_for(tmp_path,
 
 def test_a_decoder_learns_alone_for_an_encoder_that_stays(tmp_path, codec):
     wider = {"encoder": codec, "channels": 12, "decoder_blocks": (2, 1, 1, 0), "gan_from": 0.3, "gan_weight": 1.0}
-    settings = autoencoder_config(tmp_path, **wider)
+    settings = autoencoder_config(tmp_path, **wider, texture_weight=0.5)
     loop(autoencoder.AutoencoderTask.of(settings, TRAIN, HELD), settings).run()
     before, after = load_autoencoder(codec), load_autoencoder(str(tmp_path / "model"))
     for name, value in before.encoder.state_dict().items():
@@ -188,7 +188,7 @@ def test_a_decoder_learns_alone_for_an_encoder_that_stays(tmp_path, codec):
     assert after.config.scaling_factor == before.config.scaling_factor
     assert tuple(after.config.decoder_block_out_channels) == (12,) * 4
     logged = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert any("pull" in line for line in logged)
+    assert all(any(part in line for line in logged) for part in ("pull", "texture"))
     assert any(name.endswith("sharpness") for line in logged for name in line)
 
     kept = {"encoder": codec, "init": str(tmp_path / "model"), "decoder_blocks": None}
@@ -378,11 +378,11 @@ def test_latents_of_sixteen_pixels_and_many_channels_go_all_the_way(tmp_path):
 
 
 def test_every_part_of_the_base_loss_is_reached(tmp_path, codec):
-    settings = base_config(tmp_path, codec, max_train_steps=20)
+    settings = base_config(tmp_path, codec, max_train_steps=20, texture_weight=0.5)
     loop(base.BaseTask.of(settings, TRAIN, HELD), settings).run()
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     names = {name for line in lines for name in line}
-    assert {"latent", "crop", "discriminator", "pull", "x0_mse"} <= names
+    assert {"latent", "crop", "texture", "discriminator", "pull", "x0_mse"} <= names
     assert all(np.isfinite(value) for line in lines for value in line.values())
 
 

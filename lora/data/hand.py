@@ -106,7 +106,7 @@ def _traced(lines: np.ndarray) -> list[Stroke]:
         found = _known[key] = trace(lines)
         if len(_known) > KEPT:
             _known.popitem(last=False)
-    return [*found]
+    return found
 
 
 def _checked(lines: np.ndarray) -> np.ndarray:

@@ -54,10 +54,13 @@ def texture(got: Tensor, expected: Tensor, side: int = 8, scales: int = 3) -> Te
     """How far the strength of detail is off, whatever its pattern: that of grass, whose blades nobody could know.
 
     The root mean square of what a blur takes away, in windows of ``side`` pixels, at ``scales`` sizes of the picture,
-    each half as large as the one before; mean absolute difference. A regression alone makes such places flat.
+    each half as large as the one before and none smaller than a window; mean absolute difference. A regression alone
+    makes such places flat.
     """
     total = got.new_zeros((), dtype=torch.float32)
     for _ in range(scales):
+        if min(got.shape[-2:]) < side:
+            break
         total = total + (_detail(got, side) - _detail(expected, side)).abs().mean()
         got, expected = (F.avg_pool2d(each, 2) for each in (got, expected))
     return total
