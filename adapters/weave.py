@@ -12,10 +12,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-DETAIL, SPOT = (
-    1.5,
-    11,
-)  # pixels: what is finer is detail (a standard deviation), and the side of a spot that is compared
+DETAIL = 1.5  # pixels, a standard deviation: what is finer is detail
+SPOT = 11  # pixels: the side of a spot in which details are compared
 ALIKE = 0.3, 0.7  # correlation of two details: they have nothing to do with each other, or are the same
 SEEN = 4.0, 8.0  # levels, standard deviation: so little detail may be mixed whatever it is, so much not
 FAINT = 0.5  # levels squared that are none
