@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import psutil
 import pytest
+from doubles.cluster import until
 from doubles.studio import SIDE, Talk, plain, studio
 
 from inkstream.bench.synthetic import FakeStream
@@ -74,7 +75,8 @@ def test_fifty_look_on_and_one_who_takes_nothing_costs_nothing(tmp_path):
         assert psutil.Process().memory_info().rss - before < 10e6
         room = next(iter(server.site.rooms.open.values()))
         held = next(client for client in room.viewers if client.name == stalled.client)
-        assert held._next is not None and not held._texts  # the newest picture alone waits for it
+        assert held._next is not None  # the newest picture alone waits for it
+        until(lambda: not held._texts)
         while not stalled.frames:
             stalled.once()
         assert len(stalled.frames) == 1  # what was sent to it is one picture
