@@ -249,6 +249,20 @@ def test_a_latent_may_stand_for_16_pixels_and_the_decoder_learn_with_the_base(tm
         autoencoder_config(tmp_path, **{**stages, "decoder_blocks": (1, 1, 1, 0)})
 
 
+def test_what_is_frozen_stays_and_costs_no_gradient(tmp_path, codec):
+    first = "controlnet.controlnet_cond_embedding.conv_in"
+    settings = base_config(tmp_path, codec, max_train_steps=2, frozen=(f"{first}.", "unet.conv_out"))
+    task = base.BaseTask.of(settings, TRAIN, HELD)
+    begin = {name: value.clone() for name, value in task.networks.controlnet.state_dict().items()}
+    assert f"{first}.weight" not in task.parameters() and "unet.conv_out.bias" not in task.parameters()
+    loop(task, settings).run()
+    after = task.networks.controlnet.state_dict()
+    changed = {name for name, value in after.items() if not torch.equal(value, begin[name])}
+    assert changed == {name for name in begin if not name.startswith("controlnet_cond_embedding.conv_in.")}
+    with pytest.raises(ConfigError, match="frozen: got 'vae.encoder', which no weight's name begins with"):
+        base.BaseTask.of(settings.model_copy(update={"frozen": ("vae.encoder",)}), TRAIN, HELD)
+
+
 def test_the_adversary_sees_the_drawing_of_the_very_crop_that_was_decoded(tmp_path, codec):
     task = base.BaseTask.of(base_config(tmp_path, codec, gan_sees="pictures"), TRAIN, HELD)
     batch = next(task.batches.since(0, 0))

@@ -32,7 +32,7 @@ from .noise import Noise, normal
 from .predict import few_steps, lcm_steps, predict
 from .regions import flat
 from .sheets import psnr, sharpness, sheet, to_bytes, to_pictures
-from .task import Loss, Now, Task
+from .task import Loss, Now, Task, freeze
 from .timesteps import Timesteps
 from .tokens import build_tokenizer, load_tokenizer, token_ids
 
@@ -65,6 +65,7 @@ class BaseTask(Task):
         vae.eval()
         if config.decoder:
             settle([vae.decoder], config, self.device, train=True)
+        freeze(self.parameters(), config.frozen)
         self.noise = Noise.of(base_networks.scheduler(config.original_inference_steps), self.device)
         self.timesteps = Timesteps.of(
             config.original_inference_steps,

@@ -185,6 +185,9 @@ class BaseConfig(TrainConfig):
     """Folder of a model whose weights are the start; its tokenizer is kept, too."""
     networks: NetworkSizes = Field(default_factory=lambda: NetworkSizes.model_validate({}))
     """Sizes of the networks."""
+    frozen: tuple[str, ...] = ()
+    """Weights that stay as they are, by how their names begin, such as controlnet.controlnet_cond_embedding.conv_in:
+    the first layers of a model that goes on at a larger size know lines already, and their gradients are a fifth of a step there."""
 
     # --- which timesteps, as shares of the rows; the rest is anywhere on the grid
     original_inference_steps: int = Field(50, ge=4, le=1000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from ...stream.base.errors import ConfigError
 from ...stream.base.progress import Progress, silent
 from ..data.sample import Samples
 from .config import TrainConfig
@@ -91,3 +92,14 @@ class Task(ABC):
             for name, parameter in module.named_parameters()
             if parameter.requires_grad
         }
+
+
+def freeze(parameters: Mapping[str, nn.Parameter], names: Sequence[str]) -> None:
+    """Let those whose names begin with one of ``names`` stay as they are; ConfigError for a name that none has."""
+    for start in names:
+        found = [parameter for name, parameter in parameters.items() if name.startswith(start)]
+        if not found:
+            some = ", ".join(sorted({name.rpartition(".")[0] for name in parameters})[:3])
+            raise ConfigError(f"frozen: got {start!r}, which no weight's name begins with, expected one such as {some}")
+        for parameter in found:
+            parameter.requires_grad_(False)
