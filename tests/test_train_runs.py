@@ -259,7 +259,7 @@ def test_what_is_frozen_stays_and_costs_no_gradient(tmp_path, codec):
     after = task.networks.controlnet.state_dict()
     changed = {name for name, value in after.items() if not torch.equal(value, begin[name])}
     assert changed == {name for name in begin if not name.startswith("controlnet_cond_embedding.conv_in.")}
-    with pytest.raises(ConfigError, match="frozen: got 'vae.encoder', which no weight's name begins with"):
+    with pytest.raises(ConfigError, match=r"frozen: got 'vae\.encoder', which no weight's name begins with"):
         base.BaseTask.of(settings.model_copy(update={"frozen": ("vae.encoder",)}), TRAIN, HELD)
 
 

@@ -187,7 +187,7 @@ class BaseConfig(TrainConfig):
     """Sizes of the networks."""
     frozen: tuple[str, ...] = ()
     """Weights that stay as they are, by how their names begin, such as controlnet.controlnet_cond_embedding.conv_in:
-    the first layers of a model that goes on at a larger size know lines already, and their gradients are a fifth of a step there."""
+    the first layers of a model that goes on at 512 pixels know lines, and their gradients are a fifth of a step."""
 
     # --- which timesteps, as shares of the rows; the rest is anywhere on the grid
     original_inference_steps: int = Field(50, ge=4, le=1000)
