@@ -11,12 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from doubles.cluster import pretend, until
-from doubles.studio import HERE, Talk, plain, studio
+from doubles.cluster import Pretend, until
+from doubles.studio import HERE, Talk, plain, run_config, studio
 
 from inkstream.stream.app.cluster.config import ClusterConfig
+from inkstream.stream.app.cluster.courier import Courier
 from inkstream.stream.app.cluster.gateway import Gateway
+from inkstream.stream.app.cluster.rays import Raised, ray_module
 from inkstream.stream.app.studio.serve import Server, bound
+from inkstream.stream.base.private import user_state
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 BOTS = int(os.environ.get("INKSTREAM_CLUSTER_BOTS", "6"))
@@ -28,15 +31,13 @@ def cluster():
     """A Ray on this machine with two workers of a pretend model, which takes 10 ms a picture."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("needs ray")
-    from inkstream.stream.app.cluster import rays
-
-    config = ClusterConfig.model_validate({"workers": 2, "fps": 1, "duty": 0.1})
-    make, run = pretend(0.01)
-    rays.start(config)
+    config, run = ClusterConfig.model_validate({"workers": 2, "fps": 1, "duty": 0.1}), run_config()
+    ray_module(local=True)
+    courier = Courier(Raised(run, config, user_state() / "kept", make=Pretend(0.01)))
     try:
-        yield config, run, rays.raise_workers(run, config, rays.user_state() / "kept", make=make)
+        yield config, run, courier.links()
     finally:
-        rays.disconnect()
+        courier.close()
 
 
 @contextlib.contextmanager
@@ -135,7 +136,7 @@ def test_what_gateway_and_ray_add(cluster, tmp_path):
         began = time.perf_counter()
         links[1].ask("hello", within=10)
         times.append(1000 * (time.perf_counter() - began))
-    with page_of(cluster, tmp_path / "far") as (there, _), studio(tmp_path / "near", maker=pretend(0.01)[0]) as here:
+    with page_of(cluster, tmp_path / "far") as (there, _), studio(tmp_path / "near", maker=Pretend(0.01)) as here:
         for _ in range(8):  # in turns, as the machine may be busy with other things
             for server, took in ((here, near), (there, far)):
                 stop = time.monotonic() + SECONDS / 20

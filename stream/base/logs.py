@@ -31,7 +31,7 @@ class Lines(logging.Formatter):
         when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         part = record.name.removeprefix(f"{NAME}.stream.").removeprefix("app.")
         line = {"time": when, "level": record.levelname.lower(), "from": part, "text": record.getMessage()}
-        line |= {name: value for name, value in vars(record).items() if name not in _OWN}
+        line |= {name: value for name, value in vars(record).items() if name not in _OWN and name[0] != "_"}
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)

@@ -5,13 +5,16 @@ import queue
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
 
-from doubles.studio import HERE, SIDE, WITHIN, fake_maker, run_config
+from doubles.studio import HERE, WITHIN, fake_maker, run_config
 from inkstream.stream.app.cluster.gateway import Gateway
 from inkstream.stream.app.cluster.host import Host
 from inkstream.stream.app.cluster.link import Lost
 from inkstream.stream.app.studio.inprocess import InProcess
 from inkstream.stream.app.studio.serve import Server, bound
+from inkstream.stream.base.errors import ConfigError
 
 
 def until(condition, within=WITHIN):
@@ -51,6 +54,7 @@ class Near:
         self.backend.close()
 
     def ask(self, method, *given, within):
+        """See ``link.Link``."""
         if not self.alive:
             raise Lost(f"{self.name}: killed")
         host = self.host
@@ -109,6 +113,25 @@ def page_of(backend, folder, **more):
         server.stop()
 
 
-def pretend(delay=0.0, side=SIDE):
-    """A maker for workers elsewhere, and its run."""
-    return fake_maker(delay), run_config(width=side, height=side)
+class Pretend(NamedTuple):
+    """A maker of pretend streams that other processes know by its name."""
+
+    delay: float
+
+    def __call__(self, config, progress):
+        return fake_maker(self.delay)(config, progress)
+
+
+class Elsewhere(NamedTuple):
+    """Workers in the courier's process, see ``courier.Joins``. Where ``missing`` is a file there is no cluster."""
+
+    missing: str
+    names: tuple[str, ...] = ("a",)
+
+    def join(self):
+        if Path(self.missing).exists():
+            raise ConfigError("cluster: nothing answers at all")
+        return "nowhere:1", [Near(name) for name in self.names]
+
+    def leave(self):
+        pass

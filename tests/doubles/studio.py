@@ -121,9 +121,9 @@ class Talk:
         """One message."""
         self.socket.send(json.dumps(message))
 
-    def once(self):
+    def once(self, within=None):
         """What comes next: a message, or a picture as (head, bytes)."""
-        got = self.socket.recv(timeout=WITHIN)
+        got = self.socket.recv(timeout=WITHIN if within is None else within)
         if isinstance(got, str):
             self.heard.append(json.loads(got))
             return self.heard[-1]
@@ -147,7 +147,12 @@ class Talk:
             if not isinstance(got, tuple) or got[0].kind != kind:
                 continue
             if all(getattr(got[0], name) == fields[name] for name in fields):
-                return got[0], np.asarray(Image.open(io.BytesIO(got[1])).convert("RGB"))
+                return self.pixels(got)
+
+    @staticmethod
+    def pixels(got):
+        """A picture that came: its head, and (H, W, 3) uint8 of it."""
+        return got[0], np.asarray(Image.open(io.BytesIO(got[1])).convert("RGB"))
 
     def ops(self, *ops):
         """Draw: operations get the next numbers."""

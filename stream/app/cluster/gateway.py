@@ -22,6 +22,7 @@ from .snapshot import Snapshot, left_as
 
 log = logging.getLogger(__name__)
 WAIT = 0.5  # seconds that a worker waits for news before it says that there is none
+SEEK = 2.0  # seconds between looks for a cluster that is not there
 AGAIN = 0.1  # seconds between looks for a worker that is not there
 LATE = "another worker takes this drawing over"
 STARTING = "the workers are being started"
@@ -59,6 +60,7 @@ class Gateway:
         self._by_name: dict[str, Link] = {}
         self._numbers = itertools.count()
         self._started = False
+        self._why = STARTING  # what those wait for who have no worker
         self._closed = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -81,7 +83,7 @@ class Gateway:
             config = left_as(values, self._run.stream, self.model)
             session = FarSession(Snapshot(self.model, config, history), tell, name)
             if not self._place(session, again=False):
-                self._wait(session, STARTING, had=False)
+                self._wait(session, self._why, had=False)
         return session
 
     def leave(self, live: FarSession) -> None:
@@ -175,14 +177,22 @@ class Gateway:
     # --- workers
 
     def _find(self) -> None:
-        try:
-            links = list(self._links())
-        except Exception as error:  # whatever it is, everybody who draws is told
-            log.warning("%s", reason(error), exc_info=log.isEnabledFor(logging.DEBUG))
-            with self._lock:
-                for session, _ in self._waiting:
-                    session.waits(reason(error))
+        said = ""
+        while not self._closed.is_set():
+            try:
+                links = list(self._links())
+                break
+            except Exception as error:  # whatever it is, everybody who draws is told
+                if reason(error) != said:
+                    log.warning("%s", reason(error), exc_info=log.isEnabledFor(logging.DEBUG))
+                said = self._why = reason(error)
+                with self._lock:
+                    for session, _ in self._waiting:
+                        session.waits(said)
+                self._closed.wait(SEEK)
+        else:
             return
+        self._why = STARTING
         self._by_name = {link.name: link for link in links}
         for link in links:
             self._thread(lambda link=link: self._follow(link), f"inkstream {link.name}")

@@ -13,7 +13,8 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,12 +29,12 @@ from . import tls
 from .config import ClusterConfig
 from .host import Hello
 from .link import Link, Lost
-from .served import Served
+from .served import Served, made_for
 
 NAMESPACE, PREFIX = "inkstream", "worker-"
 STORE = 128 << 20  # bytes for objects: none of ours is large, and small ones never go there
 GROUPS = {"news": 16, "puts": 8, "files": 4}  # threads of an actor, beside the one that makes all other calls in order
-GROUP = {"news": "news", "hello": "news", "drain": "news"}
+GROUP = {"news": "news", "hello": "news", "about": "news", "drain": "news"}
 PUT_GROUP, FILE_GROUP = "puts", "files"
 KNOCK = 3.0  # seconds
 SOON = ("freeze", "cancel")  # asked of a drawing in order with its changes
@@ -118,8 +119,10 @@ def _lasting(work: Callable[[], Any]) -> None:
     done.result()
 
 
-def connect(address: str = "", certificates: str = "") -> Started:
-    """Connect to the cluster at HOST:PORT; empty: the one that was begun on this machine. Raises ConfigError."""
+def located(address: str = "", certificates: str = "") -> tuple[str, str]:
+    """HOST:PORT of a cluster that answers, and the folder of its certificates; empty: the one that was begun on this
+    machine. Raises ConfigError.
+    """
     where = address
     if not where:
         try:
@@ -128,8 +131,15 @@ def connect(address: str = "", certificates: str = "") -> Started:
         except (OSError, ValueError, KeyError):
             ray_module(local=True)  # what is missing is said first
             raise ConfigError("cluster: none runs on this machine; start one with: inkstream cluster up") from None
-    ray = ray_module(local=not address, certificates=certificates)
+    ray_module(local=not address, certificates=certificates)
     _check_answers(where)
+    return where, certificates
+
+
+def connect(address: str = "", certificates: str = "") -> Started:
+    """Connect to the cluster at HOST:PORT; empty: the one that was begun on this machine. Raises ConfigError."""
+    where, certificates = located(address, certificates)
+    ray = ray_module(local=not address, certificates=certificates)
     try:
         context = ray.init(address=where, namespace=NAMESPACE, log_to_driver=False)
     except Exception as error:
@@ -174,12 +184,20 @@ def disconnect() -> None:
 def raise_workers(
     run: RunConfig, config: ClusterConfig, folder: Path, history: float = 0, make: Maker | None = None
 ) -> list[Link]:
-    """Begin the workers that are not there yet. They are started again when they are killed."""
+    """Begin the workers that are not there yet. They are started again when they are killed.
+
+    In a cluster that runs anyway they outlive this program, so that the next one finds them with their models loaded;
+    those that are too many, or were begun for something else, end. Raises ConfigError.
+    """
     ray = ray_module()
     kind = ray.remote(concurrency_groups=GROUPS)(Served)
+    given = (run, config, str(folder.absolute()), history, make)
+    lives = {"lifetime": "detached"} if config.address else {}
+    names = [f"{PREFIX}{number}" for number in range(config.workers)]
+    if config.address:
+        _end_others(ray, dict.fromkeys(names, made_for(*given[:4])))
     links: list[Link] = []
-    for number in range(config.workers):
-        name = f"{PREFIX}{number}"
+    for name in names:
         actor = kind.options(
             name=name,
             get_if_exists=True,
@@ -187,15 +205,46 @@ def raise_workers(
             num_gpus=config.gpus,
             max_restarts=-1,
             max_task_retries=0,
-        ).remote(run, config, str(folder.absolute()), history, make)
+            **lives,
+        ).remote(*given)
         links.append(RayLink(name, actor))
     return links
+
+
+def _end_others(ray: Any, wanted: dict[str, str]) -> None:
+    """End workers that are not ``wanted``: by name, what each is made for. One that does not answer stays."""
+    for name in _names(ray):
+        actor = ray.get_actor(name)
+        if name in wanted:
+            link = RayLink(name, actor)
+            try:
+                if link.ask("about", within=KNOCK) == wanted[name]:
+                    continue
+            except (Lost, TimeoutError):  # it is being started, or its node is gone
+                continue
+        ray.kill(actor)
+        ends = time.monotonic() + KNOCK
+        while name in _names(ray) and time.monotonic() < ends:
+            time.sleep(0.05)
+
+
+def _names(ray: Any) -> list[str]:
+    return sorted(name for name in ray.util.list_named_actors() if name.startswith(PREFIX))
+
+
+def end_workers() -> list[str]:
+    """End all workers of the cluster that this process is connected to; returns their names."""
+    ray = ray_module()
+    names = _names(ray)
+    for name in names:
+        ray.kill(ray.get_actor(name))
+    return names
 
 
 def found_workers() -> list[Link]:
     """The workers of the cluster that this process is connected to. Raises ConfigError where there is none."""
     ray = ray_module()
-    names = sorted(name for name in ray.util.list_named_actors() if name.startswith(PREFIX))
+    names = _names(ray)
     if not names:
         raise ConfigError("cluster: it has no workers; start them with: inkstream cluster up")
     return [RayLink(name, ray.get_actor(name)) for name in names]
@@ -209,6 +258,40 @@ def greeted(link: Link, within: float = 3.0) -> Hello | str:
         return reason(error)
     except TimeoutError:
         return f"no answer within {within:g} s"
+
+
+class Raised(NamedTuple):
+    """See ``courier.Joins``: the workers of a configuration, begun where they are not there."""
+
+    run: RunConfig
+    config: ClusterConfig
+    folder: Path
+    history: float = 0
+    make: Maker | None = None
+
+    def join(self) -> tuple[str, Sequence[Link]]:
+        """Raises ConfigError."""
+        return start(self.config).address, raise_workers(*self)
+
+    def leave(self) -> None:
+        """A cluster that was begun here ends."""
+        disconnect()
+
+
+class Found(NamedTuple):
+    """See ``courier.Joins``: the workers of the cluster at HOST:PORT; empty: of the one that was begun on this machine,
+    wherever it is now.
+    """
+
+    address: str = ""
+
+    def join(self) -> tuple[str, Sequence[Link]]:
+        """Raises ConfigError."""
+        return connect(self.address).address, found_workers()
+
+    def leave(self) -> None:
+        """It goes on without this process."""
+        disconnect()
 
 
 class RayLink:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from ...base.capacity import slots_of
 from ...base.configfile import RunConfig
 from ..studio.inprocess import InProcess, Loaded, Maker
 from .config import ClusterConfig
 from .host import Host
 from .measuring import Measuring
+
+
+def made_for(run: RunConfig, config: ClusterConfig, folder: str, history: float) -> str:
+    """The same for workers that were begun for the same, so that one of them may serve for another."""
+    same = config.model_copy(update={"workers": 1, "spare": 0, "silence": 1.0, "tls": "", "address": ""})
+    given = (run.model_dump_json(), same.model_dump_json(), folder, str(history))
+    return hashlib.sha256("\0".join(given).encode()).hexdigest()[:16]
 
 
 class Served(Host):
@@ -27,3 +36,8 @@ class Served(Host):
             return slots_of(measured, config.fps, config.duty, config.most), measured.fps
 
         super().__init__(backend, slots, backend.loading)
+        self._made_for = made_for(run, config, folder, history)
+
+    def about(self) -> str:
+        """See ``made_for``."""
+        return self._made_for

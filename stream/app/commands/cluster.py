@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -35,13 +35,18 @@ from .studio import (
     serve,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..cluster.link import Link
-
 app = typer.Typer(no_args_is_help=True, help="The studio for many: workers that render, on this machine or on several.")
+LOOK_AT = "see inkstream cluster status"
 LOOK = 0.5  # seconds between looks at a worker that is being emptied
+AddressOption = Annotated[
+    str,
+    typer.Option(
+        "--address", metavar="HOST:PORT", help="Of a Ray cluster; else the one that was begun on this machine."
+    ),
+]
+TlsFolderOption = Annotated[
+    str, typer.Option("--certificates", metavar="FOLDER", help="Where that cluster's nodes have theirs.")
+]
 
 
 @app.command()
@@ -87,6 +92,7 @@ def up(
     check_installed()
     from ..cluster import rays
     from ..cluster.config import load_cluster
+    from ..cluster.courier import Courier
     from ..cluster.gateway import Gateway
 
     plan = load_cluster(config)
@@ -95,12 +101,12 @@ def up(
     kept = folder.expanduser()
     rules = rules_of(moderate, quota, users, sessions)
 
-    def links() -> Sequence[Link]:
-        began = rays.start(plan)
-        note(f"cluster: Ray at {began.address}; see inkstream cluster status")
-        return rays.raise_workers(chosen, plan, kept, history)
-
-    gateway = Gateway(chosen, links, spare=plan.spare, sessions=sessions, silence=plan.silence, end=rays.disconnect)
+    courier = Courier(
+        rays.Raised(chosen, plan, kept, history), lambda address: note(f"cluster: Ray at {address}; {LOOK_AT}")
+    )
+    gateway = Gateway(
+        chosen, courier.links, spare=plan.spare, sessions=sessions, silence=plan.silence, end=courier.close
+    )
     serve(
         gateway,
         opened(gateway, host=host, port=port, share=share, tls=tls, kept=kept, rules=rules),
@@ -110,8 +116,8 @@ def up(
     )
 
 
-@app.command()
-def certificates(
+@app.command("certificates")
+def make_certificates(
     folder: Annotated[Path, typer.Argument(file_okay=False, help="Where they go; made where it is not there.")],
     host: Annotated[
         list[str] | None,
@@ -136,13 +142,13 @@ def certificates(
 
 
 @app.command()
-def status() -> None:
-    """List the workers of the cluster that runs on this machine."""
+def status(address: AddressOption = "", certificates: TlsFolderOption = "") -> None:
+    """List the workers of a cluster."""
     from rich.table import Table
 
     from ..cluster import rays
 
-    rays.connect()
+    rays.connect(address, certificates)
     table = Table(box=None, pad_edge=False)
     for head in ("worker", "drawings", "places", "pictures/s", "process", "state"):
         table.add_column(head, justify="left" if head in ("worker", "state") else "right")
@@ -163,11 +169,13 @@ def status() -> None:
 def drain(
     worker: Annotated[str, typer.Argument(metavar="WORKER", help="As inkstream cluster status calls it.")],
     within: Annotated[float, typer.Option(min=0, help="Seconds to wait for it to be empty.")] = 60.0,
+    address: AddressOption = "",
+    certificates: TlsFolderOption = "",
 ) -> None:
     """Take all drawings away from a worker; it takes no more of them."""
     from ..cluster import rays
 
-    rays.connect()
+    rays.connect(address, certificates)
     try:
         links = {link.name: link for link in rays.found_workers()}
         if worker not in links:
@@ -185,3 +193,14 @@ def drain(
             time.sleep(LOOK)
     finally:
         rays.disconnect()
+
+
+@app.command()
+def down(address: AddressOption = "", certificates: TlsFolderOption = "") -> None:
+    """End the workers of a Ray cluster that runs anyway, which outlive the pages before them. Drawings stay."""
+    from ..cluster import rays
+
+    rays.connect(address, certificates)
+    ended = rays.end_workers()
+    rays.disconnect()
+    note(f"ended: {', '.join(ended) or 'nothing, there are no workers'}")

@@ -229,10 +229,14 @@ def _far(address: str, run: RunConfig, sessions: int) -> SessionBackend:
     if address != "ray" and not address.startswith("ray://"):
         raise ConfigError(f"--backend: got {address!r}, expected ray, or ray://HOST:PORT")
     from ..cluster import rays
+    from ..cluster.courier import Courier
     from ..cluster.gateway import Gateway
 
-    rays.connect("" if address == "ray" else address.removeprefix("ray://"))
-    return Gateway(run, rays.found_workers, sessions=sessions, end=rays.disconnect)
+    where = "" if address == "ray" else address.removeprefix("ray://")
+    rays.located(where)
+    courier = Courier(rays.Found(where))
+    courier.links()  # what is wrong is said before the page is there
+    return Gateway(run, courier.links, sessions=sessions, end=courier.close)
 
 
 def check_installed() -> None:
