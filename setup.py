@@ -14,6 +14,7 @@ setup(
         "inkstream.adapters.palettes": ["*.csv"],
         "inkstream.bench": ["shapes/*.json"],
         "inkstream.configs": ["*.yaml"],
+        "inkstream.stream.app.control": ["devices/*.yaml"],
         "inkstream.stream.app.start": ["*.webp"],
         "inkstream.stream.app.studio": ["page/**"],
         "inkstream.lora": ["names/*.txt"],

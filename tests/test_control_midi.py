@@ -8,6 +8,7 @@ from inkstream.stream.base.errors import ConfigError
 pytest.importorskip("mido", reason='MIDI needs mido: pip install "inkstream[control]"')
 pytest.importorskip("starlette", reason="needs inkstream[studio]")
 midi = pytest.importorskip("inkstream.stream.app.control.midi")
+maps = pytest.importorskip("inkstream.stream.app.control.maps")
 mapping = pytest.importorskip("inkstream.stream.app.control.mapping")
 MAP = """
 controls:
@@ -137,3 +138,67 @@ def test_a_wrong_map_names_the_line(tmp_path, entry, said):
     with pytest.raises(ConfigError) as error:
         mapping.read(tmp_path / "map.yaml")
     assert "map.yaml:2:" in str(error.value) and said in str(error.value)
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """This user's maps."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr("sys.platform", "linux")
+    return mapping.folder()
+
+
+@pytest.mark.parametrize("path", sorted(maps.READY.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_ready_made_map_says_what_it_is_for_and_gives_each_control_one_task(path):
+    found = mapping.read(path)
+    assert found.about and found.device and maps.for_device(f"{found.device} MIDI 1") == path.stem
+    assert len(found.by_control()) == len(found.controls) > 10
+    assert {"drawing_influence", "keep", "cue/next"} <= {each.address for each in found.controls}
+
+
+def test_what_is_learned_on_top_of_a_ready_made_map_is_kept_beside_it_and_forgotten_again(
+    run, own, capsys, monkeypatch
+):
+    monkeypatch.setattr(midi, "LOOK_EVERY", 0.05)
+    ready = mapping.read(maps.READY / "nanokontrol2.yaml")
+    run.midi.close()
+    run.devices = Devices("nanoKONTROL2 MIDI 1")
+    run.midi = midi.Midi(run.desk, map=maps.path_of("nanokontrol2"), backend=run.devices)
+    fader(run, 60, 0)
+    fader(run, 80, 0)
+    run.until(lambda: run.stream.config.drawing_influence == pytest.approx(62.992, abs=0.01))
+    fader(run, 64, 16)
+    run.desk.touched("delta", "name")
+    kept = maps.read(own / "nanokontrol2.yaml")
+    assert kept == ready.having(run.midi.known()[midi.Control("cc", 16, 1)]) and len(ready.controls) + 1 == len(
+        kept.controls
+    )
+    assert maps.find("nanokontrol2").own and "cc 16 channel 1 does nothing now" in maps.forget(
+        "nanokontrol2", "cc 16 channel 1"
+    )
+    run.until(lambda: midi.Control("cc", 16, 1) not in run.midi.known())  # it hears of that while it runs
+    assert maps.forget("nanokontrol2") == "nanokontrol2 is as it came"
+    assert not maps.find("nanokontrol2").own and maps.read(own / "nanokontrol2.yaml") == ready
+    assert "map=" not in capsys.readouterr().err  # it has one
+
+
+def test_a_device_with_a_ready_made_map_is_told_of_it(run, own, capsys):
+    midi.Midi(run.desk, backend=Devices("nanoKONTROL2 MIDI 1", "Launchpad")).close()
+    said = capsys.readouterr().err
+    assert "nanoKONTROL2 MIDI 1; a map for it is there: map=nanokontrol2" in said and "Launchpad\n" in said
+
+
+def test_maps_have_names_and_unknown_ones_are_refused(run, own):
+    assert maps.path_of("show") == own / "show.yaml" and maps.path_of("./show.yaml").name == "show.yaml"
+    mapping.write(own / "show.yaml", mapping.Mapping.model_validate({"about": "Friday"}))
+    names = {each.name: each.own for each in maps.all_of_them()}
+    assert names == {"apc-mini": 0, "mpk-mini-mk3": 0, "nanokontrol2": 0, "show": 1, "x-touch-mini": 0}
+    assert maps.forget("show") == "show is forgotten" and not (own / "show.yaml").exists()
+    with pytest.raises(ConfigError, match="did you mean 'apc-mini'"):
+        maps.find("apc-mimi")
+    with pytest.raises(ConfigError, match="nothing was learned on top of it"):
+        maps.forget("apc-mini")
+    with pytest.raises(ConfigError, match="cc 99 channel 1 does nothing; look with: inkstream midi show apc-mini"):
+        maps.forget("apc-mini", "cc 99 channel 1")
+    with pytest.raises(ConfigError, match="expected a file, or one of: apc-mini"):
+        midi.Midi(run.desk, "nanoKONTROL", map=maps.path_of("shwo"), backend=run.devices)

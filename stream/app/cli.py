@@ -29,6 +29,7 @@ from .commands import (
     finish,
     history,
     install,
+    midi,
     models,
     palette,
     prepare,
@@ -231,6 +232,7 @@ app.add_typer(engines.app, name="engines")
 app.add_typer(history.app, name="history")
 app.add_typer(scenes.app, name="scenes")
 app.add_typer(palette.app, name="palette")
+app.add_typer(midi.app, name="midi")
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(bench.app, name="bench")
 

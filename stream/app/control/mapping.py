@@ -46,7 +46,8 @@ class Control(NamedTuple):
         return f"{self.kind}{number} channel {self.channel}"
 
 
-def _control(value: Any) -> Any:
+def control_of(value: Any) -> Any:
+    """A control as people write it; raises ValueError."""
     if isinstance(value, Control):
         return value
     found = _CONTROL.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -75,7 +76,7 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    control: Annotated[Control, BeforeValidator(_control)]
+    control: Annotated[Control, BeforeValidator(control_of)]
     """Which one."""
     address: Annotated[str, BeforeValidator(_address)]
     """A parameter or command."""
@@ -116,8 +117,16 @@ class Mapping(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    about: str = Field("", max_length=200)
+    """What it is for, in people's words."""
+    device: str = Field("", max_length=80)
+    """Part of the names of the devices that it is for."""
     controls: tuple[Entry, ...] = Field((), max_length=MOST)
     """One entry a control; of several the last one counts."""
+
+    def is_for(self, name: str) -> bool:
+        """Whether it is meant for a device with this name."""
+        return bool(self.device) and self.device.lower() in name.lower()
 
     def by_control(self) -> dict[Control, Entry]:
         """What each does."""
@@ -125,12 +134,17 @@ class Mapping(BaseModel):
 
     def having(self, entry: Entry) -> Mapping:
         """One more, in the place of what its control did before."""
-        return Mapping(controls=(*(each for each in self.controls if each.control != entry.control), entry))
+        return self.model_copy(update={"controls": (*self.without(entry.control).controls, entry)})
+
+    def without(self, control: Control) -> Mapping:
+        """The same, and this control does nothing."""
+        left = tuple(each for each in self.controls if each.control != control)
+        return self.model_copy(update={"controls": left})
 
 
-def usual_file() -> Path:
-    """Where this user's is kept; it may not exist yet."""
-    return user_state() / "control" / "midi.yaml"
+def folder() -> Path:
+    """Where this user's maps are kept; it may not exist yet."""
+    return user_state() / "control"
 
 
 def read(path: Path) -> Mapping:
@@ -140,7 +154,7 @@ def read(path: Path) -> Mapping:
     except FileNotFoundError:
         return Mapping.model_validate({})
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}; name another with map=FILE") from error
+        raise ConfigError(f"{path}: {error.strerror or error}; name another with map=NAME, or map=FILE") from error
 
 
 def write(path: Path, mapping: Mapping) -> None:
@@ -149,6 +163,7 @@ def write(path: Path, mapping: Mapping) -> None:
         {name: str(value) if name == "control" else value for name, value in each if value is not None}
         for each in mapping.controls
     ]
-    if path == usual_file():
+    if path.parent == folder():
         make_private(path.parent)
-    write_whole(path, safeyaml.write({"controls": entries}).encode())
+    words = {name: said for name in ("about", "device") if (said := getattr(mapping, name))}
+    write_whole(path, safeyaml.write({**words, "controls": entries}).encode())

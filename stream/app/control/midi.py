@@ -1,4 +1,4 @@
-"""MIDI: faders, knobs, pads and pedals. ``midi:learn``, ``midi:nanoKONTROL``. No sequencer, and no clock.
+"""MIDI: faders, knobs, pads and pedals. ``midi:learn``, ``midi:nanoKONTROL2,map=nanokontrol2``. No sequencer, no clock.
 
 A fader takes a value over where it stands: it does nothing until it comes to where the value is (soft takeover), so
 that nothing jumps when somebody else has moved it meanwhile. The library is mido on python-rtmidi.
@@ -21,7 +21,7 @@ from ...base.names import short
 from ...base.plain import plain, reason
 from ...base.progress import note
 from ...base.spec import Kind, Option, flag
-from . import addresses, mapping
+from . import addresses, mapping, maps
 from .desk import COMMANDS, Desk, Touched
 from .mapping import Control, Entry, Mapping
 
@@ -55,8 +55,9 @@ class Takeover:
 class Midi:
     """Listens to every device (``path`` is learn), or to those with ``path`` in their name.
 
-    ``map`` is the file that says what controls do. ``backend`` is a mido backend; else python-rtmidi is taken.
-    Raises ConfigError where there is no such device, or the library is missing.
+    ``map`` is the file that says what controls do, see ``maps``; when somebody else has written to it, it is read anew.
+    ``backend`` is a mido backend; else python-rtmidi is taken.
+    Raises ConfigError where there is no such device or map, or the library is missing.
     """
 
     def __init__(
@@ -69,8 +70,12 @@ class Midi:
     ) -> None:
         self._desk, self._wanted = desk, "" if path == LEARN else path
         self._learns = learn or path == LEARN
-        self._file = map or mapping.usual_file()
-        self._map: Mapping = mapping.read(self._file)
+        self._file, self._named = map or maps.path_of(maps.USUAL), map is not None
+        if map is not None and not self._learns and not maps.there(map):
+            known = ", ".join(each.name for each in maps.all_of_them())
+            raise ConfigError(f"--control midi: map: got {map.stem}, expected a file, or one of: {known}; or add learn")
+        self._written = _written(self._file)
+        self._map: Mapping = maps.read(self._file)
         self._does: dict[Control, Entry] = self._map.by_control()
         self._held: dict[Control, Takeover] = {}
         self._down: set[Control] = set()
@@ -115,7 +120,8 @@ class Midi:
                         why = f"cannot be opened: {reason(error)}; is another program using it?"
                         raise ConfigError(f"--control midi: {name} {why}") from error
                     continue
-                note(f"MIDI: {plain(name, 80)}")
+                ready = "" if self._named else maps.for_device(name)
+                note(f"MIDI: {plain(name, 80)}{ready and f'; a map for it is there: map={ready}'}")
         if first and not self._ports:
             note("MIDI: no device yet; it is taken when it is connected")
 
@@ -123,9 +129,25 @@ class Midi:
         while not self._ended.wait(LOOK_EVERY):
             try:
                 self._look()
+                self._read_again()
             except Exception as error:  # noqa: BLE001 - drivers raise anything, and the stream goes on
                 log.warning("MIDI: devices cannot be listed: %s", reason(error))
                 return
+
+    def _read_again(self) -> None:
+        """Take what somebody wrote into the map, or forgot from it, meanwhile; what cannot be read changes nothing."""
+        with self._lock:
+            written = _written(self._file)
+            if written == self._written:
+                return
+            self._written = written
+            try:
+                self._take(maps.read(self._file))
+            except ConfigError as error:
+                self._say(f"MIDI: {error}")
+
+    def _take(self, map: Mapping) -> None:
+        self._map, self._does = map, map.by_control()
 
     # --- what comes
 
@@ -193,11 +215,12 @@ class Midi:
                 self._say(f"{control}: {explain(Entry, error)[0][1]}")
                 return
             self._moved = None
-            self._map = self._map.having(entry)
-            self._does = self._map.by_control()
+            self._read_again()
+            self._take(self._map.having(entry))
             self._held.pop(control, None)
             try:
                 mapping.write(self._file, self._map)
+                self._written = _written(self._file)
                 self._say(f"{control} is {touched.path} from now on, kept in {self._file}")
             except OSError as error:
                 self._say(f"{control} is {touched.path} for this run; {self._file} cannot be written: {reason(error)}")
@@ -226,6 +249,15 @@ def _read(message: Any) -> tuple[Control, float] | None:
     return None
 
 
+def _written(path: Path) -> tuple[int, int]:
+    """Which version of a file it is; zeros where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
 def _closed(port: Any) -> None:
     try:
         port.close()
@@ -250,13 +282,13 @@ def system_midi() -> Any:
 
 KIND = Kind(
     "MIDI faders, knobs and pads (needs inkstream[control])",
-    ("midi:learn", "midi:nanoKONTROL", "midi:nanoKONTROL,learn,map=show.yaml"),
+    ("midi:learn", "midi:nanoKONTROL2,map=nanokontrol2", "midi:nanoKONTROL,learn,map=show.yaml"),
     {
         "path": Option(
             str, "learn|NAME", "every device, and new controls are learned; or those with this in their name"
         ),
         "learn": Option(flag, "", "learn new controls of a named device, too"),
-        "map": Option(lambda text: Path(text).expanduser(), "FILE", "what controls do; else a file of this user's"),
+        "map": Option(maps.path_of, "NAME|FILE", "what controls do: inkstream midi list; else this user's usual one"),
     },
     Midi,
 )
