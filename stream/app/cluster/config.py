@@ -19,6 +19,9 @@ class ClusterConfig(BaseModel):
     """What is rendered: a configuration, by its name or file, as --config of inkstream run."""
     workers: int = Field(2, ge=1, le=256)
     """Processes that hold the model."""
+    limit: int = Field(0, ge=0, le=256)
+    """So many at most: more than ``workers`` are begun while somebody waits or hardly any place is free, and end when
+    nobody has needed them for ten minutes. 0: there are always ``workers``."""
     cores: int = Field(1, ge=1, le=256)
     """Cores of each worker."""
     gpus: float = Field(0, ge=0, le=16)
@@ -37,6 +40,9 @@ class ClusterConfig(BaseModel):
     tls: str = ""
     """A folder with certificates of the nodes (``inkstream cluster certificates``). Empty: nothing between them is
     encrypted."""
+    logs: str = ""
+    """A folder of each worker's machine, for lines of JSON with the drawing that each is about, in a file of the
+    worker's name. Empty: workers write none."""
     address: str = ""
     """Of a Ray cluster that runs already, HOST:PORT; this machine must be one of its nodes. Empty: one is started
     here."""

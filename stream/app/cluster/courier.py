@@ -29,6 +29,7 @@ from .link import Link, Lost
 log = logging.getLogger(__name__)
 PROGRAM = "from inkstream.stream.app.cluster.courier import main; main()"
 AGAIN = 1.0  # seconds until it is begun again
+JOIN = "join"  # what is called of no worker
 ENDS = 10.0  # seconds for it to leave the cluster
 ENDED = "cluster: Ray has ended the program that was connected to it"
 
@@ -91,6 +92,18 @@ class Courier:
                 self._thread = threading.Thread(target=self._run, args=(first,), name="inkstream courier", daemon=True)
                 self._thread.start()
         return first.result()
+
+    def renew(self, joins: Joins) -> Sequence[Link]:
+        """Other workers, by the same process; returns them when it has them. Raises Lost, ConfigError."""
+        self._joins = joins
+        came: Future[Any] = Future()
+        self.call("", JOIN, (joins,), came.set_result)
+        got = came.result()
+        if isinstance(got, Lost):
+            raise got
+        if isinstance(got, _Failed):
+            raise ConfigError(got.text)
+        return [CourierLink(self, name) for name in got.names]
 
     def close(self) -> None:
         """Leave the cluster; one that was begun here ends."""
@@ -249,7 +262,19 @@ def _carry(pipe: Connection, links: dict[str, Link]) -> None:
         with sending, contextlib.suppress(OSError):  # nobody hears it any more
             pipe.send((number, got))
 
+    def renew(number: int, joins: Joins) -> None:
+        try:
+            address, found = joins.join()
+        except ConfigError as error:
+            answer(number, _Failed(reason(error)))
+            return
+        links.update({link.name: link for link in found})
+        answer(number, _There(address, tuple(link.name for link in found)))
+
     while data := pipe.recv_bytes():
         number, name, method, given = pickle.loads(data)
+        if method == JOIN:  # which may take seconds, and calls go on
+            threading.Thread(target=renew, args=(number, *given), daemon=True).start()
+            continue
         then = None if not number else lambda got, number=number: answer(number, got)
         links[name].begin(method, *given, then=then)

@@ -44,7 +44,7 @@ class FarSession:
         with self._lock:
             self.link, self.key = link, key
             snapshot = self._snapshot
-            link.begin("open", key, snapshot.left(), snapshot.sketch, snapshot.frozen, then=then)
+            link.begin("open", key, snapshot.left(), snapshot.sketch, snapshot.frozen, self.name, then=then)
 
     def moved(self, why: str) -> None:
         """Its worker has it no more. What was asked for is in the snapshot, and so as good as done."""

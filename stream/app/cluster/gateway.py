@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...base.configfile import RunConfig
+from ...base.errors import InkstreamError
 from ...base.plain import reason
 from ..studio.backend import Figure, Full, Tell, Values
 from .far import FarSession
+from .growth import Grows
 from .host import Answer, Bundle, Hello
 from .link import Link, Lost
 from .seen import Seen
@@ -23,6 +25,7 @@ from .snapshot import Snapshot, left_as
 log = logging.getLogger(__name__)
 WAIT = 0.5  # seconds that a worker waits for news before it says that there is none
 SEEK = 2.0  # seconds between looks for a cluster that is not there
+LOOK = 1.0  # seconds between looks at how many workers there should be
 AGAIN = 0.1  # seconds between looks for a worker that is not there
 LATE = "another worker takes this drawing over"
 STARTING = "the workers are being started"
@@ -33,7 +36,7 @@ class Gateway:
 
     ``spare`` workers' worth of places is kept for drawings whose worker is lost. A worker that says nothing for
     ``silence`` seconds is lost. ``sessions``: drawings at once, whatever there are places for. ``end`` is called when
-    this is closed.
+    this is closed. ``grows``: there are more workers while they are needed.
     """
 
     renders_drawings, alone = True, False
@@ -47,12 +50,13 @@ class Gateway:
         sessions: int = 64,
         silence: float = 3.0,
         end: Callable[[], None] = lambda: None,
+        grows: Grows | None = None,
     ) -> None:
         self.size, self.model = (run.stream.width, run.stream.height), str(run.model)
         self.ready = False
         self.name = secrets.token_hex(4)
         self._run, self._links, self._most, self._silence = run, links, sessions, silence
-        self._end = end
+        self._end, self._grows = end, grows
         self._lock = threading.RLock()
         self._ledger, self._queue, self._seen = Ledger(spare), Queue(), Seen()
         self._open: dict[str, FarSession] = {}  # by key, those that have a worker
@@ -193,14 +197,49 @@ class Gateway:
         else:
             return
         self._why = STARTING
-        self._by_name = {link.name: link for link in links}
-        for link in links:
-            self._thread(lambda link=link: self._follow(link), f"inkstream {link.name}")
+        self._meet(links)
+        if (grows := self._grows) is not None:
+            self._thread(lambda: self._grow(grows), "inkstream growth")
+
+    def _meet(self, links: Sequence[Link]) -> None:
+        """These are the workers; those that are new are followed."""
+        with self._lock:
+            before, self._by_name = self._by_name, {each.name: self._by_name.get(each.name, each) for each in links}
+        for name, link in self._by_name.items():
+            if name not in before:
+                self._thread(lambda link=link: self._follow(link), f"inkstream {name}")
+
+    def _grow(self, grows: Grows) -> None:
+        """Have as many workers as are wanted, until this is closed; those that end are empty first."""
+        while not self._closed.wait(LOOK):
+            with self._lock:
+                now, places = time.monotonic(), self._ledger.workers
+                waiting = self._queue.count(now) + len(self._waiting)
+                wanted = grows.growth.wanted(places, waiting, now)
+                if wanted == len(self._by_name):
+                    continue
+                going = [link for link in [*self._by_name.values()][wanted:] if link.name in places]
+                for link in going:
+                    if not places[link.name].draining:
+                        places[link.name].draining = True
+                        link.begin("drain")
+                if any(places[link.name].mine + places[link.name].others for link in going):
+                    continue
+            log.info("there are to be %d workers", wanted)
+            try:
+                self._meet(grows.resize(wanted))
+            except InkstreamError as error:  # it is tried again
+                log.warning("the number of workers stays: %s", reason(error))
+                continue
+            with self._lock:
+                for link in going:
+                    self._ledger.lost(link.name)
+                    self._seen.forget(link.name)
 
     def _follow(self, link: Link) -> None:
         """Hear what a worker says, until this is closed; while it is lost, look for it."""
         incarnation = ""
-        while not self._closed.is_set():
+        while not self._closed.is_set() and self._by_name.get(link.name) is link:
             try:
                 if not incarnation:
                     hello: Hello = link.ask("hello", within=self._silence)
@@ -217,7 +256,7 @@ class Gateway:
                     self._hear(link, bundle)
             except (Lost, TimeoutError) as error:
                 log.debug("%s: %s", link.name, reason(error))
-                same = not incarnation
+                same = not incarnation or link.name not in self._by_name
             if not same:
                 incarnation = ""
                 self._lost(link)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import threading
@@ -16,6 +17,7 @@ from ..studio.backend import Doing, LiveSession, News, NotNow, Rendered, Session
 from ..studio.settings import Refused
 from .measuring import free_memory, used_memory
 
+log = logging.getLogger(__name__)
 SAID = 1.0  # seconds after which it is said again how all drawings are doing
 LATE = 2.0  # seconds for a drawing to be opened, by a call that came before this one
 GONE = 30.0  # seconds after which a gateway that asks for nothing is gone
@@ -97,6 +99,7 @@ class Host:
         self._incarnation = secrets.token_hex(8)
         self._draining = False
         self._lives: dict[str, LiveSession] = {}
+        self._names: dict[str, str] = {}  # of drawings, in logs
         self._boxes: dict[str, _Box] = {}
         self._something = threading.Condition()
         backend.start()
@@ -121,17 +124,21 @@ class Host:
         for key in keys:
             self.leave(key)
 
-    def open(self, key: str, values: Values | None, sketch: Sketch | None = None, frozen: bool = False) -> Answer:
-        """A stream for a drawing, with the newest picture of it where there is one."""
+    def open(
+        self, key: str, values: Values | None, sketch: Sketch | None = None, frozen: bool = False, name: str = ""
+    ) -> Answer:
+        """A stream for a drawing, with the newest picture of it where there is one; ``name`` is what logs call it."""
         with self._something:
             if self._draining or len(self._lives) >= self._slots()[0]:
                 return Answer(kind="Full", text="all places of this worker are taken")
         try:
-            live = self._backend.open(values, lambda news: self._tell(key, news))
+            live = self._backend.open(values, lambda news: self._tell(key, news), name)
         except InkstreamError as error:
+            log.warning("a drawing is not taken: %s", reason(error), extra={"drawing": name, "key": key})
             return Answer(kind=type(error).__name__, text=reason(error))
+        log.info("a drawing is taken", extra={"drawing": name, "key": key})
         with self._something:
-            self._lives[key] = live
+            self._lives[key], self._names[key] = live, name
             self._something.notify_all()
         if sketch is not None:
             self.ask(key, "put", sketch)
@@ -166,8 +173,9 @@ class Host:
     def leave(self, key: str) -> None:
         """Close a drawing's stream, on a thread of its own; its place is free at once."""
         with self._something:
-            live = self._lives.pop(key, None)
+            live, name = self._lives.pop(key, None), self._names.pop(key, "")
         if live is not None:
+            log.info("a drawing is let go of", extra={"drawing": name, "key": key})
             threading.Thread(target=self._backend.leave, args=(live,), name="inkstream leaving", daemon=True).start()
 
     def news(self, gateway: str, wait: float) -> Bundle:

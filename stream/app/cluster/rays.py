@@ -88,7 +88,8 @@ def start(config: ClusterConfig) -> Started:
         return connect(config.address, config.tls)
     ray = ray_module(local=True, certificates=config.tls)
     about: dict[str, Any] = {"include_dashboard": False, "object_store_memory": STORE}
-    cores, gpus = config.workers * config.cores, config.workers * config.gpus
+    most = max(config.workers, config.limit)
+    cores, gpus = most * config.cores, most * config.gpus
     try:
         _lasting(
             lambda: ray.init(num_cpus=cores, num_gpus=gpus or None, namespace=NAMESPACE, log_to_driver=False, **about)
@@ -194,7 +195,8 @@ def raise_workers(
     given = (run, config, str(folder.absolute()), history, make)
     lives = {"lifetime": "detached"} if config.address else {}
     names = [f"{PREFIX}{number}" for number in range(config.workers)]
-    if config.address:
+    ask_for_nodes(config)
+    if config.address or config.limit:
         _end_others(ray, dict.fromkeys(names, made_for(*given[:4])))
     links: list[Link] = []
     for name in names:
@@ -206,9 +208,18 @@ def raise_workers(
             max_restarts=-1,
             max_task_retries=0,
             **lives,
-        ).remote(*given)
+        ).remote(*given, name)
         links.append(RayLink(name, actor))
     return links
+
+
+def ask_for_nodes(config: ClusterConfig) -> None:
+    """Where the number of workers changes, let Ray's autoscaler bring nodes for all of them at once, and keep them
+    until it is asked for fewer. Where there is none, nothing comes of it.
+    """
+    if config.limit:
+        bundle = {"CPU": config.cores, **({"GPU": config.gpus} if config.gpus else {})}
+        importlib.import_module("ray.autoscaler.sdk").request_resources(bundles=[bundle] * config.workers)
 
 
 def _end_others(ray: Any, wanted: dict[str, str]) -> None:
@@ -271,6 +282,9 @@ class Raised(NamedTuple):
 
     def join(self) -> tuple[str, Sequence[Link]]:
         """Raises ConfigError."""
+        ray = ray_module(local=not self.config.address, certificates=self.config.tls)
+        if ray.is_initialized():
+            return ray.get_runtime_context().gcs_address, raise_workers(*self)
         return start(self.config).address, raise_workers(*self)
 
     def leave(self) -> None:

@@ -33,6 +33,10 @@ class Seen:
     def gone(self, worker: str) -> None:
         """A worker is lost."""
         self.lost += 1
+        self.forget(worker)
+
+    def forget(self, worker: str) -> None:
+        """A worker has ended that was not needed."""
         self._workers.pop(worker, None)
 
     def heard(self, worker: str, bundle: Bundle) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,6 +35,11 @@ from .studio import (
     serve,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..cluster.link import Link
+
 app = typer.Typer(no_args_is_help=True, help="The studio for many: workers that render, on this machine or on several.")
 LOOK_AT = "see inkstream cluster status"
 LOOK = 0.5  # seconds between looks at a worker that is being emptied
@@ -57,7 +62,7 @@ def up(
             "--config",
             "-c",
             dir_okay=False,
-            help="A YAML file: run, workers, cores, gpus, spare, fps, duty, tls.",
+            help="A YAML file: run, workers, limit, cores, gpus, spare, fps, duty, tls.",
         ),
     ] = None,
     model: ModelOption = None,
@@ -94,6 +99,7 @@ def up(
     from ..cluster.config import load_cluster
     from ..cluster.courier import Courier
     from ..cluster.gateway import Gateway
+    from ..cluster.growth import Grows, Growth
 
     plan = load_cluster(config)
     chosen = load_run(plan.run, sets, model=model, prompt=prompt, seed=seed)
@@ -104,9 +110,13 @@ def up(
     courier = Courier(
         rays.Raised(chosen, plan, kept, history), lambda address: note(f"cluster: Ray at {address}; {LOOK_AT}")
     )
-    gateway = Gateway(
-        chosen, courier.links, spare=plan.spare, sessions=sessions, silence=plan.silence, end=courier.close
-    )
+
+    def resized(count: int) -> Sequence[Link]:
+        return courier.renew(rays.Raised(chosen, plan.model_copy(update={"workers": count}), kept, history))
+
+    grows = Grows(Growth(plan.workers, plan.limit, plan.spare), resized) if plan.limit > plan.workers else None
+    about: dict[str, Any] = {"spare": plan.spare, "sessions": sessions, "silence": plan.silence}
+    gateway = Gateway(chosen, courier.links, **about, end=courier.close, grows=grows)
     serve(
         gateway,
         opened(gateway, host=host, port=port, share=share, tls=tls, kept=kept, rules=rules),
