@@ -65,11 +65,13 @@ def test_above_the_middle_the_lines_lie_over_the_picture_as_ink(ink):
     assert np.array_equal(most.input, middle.input)  # the input is what was drawn
     assert np.array_equal(rendered(ink, page, drawing_influence=50).pixels, middle.pixels)
     assert np.array_equal(rendered(ink, page, drawing_influence=100).pixels, most.pixels)
+    at_once = ink(page, gated=False)  # no frame waits for the next one
+    assert at_once is not None and np.array_equal(at_once.pixels, most.pixels) and not ink.pending
 
 
 def test_ink_belongs_to_a_frame_through_the_batch(ink):
     """Frames in flight keep the ink that they entered with."""
-    ink.update(drawing_influence=100, t_index_list=[0, 13])
+    ink.update(drawing_influence=100, t_index_list=[0, 13], use_denoising_batch=True)
     first, second = sketch("sedan", 256), sketch("house", 256)
     expected = {0: rendered(ink, first).pixels, 1: rendered(ink, second, drawing_influence=50).pixels}
     ink.update(drawing_influence=100)
@@ -79,6 +81,7 @@ def test_ink_belongs_to_a_frame_through_the_batch(ink):
     outputs += [ink(second, gated=False), *ink.drain()]
     for number, output in enumerate(each for each in outputs if each is not None):
         got[number] = output.pixels
+    ink.update(use_denoising_batch=False)
     assert all(np.array_equal(got[number], expected[number]) for number in (0, 1))
 
 
