@@ -34,6 +34,7 @@ WRITERS = {
     "lora/data/_journal.py": "added to line by line, under a lock; a line that was cut off is cut away",
     "lora/data/prepare.py": "pictures by their form, that its own list does not name any more, under a lock",
     "lora/tokens.py": IN_A_FOLDER_OF_ITS_OWN,
+    "lora/reader.py": IN_A_FOLDER_THAT_APPEARS_WHOLE,
     "lora/upscaler.py": IN_A_FOLDER_THAT_APPEARS_WHOLE,
     "lora/train/adapters.py": IN_A_FOLDER_THAT_APPEARS_WHOLE,
     "lora/train/assembly.py": IN_A_FOLDER_THAT_APPEARS_WHOLE,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -162,6 +162,10 @@ class SceneCache:
     def texts(self) -> list[tuple[str, ...]]:
         """The captions of each scene."""
         return [captions for captions, _ in self._texts]
+
+    def tags(self) -> list[Mapping[str, str]]:
+        """The tags of each scene."""
+        return [tags for _, tags in self._texts]
 
 
 @contextmanager

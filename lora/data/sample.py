@@ -57,6 +57,15 @@ class Captioned(Protocol):
         ...
 
 
+@runtime_checkable
+class Tagged(Protocol):
+    """A set of pairs that knows its tags without decoding a picture."""
+
+    def tags(self) -> list[Mapping[str, str]]:
+        """The tags of each pair."""
+        ...
+
+
 def drawings_of(samples: Samples) -> int:
     """How many drawings each sample of a set has."""
     return samples.drawings if isinstance(samples, Drawn) else 1
@@ -72,6 +81,13 @@ def texts_of(samples: Samples) -> list[tuple[str, ...]]:
     if isinstance(samples, Captioned):
         return samples.texts()
     return [samples[index].captions for index in range(len(samples))]
+
+
+def tags_of(samples: Samples) -> list[Mapping[str, str]]:
+    """The tags of each pair of a set."""
+    if isinstance(samples, Tagged):
+        return samples.tags()
+    return [samples[index].tags for index in range(len(samples))]
 
 
 class Part:
@@ -101,6 +117,10 @@ class Part:
     def texts(self) -> list[tuple[str, ...]]:
         """The captions of each pair."""
         return texts_of(self.samples)[self.start : self.stop]
+
+    def tags(self) -> list[Mapping[str, str]]:
+        """The tags of each pair."""
+        return tags_of(self.samples)[self.start : self.stop]
 
     def seen(self, index: int, sample: Sample) -> Sample:
         """What is given of a sample: itself. Subclasses change it."""

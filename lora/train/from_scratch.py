@@ -133,6 +133,47 @@ class UpscalerConfig(TrainConfig):
     """Decay of the running mean of the weights, which is what is validated and written; 0: the weights themselves."""
 
 
+class ReaderConfig(TrainConfig):
+    """A network that says in a model's words what a drawing shows."""
+
+    groups: tuple[str, ...] = Field(
+        (
+            *("style", "name", "view", "roof", "balconies", "trees", "far", "water", "way", "houses"),
+            *("behind", "fence", "path", "plants"),
+        ),
+        min_length=1,
+    )
+    """Tags that lines say, besides the kind; colours, materials and times of day are none."""
+    least: int = Field(12, ge=1, le=10**6)
+    """Samples that a word must have, or it is not learned."""
+    widths: tuple[Annotated[int, Field(ge=1, le=256)], Annotated[int, Field(ge=1, le=256)]] = (32, 64)
+    """Channels of its convolution, and of what sees all of the sheet."""
+    variations: int = Field(3, ge=1, le=100)
+    """How many ways each pair is drawn; all are made before training, which takes longer than the training."""
+    unfinished: float = Field(0.35, ge=0, le=1)
+    """Share of drawings of which a part is not there yet."""
+    searching: float = Field(0.3, ge=0, le=1)
+    """Share of drawings whose lines were looked for: drawn two or three times."""
+    hatched: float = Field(0.25, ge=0, le=1)
+    """Share of drawings with hatching, and with lines that belong to nothing."""
+    broad: float = Field(0.4, ge=0, le=1)
+    """Share of drawings whose pen is broader, up to that of a brush."""
+    train_batch_size: int = Field(128, ge=1, le=65_536)
+    """Samples a step and device."""
+    learning_rate: float = Field(3e-3, gt=0, le=1)
+    """Rate of AdamW."""
+    adam_beta2: float = Field(0.99, ge=0, lt=1)
+    """Memory of AdamW's square."""
+    adam_weight_decay: float = Field(0.05, ge=0, le=1)
+    """Decay of weights."""
+    lr_warmup_steps: int = Field(50, ge=0, le=10**9)
+    """Steps in which the rates rise to their values."""
+    lr_flat: float = Field(0.2, ge=0, le=1)
+    """Share of the budget with constant rates; a cosine follows."""
+    ema_decay: float = Field(0.98, ge=0, lt=1)
+    """Decay of the running mean of the weights, which is what is validated and written; 0: the weights themselves."""
+
+
 class NetworkSizes(Settings):
     """Sizes of the base model's networks. The defaults are ink-tiny's: 21 MB in half precision."""
 

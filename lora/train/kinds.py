@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from ...stream.base.errors import ConfigError
 from .config import Channels, Settings, TrainConfig
-from .from_scratch import AutoencoderConfig, BaseConfig, UpscalerConfig
+from .from_scratch import AutoencoderConfig, BaseConfig, ReaderConfig, UpscalerConfig
 
 Condition = Literal["sketch", "clean", "edges", "palette", "materials"]
 
@@ -148,6 +148,7 @@ KINDS: dict[str, type[TrainConfig]] = {
     "controlnet": ControlNetConfig,
     "lcm": LcmConfig,
     "lora": LoraConfig,
+    "reader": ReaderConfig,
     "upscaler": UpscalerConfig,
 }
 

@@ -72,6 +72,10 @@ class StreamConfig(Frozen):
     """Seed of the fixed noise; -1 draws one. Or a blend of seeds: [(seed, weight), ...]."""
     complete_prompt: bool = False
     """What the prompt leaves open is drawn by the seed, in the model's own words; in modes sketch and txt2img."""
+    guess_prompt: bool = True
+    """An empty prompt is guessed from the drawing, where the model brings a reader; in mode sketch."""
+    guessed: NegativePrompt = ""
+    """What stands for the empty prompt: what was guessed last. It is set while pictures go on."""
     seed_interpolation_method: Literal["linear", "slerp"] = "linear"
     """How the noise of seeds is blended."""
     normalize_seed_weights: bool = True
@@ -181,7 +185,8 @@ class StreamConfig(Frozen):
                 f"t_index_list: got {short(list(steps))}, expected indices from 0 to num_inference_steps - 1 "
                 f"= {self.num_inference_steps - 1}"
             )
-        for name, prompt in (("prompt", self.prompt), ("negative_prompt", self.negative_prompt)):
+        texts = ("prompt", self.prompt), ("guessed", self.guessed), ("negative_prompt", self.negative_prompt)
+        for name, prompt in texts:
             parts = max(len(parse_prompt(text).parts) for text in texts_of(prompt))
             if parts > self.prompt_chunks:
                 raise ValueError(
@@ -242,6 +247,16 @@ class StreamConfig(Frozen):
     def from_picture(self) -> bool:
         """Whether frames start from a picture, as noisy as the first step is, and not from noise alone."""
         return self.mode in FROM_PICTURE
+
+    @property
+    def guesses(self) -> bool:
+        """Whether an empty prompt is guessed from drawings."""
+        return self.guess_prompt and self.mode == "sketch" and isinstance(self.prompt, str) and not self.prompt.strip()
+
+    @property
+    def told(self) -> str | tuple[tuple[str, float], ...]:
+        """The prompt, or what was guessed in its place."""
+        return self.guessed if self.guesses else self.prompt
 
     def changes_to(self, other: StreamConfig) -> dict[str, Any]:
         """What ``changed`` must be told for these settings to become ``other``; empty where they are the same.

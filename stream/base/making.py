@@ -60,9 +60,9 @@ class Making:
         In the middle of a fade that is a blend of both prompts, and the same numbers. A fade that began in the middle
         of another one, or at a blend, cannot be told so: its newer prompt stands for it.
         """
-        if faded >= 1 or not isinstance(self.before, str) or not isinstance(self.stream.prompt, str):
+        if faded >= 1 or not isinstance(self.before, str) or not isinstance(self.stream.told, str):
             return self
-        blend = [(self.before, 1 - faded), (self.stream.prompt, faded)]
+        blend = [(self.before, 1 - faded), (self.stream.told, faded)]
         return replace(self, stream=self.stream.changed(prompt=blend, prompt_transition_frames=0), before=None)
 
     def recipe(self) -> dict[str, Any]:

@@ -28,14 +28,16 @@ class Reading:
     """Words in other languages, and others that mean the same, each with the model's word that is taken for it."""
     lost: tuple[str, ...] = ()
     """What is not to be there, and is only not asked for, because the model's captions never say such things."""
+    guessed: str = ""
+    """What the drawing was taken for, where nothing is written."""
 
     def lines(self) -> tuple[str, ...]:
         """It in one line for the words, and one for what is cut."""
-        said = []
+        said = [f"read from the drawing: {self.guessed}"] if self.guessed else []
         if len(self.unknown) == 1:
             ((word, better),) = self.unknown
             said.append(f'"{word}" is not known{"" if self.heeded else ", and left out"}')
-            said[0] += f'; try "{better}"' if better else ""
+            said[-1] += f'; try "{better}"' if better else ""
         elif self.unknown:
             words = ", ".join(f"{word} ({better})" if better else word for word, better in self.unknown[:MOST_WORDS])
             more = f" and {len(self.unknown) - MOST_WORDS} more" if len(self.unknown) > MOST_WORDS else ""

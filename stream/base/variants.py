@@ -43,7 +43,7 @@ def variants(config: StreamConfig, brings: Brings, rng: random.Random, count: in
             label = f"style {style}"
             changes["lora_dict"] = {style: STYLE}
         elif words:
-            label, changes["prompt"] = _fresh(str(config.prompt), brings, rng, labels)
+            label, changes["prompt"] = _fresh(str(config.told), brings, rng, labels)
         else:
             label = f"seed {changes['seed']}"
             if number % 2:

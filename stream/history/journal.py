@@ -19,7 +19,7 @@ LEAST = 0.001  # seconds between any two: times of a file always rise
 DRAWN_WITH = (  # settings that belong to who draws and not to the model
     *("prompt", "negative_prompt", "prompt_interpolation_method", "normalize_prompt_weights", "prompt_chunks"),
     *("prompt_transition_frames", "seed", "seed_interpolation_method", "normalize_seed_weights", "drawing_influence"),
-    "complete_prompt",
+    *("complete_prompt", "guess_prompt", "guessed"),
 )
 
 

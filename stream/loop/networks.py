@@ -186,8 +186,8 @@ class Networks:
 
     def making(self, config: StreamConfig, units: Units, old: Making | None) -> Making:
         """How pictures of an admitted configuration that comes after ``old`` are made, for people."""
-        same = old is not None and old.stream.prompt == config.prompt
-        before = None if old is None else old.before if same else old.stream.prompt
+        same = old is not None and old.stream.told == config.told
+        before = None if old is None else old.before if same else old.stream.told
         model = str(getattr(self.pipe, "name_or_path", None) or "")
         return Making(model, config, units.about or units.name, before)
 

@@ -23,6 +23,7 @@ from ..base.passes import Passes
 from .batch import Entry, Shared, StreamBatch
 from .chain import Passages, make_chain
 from .codec import levels_of_conditions, to_condition, to_image, to_levels
+from .guessing import Guessing
 from .guidance import make_guidance
 from .networks import Networks
 from .noise import SeedNoise
@@ -84,6 +85,7 @@ class Preparer:
         palettes = [each.palette for each in self.preprocessors if isinstance(each, Palette)]
         self._palette = palettes[0] if palettes else None  # what the paint of a picture is read by
         drawn = [number for number, each in enumerate(self.preprocessors) if each.finds_lines]
+        self._drawn = drawn[0] if drawn else None
         self._lines = drawn[0] if drawn and config.mode == "sketch" and ink else None  # which of the conditions
         self._ink = ink
 
@@ -105,6 +107,12 @@ class Preparer:
             for make in self.preprocessors
         )
         return Prepared(fitted, image, conditions, None if self._lines is None else self._inked(conditions))
+
+    def drawing(self, prepared: Prepared) -> np.ndarray | None:
+        """The lines of a frame that is ready, (H, W) uint8, white on black; None where no ControlNet sees any."""
+        if self._drawn is None:
+            return None
+        return self.preprocessors[self._drawn].lines(prepared.conditions[self._drawn])[..., 0]
 
     def known(self, passes: Passes | None) -> Passes | None:
         """What is known of a frame, at the model's size."""
@@ -130,6 +138,7 @@ class Plan:
     steps: Steps
     making: Making
     rest: Plan | None = None  # what the last frame is rendered with once more, while the hand rests
+    guessing: Guessing | None = None  # who reads the drawings, where nobody wrote a prompt
     fade_from: Embeds | None = None  # the prompt that this one fades in over
     fade_over: int = 0  # frames that this takes
 
@@ -143,7 +152,7 @@ class Plan:
         A fade that is under way goes on after other changes.
         """
         frames = self.config.prompt_transition_frames
-        if old.config.prompt == self.config.prompt:
+        if old.config.told == self.config.told:
             frames = min(frames, old.fade_left(faded))
         if not frames or old.config.prompt_chunks != self.config.prompt_chunks:
             return self
@@ -160,7 +169,10 @@ class Plan:
         """Everything of a ``fitted`` frame that will be rendered, once the adapters have seen it."""
         known, chain = self.preparer.known(frame.passes), self.steps.shared.chain
         picture, passages = chain.image_before(fitted, self.config, begins, frame.origin, known)
-        return replace(self.preparer.prepare(picture, known), fitted=fitted), passages
+        prepared = replace(self.preparer.prepare(picture, known), fitted=fitted)
+        if self.guessing is not None:
+            self.guessing.see(self.preparer.drawing(prepared), self.config)
+        return prepared, passages
 
     def at_rest(self, tag: Tag) -> Tag:
         """What becomes known of a frame with ``tag`` when it was rendered again with this plan."""

@@ -37,7 +37,16 @@ class Planner:
             making = networks.making(config, steps.shared.units, old.making if old else None)
             at_rest = partial(self.steps, steady=False)
             rest = rest_of(config, recipe.revision, preparer, networks, at_rest, old.rest if old else None)
-            return Plan(config, recipe, preparer, shape, steps, making, rest)
+            return Plan(
+                config,
+                recipe,
+                preparer,
+                shape,
+                steps,
+                making,
+                rest,
+                networks.prompts.guessing if config.guesses else None,
+            )
 
     def steps(self, config: StreamConfig, steady: bool = True) -> Steps:
         """What runs the steps of an admitted configuration, see ``make_steps``."""

@@ -20,6 +20,7 @@ from ..base.names import LITTLE, quoted
 from ..base.prompt import ParsedPrompt, parse_prompt
 from ..base.reading import Brings, Reading
 from ..base.understood import Understood
+from .guessing import Guessing
 from .recipe import Embeds
 from .text import Chunks, text_coders
 
@@ -42,6 +43,7 @@ class PromptEncoder:
         self.brings = Brings(
             known.words, tuple(styles_of(pipe)), steps_of(pipe), known.tags, known.together, known.understand
         )
+        self.guessing = Guessing(pipe, self.brings.tags)
         self._zeros = bool(getattr(pipe.config, "force_zeros_for_empty_prompt", False))
 
     def forget(self) -> None:
@@ -51,18 +53,19 @@ class PromptEncoder:
 
     def prompt(self, config: StreamConfig) -> Embeds:
         """The encoded prompt, or blend of prompts, of a configuration."""
-        if isinstance(config.prompt, str):
-            return self._encode(self._whole(config.prompt, config)[0], config.prompt_chunks, self._taught(config))
+        told = config.told
+        if isinstance(told, str):
+            return self._encode(self._whole(told, config)[0], config.prompt_chunks, self._taught(config))
         how = config.prompt_interpolation_method
         mixed, total = None, 0.0
-        for text, share in shares(config.prompt):
+        for text, share in shares(told):
             text = self._whole(text, config)[0]
             embeds, total = self._encode(text, config.prompt_chunks, self._taught(config)), total + share
             mixed = embeds if mixed is None else mix(mixed, embeds, share / total, how)
         assert mixed is not None  # a blend has at least one weight above 0
         if config.normalize_prompt_weights:
             return mixed
-        times = sum(weight for _, weight in config.prompt)
+        times = sum(weight for _, weight in told)
         return Embeds(mixed.text * times, None if mixed.pooled is None else mixed.pooled * times)
 
     def negative(self, config: StreamConfig) -> Embeds:
@@ -77,15 +80,16 @@ class PromptEncoder:
 
         Raises ValueError for a prompt that cannot be read.
         """
-        parsed, taught = parse_prompt(text), self._taught(config)
+        guessed = config.guessed if config.guesses and not text.strip() else ""
+        parsed, taught = parse_prompt(text := guessed or text), self._taught(config)
         heeded = taught or self._brings_lora(parsed)
         understood = self._unknown_words.understand(text)
         added = self._whole(text, config)[1]
         cut = self._coders[0].chunks(parsed if heeded else parse_prompt(understood.text), config.prompt_chunks).rest
         if heeded:  # nothing is put in the place of a word that it may have been taught
             others = tuple((word, better) for word, better in understood.taken if word not in LITTLE)
-            return Reading(others + understood.unknown, True, cut, added)
-        return Reading(understood.unknown, False, cut, added, understood.taken, understood.lost)
+            return Reading(others + understood.unknown, True, cut, added, guessed=guessed)
+        return Reading(understood.unknown, False, cut, added, understood.taken, understood.lost, guessed)
 
     def _whole(self, text: str, config: StreamConfig) -> tuple[str, tuple[str, ...]]:
         """A prompt as it is encoded, and what the seed added to it: always the same for the same seed."""

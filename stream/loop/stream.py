@@ -69,6 +69,7 @@ class Stream(ChangedByUpdate, Closable):
         self._updating, self._rendering = threading.Lock(), threading.RLock()  # a safety checker may change settings
         self._networks = Networks(pipe, progress, pool)
         self.prompts = self._networks.prompts  # what the model makes of words
+        self.prompts.guessing.through(self.update)
         self._noise = SeedNoise(config)
         self._outputs = Outputs(output_type, safety_checker)  # finished, and not yet handed out
         self._planner = Planner(self._networks, self._noise, lambda stage: self.metrics.span(stage))
@@ -192,9 +193,8 @@ class Stream(ChangedByUpdate, Closable):
         if self.config.mode != "txt2img":
             raise ConfigError(f"txt2img: got mode {self.config.mode}, expected mode txt2img; update(mode='txt2img')")
         blank = np.full((self.size.height, self.size.width, 3), 255, np.uint8)
-        output = self(blank)
-        while output is None:
-            output = self(blank)
+        while (output := self(blank)) is None:
+            pass  # what is in flight comes first
         return output
 
     def advance(self) -> Output | None:
@@ -267,6 +267,7 @@ class Stream(ChangedByUpdate, Closable):
 
     def close(self) -> None:
         """Let go of everything in flight. Whatever renders, or changes a setting, raises StreamClosed afterwards."""
+        self.prompts.guessing.close()
         with self._rendering:
             self._closed = True
             self._outputs.clear()

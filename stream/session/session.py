@@ -92,7 +92,7 @@ class Session:
         self._stop = threading.Event()  # asked to end now
         self._bell = threading.Event()  # something for the main thread to look at
         self._changes = Changes()
-        self._reader = Reader(stream)
+        self._reader = Reader(stream, self._changes.put)
         self.read_prompt, self.brings = self._reader.read, self._reader.brings
         self.finishing = Finishing(finisher, self._say)
         self.finish = self.finishing.start

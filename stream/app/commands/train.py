@@ -14,8 +14,8 @@ from ...base.signals import INTERRUPTED
 
 WHOLE, PROOF = "ink-tiny", "lcm-proof"
 KINDS = (
-    f"autoencoder, base, controlnet, lcm, lora or upscaler; {WHOLE}: all of the embedded model, one after the other; "
-    f"{PROOF}: a teacher and what is distilled from it, in one table"
+    f"autoencoder, base, controlnet, lcm, lora, reader or upscaler; {WHOLE}: all of the embedded model, "
+    f"one after the other; {PROOF}: a teacher and what is distilled from it, in one table"
 )
 
 

@@ -23,7 +23,7 @@ from .settings import Refused
 log = logging.getLogger(__name__)
 Verdict = Callable[[str], str | None]  # of a prompt: why it is refused, or nothing
 WITHIN = 5.0  # seconds for a verdict
-TEXTS = ("prompt", "negative_prompt")
+TEXTS = ("prompt", "guessed", "negative_prompt")
 
 
 class Words:

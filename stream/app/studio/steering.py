@@ -199,7 +199,8 @@ class Steering:
         reading = self._running().read_prompt(text)
         unknown = [list(each) for each in reading.unknown]
         said = {"unknown": unknown, "heeded": reading.heeded, "cut": reading.cut, "added": list(reading.added)}
-        said |= {"taken": [list(each) for each in reading.taken], "lost": list(reading.lost)}
+        taken = [*reading.taken, *([("drawing", reading.guessed)] if reading.guessed else [])]
+        said |= {"taken": [list(each) for each in taken], "lost": list(reading.lost)}
         return {**said, "lines": [*reading.lines(), *reading.hints()]}
 
     # --- what it says

@@ -80,8 +80,8 @@ export class PromptBar extends HTMLElement {
   }
 
   #heard() {
-    const { prompt, seed } = this.studio.settings;
-    const now = JSON.stringify([prompt, seed, this.studio.offers.model]);
+    const { prompt, seed, guessed } = this.studio.settings;
+    const now = JSON.stringify([prompt, seed, guessed, this.studio.offers.model]);
     if (now !== this.heard && typeof prompt === "string" && this.studio.offers.model) {
       clearTimeout(this.again);
       this.heard = now;
