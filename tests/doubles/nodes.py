@@ -3,11 +3,9 @@
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
-import time
 
 import psutil
 
@@ -16,8 +14,6 @@ from inkstream.stream.app.cluster import rays
 PORT = 6379
 STORE = 80 << 20  # bytes: the least that Ray takes, and nothing of ours goes there
 STEP = 0.2
-PATIENT = {"RAY_raylet_start_wait_time_s": "150", "RAY_agent_register_timeout_ms": "120000"}  # the machine may be busy
-WHOLE = 300.0  # seconds for a node to be there
 
 
 def _ip(*words):
@@ -131,12 +127,12 @@ class Nodes:
 
     def __enter__(self):
         rays.ray_module()  # it prepares the environment, and what nodes know each other by
-        for name, value in PATIENT.items():
-            os.environ.setdefault(name, value)
         try:
             for node in self._commands.copy():
                 self.begin(node)
-                self._begun(node)
+                while not self._begun(node):  # Ray gives its own parts 15 seconds, however busy the machine is
+                    self.kill(node)
+                    self.begin(node)
         except BaseException:
             self._close()
             raise
@@ -144,21 +140,12 @@ class Nodes:
         return self
 
     def _begun(self, node):
-        """Wait until a node is there, or has ended: two that begin at once are in each other's way."""
-        log, deadline = self._folder / f"{node}.log", time.monotonic() + WHOLE
-        while b"--block" not in log.read_bytes()[self._from[node] :] and time.monotonic() < deadline:
+        """Wait until a node is there, or has ended, which is False: two that begin at once are in each other's way."""
+        log = self._folder / f"{node}.log"
+        while b"--block" not in log.read_bytes()[self._from[node] :]:
             if self._lives[node].poll() is not None or self._ended.wait(STEP):
-                return
-
-    def __exit__(self, *_):
-        self._ended.set()
-        self._thread.join(30)
-        self._close()
-
-    def _close(self):
-        for name in sorted(self._lives, key=str, reverse=True):
-            self.kill(name)
-        self.networks.close()
+                return False
+        return True
 
     def serve(self, name, *words):
         """A program on the node of the pages' servers, begun again when it ends."""
@@ -180,15 +167,18 @@ class Nodes:
         """A node with everything on it, or a program; ``whole``: with what it has begun."""
         with self._lock:
             life = self._lives[name]
-            for each in [*(self.below(name) if whole else ()), life]:
-                with contextlib.suppress(psutil.Error, ProcessLookupError):
-                    os.kill(each.pid, signal.SIGKILL)
+            below = self.below(name) if whole else []
+            life.kill()
+            for each in below:
+                with contextlib.suppress(psutil.Error):
+                    each.kill()
             life.wait()
 
     def below(self, name):
         """Processes that a node has begun."""
+        life = self._lives[name]
         with contextlib.suppress(psutil.Error):
-            return psutil.Process(self._lives[name].pid).children(recursive=True)
+            return [] if life.poll() is not None else psutil.Process(life.pid).children(recursive=True)
         return []
 
     def renderers(self):
