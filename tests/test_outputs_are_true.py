@@ -38,7 +38,7 @@ def guided(tmp_path_factory):
     return World(tmp_path_factory.mktemp("guided"), guided=True)
 
 
-@pytest.mark.parametrize("half", [1, 2])
+@pytest.mark.parametrize("half", [1, pytest.param(2, marks=pytest.mark.slow)])
 @given(seed=SEEDS)
 @settings(max_examples=fuzz_examples(50), **RANDOM)
 def test_every_output_equals_a_fresh_render_of_its_frame_under_its_revision(world, half, seed):

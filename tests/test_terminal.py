@@ -123,8 +123,15 @@ def test_t2_every_picture_is_recorded_whatever_stderr_is(start, tmp_path, kinds)
         assert output is None or b"60 frames rendered" in output
 
 
-@pytest.mark.parametrize("stderr", [full_pipe, stopped])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "stderr"),
+    [
+        (signal.SIGINT, full_pipe),
+        (signal.SIGTERM, stopped),
+        pytest.param(signal.SIGINT, stopped, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, full_pipe, marks=pytest.mark.slow),
+    ],
+)
 def test_t2_a_signal_ends_it_although_nobody_reads_what_it_says(start, tmp_path, stderr, number):
     run = ("run", "-s", "fake:fps=100,size=64,pattern=noise", "-t", "fake:fail_at=3", "-t", "images:out")
     process = start(stderr, *run, "--json", "figures.json", NOISY="1")

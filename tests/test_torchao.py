@@ -88,6 +88,7 @@ def quantised_paths(unit):
     return {path for path, layer in unit.named_modules() if hasattr(getattr(layer, "weight", None), "qdata")}
 
 
+@pytest.mark.slow
 def test_the_embedded_model_in_int8_shows_what_eager_shows(traced):
     run = load_config("ink-tiny", {"width": 128, "height": 128, "warmup": 0, "device": "cpu"})
     eager = Stream.from_pretrained(run.model, run.stream.changed(acceleration="eager", dtype="float32"))
