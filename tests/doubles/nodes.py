@@ -147,6 +147,16 @@ class Nodes:
                 return False
         return True
 
+    def __exit__(self, *_):
+        self._ended.set()
+        self._thread.join(30)
+        self._close()
+
+    def _close(self):
+        for name in sorted(self._lives, key=str, reverse=True):
+            self.kill(name)
+        self.networks.close()
+
     def serve(self, name, *words):
         """A program on the node of the pages' servers, begun again when it ends."""
         self._commands[name] = [*self.networks.inside(2), sys.executable, *map(str, words)]
