@@ -10,6 +10,7 @@ from ..stream.base.passes import NOTHING, Passes, depth_picture
 from .estimate import SMALL, normals_of, open_estimator
 from .palettes import open_palette
 from .preprocessor import Preprocessor
+from .snap import UNDECIDED
 
 SOURCES = "scene:… or gbuffer:… as the source"
 # What a part belongs to, for palettes that know whole things and not their parts.
@@ -83,18 +84,25 @@ class Normal(Estimating):
 def classes_of(passes: Passes, palette: str, known: int | None = None) -> np.ndarray | None:
     """Things by their names as a network reads their classes, (H, W, 3) uint8, black for what is of none.
 
-    Where there is nothing it is sky. None where things have no names. ``known``: see ``Palette.network``.
+    None where things have no names. ``known``: see ``Palette.network``.
+    """
+    labels = labels_of(passes, palette)
+    return None if labels is None else open_palette(palette).network(known)[labels]
+
+
+def labels_of(passes: Passes, palette: str) -> np.ndarray | None:
+    """The classes of things by their names, (H, W) uint8 places in the palette, ``UNDECIDED`` for what is of none.
+
+    Where there is nothing it is sky. None where things have no names.
     """
     if passes.ids is None or not passes.names:
         return None
-    opened = open_palette(palette)
-    places = {each.name: place for place, each in enumerate(opened.things)}
-    network = opened.network(known)
-    table = np.zeros((int(passes.ids.max()) + 1, 3), np.uint8)
+    places = {each.name: place for place, each in enumerate(open_palette(palette).things)}
+    table = np.full(int(passes.ids.max()) + 1, UNDECIDED, np.uint8)
     for thing, name in {NOTHING: "sky", **passes.names}.items():
         place = class_named(name, places)
         if thing < len(table) and place is not None:
-            table[thing] = network[place]
+            table[thing] = place
     return table[passes.ids]
 
 

@@ -1,4 +1,4 @@
-"""How the cost of a frame grows: with sessions in one batch, with size, with steps, with ControlNets.
+"""How the cost of a frame grows: with sessions in one batch, with size, with steps, with ControlNets, with regions.
 
 Everything but one setting stays as in the configuration; the values of that setting take turns, so that their ratios
 hold when the machine's speed drifts. Sessions in one batch are frames that enter together (``frame_buffer_size``).
@@ -21,7 +21,7 @@ from ..stream.base.results import Result, Row
 from ..stream.loop.stream import Stream
 from . import _plot
 from .bench import Bench
-from .models import Models
+from .models import PROMPT, Models
 from .rows import filled_table
 from .timing import Memory, StreamRender, alternate, flat, pages
 from .work import gflop_per_frame
@@ -39,12 +39,13 @@ COLUMNS = {
     "p99 ms": "{p99_ms:.1f}",
 }
 WORDS = {"sessions": "frames in one batch", "size": "side in pixels", "steps": "steps", "controlnets": "ControlNets"}
+WORDS |= {"regions": "regions"}
 
 
 def measure(
     models: Models, values: dict[str, list[Any]], rounds: int = 6, frames: int = 3, progress: Progress = silent
 ) -> Result:
-    """``values``: for ``sessions, size, steps, controlnets`` what to measure (numbers; for size a ``Size``)."""
+    """``values``: what to measure for ``sessions, size, steps, controlnets, regions`` (numbers; for size ``Size``)."""
     turns = {"rounds": rounds, "turns_a_round": frames}
     result = BENCH.begin({**models.describe(models.variant()), **turns}, models.device)
     for what, each in values.items():
@@ -60,7 +61,8 @@ def _rows(models: Models, what: str, values: list[Any], rounds: int, frames: int
     same = {"mode": "img2img"} if what == "controlnets" else {}
     for value in values:
         progress(f"{WORDS[what]} {value}: preparing")
-        config = models.variant(**{setting: value, "similar_image_filter_threshold": None, **same})
+        given = _regions(value) if what == "regions" else value
+        config = models.variant(**{setting: given, "similar_image_filter_threshold": None, **same})
         pipe = models.pipe(config)
         renders[value] = StreamRender(Stream(pipe, config))
         # The work of one frame is the same however many enter together.
@@ -91,6 +93,11 @@ def _rows(models: Models, what: str, values: list[Any], rounds: int, frames: int
         row["cost"] = row["ms_per_frame"] / rows[0]["ms_per_frame"]
         row["work"] = row["gflop"] / rows[0]["gflop"]
     return rows
+
+
+def _regions(count: int) -> list[dict[str, str]]:
+    """Regions of as many colours; there is a place for each, be it on the page or not."""
+    return [{"where": f"#{30 * number:02x}0000", "prompt": f"{PROMPT} {number}"} for number in range(count)]
 
 
 def _by_number(render: StreamRender, drawing: list[Any]) -> Any:
@@ -131,15 +138,17 @@ def main(
     size: Annotated[str, typer.Option(metavar="S,S", help="Sizes.")] = "128,256,384",
     steps: Annotated[str, typer.Option(metavar="N,N", help="Numbers of steps.")] = "1,2,4",
     controlnets: Annotated[str, typer.Option(metavar="N,N", help="Numbers of ControlNets.")] = "0,1",
+    regions: Annotated[str, typer.Option(metavar="N,N", help="Numbers of regions.")] = "0,1,8",
     rounds: Annotated[int, typer.Option(min=1, help="How often the values take turns.")] = 6,
     frames: Annotated[int, typer.Option(min=1, help="Turns of each in a round.")] = 3,
     progress: Progress = silent,
 ) -> Result:
-    """Measure how the cost of a frame grows with sessions in one batch, size, steps and ControlNets."""
+    """Measure how the cost of a frame grows with sessions in one batch, size, steps, ControlNets and regions."""
     values = {
         "sessions": numbers("--sessions", sessions),
         "size": [Size.parse(part) for part in listed(size)],
         "steps": numbers("--steps", steps),
         "controlnets": numbers("--controlnets", controlnets),
+        "regions": numbers("--regions", regions),
     }
     return measure(models, values, rounds, frames, progress)

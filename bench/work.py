@@ -12,9 +12,11 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..engines.images import with_images
 from ..engines.units import Decode, Denoise, Embed, Encode
 from ..stream.base.config import StreamConfig
 from ..stream.loop.guidance import make_guidance
+from ..stream.loop.regions import places
 
 TEXT_LENGTH = 77  # of CLIP
 
@@ -67,7 +69,11 @@ def _count(pipe: Any, nets: list[Any], config: StreamConfig, frames: int) -> dic
         added["time_ids"] = made(rows, 6)
     if unet.config.time_cond_proj_dim is not None:
         added["guidance"] = made(rows, unet.config.time_cond_proj_dim)
-    inputs = (made(rows, unet.config.in_channels, h, w), made(rows), made(rows, _text_length(pipe), _text_width(unet)))
+    length, regions = _text_length(pipe), places(config)
+    if regions:
+        unet, length = with_images(unet, [], regions=True), (1 + regions) * length
+        added["regions"] = made(rows, regions, h, w)
+    inputs = (made(rows, unet.config.in_channels, h, w), made(rows), made(rows, length, _text_width(unet)))
     counted["denoise"] = _flops(Denoise(unet, nets), *inputs, features, made(len(nets), rows), **added)
     counted["decode"] = _flops(Decode(vae), made(frames, unet.config.out_channels, h, w))
     return counted

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .images import ImageAttention
+from .images import PlacedAttention
 from .shapes import Shapes
 from .units import Denoise, Positional, scale_loras
 
@@ -31,7 +31,7 @@ _INSIDE = {
     "resnets": "ResnetBlock2D",
 }
 # They ask to_k and to_v for the prompt as it is, and of the prompt itself nothing but how many rows it has.
-_PROCESSORS = ("AttnProcessor", "AttnProcessor2_0", f"{ImageAttention.__module__}.{ImageAttention.__qualname__}")
+_PROCESSORS = ("AttnProcessor", "AttnProcessor2_0", f"{PlacedAttention.__module__}.{PlacedAttention.__qualname__}")
 
 
 def why_not(units: Mapping[str, Positional]) -> str:
@@ -45,7 +45,7 @@ def why_not(units: Mapping[str, Positional]) -> str:
 def fold(units: Mapping[str, Positional], shapes: Shapes) -> tuple[dict[str, Positional], Shapes]:
     """The same units with ``denoise`` in two parts, and their shapes; the Denoise must be a twin, and is changed."""
     denoise: Any = units["denoise"].unit
-    folding = Fold(denoise, shapes.text[0])
+    folding = Fold(denoise, shapes.text[0], shapes.regions)
     shapes = replace(shapes, folded=folding.width)
     parts: dict[str, nn.Module] = {**units, "fold": folding, "denoise": FoldedDenoise(denoise, folding)}
     made = {name: Positional(parts[name], tuple(shapes.inputs(name))).eval() for name in ("fold", "denoise")}
@@ -59,16 +59,20 @@ class Fold(nn.Module):
     block adds, (C,): so each part begins at a multiple of eight numbers, as kernels of attention want it.
     """
 
-    def __init__(self, denoise: Denoise, length: int) -> None:
-        """``length`` is L, tokens of a prompt."""
+    def __init__(self, denoise: Denoise, length: int, regions: int = 0) -> None:
+        """``length`` is L, tokens of a prompt and of so many ``regions``, which only the UNet looks at."""
         super().__init__()
         self.dtype = denoise.dtype
         networks = _networks(denoise)
+        own = length // (1 + regions)
         self._prompted = [(each, name) for net in networks for each in _cross(net) for name in ("to_k", "to_v")]
+        self._lengths = [length if net is denoise.unet else own for net in networks for _ in _cross(net) for _ in "kv"]
         self._timed = [(each, "time_emb_proj") for net in networks for each in _timed(net)]
         self.prompts = nn.ModuleList(getattr(*place) for place in self._prompted)
         self.embeddings = nn.ModuleList(_TimeEmbedding(network) for network in networks)
-        self.shapes: list[tuple[int, ...]] = [(length, getattr(*place).out_features) for place in self._prompted]
+        self.shapes: list[tuple[int, ...]] = [
+            (tokens, getattr(*place).out_features) for tokens, place in zip(self._lengths, self._prompted, strict=True)
+        ]
         self.shapes += [(getattr(*place).out_features,) for place in self._timed]
         inside = set(self.modules())
         self.loras = [place for place in denoise.loras if place[0] in inside]
@@ -95,7 +99,9 @@ class Fold(nn.Module):
         """Inputs as ``Denoise`` takes them, (N, ...); returns (N, M)."""
         scale_loras(self.loras, lora, self.dtype)
         text = text.to(self.dtype)
-        parts = [layer(text).flatten(1) for layer in self.prompts]  # (N, L C)
+        parts = [  # (N, L C)
+            layer(text[:, :tokens]).flatten(1) for layer, tokens in zip(self.prompts, self._lengths, strict=True)
+        ]
         for embedding in self.embeddings:
             parts += embedding(timestep, pooled, time_ids, guidance, self.dtype)  # (N, C)
         return torch.cat(parts, 1)
@@ -191,11 +197,13 @@ class FoldedDenoise(nn.Module):
         tokens: Tensor | None = None,
         image_scales: Tensor | None = None,
         maps: Tensor | None = None,
+        regions: Tensor | None = None,
     ) -> Tensor:
         """``folded`` (N, M) is what ``Fold`` gave, the others are as in ``Denoise``; returns (N, 4, h, w)."""
         self._rows.value = folded.to(self.dtype)
         timestep, text = sample.new_zeros(len(sample)), sample.new_zeros(len(sample), 1, 1)  # nothing reads them
         more = {"lora": lora, "tokens": tokens, "image_scales": image_scales, "maps": maps}
+        more["regions"] = regions
         result = self.denoise(sample, timestep, text, features, scales, **more)
         self._rows.value = None
         return result

@@ -1,13 +1,15 @@
-"""Attention that looks at image prompts beside the text: IP-Adapter (Ye et al. 2023, arXiv:2308.06721, equation 5).
+"""Attention that looks at more than one text: at image prompts beside it, and at other texts in parts of the picture.
 
-A UNet that takes image prompts is a twin of the plain one, with other processors in its cross attentions. What they
-look at and how much comes with each call, row by row, so that a picture that is exchanged, or a scale, builds nothing.
+Image prompts are IP-Adapter's (Ye et al. 2023, arXiv:2308.06721, equation 5). A text for each region is masked cross
+attention: the picture looks at every text, and what it finds counts where that text's mask is. A UNet that takes either
+is a twin of the plain one, with other processors in its cross attentions. What they look at, where and how much comes
+with each call, row by row, so that a picture that is exchanged, a text, a mask or a scale builds nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,14 +17,30 @@ from torch import Tensor, nn
 from ..stream.base.errors import EngineError
 from ..stream.base.twin import twin
 
+LEVELS = 4  # sizes that a UNet has; no base model has more
 ImageWeights = tuple[int, Sequence[tuple[Tensor, Tensor]]]
 """Of one image prompt: its number of tokens, and keys' and values' weights (C, D) for each cross attention."""
 
 
-class ImageAttention(nn.Module):
-    """Cross attention with the text, and with each of I image prompts by keys and values of its own."""
+class Looked(NamedTuple):
+    """What cross attentions look at, in the place of a text."""
 
-    def __init__(self, counts: Sequence[int], weights: Sequence[tuple[Tensor, Tensor]]) -> None:
+    text: Tensor
+    """(N, (1 + R) L, D): the prompt, and after it those of R regions."""
+    tokens: Tensor | None = None
+    """(N, T, D) of all image prompts."""
+    scales: Tensor | None = None
+    """(I, N) of each image prompt."""
+    shares: Mapping[int, Tensor] | None = None
+    """With regions: by how many places a picture has at each of the UNet's sizes, (N, 1 + R, places) of each text, a
+    sum of 1 at each of them."""
+
+
+class PlacedAttention(nn.Module):
+    """Cross attention with a text, or with one for each region, and with I image prompts by keys and values of their
+    own."""
+
+    def __init__(self, counts: Sequence[int] = (), weights: Sequence[tuple[Tensor, Tensor]] = ()) -> None:
         """``counts``: tokens of each image prompt; ``weights``: of its keys and its values, (C, D) each."""
         super().__init__()
         self.counts = tuple(counts)
@@ -33,33 +51,52 @@ class ImageAttention(nn.Module):
         self,
         attn: Any,
         hidden_states: Tensor,
-        encoder_hidden_states: tuple[Tensor, Tensor, Tensor],
+        encoder_hidden_states: Looked,
         attention_mask: None = None,
         temb: Tensor | None = None,
     ) -> Tensor:
-        """``hidden_states`` (N, S, C) and ``encoder_hidden_states``: text (N, L, D), tokens (N, T, D) of all image
-        prompts, and their scales (I, N). Returns (N, S, C). The names are those that diffusers calls it by."""
-        text, tokens, scales = encoder_hidden_states
+        """``hidden_states`` (N, S, C), the picture at one of the sizes; returns (N, S, C). The names are those that
+        diffusers calls it by."""
+        looked = encoder_hidden_states
         query = _heads(attn.to_q(hidden_states), attn.heads)  # (N, H, S, C / H)
-        found = _attended(query, attn.to_k(text), attn.to_v(text))  # (N, S, C)
-        parts = zip(tokens.split(self.counts, 1), self.to_k_ip, self.to_v_ip, scales, strict=True)
-        for image, to_k, to_v, scale in parts:
-            found = found + scale.view(-1, 1, 1) * _attended(query, to_k(image), to_v(image))
+        key, value = attn.to_k(looked.text), attn.to_v(looked.text)  # (N, (1 + R) L, C)
+        if looked.shares is None:
+            found = _attended(query, key, value)  # (N, S, C)
+        else:
+            found = _placed(query, key, value, looked.shares[int(query.shape[2])])  # (N, S, C)
+        if looked.tokens is not None and looked.scales is not None:
+            images = looked.tokens.split(self.counts, 1)
+            for image, to_k, to_v, scale in zip(images, self.to_k_ip, self.to_v_ip, looked.scales, strict=True):
+                found = found + scale.view(-1, 1, 1) * _attended(query, to_k(image), to_v(image))
         return attn.to_out[1](attn.to_out[0](found))
 
 
-def with_images(unet: Any, images: Sequence[ImageWeights]) -> Any:
-    """A twin of a UNet that takes these image prompts and no others; without any, a plain one.
+def shares_of(masks: Tensor) -> dict[int, Tensor]:
+    """``Looked.shares`` of masks (N, R, h, w) whose sum is at most 1 everywhere; what they leave is the prompt's."""
+    shares: dict[int, Tensor] = {}
+    for _ in range(LEVELS):
+        height, width = (int(side) for side in masks.shape[2:])
+        flat = masks.flatten(2)  # (N, R, h w)
+        shares[height * width] = torch.cat([1 - flat.sum(1, keepdim=True), flat], 1)
+        if height % 2 or width % 2:  # a UNet halves odd sides upwards, and a mean is of what is there
+            masks = nn.functional.pad(masks, (0, width % 2, 0, height % 2), mode="replicate")
+        masks = nn.functional.avg_pool2d(masks, 2)  # (N, R, h / 2, w / 2)
+    return shares
+
+
+def with_images(unet: Any, images: Sequence[ImageWeights], regions: bool = False) -> Any:
+    """A twin of a UNet that takes these image prompts and no others, and, where ``regions`` are wanted, a text for each
+    of them; without either, a plain one.
 
     Raises EngineError where its cross attention is none of Stable Diffusion's.
     """
     made = twin(unet)
     counts = [count for count, _ in images]
     for place, (name, attn) in enumerate(cross_attentions(made)):
-        if images:
-            _refuse_other(name, attn)
-            attn.set_processor(ImageAttention(counts, [pairs[place] for _, pairs in images]))
-        elif isinstance(attn.processor, ImageAttention):
+        if images or regions:
+            _refuse_other(name, attn, "ip_adapters" if images else "regions")
+            attn.set_processor(PlacedAttention(counts, [pairs[place] for _, pairs in images]))
+        elif isinstance(attn.processor, PlacedAttention):
             attn.set_processor(_plain())
     return made
 
@@ -74,14 +111,14 @@ def _names(unet: Any) -> list[str]:
     return [name.removesuffix(".processor") for name in unet.attn_processors]
 
 
-def _refuse_other(name: str, attn: Any) -> None:
+def _refuse_other(name: str, attn: Any, setting: str) -> None:
     more = (attn.group_norm, attn.spatial_norm, attn.norm_cross, attn.norm_q, attn.norm_k)
     other = any(each is not None for each in more) or attn.residual_connection or attn.rescale_output_factor != 1
-    known = isinstance(attn.processor, (ImageAttention, type(_plain())))
+    known = isinstance(attn.processor, (PlacedAttention, type(_plain())))
     if other or not (known and attn.is_cross_attention):
         raise EngineError(
-            f"ip_adapters: {name} of this UNet is no cross attention as Stable Diffusion has it "
-            f"({type(attn.processor).__name__}); leave ip_adapters out, or use another base model"
+            f"{setting}: {name} of this UNet is no cross attention as Stable Diffusion has it "
+            f"({type(attn.processor).__name__}); leave {setting} out, or use another base model"
         )
 
 
@@ -107,3 +144,12 @@ def _attended(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     heads = query.shape[1]
     found = nn.functional.scaled_dot_product_attention(query, _heads(key, heads), _heads(value, heads))
     return found.transpose(1, 2).flatten(2)
+
+
+def _placed(query: Tensor, key: Tensor, value: Tensor, share: Tensor) -> Tensor:
+    """(N, H, S, C / H), (N, (1 + R) L, C) twice, (N, 1 + R, S) -> (N, S, C): each text's find, where its share is."""
+    rows, texts = share.shape[:2]
+    asked = query[:, None].expand(-1, texts, -1, -1, -1).flatten(0, 1)  # (N (1 + R), H, S, C / H)
+    key, value = (each.unflatten(1, (texts, -1)).flatten(0, 1) for each in (key, value))  # (N (1 + R), L, C)
+    found = _attended(asked, key, value).unflatten(0, (rows, texts))  # (N, 1 + R, S, C)
+    return (share[..., None] * found).sum(1)

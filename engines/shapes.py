@@ -34,7 +34,7 @@ class Shapes:
     latent: tuple[int, int, int]
     """Channels, height and width of a latent: (4, h, w)."""
     text: tuple[int, int]
-    """Length and width of an encoded prompt: (L, D)."""
+    """Length and width of all that is written: ((1 + R) L, D), the prompt and R regions."""
     controlnets: int = 0
     """C, of all kinds that steer by condition images."""
     features: int = 0
@@ -51,6 +51,8 @@ class Shapes:
     """M, numbers of all their maps of a frame."""
     images: tuple[int, ...] = ()
     """Tokens of each of the I image prompts, in their order."""
+    regions: int = 0
+    """R, how many regions have places among the texts; more than are wanted, so that one more builds nothing."""
     encodes: bool = True
     """Whether frames are encoded; only img2img does it."""
     folded: int = 0
@@ -91,6 +93,7 @@ class Shapes:
             "maps": (denoises and self.adapters, (count, self.maps)),
             "tokens": (denoises and self.images, (count, sum(self.images), self.text[1])),
             "image_scales": (denoises and self.images, (len(self.images), count)),
+            "regions": (denoises and self.regions, (count, self.regions, *self.latent[1:])),
         }
         return {name: shape for name, (used, shape) in wanted.items() if used}
 
@@ -109,4 +112,6 @@ class Shapes:
                 values[name] = torch.tensor([[*size, 0, 0, *size]], dtype=torch.float32).repeat(self.rows, 1)
             elif name in ("scales", "conditions", "lora", "image_scales"):
                 values[name] = torch.rand(shape, generator=generator)
+            elif name == "regions":
+                values[name] = torch.rand(shape, generator=generator) / self.regions
         return tuple(values.values())

@@ -18,6 +18,7 @@ from ..stream.base.errors import EngineError
 from ..stream.base.lora import input_dims
 from ..stream.base.twin import twin
 from .controls import NO_MODE, Adapt, added_maps, arranged, embedding_of, is_t2i, maps_of, union_residuals
+from .images import Looked, shares_of
 from .shapes import Shapes
 
 LoraPlace = tuple[Any, str, int, int]  # (PEFT layer, name of the LoRA, its row, dimensions of the layer's input)
@@ -160,6 +161,7 @@ class Denoise(nn.Module):
         tokens: Tensor | None = None,
         image_scales: Tensor | None = None,
         maps: Tensor | None = None,
+        regions: Tensor | None = None,
     ) -> Tensor:
         """One prediction for N rows.
 
@@ -167,11 +169,14 @@ class Denoise(nn.Module):
         SDXL: ``pooled`` (N, P), ``time_ids`` (N, 6); models with a guidance embedding: ``guidance`` (N, W);
         ``lora`` (A, N); where the UNet takes image prompts (``images.with_images``), ``tokens`` (N, T, D) of all of
         them and their ``image_scales`` (I, N); with T2I-Adapters their ``maps`` (N, M), of which each has a row of
-        ``scales``, too, as all that steers has in its order. Returns (N, 4, h, w), in the UNet's own prediction type.
+        ``scales``, too, as all that steers has in its order; with ``regions``, masks (N, R, h, w) whose sum is at most
+        1, ``text`` has (1 + R) L tokens: those of each region come after the prompt's, which are all that ControlNets
+        look at. Returns (N, 4, h, w), in the UNet's own prediction type.
         """
         dtype = self.dtype
         scale_loras(self.loras, lora, dtype)
-        sample, text = sample.to(dtype), text.to(dtype)
+        sample, texts = sample.to(dtype), text.to(dtype)
+        text = texts if regions is None else texts[:, : texts.shape[1] // (1 + regions.shape[1])]
         added = None if pooled is None else {"text_embeds": pooled.to(dtype), "time_ids": time_ids}
         down, mid = None, None
         for net, (entries, places, modes) in zip(self.controlnets, self.steers, strict=True):
@@ -195,11 +200,16 @@ class Denoise(nn.Module):
         if maps is not None:
             assert isinstance(scales, Tensor)
             within = added_maps(maps.to(dtype), scales.to(dtype), self.adapters, *sample.shape[-2:])
-        images = () if tokens is None or image_scales is None else (tokens.to(dtype), image_scales.to(dtype))
+        looked: Tensor | Looked = texts
+        if tokens is not None and image_scales is not None:
+            looked = Looked(texts, tokens.to(dtype), image_scales.to(dtype))
+        if regions is not None:
+            seen = looked if isinstance(looked, Looked) else Looked(texts)
+            looked = seen._replace(shares=shares_of(regions.to(dtype)))
         return self.unet(
             sample,
             timestep,
-            encoder_hidden_states=(text, *images) if images else text,
+            encoder_hidden_states=looked,
             timestep_cond=None if guidance is None else guidance.to(dtype),
             added_cond_kwargs=added,
             down_block_additional_residuals=down,

@@ -27,7 +27,7 @@ from .base.errors import (
 )
 
 if TYPE_CHECKING:
-    from .base.config import ControlNetConfig, IPAdapterConfig, StreamConfig
+    from .base.config import ControlNetConfig, IPAdapterConfig, RegionConfig, StreamConfig
     from .base.configfile import load_config
     from .base.frame import Frame, Output, Size
     from .base.pixels import as_rgb
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 # torch and diffusers take seconds to import, and `inkstream --help` needs neither.
 _HOMES = {
-    ".base.config": ("ControlNetConfig", "IPAdapterConfig", "StreamConfig"),
+    ".base.config": ("ControlNetConfig", "IPAdapterConfig", "RegionConfig", "StreamConfig"),
     ".base.configfile": ("load_config",),
     ".base.frame": ("Frame", "Output", "Size"),
     ".base.pixels": ("as_rgb",),
@@ -60,6 +60,7 @@ __all__ = [
     "MemoryFull",
     "ModelError",
     "Output",
+    "RegionConfig",
     "Session",
     "Sink",
     "SinkClosed",

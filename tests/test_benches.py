@@ -366,11 +366,12 @@ def test_paper_puts_the_published_ratios_beside(models):
 
 
 def test_scale_gives_cost_and_work_of_a_frame(models):
-    values = {"sessions": [1, 2], "controlnets": [0, 1]}
+    values = {"sessions": [1, 2], "controlnets": [0, 1], "regions": [0, 1]}
     result = scale.measure(models, values, rounds=2, frames=1)
     rows = {(row["what"], row["value"]): row for row in result["rows"]}
     assert rows["sessions", 2]["work"] == pytest.approx(1.0), "of one frame"
     assert rows["controlnets", 1]["gflop"] > rows["controlnets", 0]["gflop"]
+    assert 1 < rows["regions", 1]["work"] < 1.5, "of places for four"
     assert rows["sessions", 1]["cost"] == 1.0 and rows["sessions", 2]["ms_per_frame"] > 0
     shown_and_drawn(scale, result)
 

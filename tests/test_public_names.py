@@ -7,7 +7,7 @@ import inkstream.stream
 from inkstream.stream.base import errors
 
 NAMES = {
-    *("Stream", "StreamConfig", "ControlNetConfig", "IPAdapterConfig", "load_config", "Session"),
+    *("Stream", "StreamConfig", "ControlNetConfig", "IPAdapterConfig", "RegionConfig", "load_config", "Session"),
     *("Frame", "Output", "Size", "as_rgb", "Source", "Sink", "open_source", "open_sink"),
     *("InkstreamError", "ConfigError", "ModelError", "UnsafeWeightsError", "LoraError", "EngineError", "MemoryFull"),
     "StreamClosed",

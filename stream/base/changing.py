@@ -32,6 +32,7 @@ BUILDING = [
     "lora_dict",
     "mode",
     "prompt_chunks",
+    "regions",
     "settle_steps",
     "t_index_list",
     "textual_inversion",

@@ -1,14 +1,17 @@
-"""What steers a frame beside its prompt, as a configuration names it: ControlNets, image prompts, adapters."""
+"""What steers a frame beside its prompt, as a configuration names it: ControlNets, image prompts, regions, adapters."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from .names import short
+from .pictures import REFUSED_SUFFIXES, SUFFIXES
+from .prompt import parse_prompt
 
 LARGEST = 1e12  # number among the parameters of a preprocessor or an adapter
 
@@ -82,6 +85,52 @@ class IPAdapterConfig(Frozen):
     """The picture, a file; it is exchanged live. None: it waits for one, and does nothing."""
     scale: float = Field(1.0, ge=0.0, le=4.0)
     """How much the picture counts beside the prompt; it is changed live."""
+
+
+class RegionConfig(Frozen):
+    """A part of the picture with a prompt of its own."""
+
+    where: PathText
+    """A class of the palette (sky), a painted colour (#ff0000), or a picture file that is white there."""
+    prompt: str = ""
+    """What is there, in place of the main prompt; empty: the region waits, and does nothing."""
+    strength: float = Field(1.0, ge=0.0, le=1.0)
+    """How much it counts there, the rest being the main prompt's; 0 switches it off."""
+
+    @property
+    def colour(self) -> tuple[int, int, int] | None:
+        """RGB, where it is a painted colour."""
+        if not self.where.startswith("#"):
+            return None
+        red, green, blue = bytes.fromhex(self.where[1:])
+        return red, green, blue
+
+    @property
+    def file(self) -> str | None:
+        """The picture file, where it is one."""
+        name = self.where
+        named = "/" in name or os.sep in name or name.lower().endswith((*SUFFIXES, *REFUSED_SUFFIXES))
+        return name if named and not name.startswith("#") else None
+
+    @field_validator("where")
+    @classmethod
+    def _readable(cls, where: str) -> str:
+        if where.startswith("#") and not re.fullmatch("#[0-9a-fA-F]{6}", where):
+            raise ValueError(f"got {short(where)}, expected a colour of six hexadecimal digits, such as #ff0000")
+        if not where.strip():
+            raise ValueError(f"got {short(where)}, expected a class (sky), a colour (#ff0000) or a picture file")
+        return where
+
+    @field_validator("prompt")
+    @classmethod
+    def _words(cls, prompt: str) -> str:
+        named = parse_prompt(prompt).loras
+        if named:
+            raise ValueError(
+                f"got <lora:{short(named[0][0])}>, expected words alone: a LoRA is for the whole picture, so name it "
+                "in the main prompt"
+            )
+        return prompt
 
 
 class AdapterConfig(Frozen):

@@ -12,7 +12,15 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from .blends import NegativePrompt, Prompt, Seed, texts_of
-from .conditioning import AdapterConfig, ControlNetConfig, Frozen, IPAdapterConfig, PathText, path_text
+from .conditioning import (
+    AdapterConfig,
+    ControlNetConfig,
+    Frozen,
+    IPAdapterConfig,
+    PathText,
+    RegionConfig,
+    path_text,
+)
 from .errors import ConfigError
 from .names import did_you_mean, short
 from .prompt import parse_prompt
@@ -30,7 +38,11 @@ MOST_CHUNKS = 8  # of a prompt
 STEADY = 50.0  # the steadiness that auto stands for, where pictures go on from each other
 BY_PATH = ("lora_dict", "textual_inversion")  # settings whose keys are the names of files
 # Settings that are lists: each item of a change is a partial mapping for the item of the same position.
-BY_PLACE: dict[str, type[BaseModel]] = {"controlnets": ControlNetConfig, "ip_adapters": IPAdapterConfig}
+BY_PLACE: dict[str, type[BaseModel]] = {
+    "controlnets": ControlNetConfig,
+    "ip_adapters": IPAdapterConfig,
+    "regions": RegionConfig,
+}
 # What others call a setting, and a precision.
 _ELSEWHERE = {"torch_dtype": "dtype", "lora": "lora_dict", "loras": "lora_dict", "lora_scale": "lora_dict"}
 _DTYPES = {"fp32": "float32", "float": "float32", "fp16": "float16", "half": "float16", "bf16": "bfloat16"}
@@ -118,6 +130,8 @@ class StreamConfig(Frozen):
     """ControlNets, in order."""
     ip_adapters: tuple[IPAdapterConfig, ...] = Field((), max_length=8)
     """Image prompts, each an IP-Adapter with its picture, in order."""
+    regions: tuple[RegionConfig, ...] = Field((), max_length=8)
+    """Parts of the picture with prompts of their own: by class, painted colour or mask."""
     paper: Literal["as-is", "undecided"] = "as-is"
     """undecided: unpainted paper is left to the model instead of coming out as snow."""
     steadiness: Literal["auto"] | Annotated[float, Field(ge=0.0, le=100.0)] = "auto"
@@ -185,8 +199,9 @@ class StreamConfig(Frozen):
                 f"t_index_list: got {short(list(steps))}, expected indices from 0 to num_inference_steps - 1 "
                 f"= {self.num_inference_steps - 1}"
             )
-        texts = ("prompt", self.prompt), ("guessed", self.guessed), ("negative_prompt", self.negative_prompt)
-        for name, prompt in texts:
+        prompts = {f"regions.{index}.prompt": each.prompt for index, each in enumerate(self.regions)}
+        prompts |= {"prompt": self.prompt, "guessed": self.guessed, "negative_prompt": self.negative_prompt}
+        for name, prompt in prompts.items():
             parts = max(len(parse_prompt(text).parts) for text in texts_of(prompt))
             if parts > self.prompt_chunks:
                 raise ValueError(
@@ -221,9 +236,10 @@ class StreamConfig(Frozen):
         """A new configuration with these settings changed. None is set where a setting may be None, such as
         ``similar_image_filter_threshold``; any other it leaves as it is.
 
-        ``controlnets`` and ``ip_adapters`` may be lists of partial mappings (None for one that stays): each changes the
-        one of the same position; an empty list takes all away. ``lora_dict`` changes the scales of the LoRAs it names,
-        ``textual_inversion`` adds words. Raises ConfigError and changes nothing when a name or value is wrong.
+        ``controlnets``, ``ip_adapters`` and ``regions`` may be lists of partial mappings (None for one that stays):
+        each changes the one of the same position; an empty list takes all away. ``lora_dict`` changes the scales of the
+        LoRAs it names, ``textual_inversion`` adds words. Raises ConfigError and changes nothing when a name or value is
+        wrong.
         """
         values = self.model_dump()
         for name, value in changes.items():
@@ -310,8 +326,9 @@ def explain(model: type[BaseModel], error: ValidationError) -> list[tuple[str, s
         elif fault["type"] == "value_error":
             text = "; ".join(str(fault.get("ctx", {}).get("error", fault["msg"])).split("\n"))
             name, colon, rest = text.partition(": ")
-            if colon and name in _owner(model, [*parts, name]).model_fields:  # a check of several settings at once
-                parts, text = ([*parts, name] if parts[-1:] != [name] else parts), rest
+            whole, *within = name.split(".")
+            if colon and whole in _owner(model, [*parts, whole]).model_fields:  # a check of several settings at once
+                parts, text = ([*parts, whole, *within] if parts[-1:] != [name] else parts), rest
         path = ".".join(str(part) for part in parts)
         faults.append((path or "configuration", text))
     return faults

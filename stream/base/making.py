@@ -82,6 +82,8 @@ class Making:
             net["model_id"] = net["model_id"] and _named(net["model_id"])
         for each in stream["ip_adapters"]:
             each |= {name: _named(each[name]) for name in ("model_id", "image") if each[name]}
+        for region, each in zip(self.stream.regions, stream["regions"], strict=True):
+            each |= {"where": _named(region.where)} if region.file is not None else {}
         for name in BY_PATH:
             stream[name] = {_named(path, bare=True): value for path, value in stream[name].items()}
         model = self.model if self.model in embedded() else _named(self.model)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
 from .errors import FrameError
@@ -76,6 +77,20 @@ def read_picture(path: Path, formats: Sequence[str] = FORMATS) -> np.ndarray:
     with _told(path, formats), _opened(path, formats) as image:
         image.load()
         return as_rgb(image)
+
+
+def read_mask(path: Path, formats: Sequence[str] = FORMATS) -> np.ndarray:
+    """How white each place of a picture in a file is, (H, W) uint8; of one with transparent places, how opaque.
+
+    Raises FrameError, see ``read_picture``.
+    """
+    with _told(path, formats), _opened(path, formats) as image:
+        image.load()
+        if image.has_transparency_data:
+            opaque = as_rgb(image.convert("RGBA").getchannel("A"))[..., 0]
+            if opaque.min() < 255:
+                return np.ascontiguousarray(opaque)
+        return cv2.cvtColor(as_rgb(image), cv2.COLOR_RGB2GRAY)
 
 
 def read_size(path: Path, formats: Sequence[str] = FORMATS) -> Size:

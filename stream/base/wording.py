@@ -15,9 +15,10 @@ _OURS = (
     (r"greater than or equal to", "at least"),
     (r"less than or equal to", "at most"),
     (r"greater than", "more than"),
-    (r"a valid dictionary or instance of (ControlNet|IPAdapter)Config", "a mapping of settings"),
+    (r"a valid dictionary or instance of (ControlNet|IPAdapter|Region)Config", "a mapping of settings"),
     (r"a valid dictionary", "a mapping"),
     (r"a valid tuple", "a list"),
+    (r"^tuple should have at most (\d+) items after validation, not", r"expected at most \1 of them, not"),
 )
 
 

@@ -18,6 +18,7 @@ from ..loop.guidance import make_guidance
 from ..loop.networks import Networks
 from ..loop.outputs import inked
 from ..loop.plan import Preparer
+from ..loop.regions import masks_of
 from ..loop.tiled import TiledSteps, tiles_of
 
 Step = Callable[[float], None]
@@ -77,10 +78,11 @@ class Painter:
         overlap = self.overlap // factor
         sides = self.tile.height // factor, self.tile.width // factor
         tiles = tiles_of(size.height // factor, size.width // factor, sides, overlap)
-        prepared = Preparer(whole).prepare(self._fitted(drawing, size))
+        prepared = Preparer(whole, factor=factor).prepare(self._fitted(drawing, size))
         begun, conditions = to_image([prepared.image if image is None else image], device), prepared.conditions
         steps = TiledSteps(shared, tiles, overlap, factor, step)
-        made = steps.render(begun, to_condition([conditions], device), recipe)
+        rows = masks_of([prepared.regions], recipe)
+        made = steps.render(begun, to_condition([conditions], device), recipe, rows)
         (pixels,), (usable,) = to_pixels(made)
         if not usable:
             raise EngineError(

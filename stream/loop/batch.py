@@ -27,6 +27,7 @@ from .guidance import Guidance, carry, clean
 from .line import DelayLine
 from .noise import SeedNoise
 from .recipe import NetworkInputs, NetworkKey, Recipe, Row
+from .regions import MASKS
 
 ROWS_SECOND: tuple[NetworkKey, ...] = ("scales", "lora", "image_scales")  # rows are their second dimension
 # Only some networks take them.
@@ -119,6 +120,9 @@ class Shared:
         if "maps" in embedded:
             maps = embedded["maps"]  # (B, M)
             added["maps"] = torch.cat([maps[:extra], maps]) if extra else maps
+        if MASKS in embedded:
+            masks = embedded[MASKS]  # (B, R, h, w)
+            added[MASKS] = torch.cat([masks[:extra], masks]) if extra else masks
         if extra:
             features = torch.cat([features[:, :extra], features], 1) if len(features) else features  # (C, N, E, h, w)
         noisy = torch.cat([x[:extra], x]) if extra else x  # (N, 4, h, w)

@@ -30,6 +30,7 @@ class ImagePrompts:
         self._pipe, self._progress = pipe, progress
         self._loaded: dict[_Weights, IPAdapter] = {}  # those of the newest configuration
         self._order: tuple[_Weights, ...] = ()  # an entry each; two may have the same weights
+        self._placed = False  # whether the UNet takes regions
         self._encoders: dict[Path, Any] = {}
         self._tokens: dict[tuple[IPAdapter, str], tuple[_Stamp, tuple[torch.Tensor, torch.Tensor]]] = {}
 
@@ -39,10 +40,10 @@ class ImagePrompts:
         return tuple(self._loaded[each].count for each in self._order)
 
     def load(self, config: StreamConfig) -> None:
-        """Have the IP-Adapters of a configuration and no others. Where they are others than before, the pipeline gets
-        another UNet. Raises ModelError, also for a UNet that can take none."""
-        order = tuple(map(_weights_of, config.ip_adapters))
-        if order == self._order:
+        """Have the IP-Adapters of a configuration and no others, and a UNet that takes its regions. Where they are
+        others than before, the pipeline gets another UNet. Raises ModelError, also for a UNet that can take none."""
+        order, placed = tuple(map(_weights_of, config.ip_adapters)), bool(config.regions)
+        if (order, placed) == (self._order, self._placed):
             return
         unet = self._pipe.unet
         shapes = [attn.inner_kv_dim for _, attn in cross_attentions(unet)]
@@ -55,21 +56,21 @@ class ImagePrompts:
                 raise type(error)(*error.after(f"ip_adapters.{index}: ")) from error
         adapters = [loaded[each] for each in order]
         try:
-            self._pipe.unet = with_images(unet, [(each.count, each.weights) for each in adapters])
+            self._pipe.unet = with_images(unet, [(each.count, each.weights) for each in adapters], placed)
         except EngineError as error:
             raise ModelError(*error.args) from error
         encoders = [each.encoder for each in adapters]
         self._encoders = {place: each for place, each in self._encoders.items() if each in encoders}
         self._tokens = {key: each for key, each in self._tokens.items() if key[0] in adapters}
-        self._loaded, self._order = loaded, order
+        self._loaded, self._order, self._placed = loaded, order, placed
 
     def state(self) -> Any:
         """What is loaded now, for ``restore``; the UNet is not in it."""
-        return self._loaded, self._order, dict(self._encoders), dict(self._tokens)
+        return self._loaded, self._order, self._placed, dict(self._encoders), dict(self._tokens)
 
     def restore(self, state: Any) -> None:
         """Be again as when ``state`` was taken."""
-        self._loaded, self._order, self._encoders, self._tokens = state
+        self._loaded, self._order, self._placed, self._encoders, self._tokens = state
 
     def tokens(self, config: StreamConfig) -> ImageTokens | None:
         """The tokens of a loaded configuration's pictures; None without IP-Adapters.

@@ -41,6 +41,7 @@ from .imageprompts import ImagePrompts
 from .noise import SeedNoise
 from .prompt import PromptEncoder
 from .recipe import Recipe
+from .regions import places, texts_of
 from .schedule import Schedule, influenced, make_schedule, scheduler_of
 from .tags import PromptLoras
 
@@ -103,13 +104,13 @@ class Networks:
         config = self._guided_once(config)
         self._tell_negative(config)
         asked = Size(config.width, config.height)
-        size = asked.rounded(self._scale_factor)
+        size = asked.rounded(self.scale_factor)
         large = too_large(size, self.pipe) if old is None or (old.width, old.height) != size else ""
         if large:
             log.warning("%s", large)
         if size == asked:
             return config
-        log.warning("size %s is not a multiple of %d pixels; using %s", asked, self._scale_factor, size)
+        log.warning("size %s is not a multiple of %d pixels; using %s", asked, self.scale_factor, size)
         return config.changed(width=size.width, height=size.height)
 
     def _tell_negative(self, config: StreamConfig) -> None:
@@ -223,7 +224,8 @@ class Networks:
     # --- what the loop runs on
 
     @property
-    def _scale_factor(self) -> int:
+    def scale_factor(self) -> int:
+        """Pixels of a latent's side."""
         return int(self.pipe.vae_scale_factor)
 
     def units(self, config: StreamConfig) -> Units:
@@ -273,17 +275,18 @@ class Networks:
             width=config.width,
             height=config.height,
             latent=self.latent(config),
-            text=(prompt.text.shape[1], prompt.text.shape[2]),
+            text=((1 + places(config)) * prompt.text.shape[1], prompt.text.shape[2]),
             **sizes(nets, self.latent(config)),
             pooled=0 if prompt.pooled is None else prompt.pooled.shape[1],
             guidance=unet.config.time_cond_proj_dim or 0,
             loras=() if config.fuse_lora else self._loras.names,
             encodes=config.from_picture,
             images=self._images.counts,
+            regions=places(config),
         )
 
     def latent(self, config: StreamConfig) -> tuple[int, int, int]:
-        factor = self._scale_factor
+        factor = self.scale_factor
         return self.pipe.unet.config.in_channels, config.height // factor, config.width // factor
 
     @torch.inference_mode()
@@ -316,6 +319,7 @@ class Networks:
             time_ids=time_ids,
             guidance_embedding=embedding,
             images=self._images.tokens(config),
+            regions=texts_of(config, self.prompts),
         )
 
     def influence(self, config: StreamConfig) -> Influence:

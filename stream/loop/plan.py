@@ -15,6 +15,7 @@ from ...adapters import open_preprocessor
 from ...adapters.flats import flats
 from ...adapters.palette import Palette
 from ...adapters.paper import fill_paper
+from ...adapters.regions import PAINTED_WITH, Regions
 from ...adapters.snap import read_paint, without_classes
 from ..base.config import StreamConfig
 from ..base.frame import FitMode, Frame, Origin, Size, place
@@ -29,6 +30,7 @@ from .networks import Networks
 from .noise import SeedNoise
 from .prompt import mix
 from .recipe import Embeds, Recipe
+from .regions import masks_of
 from .sequential import SequentialSteps
 from .whole import WholeFrame
 
@@ -60,20 +62,22 @@ class Prepared:
     """One frame, ready: ``fitted`` and ``image`` (H, W, 3) uint8 RGB, one condition picture for each ControlNet.
 
     ``ink`` (H, W, 3) uint8 is how dark the drawn lines lie over the picture, 255 is black; None: not at all.
+    ``regions`` (R, h, w) float32 are the shares of regions, where there are any.
     """
 
     fitted: np.ndarray
     image: np.ndarray
     conditions: tuple[np.ndarray, ...]
     ink: np.ndarray | None = None
+    regions: np.ndarray | None = None
 
 
 class Preparer:
     """What a configuration does to a picture before any network sees it."""
 
-    def __init__(self, config: StreamConfig, ink: float = 0.0) -> None:
-        """``ink``, 0 to 1: how dark lines lie over pictures. Raises ConfigError when a preprocessor or one of its
-        parameters is unknown."""
+    def __init__(self, config: StreamConfig, ink: float = 0.0, factor: int = 8) -> None:
+        """``ink``, 0 to 1: how dark lines lie over pictures; ``factor``: pixels of a latent's side. Raises ConfigError
+        when a preprocessor or one of its parameters is unknown, and for a region that is nowhere."""
         self.size = Size(config.width, config.height)
         self.fit: FitMode = config.fit
         self.undecided = config.paper == "undecided" and config.mode == "img2img"
@@ -84,6 +88,9 @@ class Preparer:
         )
         palettes = [each.palette for each in self.preprocessors if isinstance(each, Palette)]
         self._palette = palettes[0] if palettes else None  # what the paint of a picture is read by
+        grid = Size(config.width // factor, config.height // factor)
+        where = config.regions, self._palette or PAINTED_WITH, self.size, self.fit, grid
+        self._regions = Regions(*where) if config.regions else None
         drawn = [number for number, each in enumerate(self.preprocessors) if each.finds_lines]
         self._drawn = drawn[0] if drawn else None
         self._lines = drawn[0] if drawn and config.mode == "sketch" and ink else None  # which of the conditions
@@ -106,7 +113,9 @@ class Preparer:
             else make(fitted, known)
             for make in self.preprocessors
         )
-        return Prepared(fitted, image, conditions, None if self._lines is None else self._inked(conditions))
+        ink = None if self._lines is None else self._inked(conditions)
+        regions = None if self._regions is None else self._regions.shares(fitted, paint, known)
+        return Prepared(fitted, image, conditions, ink, regions)
 
     def drawing(self, prepared: Prepared) -> np.ndarray | None:
         """The lines of a frame that is ready, (H, W) uint8, white on black; None where no ControlNet sees any."""
@@ -188,7 +197,7 @@ class Plan:
         conditions = condition([each.conditions for each in pictures], device)
         tags = tuple(tag for tag, _ in frames)
         rows = self.steps.shared.chain.brought([tag and tag.passages for tag in tags], device)
-        return Entry(image, conditions, recipe, tags, rows)
+        return Entry(image, conditions, recipe, tags, {**rows, **masks_of([each.regions for each in pictures], recipe)})
 
     def prompt_after(self, faded: int) -> Embeds:
         """The prompt of the newest frame, which may be half-way between two."""

@@ -28,7 +28,8 @@ class Planner:
         ``Networks.load``. Raises ConfigError, ModelError, LoraError or EngineError, and then nothing has changed."""
         networks, before = self._networks, old.config if old else None
         config = networks.admit(config, before)  # this and the next refuse what needs no loading to be wrong
-        schedule, preparer = networks.schedule(config), Preparer(config, networks.influence(config).ink)
+        schedule = networks.schedule(config)
+        preparer = Preparer(config, networks.influence(config).ink, networks.scale_factor)
         with networks.all_or_nothing():
             networks.load(config, before, only)
             recipe = networks.recipe(config, old.recipe.revision + 1 if old else 0, schedule)

@@ -75,6 +75,10 @@ class PromptEncoder:
             return embeds
         return Embeds(torch.zeros_like(embeds.text), None if embeds.pooled is None else torch.zeros_like(embeds.pooled))
 
+    def region(self, text: str, config: StreamConfig) -> Tensor:
+        """The encoded prompt of a region, (1, L, D); nothing is added to it."""
+        return self.encode(text, config.prompt_chunks, self._taught(config)).text
+
     def read(self, text: str, config: StreamConfig) -> Reading:
         """What the model makes of a prompt, for who is writing it: from any thread, and nothing is encoded.
 

@@ -13,7 +13,7 @@ from .schedule import Schedule
 # What the network is given about its N rows beside their latents and features, by the names of ``Denoise.forward``.
 NetworkKey = Literal[
     "timestep",  # (N,) the noise level of each row, as an index into the training timesteps
-    "text",  # (N, L, D) the encoded prompt, or the negative prompt
+    "text",  # (N, (1 + R) L, D) the encoded prompt, or the negative prompt, and those of R regions
     "scales",  # (C, N) how strongly each ControlNet steers
     "lora",  # (A, N) the scale of each LoRA; where none is switched live there is none
     "pooled",  # (N, P) SDXL: the pooled prompt
@@ -74,6 +74,7 @@ class Recipe:
     time_ids: Tensor | None = None  # (1, 6), SDXL
     guidance_embedding: Tensor | None = None  # (1, W), models distilled with a guidance scale
     images: ImageTokens | None = None  # where there are image prompts
+    regions: Tensor | None = None  # (R, L, D), where there are regions: their prompts
 
     @property
     def steps(self) -> int:
@@ -100,10 +101,14 @@ class Recipe:
 
         Each value is without the dimension of its rows.
         """
+        without = negative and self.negative is not None
         embeds = self.negative if negative and self.negative is not None else self.prompt
+        text = embeds.text[0]  # (L, D)
+        if self.regions is not None:  # what the picture shall not be, it shall be nowhere
+            text = text.repeat(1 + len(self.regions), 1) if without else torch.cat([text, self.regions.flatten(0, 1)])
         values: NetworkInputs = {
             "timestep": self.schedule.timestep[k],
-            "text": embeds.text[0],
+            "text": text,
             "scales": self.control_scales[:, k],
         }
         if len(self.lora_scales):
@@ -115,7 +120,6 @@ class Recipe:
         if self.guidance_embedding is not None:
             values["guidance"] = self.guidance_embedding[0]
         if self.images is not None:
-            without = negative and self.negative is not None
             values["tokens"] = (self.images.negative if without else self.images.tokens)[0]
             values["image_scales"] = self.images.scales
         return values

@@ -68,7 +68,7 @@ class SequentialSteps:
         shared, recipe, s = self.shared, entry.recipe, entry.recipe.schedule
         noise = shared.start_noise(entry)  # (F, 4, h, w)
         x = shared.start(entry.image, noise, s.a[0], s.b[0], entry.rows)  # 1. (F, 4, h, w)
-        embedded = shared.embed(entry.conditions, noise)  # (C, F, E, h, w) and more
+        embedded = {**shared.embed(entry.conditions, noise), **entry.rows}  # (C, F, E, h, w) and more
         extra = shared.guidance.extra_rows(len(x), len(x))
         if self._inputs_of != (recipe, len(x)):
             self._inputs = [self._of_step(recipe, k, len(x), extra) for k in range(recipe.steps)]

@@ -93,8 +93,9 @@ class TiledSteps:
         self._done = self._all = 0
 
     @torch.inference_mode()
-    def render(self, image: Tensor, conditions: Tensor, recipe: Recipe) -> Tensor:
-        """``image`` (1, 3, H, W) in [-1, 1] and ``conditions`` (C, 1, 3, H, W) in [0, 1] -> (1, 3, H, W).
+    def render(self, image: Tensor, conditions: Tensor, recipe: Recipe, rows: Mapping[str, Tensor]) -> Tensor:
+        """``image`` (1, 3, H, W) in [-1, 1] and ``conditions`` (C, 1, 3, H, W) in [0, 1] -> (1, 3, H, W); ``rows``
+        (1, ..., h, w) are what else belongs to the picture.
 
         The recipe's noise is that of the whole picture. The numbers are those of ``StreamBatch.tick``.
         """
@@ -109,7 +110,9 @@ class TiledSteps:
             return shared.start(tile.of(image, factor), tile.of(noise), a, b).clone()  # (1, 4, th, tw)
 
         x = self._over_tiles(encode, size)  # 1. (1, 4, h, w)
-        embedded = [_kept(shared.embed(tile.of(conditions, factor), tile.of(noise))) for tile in tiles]
+        embedded = [
+            _kept({**shared.embed(tile.of(conditions, factor), tile.of(noise)), **_parts(rows, tile)}) for tile in tiles
+        ]
         stock, denoised = noise, x
         for k in range(recipe.steps):
             row = Row(*(value[None] for value in recipe.row(k)))  # each (1, ...)
@@ -138,6 +141,10 @@ class TiledSteps:
         self._step(self._done / self._all)
         self._done += 1
         return work(tile)
+
+
+def _parts(rows: Mapping[str, Tensor], tile: Tile) -> dict[str, Tensor]:
+    return {name: tile.of(value) for name, value in rows.items()}
 
 
 def _kept(made: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ BENCHES = {
     "fps": "Frames per second: engines, steps, guidances, sizes, ControlNets.",
     "compare": "Our loop against streamdiffusion 0.1.1 and plain diffusers, taking turns.",
     "paper": "StreamDiffusion's published tables, as ratios beside the published ones.",
-    "scale": "What a frame costs with more sessions, size, steps and ControlNets.",
+    "scale": "What a frame costs with more sessions, size, steps, ControlNets and regions.",
     "cluster_sim": "How many can draw at workers of a cluster, by simulation: users, places, cells, costs.",
     "together": "What several drawings cost: in processes of their own, in one process, and in one batch.",
     "start": "From the command to the first window and the first render, warm and in a fresh home (X11).",

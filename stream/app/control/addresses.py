@@ -23,7 +23,11 @@ BEGIN, END = "<!-- addresses: written by inkstream.stream.app.control.addresses 
 BLENDS = ("prompt", "seed")
 # Of a ControlNet and an image prompt: what names their weights, which is said where the program is started.
 FILES = ("model_id", "subfolder", "weight_name", "image_encoder_folder")
-PARTS = {"controlnets": ("ControlNet", "conditioning_scale"), "ip_adapters": ("image prompt", "scale")}
+PARTS = {
+    "controlnets": ("ControlNet", "conditioning_scale"),
+    "ip_adapters": ("image prompt", "scale"),
+    "regions": ("region", "prompt"),
+}
 USUAL = {"lora_dict": (0.0, 1.0)}  # ends of what has none of its own
 MOST_WHOLE = 10_000  # between the ends of a whole number that a fader can still reach
 # What StreamDiffusionTD (TouchDesigner) says, and what it is called here.
@@ -166,7 +170,7 @@ def patch_of(values: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]
     index, _, inner = rest.partition("/")
     nets = [dict(each) for each in values.get(name) or ()]
     if int(index) >= len(nets):
-        there = f"0 to {len(nets) - 1}" if nets else f"none: this model runs without {PARTS[name][0]}s"
+        there = f"0 to {len(nets) - 1}" if nets else f"none: this stream runs without {PARTS[name][0]}s"
         raise Refused("setting", f"{path}: got the {PARTS[name][0]} {index}, expected {there}", name)
     inner, _, key = inner.partition("/")
     nets[int(index)][inner] = {**nets[int(index)][inner], key: value} if key else value
@@ -234,7 +238,7 @@ def _described(path: str, field: FieldInfo) -> Parameter:
     low = next((float(each) for each in lows if each is not None), None)
     high = next((float(each) for each in highs if each is not None), None)
     ends = (low, high) if low is not None and high is not None else None
-    if name in BLENDS:
+    if path in BLENDS:
         return Parameter(path, "blend", None, (), about)
     if name == "steadiness":
         return Parameter(path, "number", (0.0, 100.0), ("auto",), about)

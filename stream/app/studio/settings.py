@@ -41,7 +41,8 @@ def changes_of(config: StreamConfig, patch: Mapping[str, Any], styles: Collectio
 
     A setting that is patched to null is switched off where it can be, and else gets its default; a LoRA gets the scale
     0. Files and models of the hub are named where the server was started, and not from afar: only what is loaded
-    already, the model's ``styles``, and pictures that lie in one folder with those of image prompts. Raises Refused.
+    already, the model's ``styles``, and pictures that lie in one folder with those of image prompts, or of regions.
+    Raises Refused.
     """
     before = values_of(config)
     values = merged(before, patch)
@@ -71,6 +72,7 @@ def _check_files(now: StreamConfig, made: StreamConfig, styles: Collection[str])
     nets = {net.model_id for net in made.controlnets} - {net.model_id for net in now.controlnets} - {None}
     strange |= {"controlnets": nets, "lora_folder": {made.lora_folder} - {now.lora_folder, None}}
     strange |= {"ip_adapters": _weights(made) - _weights(now) | _images(made) - _images(now)}
+    strange |= {"regions": _masks(made) - _masks(now)}
     for name, names in strange.items():
         if names:
             got = min(map(str, names))
@@ -89,6 +91,11 @@ def _weights(config: StreamConfig) -> set[str]:
 def _images(config: StreamConfig) -> set[str]:
     """The folders of image prompts' pictures: whoever named one of them lets it be exchanged for its neighbours."""
     return {str(PurePath(each.image).parent) for each in config.ip_adapters if each.image is not None}
+
+
+def _masks(config: StreamConfig) -> set[str]:
+    """The folders of regions' masks, with the same right."""
+    return {str(PurePath(each.file).parent) for each in config.regions if each.file is not None}
 
 
 def merged(target: Any, patch: Any) -> Any:
