@@ -78,6 +78,8 @@ def shares_of(masks: Tensor) -> dict[int, Tensor]:
         height, width = (int(side) for side in masks.shape[2:])
         flat = masks.flatten(2)  # (N, R, h w)
         shares[height * width] = torch.cat([1 - flat.sum(1, keepdim=True), flat], 1)
+        if height == width == 1:
+            break
         if height % 2 or width % 2:  # a UNet halves odd sides upwards, and a mean is of what is there
             masks = nn.functional.pad(masks, (0, width % 2, 0, height % 2), mode="replicate")
         masks = nn.functional.avg_pool2d(masks, 2)  # (N, R, h / 2, w / 2)

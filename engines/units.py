@@ -201,11 +201,13 @@ class Denoise(nn.Module):
             assert isinstance(scales, Tensor)
             within = added_maps(maps.to(dtype), scales.to(dtype), self.adapters, *sample.shape[-2:])
         looked: Tensor | Looked = texts
-        if tokens is not None and image_scales is not None:
-            looked = Looked(texts, tokens.to(dtype), image_scales.to(dtype))
-        if regions is not None:
-            seen = looked if isinstance(looked, Looked) else Looked(texts)
-            looked = seen._replace(shares=shares_of(regions.to(dtype)))
+        if tokens is not None or regions is not None:
+            looked = Looked(
+                texts,
+                None if tokens is None else tokens.to(dtype),
+                None if image_scales is None else image_scales.to(dtype),
+                None if regions is None else shares_of(regions.to(dtype)),
+            )
         return self.unet(
             sample,
             timestep,
