@@ -87,7 +87,7 @@ def start(config: ClusterConfig) -> Started:
     if config.address:
         return connect(config.address, config.tls)
     ray = ray_module(local=True, certificates=config.tls)
-    about: dict[str, Any] = {"include_dashboard": False, "object_store_memory": STORE}
+    about: dict[str, Any] = {"address": "local", "include_dashboard": False, "object_store_memory": STORE}
     most = max(config.workers, config.limit)
     cores, gpus = most * config.cores, most * config.gpus
     try:
