@@ -108,10 +108,10 @@ def _mask(index: int, file: str) -> np.ndarray:
     try:
         found = path.stat()
         return _read(path, found.st_mtime_ns, found.st_size)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"regions.{index}.where: {file}: cannot be read: {error}") from error
     except FrameError as error:
         raise ConfigError(f"regions.{index}.where: {file}: {error}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"regions.{index}.where: {file}: cannot be read: {error}") from error
 
 
 @lru_cache(maxsize=8)
