@@ -36,8 +36,8 @@ class Demo:
         with self.one:
             with suppress(ValueError):  # half a bracket: the words that there were stay
                 self.stream.update(prompt=prompt, seed=int(seed), drawing_influence=float(influence))
-            self.stream(drawing, gated=False)
-            return self.stream.drain()[-1].pixels
+            shown = [self.stream(drawing, gated=False), *self.stream.drain()]  # at once, or when it has come through
+            return next(output.pixels for output in reversed(shown) if output is not None)
 
 
 def build(demo: Demo):

@@ -26,6 +26,7 @@ WRITERS = {
     "stream/history/store.py": "recorded parts and folders of sessions by their form, when their time or room is over",
     "stream/app/start/last.py": "small pictures of what was seen last in a program, by the form of their names",
     "stream/app/studio/rooms.py": "drawings in which nothing was drawn, by the form of their names, under their locks",
+    "stream/app/control/maps.py": "a map of this user's, by its name, when its user forgets it",
     "stream/app/shortcut.py": "the entry of the menu and its icons, by the mark that they bear, and folders left empty",
     "stream/sinks/video.py": "opened exclusively, and written on while it runs; its own file, when it stayed empty",
     "engines/signed.py": "the scratch folder; a link in place of the key, by its name",

@@ -89,19 +89,23 @@ def _raise(_: int) -> None:
 
 
 def _words(error: Exception) -> str:
-    from ..loop.memory import is_memory_full
-
     if isinstance(error, InkstreamError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{one_line(error.filename)}: {error.strerror}" if error.filename else error.strerror
-    if isinstance(error, MemoryError) or ("torch" in sys.modules and is_memory_full(error)):
+    if isinstance(error, MemoryError) or ("torch" in sys.modules and _is_memory_full(error)):
         return "this computer has no memory left for it; choose a smaller size or model, or close other programs"
     if isinstance(error, ImportError):
         return f"a part of this installation cannot be loaded: {reason(error)}; see: inkstream doctor"
     if isinstance(error, RuntimeError) and "home directory" in str(error):  # as pathlib says it
         return "this user has no home folder; set HOME to a folder"
     return f"unforeseen: {reason(error)}; inkstream --debug ... says where it comes from"
+
+
+def _is_memory_full(error: Exception) -> bool:
+    from ..loop.memory import is_memory_full  # which there may be no memory for, where it did not load before
+
+    return is_memory_full(error)
 
 
 def _refused(error: Any, args: list[str]) -> int:

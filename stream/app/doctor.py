@@ -263,8 +263,7 @@ def demo() -> Iterator[Finding]:
     try:
         paper = np.full((run.stream.height, run.stream.width, 3), 255, np.uint8)
         started = time.perf_counter()
-        stream(paper)
-        pictures = stream.drain()
+        pictures = [output for output in (stream(paper), *stream.drain()) if output is not None]
         taken = (time.perf_counter() - started) * 1e3
     finally:
         stream.close()

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from .names import short
-from .pictures import REFUSED_SUFFIXES, SUFFIXES
 from .prompt import parse_prompt
 
 LARGEST = 1e12  # number among the parameters of a preprocessor or an adapter
@@ -108,6 +107,8 @@ class RegionConfig(Frozen):
     @property
     def file(self) -> str | None:
         """The picture file, where it is one."""
+        from .pictures import REFUSED_SUFFIXES, SUFFIXES  # who has no regions need not load what reads pictures
+
         name = self.where
         named = "/" in name or os.sep in name or name.lower().endswith((*SUFFIXES, *REFUSED_SUFFIXES))
         return name if named and not name.startswith("#") else None
