@@ -111,6 +111,11 @@ class Room:
         """The stream, for somebody who is at work. Raises Full."""
         return await self.seat.waken()
 
+    async def failed(self) -> bool:
+        """Whether the stream has ended or could not be made; it is asked, for what was said last may be older."""
+        live = self.live
+        return live is not None and (await asyncio.to_thread(live.doing)).state == "failed"
+
     def rests(self, now: float) -> bool:
         """Whether nobody has drawn or asked for anything for a while, and nothing is under way."""
         return now - self.seat.active_at > RESTS and self._status.state in ("idle", "waiting")

@@ -138,7 +138,7 @@ class Door:
             await asyncio.gather(reader, writer, return_exceptions=True)
 
     async def _enter(self, room: Room, client: Client, hello: Hello, who: str) -> None:
-        if client.draws and room.status.state == "failed":  # whoever comes again wants it tried again
+        if client.draws and await room.failed():  # whoever comes again wants it tried again
             await room.park()
         try:
             if client.draws:
