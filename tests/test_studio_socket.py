@@ -32,8 +32,7 @@ def test_a_drawing_becomes_a_render_that_knows_it(server):
         welcome = page.welcome
         assert (welcome["role"], welcome["revision"], welcome["reset"], welcome["width"]) == ("draw", 0, False, SIDE)
         sequence = page.draw(plain(200), document=3, at=123)
-        page.hear("took", sequence=sequence)
-        head, seen = page.see()
+        head, seen = page.see()  # before or after it is said that the drawing was taken
         assert (head.of, head.document, head.time, head.tag) == (sequence, 3, 123, page.tag)
         assert abs(int(seen.mean()) - 55) <= 2  # the negative
         rough = len(page.frames[-1][1])
@@ -41,6 +40,7 @@ def test_a_drawing_becomes_a_render_that_knows_it(server):
         assert best.sequence > head.sequence and len(page.frames[-1][1]) > rough
         later = page.draw(plain(100))
         assert page.see(of=later)[0].sequence > best.sequence
+        assert any(each["type"] == "took" and each["sequence"] == sequence for each in page.heard)
 
 
 def test_labels_lie_under_the_lines_as_their_classes_colours(server):
